@@ -1,0 +1,2 @@
+//! Load generator and benchmark report of Sticker Desk.
+#![forbid(unsafe_code)]

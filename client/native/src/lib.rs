@@ -1,0 +1,2 @@
+//! An asynchronous connection to a desk for programs.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The client core bound for the browser.
+#![forbid(unsafe_code)]

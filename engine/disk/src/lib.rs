@@ -1,0 +1,2 @@
+//! The real disk under the Desk DB: O_DIRECT files through glommio.
+#![forbid(unsafe_code)]
