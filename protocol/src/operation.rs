@@ -1,0 +1,265 @@
+//! Operations, batches of them, and commits: what changes a desk.
+
+use std::fmt;
+
+use crate::id::{Author, ClientSeq, Revision, StickerId};
+use crate::sticker::{Color, Point, Size};
+use crate::text::Delta;
+
+/// A value written to one register of a sticker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Write {
+    /// Moves it.
+    Position(Point),
+    /// Resizes it.
+    Size(Size),
+    /// Recolours it.
+    Color(Color),
+    /// Puts it at a height in the pile that is already a number: only undo and
+    /// redo write it so.
+    Z(i64),
+    /// Deletes (`true`) or restores (`false`) it.
+    Deleted(bool),
+}
+
+/// Which register of a sticker a write goes to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Register {
+    /// [`Write::Position`]
+    Position,
+    /// [`Write::Size`]
+    Size,
+    /// [`Write::Color`]
+    Color,
+    /// [`Write::Z`], also raise and lower
+    Z,
+    /// [`Write::Deleted`]
+    Deleted,
+}
+
+impl Write {
+    /// The register that it goes to.
+    pub const fn register(&self) -> Register {
+        match self {
+            Write::Position(_) => Register::Position,
+            Write::Size(_) => Register::Size,
+            Write::Color(_) => Register::Color,
+            Write::Z(_) => Register::Z,
+            Write::Deleted(_) => Register::Deleted,
+        }
+    }
+}
+
+/// A new sticker with the full initial values of its registers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Create {
+    /// Chosen by the client; an id once used is never accepted again.
+    pub id: StickerId,
+    /// Top left corner.
+    pub position: Point,
+    /// Its sides.
+    pub size: Size,
+    /// Its colour.
+    pub color: Color,
+    /// Its text.
+    pub text: String,
+    /// Born hidden: created and deleted within one batch.
+    pub deleted: bool,
+    /// Its height; `None` until the server evaluates it, in list order, to the
+    /// top of all stickers plus one.
+    pub z: Option<i64>,
+}
+
+/// One change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// Makes a sticker.
+    Create(Create),
+    /// Overwrites a register.
+    Set {
+        /// The sticker.
+        id: StickerId,
+        /// What is written where.
+        write: Write,
+        /// Whether it gives way: void if the register was written after the
+        /// batch's base by anyone. Undo and redo yield.
+        yielding: bool,
+    },
+    /// Puts a sticker above all others.
+    Raise {
+        /// The sticker.
+        id: StickerId,
+        /// Its new height; `None` until the server evaluates it.
+        z: Option<i64>,
+    },
+    /// Puts a sticker below all others.
+    Lower {
+        /// The sticker.
+        id: StickerId,
+        /// Its new height; `None` until the server evaluates it.
+        z: Option<i64>,
+    },
+    /// Changes a sticker's text.
+    EditText {
+        /// The sticker.
+        id: StickerId,
+        /// The change, against the text at the batch's base.
+        delta: Delta,
+    },
+    /// Renames the desk.
+    SetTitle {
+        /// The new title.
+        title: String,
+        /// As in [`Operation::Set`].
+        yielding: bool,
+    },
+    /// Drops a deleted sticker for good. Only the server writes it, when the
+    /// deleted stickers pass their limit.
+    Purge {
+        /// The sticker.
+        id: StickerId,
+    },
+}
+
+impl Operation {
+    /// The sticker it is about; `None` for the title.
+    pub const fn sticker(&self) -> Option<StickerId> {
+        match self {
+            Operation::Create(create) => Some(create.id),
+            Operation::Set { id, .. }
+            | Operation::Raise { id, .. }
+            | Operation::Lower { id, .. }
+            | Operation::EditText { id, .. }
+            | Operation::Purge { id } => Some(*id),
+            Operation::SetTitle { .. } => None,
+        }
+    }
+
+    /// The register it writes; `None` for a creation, a text edit, the title
+    /// and a purge.
+    pub const fn register(&self) -> Option<Register> {
+        match self {
+            Operation::Set { write, .. } => Some(write.register()),
+            Operation::Raise { .. } | Operation::Lower { .. } => Some(Register::Z),
+            Operation::Create(_)
+            | Operation::EditText { .. }
+            | Operation::SetTitle { .. }
+            | Operation::Purge { .. } => None,
+        }
+    }
+
+    /// Whether it gives way to concurrent writes.
+    pub const fn yielding(&self) -> bool {
+        matches!(
+            self,
+            Operation::Set { yielding: true, .. } | Operation::SetTitle { yielding: true, .. }
+        )
+    }
+
+    /// Its name in JSON and in messages.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Operation::Create(_) => "create",
+            Operation::Set { write, .. } => match write {
+                Write::Position(_) => "move",
+                Write::Size(_) => "resize",
+                Write::Color(_) => "recolor",
+                Write::Z(_) => "raise",
+                Write::Deleted(true) => "delete",
+                Write::Deleted(false) => "restore",
+            },
+            Operation::Raise { .. } => "raise",
+            Operation::Lower { .. } => "lower",
+            Operation::EditText { .. } => "edit_text",
+            Operation::SetTitle { .. } => "set_title",
+            Operation::Purge { .. } => "purge",
+        }
+    }
+}
+
+/// Operations that apply together or not at all, in normal form (see
+/// [`crate::resolver::compose`]): each creation with full initial values, at
+/// most one write a register, one delta a sticker, one change of height a
+/// sticker besides its creation. Creations and changes of height come first, in
+/// their own order; the rest has an order that only makes it canonical.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Batch {
+    pub(crate) operations: Vec<Operation>,
+}
+
+impl Batch {
+    /// The operations in normal form.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// How many operations the normal form has.
+    pub fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Takes the operations out.
+    pub fn into_operations(self) -> Vec<Operation> {
+        self.operations
+    }
+}
+
+/// What became of a batch, by the strongest of its operations.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum CollisionStatus {
+    /// Nobody else changed those stickers meanwhile.
+    #[default]
+    Clean,
+    /// Others did; everything was kept.
+    Merged,
+    /// A value that another had written meanwhile was overwritten.
+    Overrode,
+    /// A sticker that another deleted meanwhile was changed under its cover.
+    Hidden,
+    /// A sticker that is gone for good could not be changed.
+    Purged,
+}
+
+impl CollisionStatus {
+    /// The word for it in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Merged => "merged",
+            Self::Overrode => "overrode",
+            Self::Hidden => "hidden",
+            Self::Purged => "purged",
+        }
+    }
+}
+
+impl fmt::Display for CollisionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A batch in its place in the desk's order. Replicas apply its operations
+/// verbatim, the author's own too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Commit {
+    /// The desk's revision after it.
+    pub revision: Revision,
+    /// Who sent the batch.
+    pub author: Author,
+    /// Its number in the author's own order.
+    pub client_seq: ClientSeq,
+    /// How it met the changes of others.
+    pub status: CollisionStatus,
+    /// The author's own label (`R-User-ID`); empty if none. Never authority.
+    pub user: String,
+    /// When the server accepted it, in milliseconds since the Unix epoch.
+    pub accepted_at_ms: u64,
+    /// As ordered and transformed; void operations are left out.
+    pub operations: Vec<Operation>,
+}

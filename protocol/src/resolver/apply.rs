@@ -1,0 +1,196 @@
+//! Applying what was ordered, and showing what is still pending.
+
+use super::check::HEIGHT_MAX;
+use super::pile::Pile;
+use crate::desk::Desk;
+use crate::id::{Author, Revision, StickerId};
+use crate::limits::MERGED_TEXT_CHARS_MAX;
+use crate::operation::{Batch, Commit, Create, Operation, Write};
+use crate::stamp::Stamp;
+use crate::sticker::{Stamped, Sticker};
+use crate::text::DeltaError;
+
+/// Why a commit does not fit a replica. The replica is unchanged; it must be
+/// brought up to date from a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It is not the next one.
+    #[error("the commit is revision {found}, expected {expected}")]
+    Revision {
+        /// The next revision of the replica.
+        expected: Revision,
+        /// The commit's.
+        found: Revision,
+    },
+    /// It names a sticker that is not there.
+    #[error("operation {operation}: there is no sticker {id}")]
+    NoSticker {
+        /// The operation, from 0.
+        operation: usize,
+        /// The sticker.
+        id: StickerId,
+    },
+    /// It creates a sticker that is there.
+    #[error("operation {operation}: there is a sticker {id} already")]
+    Exists {
+        /// The operation, from 0.
+        operation: usize,
+        /// The sticker.
+        id: StickerId,
+    },
+    /// A height is missing or out of range.
+    #[error("operation {operation}: the height of sticker {id} was not evaluated")]
+    Height {
+        /// The operation, from 0.
+        operation: usize,
+        /// The sticker.
+        id: StickerId,
+    },
+    /// A text delta does not fit, or makes too long a text.
+    #[error("operation {operation}: {reason}")]
+    Text {
+        /// The operation, from 0.
+        operation: usize,
+        /// What does not fit.
+        reason: DeltaError,
+    },
+}
+
+/// Applies a commit verbatim, whole or not at all.
+///
+/// # Errors
+/// [`ApplyError`] if the commit does not follow from the replica's state; only
+/// a broken replica or a hostile server gets there.
+pub fn apply(desk: &mut Desk, commit: &Commit) -> Result<(), ApplyError> {
+    if commit.revision != desk.revision.next() {
+        return Err(ApplyError::Revision {
+            expected: desk.revision.next(),
+            found: commit.revision,
+        });
+    }
+    fits(desk, &commit.operations)?;
+    apply_checked(desk, commit);
+    Ok(())
+}
+
+/// Applies operations that are known to fit.
+pub(crate) fn apply_checked(desk: &mut Desk, commit: &Commit) {
+    for operation in &commit.operations {
+        perform(desk, operation, commit.revision, commit.author, commit.accepted_at_ms);
+    }
+    desk.revision = commit.revision;
+}
+
+/// Shows a pending batch on top of a desk, as its author sees it: heights are
+/// evaluated provisionally, and what no longer fits is passed over. The
+/// revision stays.
+pub fn overlay(desk: &mut Desk, batch: &Batch, author: Author, now_ms: u64) {
+    let revision = desk.revision;
+    for operation in batch.operations() {
+        let mut operation = operation.clone();
+        if let Operation::Create(Create { id, z, .. }) | Operation::Raise { id, z } = &mut operation
+        {
+            *z = Some(Pile::new(desk).raise(*id));
+        } else if let Operation::Lower { id, z } = &mut operation {
+            *z = Some(Pile::new(desk).lower(*id));
+        }
+        if fits(desk, std::slice::from_ref(&operation)).is_ok() {
+            perform(desk, &operation, revision, author, now_ms);
+        }
+    }
+}
+
+fn fits(desk: &Desk, operations: &[Operation]) -> Result<(), ApplyError> {
+    let mut created = std::collections::BTreeSet::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let Some(id) = operation.sticker() else { continue };
+        let known = desk.sticker(id);
+        if let Operation::Create(create) = operation {
+            if known.is_some() || !created.insert(id) {
+                return Err(ApplyError::Exists { operation: index, id });
+            }
+            if create.z.is_none_or(|z| z.abs() > HEIGHT_MAX) {
+                return Err(ApplyError::Height { operation: index, id });
+            }
+            continue;
+        }
+        if known.is_none() && !created.contains(&id) {
+            return Err(ApplyError::NoSticker { operation: index, id });
+        }
+        match operation {
+            Operation::Raise { z, .. } | Operation::Lower { z, .. } => {
+                if z.is_none_or(|z| z.abs() > HEIGHT_MAX) {
+                    return Err(ApplyError::Height { operation: index, id });
+                }
+            }
+            Operation::Set { write: Write::Z(z), .. } if z.unsigned_abs() > HEIGHT_MAX as u64 => {
+                return Err(ApplyError::Height { operation: index, id });
+            }
+            Operation::EditText { delta, .. } => {
+                let found = known.map_or(0, |s| s.text.value.chars().count() as u64);
+                let needed = delta.base_chars();
+                if needed > found {
+                    let reason = DeltaError::PastEnd { needed, found };
+                    return Err(ApplyError::Text { operation: index, reason });
+                }
+                let grown = found + delta.inserted_chars() - delta.deleted_chars();
+                if grown > MERGED_TEXT_CHARS_MAX as u64 && grown > found {
+                    let reason =
+                        DeltaError::PastEnd { needed: grown, found: MERGED_TEXT_CHARS_MAX as u64 };
+                    return Err(ApplyError::Text { operation: index, reason });
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn perform(desk: &mut Desk, operation: &Operation, at: Revision, by: Author, now_ms: u64) {
+    match operation {
+        Operation::Create(create) => desk.insert(new_sticker(create, at, by, now_ms)),
+        Operation::Set { id, write, .. } => {
+            desk.change(*id, |sticker| match *write {
+                Write::Position(point) => sticker.position.write(point, at, by),
+                Write::Size(size) => sticker.size.write(size, at, by),
+                Write::Color(color) => sticker.color.write(color, at, by),
+                Write::Z(z) => sticker.z.write(z, at, by),
+                Write::Deleted(deleted) => sticker.deleted.write(deleted, at, by),
+            });
+        }
+        Operation::Raise { id, z } | Operation::Lower { id, z } => {
+            let z = z.expect("heights were evaluated before applying");
+            desk.change(*id, |sticker| sticker.z.write(z, at, by));
+        }
+        Operation::EditText { id, delta } => {
+            desk.change(*id, |sticker| {
+                let text = delta.apply(&sticker.text.value).expect("the delta was found to fit");
+                sticker.text.write(text, at, by);
+            });
+        }
+        Operation::SetTitle { title, .. } => desk.title.write(title.clone(), at, by),
+        Operation::Purge { id } => {
+            if desk.remove(*id).is_some() {
+                desk.remember_purge(*id, at);
+            }
+        }
+    }
+}
+
+fn new_sticker(create: &Create, at: Revision, by: Author, now_ms: u64) -> Sticker {
+    let stamp = Stamp::new(at, by);
+    Sticker {
+        id: create.id,
+        position: Stamped::new(create.position, stamp),
+        size: Stamped::new(create.size, stamp),
+        color: Stamped::new(create.color, stamp),
+        z: Stamped::new(create.z.expect("heights were evaluated before applying"), stamp),
+        deleted: Stamped::new(create.deleted, stamp),
+        text: Stamped::new(create.text.clone(), stamp),
+        author: by,
+        created_at_ms: now_ms,
+        kind: 0,
+        locked: false,
+        counters: Default::default(),
+    }
+}

@@ -1,0 +1,125 @@
+//! Committed text deltas, kept as long as memory allows.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::desk::Desk;
+use crate::id::{Revision, StickerId};
+use crate::operation::{Commit, Operation};
+use crate::text::Delta;
+
+/// How much text history a desk keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HistoryLimits {
+    /// Deltas of one sticker.
+    pub deltas_per_sticker: usize,
+    /// Bytes of all deltas of the desk, by [`Delta::cost`].
+    pub bytes: usize,
+}
+
+impl Default for HistoryLimits {
+    /// 1,000 deltas a sticker, 256 KiB a desk: several minutes of typing.
+    fn default() -> Self {
+        Self { deltas_per_sticker: 1_000, bytes: 256 << 10 }
+    }
+}
+
+/// The text history of one desk: for each sticker every delta above a floor.
+///
+/// A sticker without history has its floor at its text's last revision, so a
+/// desk just loaded needs none of it: only clients that miss a text change are
+/// told to catch up (MERGE rules 11 and 12).
+#[derive(Clone, Debug, Default)]
+pub struct TextHistories {
+    limits: HistoryLimits,
+    stickers: BTreeMap<StickerId, VecDeque<(Revision, Delta)>>,
+    /// Every delta in the desk's order, so that the oldest goes first.
+    order: VecDeque<StickerId>,
+    /// Floors of stickers that lost deltas.
+    floors: BTreeMap<StickerId, Revision>,
+    bytes: usize,
+}
+
+impl TextHistories {
+    /// An empty history.
+    pub fn new(limits: HistoryLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// The revision at or above which a base must lie for a text edit of `id`
+    /// to be transformed.
+    pub fn floor(&self, desk: &Desk, id: StickerId) -> Revision {
+        match self.stickers.get(&id).and_then(|deltas| deltas.front()) {
+            // The revision before the oldest delta kept, or what was dropped.
+            Some((oldest, _)) => {
+                self.floors.get(&id).copied().unwrap_or(Revision(oldest.0.saturating_sub(1)))
+            }
+            None => desk.sticker(id).map_or(Revision(0), |s| s.text.stamp.revision),
+        }
+    }
+
+    /// The deltas of a sticker after `base`, oldest first.
+    pub fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = &Delta> {
+        let deltas = self.stickers.get(&id);
+        let from = deltas.map_or(0, |deltas| deltas.partition_point(|(at, _)| *at <= base));
+        deltas.into_iter().flat_map(move |deltas| deltas.range(from..)).map(|(_, delta)| delta)
+    }
+
+    /// Remembers the deltas of a commit. `desk` is the desk before it.
+    pub fn record(&mut self, desk: &Desk, commit: &Commit) {
+        for operation in &commit.operations {
+            match operation {
+                Operation::EditText { id, delta } => {
+                    let first = !self.stickers.contains_key(id);
+                    if first {
+                        if let Some(sticker) = desk.sticker(*id) {
+                            self.floors.insert(*id, sticker.text.stamp.revision);
+                        }
+                    }
+                    self.bytes += delta.cost();
+                    self.order.push_back(*id);
+                    let deltas = self.stickers.entry(*id).or_default();
+                    deltas.push_back((commit.revision, delta.clone()));
+                    if deltas.len() > self.limits.deltas_per_sticker {
+                        self.forget_oldest_of(*id);
+                    }
+                }
+                Operation::Purge { id } => self.forget(*id),
+                _ => {}
+            }
+        }
+        while self.bytes > self.limits.bytes {
+            match self.order.front().copied() {
+                Some(id) => self.forget_oldest_of(id),
+                None => break,
+            }
+        }
+    }
+
+    /// Drops everything, as a crash does.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.limits);
+    }
+
+    fn forget_oldest_of(&mut self, id: StickerId) {
+        let Some(deltas) = self.stickers.get_mut(&id) else { return };
+        if let Some((revision, delta)) = deltas.pop_front() {
+            self.bytes -= delta.cost();
+            self.floors.insert(id, revision);
+        }
+        if let Some(at) = self.order.iter().position(|other| *other == id) {
+            self.order.remove(at);
+        }
+        if deltas.is_empty() {
+            self.stickers.remove(&id);
+            self.floors.remove(&id);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, id: StickerId) {
+        if let Some(deltas) = self.stickers.remove(&id) {
+            self.bytes -= deltas.iter().map(|(_, delta)| delta.cost()).sum::<usize>();
+            self.order.retain(|other| *other != id);
+        }
+        self.floors.remove(&id);
+    }
+}

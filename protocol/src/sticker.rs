@@ -1,0 +1,144 @@
+//! A sticker: registers, each with its stamp, and one text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::id::{Author, ClientId, Revision, StickerId};
+use crate::stamp::Stamp;
+
+/// A place on the board, in whole board units from its origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Point {
+    /// To the right.
+    pub x: i32,
+    /// Downwards.
+    pub y: i32,
+}
+
+/// The sides of a sticker, in whole board units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size {
+    /// Horizontal side.
+    pub width: u32,
+    /// Vertical side.
+    pub height: u32,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { width: 200, height: 200 }
+    }
+}
+
+/// A colour as `0xRRGGBB`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Color(pub u32);
+
+impl Default for Color {
+    /// The yellow of paper notes.
+    fn default() -> Self {
+        Self(0xff_e0_66)
+    }
+}
+
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:06x}", self.0)
+    }
+}
+
+/// The colour was not written as `#rrggbb`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected a colour as #rrggbb")]
+pub struct ParseColorError;
+
+impl FromStr for Color {
+    type Err = ParseColorError;
+
+    fn from_str(text: &str) -> Result<Self, ParseColorError> {
+        let digits = text.strip_prefix('#').ok_or(ParseColorError)?;
+        if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ParseColorError);
+        }
+        u32::from_str_radix(digits, 16).map(Color).map_err(|_| ParseColorError)
+    }
+}
+
+/// A value that is overwritten as a whole, with its last writer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stamped<T> {
+    /// The value.
+    pub value: T,
+    /// Who wrote it last.
+    pub stamp: Stamp,
+}
+
+impl<T> Stamped<T> {
+    /// A value first written by `stamp`.
+    pub const fn new(value: T, stamp: Stamp) -> Self {
+        Self { value, stamp }
+    }
+
+    /// Overwrites the value.
+    pub fn write(&mut self, value: T, revision: Revision, author: Author) {
+        self.value = value;
+        self.stamp = self.stamp.written(revision, author);
+    }
+}
+
+/// A sticky note.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sticker {
+    /// Its identifier, unique on the desk for ever.
+    pub id: StickerId,
+    /// Top left corner.
+    pub position: Stamped<Point>,
+    /// Its sides.
+    pub size: Stamped<Size>,
+    /// Its colour.
+    pub color: Stamped<Color>,
+    /// Height in the pile; equal heights stand by id.
+    pub z: Stamped<i64>,
+    /// Hidden, and kept for restoring.
+    pub deleted: Stamped<bool>,
+    /// The text; the only value that merges by character.
+    pub text: Stamped<String>,
+    /// Who created it.
+    pub author: Author,
+    /// When the server accepted its creation, in milliseconds since the Unix epoch.
+    pub created_at_ms: u64,
+    /// Reserved: what the sticker is (0: a note).
+    pub kind: u8,
+    /// Reserved: whether it is locked in place.
+    pub locked: bool,
+    /// Reserved: a counter for each client, for votes.
+    pub counters: BTreeMap<ClientId, u32>,
+}
+
+impl Sticker {
+    /// What the sticker counts towards the limits of a desk, in bytes: its text
+    /// in UTF-8 and a fixed part for everything else.
+    pub fn cost(&self) -> usize {
+        sticker_cost(self.text.value.len())
+    }
+
+    /// Whether an author other than `author` changed anything of it after `base`.
+    pub fn concurrent(&self, author: Author, base: Revision) -> bool {
+        [
+            self.position.stamp,
+            self.size.stamp,
+            self.color.stamp,
+            self.z.stamp,
+            self.deleted.stamp,
+            self.text.stamp,
+        ]
+        .iter()
+        .any(|stamp| stamp.concurrent(author, base))
+    }
+}
+
+/// [`Sticker::cost`] of a sticker with `text_bytes` of text.
+pub const fn sticker_cost(text_bytes: usize) -> usize {
+    64 + text_bytes
+}
