@@ -1,0 +1,78 @@
+# Sticker Desk. `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# Tools that were installed for this project alone.
+export PATH := $(TARGET)/tools/bin:$(PATH)
+
+# make fuzz: how long each target runs, and which ones.
+SECONDS ?= 60
+FUZZ ?=
+# make bench: a part's name, for that part alone.
+ONLY ?=
+
+.PHONY: help
+help: ## Lists the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Builds all and serves http://127.0.0.1:8080, data in ./data (SHARE=1: for the LAN)
+	@exec $(TARGET)/release/sticker-desk serve --data ./data $(if $(filter-out 0,$(SHARE)),--share)
+
+.PHONY: test
+test: ## Everything CI checks
+	@tools/need cc rust node flatc
+	@tools/test
+
+.PHONY: bench
+bench: build ## The benchmark report, in target/bench (ONLY=store: one part)
+	@cargo run --quiet --release -p desk-bench -- $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench-quick
+bench-quick: build ## A coarse benchmark in under 5 minutes
+	@cargo run --quiet --release -p desk-bench -- --quick $(if $(ONLY),--only $(ONLY))
+
+.PHONY: build
+build: web ## Server and page, release
+	@tools/need cc rust
+	@cargo build --release -p sticker-desk
+
+.PHONY: web
+web: wasm web/node_modules/.package-lock.json ## The page, into web/dist
+	@if [ ! -f web/dist/index.html ] || [ -n "$$(find web \( -name node_modules -o -name dist \) \
+		-prune -o -type f -newer web/dist/index.html -print -quit)" ]; then \
+		npm --prefix web run --silent build; fi
+
+.PHONY: wasm
+wasm: ## The client core for the page, into web/src/wasm
+	@tools/need cc rust
+	@tools/wasm
+
+%/node_modules/.package-lock.json: %/package-lock.json %/package.json
+	@tools/need node
+	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix $* ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: sim
+sim: ## The simulator for one seed (SEED=42), or for many without one
+	@cargo run --quiet --release -p desk-sim -- $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: ## The simulator on ever new seeds, until it fails or is stopped
+	@cargo run --quiet --release -p desk-sim -- --soak
+
+.PHONY: fuzz
+fuzz: ## Fuzzes each target (SECONDS=60 each; FUZZ="frame_decode": only these)
+	@tools/need cc rust cargo-fuzz
+	@tools/fuzz $(SECONDS) $(FUZZ)
+
+.PHONY: fmt
+fmt: ## Formats the Rust code
+	@cargo fmt --all
+	@cargo fmt --manifest-path tools/wasm-build/Cargo.toml
+	@cargo fmt --manifest-path fuzz/Cargo.toml
+
+.PHONY: lint
+lint: ## Clippy on everything, warnings as errors
+	@cargo clippy --quiet --workspace --all-targets -- -D warnings
