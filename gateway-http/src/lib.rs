@@ -1,2 +1,17 @@
-//! The Entry Point's protocol, sans-I/O: HTTP routes, WebSocket, rendering of errors.
+//! The Entry Point's protocol, without I/O.
+//!
+//! What stands between a socket and the desks: HTTP/1.1 ([`http`]), WebSocket
+//! ([`websocket`]), the addresses ([`route`]) and the errors ([`problem`]).
+//! It is **not** a server: it opens no socket, reads no clock, draws no random
+//! number, and does not know how an operation merges. The shell feeds bytes and
+//! time, and writes what comes out; `examples/echo.rs` does so with threads.
 #![forbid(unsafe_code)]
+
+pub mod http;
+pub mod limits;
+pub mod problem;
+mod time;
+pub mod websocket;
+
+pub use problem::Problem;
+pub use time::Time;

@@ -1,0 +1,80 @@
+//! What can be wrong with a request before anybody looks at its meaning.
+
+use super::status::Status;
+use crate::limits::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, HEADER_FIELDS_MAX};
+use crate::problem::Problem;
+
+/// Why a connection cannot go on with a request. All but the time-outs and
+/// limits are the peer's breaches of RFC 9112. The connection ends with the
+/// answer, since where the next request begins is then unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The peer: not HTTP/1.1.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The peer: another version of HTTP.
+    #[error("only HTTP/1.1 and HTTP/1.0 are spoken here")]
+    UnknownVersion,
+    /// The peer: a transfer coding other than `chunked`.
+    #[error("the only transfer coding understood is chunked")]
+    UnknownCoding,
+    /// The peer: an expectation other than `100-continue`.
+    #[error("the only expectation understood is 100-continue")]
+    UnknownExpectation,
+    /// A limit: the head.
+    #[error("a request's head may have {HEAD_BYTES_MAX} bytes and {HEADER_FIELDS_MAX} fields")]
+    HeadTooLarge,
+    /// A limit: the body.
+    #[error("a request's body may have {BODY_BYTES_MAX} bytes")]
+    BodyTooLarge,
+    /// A limit: lines of chunked framing.
+    #[error("a line of chunked framing may have {CHUNK_LINE_BYTES_MAX} bytes")]
+    ChunkLineTooLong,
+    /// A time-out.
+    #[error("the request's head did not arrive in 10 seconds")]
+    HeadTimeout,
+    /// A time-out.
+    #[error("the request's body did not arrive in 30 seconds")]
+    BodyTimeout,
+}
+
+impl RequestError {
+    pub(super) fn from_httparse(error: httparse::Error) -> Self {
+        use httparse::Error;
+        match error {
+            Error::HeaderName => Self::Malformed("a header field's name has a wrong character"),
+            Error::HeaderValue => Self::Malformed("a header field's value has a wrong character"),
+            Error::TooManyHeaders => Self::HeadTooLarge,
+            Error::Version => Self::UnknownVersion,
+            _ => Self::Malformed("the request line or a line's end is malformed"),
+        }
+    }
+
+    /// The status that says so.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Malformed(_) => Status::BAD_REQUEST,
+            Self::UnknownVersion => Status::VERSION_NOT_SUPPORTED,
+            Self::UnknownCoding => Status::NOT_IMPLEMENTED,
+            Self::UnknownExpectation => Status::EXPECTATION_FAILED,
+            Self::HeadTooLarge => Status::HEADER_FIELDS_TOO_LARGE,
+            Self::BodyTooLarge => Status::CONTENT_TOO_LARGE,
+            Self::ChunkLineTooLong => Status::BAD_REQUEST,
+            Self::HeadTimeout | Self::BodyTimeout => Status::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The answer that says so.
+    pub fn problem(self) -> Problem {
+        let todo = match self {
+            Self::Malformed(_) | Self::ChunkLineTooLong => "send a well-formed HTTP/1.1 request",
+            Self::UnknownVersion => "use HTTP/1.1",
+            Self::UnknownCoding => "send Content-Length, or Transfer-Encoding: chunked",
+            Self::UnknownExpectation => "leave the Expect field out",
+            Self::HeadTooLarge => "send fewer or shorter header fields",
+            Self::BodyTooLarge => "split the content over several requests",
+            Self::HeadTimeout | Self::BodyTimeout => "send the request again, without pauses",
+        };
+        Problem::new(self.status(), format!("{self}; {todo}."))
+    }
+}

@@ -1,0 +1,53 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use std::borrow::Cow;
+
+use crate::http::{Body, Response, Status};
+
+/// An error answer: what is wrong, and what the caller can do about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// The status.
+    pub status: Status,
+    /// What is wrong and what to do, in a sentence or two.
+    pub detail: String,
+    fields: Vec<(&'static str, Cow<'static, str>)>,
+}
+
+impl Problem {
+    /// An error with a status and a detail.
+    pub fn new(status: Status, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), fields: Vec::new() }
+    }
+
+    /// Adds a header field to the answer.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    /// Says when to come back (`Retry-After`, in seconds).
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.with("Retry-After", seconds.to_string())
+    }
+
+    /// The answer.
+    pub fn to_response(&self) -> Response {
+        let json = serde_json::json!({
+            "type": "about:blank",
+            "title": self.status.phrase(),
+            "status": self.status.0,
+            "detail": self.detail,
+        });
+        let body = Body::Owned(json.to_string().into_bytes());
+        let mut response = Response::content(self.status, "application/problem+json", body)
+            .with("Cache-Control", "no-store")
+            .with("X-Content-Type-Options", "nosniff");
+        for (name, value) in &self.fields {
+            response = response.with(name, value.clone());
+        }
+        response
+    }
+}
