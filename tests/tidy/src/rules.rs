@@ -1,0 +1,13 @@
+//! The rules, one module each; each `check` answers what breaks it.
+
+pub mod arrows;
+pub mod leftovers;
+pub mod links;
+pub mod names;
+pub mod places;
+pub mod purity;
+pub mod size;
+pub mod sleeps;
+pub mod spec;
+pub mod unsafe_code;
+pub mod unwraps;
