@@ -7,11 +7,14 @@
 //! time, and writes what comes out; `examples/echo.rs` does so with threads.
 #![forbid(unsafe_code)]
 
+pub mod export;
 pub mod http;
+pub mod import;
 pub mod limits;
+pub mod page;
 pub mod problem;
-mod time;
+pub mod route;
 pub mod websocket;
 
+pub use desk_protocol::Time;
 pub use problem::Problem;
-pub use time::Time;

@@ -33,7 +33,7 @@ impl Civil {
     /// low-level date algorithms": years begin in March, so that the leap day
     /// is a year's last.
     fn new(time: Time) -> Self {
-        let seconds = time.0 / 1_000_000;
+        let seconds = time.unix_seconds();
         let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
         let shifted = days + 719_468;
         let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

@@ -34,6 +34,18 @@ impl Method {
             _ => Self::Other,
         }
     }
+
+    /// As in a request line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Other => "another method",
+        }
+    }
 }
 
 /// How long the body is.

@@ -1,0 +1,118 @@
+//! The page: files embedded at compile time, and the rules of the web for them.
+
+use crate::http::{Body, RequestHead, Response, Status};
+
+/// One file of the page.
+#[derive(Debug)]
+struct File {
+    /// Path of its address.
+    path: &'static str,
+    etag: &'static str,
+    bytes: &'static [u8],
+    /// The same, compressed, if that is worth it.
+    gzip: Option<&'static [u8]>,
+}
+
+include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
+
+const INDEX: &str = "/index.html";
+
+/// Whether the page has a file at this path.
+pub(crate) fn has(path: &str) -> bool {
+    find(path).is_some()
+}
+
+/// Answers `Route::Page` and `Route::Asset`.
+///
+/// `connect_sources` are further sources that the page's scripts may connect
+/// to, such as the WebTransport address; `'self'` is always among them.
+pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
+    // Every path that is no file of its own is the page's to interpret.
+    let file = find(head.path()).or_else(|| find(INDEX)).expect("the build embeds an index");
+    let validators = |response: Response| {
+        secure(response, connect_sources)
+            .with("ETag", file.etag)
+            .with("Cache-Control", cache_control(file.path))
+            .with("Vary", "Accept-Encoding")
+    };
+    if head.elements("if-none-match").any(|tag| tag == "*" || is_tag(tag, file.etag)) {
+        return validators(Response::new(Status::NOT_MODIFIED));
+    }
+    let gzip = file.gzip.filter(|_| accepts_gzip(head));
+    let body = Body::Static(gzip.unwrap_or(file.bytes));
+    let response = validators(Response::content(Status::OK, content_type(file.path), body));
+    if gzip.is_some() { response.with("Content-Encoding", "gzip") } else { response }
+}
+
+/// Adds the fields that every page and file carries.
+fn secure(response: Response, connect_sources: &str) -> Response {
+    let space = if connect_sources.is_empty() { "" } else { " " };
+    response
+        .with(
+            "Content-Security-Policy",
+            format!(
+                "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+                 connect-src 'self'{space}{connect_sources}; img-src 'self' data: blob:; \
+                 object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            ),
+        )
+        .with("Referrer-Policy", "no-referrer")
+        .with("X-Content-Type-Options", "nosniff")
+        .with("Cross-Origin-Opener-Policy", "same-origin")
+        .with("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+fn find(path: &str) -> Option<&'static File> {
+    FILES.binary_search_by(|file| file.path.cmp(path)).ok().map(|index| &FILES[index])
+}
+
+/// Whether an element of `If-None-Match` is `etag`, also as a weak tag.
+fn is_tag(element: &str, etag: &str) -> bool {
+    element.strip_prefix("W/").unwrap_or(element) == etag
+}
+
+fn accepts_gzip(head: &RequestHead) -> bool {
+    head.elements("accept-encoding").any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = matches!(parts.next(), Some("gzip" | "*"));
+        // "q=0", "q=0.0" and so on refuse; every other weight accepts.
+        let refused = parts.any(|part| {
+            part.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0_f32))
+        });
+        named && !refused
+    })
+}
+
+/// The build puts a hash of the content into the names below `/assets/`, so
+/// what they name never changes; everything else is asked for again.
+fn cache_control(path: &str) -> &'static str {
+    if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "wasm" => "application/wasm",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_sorted_and_the_index_is_there() {
+        assert!(FILES.is_sorted_by_key(|file| file.path));
+        assert!(has(INDEX));
+    }
+}

@@ -1,0 +1,324 @@
+//! The addresses: what a request asks for, as a type.
+
+mod origin;
+mod query;
+
+pub use origin::{OriginPolicy, OriginPolicyError};
+
+use desk_protocol::{LinkId, Revision};
+
+use crate::export::Format;
+use crate::http::{Method, RequestHead, Status};
+use crate::import::Source;
+use crate::limits::POLL_WAIT_S_MAX;
+use crate::problem::Problem;
+use crate::websocket::handshake::SESSION_KEY_FIELD;
+use query::Query;
+
+/// The most characters of a user's label.
+use desk_protocol::limits::USER_LABEL_CHARS_MAX;
+
+/// The header field of a user's label.
+pub const USER_FIELD: &str = "R-User-ID";
+
+/// What a request asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Route {
+    /// `POST /api/desk/init`: create or join.
+    Init,
+    /// `GET /api/desk/collaboration/init`: open the WebSocket.
+    Collaborate,
+    /// `PATCH /api/desk/collaboration/sync`: submit a batch.
+    Submit,
+    /// `GET /api/desk/collaboration/sync`: wait for commits.
+    Poll(Poll),
+    /// `PATCH /api/desk/collaboration/finish`: end the session.
+    Finish,
+    /// `POST /api/desk/ID/links`: make or replace a link.
+    Links(LinkId),
+    /// `DELETE /api/desk/ID`: remove the desk.
+    Remove(LinkId),
+    /// `POST /api/desk/ID/import`: add notes.
+    Import(LinkId),
+    /// `GET /api/desk/ID/export`: the desk as a file.
+    Export(Export),
+    /// `GET /` and `GET /d/ID`: the page.
+    Page,
+    /// A file of the page.
+    Asset,
+    /// `GET /healthz`: is the process alive.
+    Health,
+    /// `GET /readyz`: does it serve.
+    Ready,
+    /// `GET /metrics`: Prometheus text.
+    Metrics,
+}
+
+/// A long poll.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Poll {
+    /// Commits after this revision.
+    pub since: Revision,
+    /// How long to wait for one, in seconds, to [`POLL_WAIT_S_MAX`].
+    pub wait_s: u8,
+    /// Frames are asked for instead of JSON.
+    pub frames: bool,
+}
+
+/// An export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// The link it is asked for by.
+    pub link: LinkId,
+    /// As what.
+    pub format: Format,
+    /// Deleted stickers too.
+    pub deleted: bool,
+}
+
+/// What the body of a submit is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SubmitBody {
+    /// JSON operations.
+    Json,
+    /// One submit frame.
+    Frame,
+}
+
+const FRAMES: &str = "application/octet-stream";
+
+impl Route {
+    /// What `head` asks for.
+    ///
+    /// # Errors
+    /// 404 for an unknown address, 405 (with `Allow`) for a method that the
+    /// address does not know, 400 and 422 for a bad query.
+    pub fn of(head: &RequestHead) -> Result<Self, Problem> {
+        let path = head.path();
+        let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
+        match (segments.next(), segments.next(), segments.next(), segments.next(), segments.next())
+        {
+            (Some(""), None, ..) => get(head).map(|()| Self::Page),
+            (Some("d"), Some(id), None, ..) => {
+                link(id)?;
+                get(head).map(|()| Self::Page)
+            }
+            (Some("healthz"), None, ..) => get(head).map(|()| Self::Health),
+            (Some("readyz"), None, ..) => get(head).map(|()| Self::Ready),
+            (Some("metrics"), None, ..) => get(head).map(|()| Self::Metrics),
+            (Some("api"), Some("desk"), Some("init"), None, _) => {
+                allow(head, &[Method::Post]).map(|_| Self::Init)
+            }
+            (Some("api"), Some("desk"), Some("collaboration"), Some(verb), None) => {
+                Self::collaboration(head, verb)
+            }
+            (Some("api"), Some("desk"), Some(id), verb, None) => Self::desk(head, id, verb),
+            _ if crate::page::has(path) => get(head).map(|()| Self::Asset),
+            _ => Err(unknown_address(path)),
+        }
+    }
+
+    fn collaboration(head: &RequestHead, verb: &str) -> Result<Self, Problem> {
+        match verb {
+            "init" => allow(head, &[Method::Get]).map(|_| Self::Collaborate),
+            "finish" => allow(head, &[Method::Patch]).map(|_| Self::Finish),
+            "sync" => match allow(head, &[Method::Get, Method::Patch])? {
+                Method::Get => Poll::of(head).map(Self::Poll),
+                _ => Ok(Self::Submit),
+            },
+            _ => Err(unknown_address(head.path())),
+        }
+    }
+
+    fn desk(head: &RequestHead, id: &str, verb: Option<&str>) -> Result<Self, Problem> {
+        match verb {
+            None => {
+                allow(head, &[Method::Delete])?;
+                link(id).map(Self::Remove)
+            }
+            Some("links") => {
+                allow(head, &[Method::Post])?;
+                link(id).map(Self::Links)
+            }
+            Some("import") => {
+                allow(head, &[Method::Post])?;
+                link(id).map(Self::Import)
+            }
+            Some("export") => {
+                get(head)?;
+                Export::of(head, link(id)?).map(Self::Export)
+            }
+            Some(_) => Err(unknown_address(head.path())),
+        }
+    }
+}
+
+impl Poll {
+    fn of(head: &RequestHead) -> Result<Self, Problem> {
+        let query = Query::parse(head.query())?;
+        let Some(since) = query.number("since", 0..=u64::MAX)? else {
+            return Err(Problem::new(
+                Status::BAD_REQUEST,
+                "The parameter since is missing; give the last revision you have, 0 for none.",
+            ));
+        };
+        let wait = query.number("wait", 0..=u64::from(POLL_WAIT_S_MAX))?.unwrap_or(0);
+        let frames = head.elements("accept").any(|range| {
+            let media = range.split(';').next().unwrap_or_default();
+            media.trim().eq_ignore_ascii_case(FRAMES)
+        });
+        let wait_s = u8::try_from(wait).expect("the range was checked");
+        Ok(Self { since: Revision(since), wait_s, frames })
+    }
+}
+
+impl Export {
+    fn of(head: &RequestHead, link: LinkId) -> Result<Self, Problem> {
+        let query = Query::parse(head.query())?;
+        let format = query.one_of("format", &Format::NAMES)?.unwrap_or(Format::Json);
+        let deleted = query.one_of("deleted", &[("true", true), ("false", false)])?;
+        Ok(Self { link, format, deleted: deleted.unwrap_or(false) })
+    }
+}
+
+/// The session key of a request.
+///
+/// # Errors
+/// 401 if there is none.
+pub fn session_key(head: &RequestHead) -> Result<&str, Problem> {
+    let key = head.field(SESSION_KEY_FIELD).map(str::trim).filter(|key| !key.is_empty());
+    key.ok_or_else(missing_session_key)
+}
+
+/// The answer to a request without a session key.
+pub fn missing_session_key() -> Problem {
+    Problem::new(
+        Status::UNAUTHORIZED,
+        format!(
+            "A session key is needed; get one from POST /api/desk/init and send it as \
+             {SESSION_KEY_FIELD}."
+        ),
+    )
+    .with("WWW-Authenticate", SESSION_KEY_FIELD)
+}
+
+/// The answer to a session key that is unknown or void.
+pub fn void_session_key() -> Problem {
+    Problem::new(
+        Status::UNAUTHORIZED,
+        "This session key is unknown, or void since the session was finished or the link \
+         replaced; get a new one from POST /api/desk/init.",
+    )
+    .with("WWW-Authenticate", SESSION_KEY_FIELD)
+}
+
+/// The label that a user chose (`R-User-ID`).
+///
+/// # Errors
+/// 400 if there is none, or it is not 1 to 64 visible ASCII characters.
+pub fn user_label(head: &RequestHead) -> Result<&str, Problem> {
+    let wrong = |what: &str| {
+        Err(Problem::new(
+            Status::BAD_REQUEST,
+            format!(
+                "The header field {USER_FIELD} {what}; send a label of 1 to \
+                 {USER_LABEL_CHARS_MAX} visible ASCII characters."
+            ),
+        ))
+    };
+    let mut values = head.values(USER_FIELD);
+    let Some(label) = values.next() else { return wrong("is missing") };
+    if values.next().is_some() {
+        return wrong("is given twice");
+    }
+    if label.is_empty() {
+        return wrong("is empty");
+    }
+    if label.len() > USER_LABEL_CHARS_MAX {
+        return wrong("is too long");
+    }
+    match std::str::from_utf8(label) {
+        Ok(label) if label.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(label),
+        _ => wrong("has a character that is not visible ASCII"),
+    }
+}
+
+/// Checks that a body is declared as JSON. `init` demands it: a foreign page
+/// can send other types without asking first, and this one it cannot.
+///
+/// # Errors
+/// 415.
+pub fn require_json(head: &RequestHead) -> Result<(), Problem> {
+    match head.content_type().as_deref() {
+        Some("application/json") => Ok(()),
+        _ => Err(unsupported_type("application/json")),
+    }
+}
+
+/// What the body of a submit is declared as; JSON if nothing is said.
+///
+/// # Errors
+/// 415 for anything else.
+pub fn submit_body(head: &RequestHead) -> Result<SubmitBody, Problem> {
+    match head.content_type().as_deref() {
+        None | Some("application/json") => Ok(SubmitBody::Json),
+        Some(FRAMES) => Ok(SubmitBody::Frame),
+        Some(_) => Err(unsupported_type("application/json, or application/octet-stream")),
+    }
+}
+
+/// What the body of an import is declared as.
+///
+/// # Errors
+/// 415 for anything else.
+pub fn import_source(head: &RequestHead) -> Result<Source, Problem> {
+    match head.content_type().as_deref() {
+        Some("application/json") => Ok(Source::Json),
+        Some("text/csv") => Ok(Source::Csv),
+        Some("text/plain") => Ok(Source::Lines),
+        _ => Err(unsupported_type("application/json, text/csv or text/plain")),
+    }
+}
+
+fn unsupported_type(expected: &str) -> Problem {
+    Problem::new(
+        Status::UNSUPPORTED_MEDIA_TYPE,
+        format!("The body's type is not one of this address; send Content-Type: {expected}."),
+    )
+}
+
+/// The answer to a link that no desk has.
+pub fn no_such_desk() -> Problem {
+    Problem::new(
+        Status::NOT_FOUND,
+        "There is no desk at this link: it may have been replaced or the desk deleted; ask for \
+         the current link.",
+    )
+}
+
+fn link(id: &str) -> Result<LinkId, Problem> {
+    id.parse().map_err(|_| no_such_desk())
+}
+
+fn unknown_address(path: &str) -> Problem {
+    let shown: String = path.chars().take(80).collect();
+    Problem::new(
+        Status::NOT_FOUND,
+        format!("There is nothing at {shown}; the page is at /, the interface below /api/desk."),
+    )
+}
+
+/// GET, or HEAD, which is answered like it.
+fn get(head: &RequestHead) -> Result<(), Problem> {
+    allow(head, &[Method::Get, Method::Head]).map(|_| ())
+}
+
+fn allow(head: &RequestHead, methods: &[Method]) -> Result<Method, Problem> {
+    if methods.contains(&head.method()) {
+        return Ok(head.method());
+    }
+    let names: Vec<_> = methods.iter().map(|method| method.name()).collect();
+    let names = names.join(", ");
+    let detail = format!("{} does not do this; use {names}.", head.path());
+    Err(Problem::new(Status::METHOD_NOT_ALLOWED, detail).with("Allow", names))
+}

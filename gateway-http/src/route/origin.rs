@@ -1,0 +1,174 @@
+//! Which hosts are ours, and which pages may open a connection.
+//!
+//! A page of another site can make a browser send requests here, and by DNS
+//! rebinding even under a name of its own. So `Host` must be a name that only
+//! we can have, and an upgrade's `Origin` must be one of ours.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::http::{RequestHead, Status};
+use crate::problem::Problem;
+
+/// The rules of one server.
+#[derive(Clone, Debug)]
+pub struct OriginPolicy {
+    listen: Vec<SocketAddr>,
+    public: Option<Origin>,
+    allowed: Vec<Origin>,
+}
+
+/// A configured URL is not `http://HOST[:PORT]` or `https://…`.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0:?} is not an origin; expected http://HOST[:PORT] or https://HOST[:PORT]")]
+pub struct OriginPolicyError(pub String);
+
+impl OriginPolicy {
+    /// The rules of a server that listens on `listen`, is reached from outside
+    /// at `public_url`, and trusts the pages of `allow_origins`.
+    ///
+    /// # Errors
+    /// A URL that is not understood.
+    pub fn new(
+        listen: &[SocketAddr],
+        public_url: Option<&str>,
+        allow_origins: &[impl AsRef<str>],
+    ) -> Result<Self, OriginPolicyError> {
+        let parse = |url: &str| Origin::parse(url).ok_or_else(|| OriginPolicyError(url.to_owned()));
+        Ok(Self {
+            listen: listen.to_vec(),
+            public: public_url.map(parse).transpose()?,
+            allowed: allow_origins
+                .iter()
+                .map(|url| parse(url.as_ref()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Checks the host that a request is for.
+    ///
+    /// # Errors
+    /// 421.
+    pub fn check_host(&self, head: &RequestHead) -> Result<(), Problem> {
+        let host = head.host().and_then(Authority::parse);
+        if host.is_some_and(|host| self.is_ours(&host)) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Status::MISDIRECTED_REQUEST,
+            "This server does not answer to that Host; use the address that it printed at its \
+             start, or start it with --public-url.",
+        ))
+    }
+
+    /// Checks the page that asks for an upgrade; programs send no `Origin`.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn check_origin(&self, head: &RequestHead) -> Result<(), Problem> {
+        if head.values("origin").next().is_none() {
+            return Ok(());
+        }
+        let origin = head.field("origin").and_then(Origin::parse);
+        let host = head.host().and_then(Authority::parse);
+        if origin.is_some_and(|origin| self.admits(&origin, host.as_ref())) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Status::FORBIDDEN,
+            "Pages of that Origin may not connect here; open the desk at this server's own \
+             address, or start the server with --allow-origin.",
+        ))
+    }
+
+    /// Names decide, not ports: a port may be forwarded, and a page cannot
+    /// make a browser lie about the name. An address literal cannot be rebound.
+    fn is_ours(&self, host: &Authority) -> bool {
+        if let Some(public) = &self.public
+            && public.authority.name == host.name
+            && host.port.unwrap_or(public.port()) == public.port()
+        {
+            return true;
+        }
+        match host.name.parse::<IpAddr>() {
+            Ok(ip) if ip.is_loopback() => true,
+            Ok(ip) => self.listen.iter().any(|at| at.ip() == ip || at.ip().is_unspecified()),
+            Err(_) => host.name == "localhost",
+        }
+    }
+
+    fn admits(&self, origin: &Origin, host: Option<&Authority>) -> bool {
+        let same_host = host.is_some_and(|host| {
+            host.name == origin.authority.name
+                && host.port.unwrap_or(origin.scheme_port()) == origin.port()
+        });
+        let ours = self.is_ours(&origin.authority)
+            && self.listen.iter().any(|at| at.port() == origin.port());
+        let named = self.public.iter().chain(&self.allowed).any(|known| {
+            (known.https, &known.authority.name, known.port())
+                == (origin.https, &origin.authority.name, origin.port())
+        });
+        same_host || ours || named
+    }
+}
+
+/// `HOST[:PORT]`, the name in lower case, IPv6 without brackets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Authority {
+    name: String,
+    port: Option<u16>,
+}
+
+impl Authority {
+    fn parse(text: &str) -> Option<Self> {
+        let (name, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (name, port) = rest.split_once(']')?;
+                name.parse::<std::net::Ipv6Addr>().ok()?;
+                (name, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+            }
+            None => match text.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (text, None),
+            },
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+        if name.is_empty() || !name.bytes().all(plain) {
+            return None;
+        }
+        let port = match port {
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().ok()?)
+            }
+            Some(_) => return None,
+            None => None,
+        };
+        Some(Self { name: name.to_ascii_lowercase(), port })
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Origin {
+    https: bool,
+    authority: Authority,
+}
+
+impl Origin {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, authority) = text.split_once("://")?;
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        Some(Self { https, authority: Authority::parse(authority)? })
+    }
+
+    fn scheme_port(&self) -> u16 {
+        if self.https { 443 } else { 80 }
+    }
+
+    fn port(&self) -> u16 {
+        self.authority.port.unwrap_or(self.scheme_port())
+    }
+}
