@@ -27,6 +27,9 @@ pub struct Submission<'a> {
     pub user: &'a str,
     /// The time of acceptance, in milliseconds since the Unix epoch.
     pub now_ms: u64,
+    /// Stickers whose delta was brought to the desk's present text already: by
+    /// a three-way merge, for senders without a replica (MERGE rule 14).
+    pub text_at_head: &'a [StickerId],
 }
 
 /// A batch was accepted.
@@ -179,12 +182,21 @@ impl<'a> Resolution<'a> {
         for operation in self.submission.batch.operations() {
             if let Operation::EditText { id, .. } = operation {
                 let here = self.desk.sticker(*id).is_some();
-                if here && self.submission.base < self.histories.floor(self.desk, *id) {
+                if here && self.text_base(*id) < self.histories.floor(self.desk, *id) {
                     return Err(Refusal::Stale(*id));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The revision that a sticker's delta was made at.
+    fn text_base(&self, id: StickerId) -> Revision {
+        if self.submission.text_at_head.contains(&id) {
+            self.desk.revision
+        } else {
+            self.submission.base
+        }
     }
 
     fn reject(&self, index: usize, reason: RejectionReason) -> Refusal {
@@ -289,7 +301,7 @@ impl<'a> Resolution<'a> {
         let Submission { author, base, .. } = *self.submission;
         let mut later = 0i64;
         let mut transformed = delta.clone();
-        for committed in self.histories.after(sticker.id, base) {
+        for committed in self.histories.after(sticker.id, self.text_base(sticker.id)) {
             later += chars_grown(committed);
             transformed = transformed.transform(committed, Order::After);
         }
