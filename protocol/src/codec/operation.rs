@@ -1,0 +1,267 @@
+//! Operations, as submits and commits carry them.
+
+use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, Vector, WIPOffset};
+
+use super::DecodeError;
+use crate::generated::wire;
+use crate::id::StickerId;
+use crate::operation::{Create, Operation, Write};
+use crate::sticker::{Color, Point, Size};
+use crate::text::{Delta, Part};
+
+pub(super) type WireOperations<'b> = WIPOffset<Vector<'b, ForwardsUOffset<wire::Operation<'b>>>>;
+
+pub(super) fn encode_all<'b>(
+    builder: &mut FlatBufferBuilder<'b>,
+    operations: &[Operation],
+) -> WireOperations<'b> {
+    // Most batches are one operation: no list of offsets is allocated for it.
+    if let [operation] = operations {
+        let operation = encode(builder, operation);
+        return builder.create_vector(&[operation]);
+    }
+    let offsets: Vec<_> = operations.iter().map(|one| encode(builder, one)).collect();
+    builder.create_vector(&offsets)
+}
+
+pub(super) fn decode_all(
+    operations: Vector<'_, ForwardsUOffset<wire::Operation<'_>>>,
+    into: &mut Vec<Operation>,
+) -> Result<(), DecodeError> {
+    into.reserve(operations.len());
+    for operation in operations {
+        into.push(decode(operation)?);
+    }
+    Ok(())
+}
+
+fn encode<'b>(
+    builder: &mut FlatBufferBuilder<'b>,
+    operation: &Operation,
+) -> WIPOffset<wire::Operation<'b>> {
+    let id = operation.sticker().unwrap_or_default().0;
+    let plain = wire::OperationArgs { id, yielding: operation.yielding(), ..Default::default() };
+    match operation {
+        Operation::Create(create) => {
+            let text = (!create.text.is_empty()).then(|| builder.create_string(&create.text));
+            let (position, size) = (point(create.position), size(create.size));
+            let args = wire::OperationArgs {
+                kind: wire::OperationKind::Create,
+                position: Some(&position),
+                size: Some(&size),
+                color: Some(create.color.0),
+                z: create.z,
+                deleted: create.deleted,
+                text,
+                ..plain
+            };
+            wire::Operation::create(builder, &args)
+        }
+        Operation::Set { write, .. } => encode_write(builder, *write, plain),
+        Operation::Raise { z, .. } => {
+            let kind = wire::OperationKind::Raise;
+            wire::Operation::create(builder, &wire::OperationArgs { kind, z: *z, ..plain })
+        }
+        Operation::Lower { z, .. } => {
+            let kind = wire::OperationKind::Lower;
+            wire::Operation::create(builder, &wire::OperationArgs { kind, z: *z, ..plain })
+        }
+        Operation::EditText { delta, .. } => {
+            let kind = wire::OperationKind::EditText;
+            let text = encode_inserted(builder, delta);
+            let parts = builder.create_vector_from_iter(delta.parts().iter().map(part));
+            let args = wire::OperationArgs { kind, text, parts: Some(parts), ..plain };
+            wire::Operation::create(builder, &args)
+        }
+        Operation::SetTitle { title, .. } => {
+            let kind = wire::OperationKind::SetTitle;
+            let text = Some(builder.create_string(title));
+            wire::Operation::create(builder, &wire::OperationArgs { kind, text, ..plain })
+        }
+        Operation::Purge { .. } => {
+            let kind = wire::OperationKind::Purge;
+            wire::Operation::create(builder, &wire::OperationArgs { kind, ..plain })
+        }
+    }
+}
+
+fn encode_write<'b>(
+    builder: &mut FlatBufferBuilder<'b>,
+    write: Write,
+    plain: wire::OperationArgs<'_>,
+) -> WIPOffset<wire::Operation<'b>> {
+    use wire::{OperationArgs, OperationKind};
+    match write {
+        Write::Position(to) => {
+            let position = Some(&point(to));
+            let args = OperationArgs { kind: OperationKind::Move, position, ..plain };
+            wire::Operation::create(builder, &args)
+        }
+        Write::Size(to) => {
+            let size = Some(&size(to));
+            let args = OperationArgs { kind: OperationKind::Resize, size, ..plain };
+            wire::Operation::create(builder, &args)
+        }
+        Write::Color(Color(color)) => {
+            let args = OperationArgs { kind: OperationKind::Recolor, color: Some(color), ..plain };
+            wire::Operation::create(builder, &args)
+        }
+        Write::Z(z) => {
+            let args = OperationArgs { kind: OperationKind::SetZ, z: Some(z), ..plain };
+            wire::Operation::create(builder, &args)
+        }
+        Write::Deleted(deleted) => {
+            let kind = if deleted { OperationKind::Delete } else { OperationKind::Restore };
+            wire::Operation::create(builder, &OperationArgs { kind, ..plain })
+        }
+    }
+}
+
+/// All that a delta inserts, one after another.
+fn encode_inserted<'b>(
+    builder: &mut FlatBufferBuilder<'b>,
+    delta: &Delta,
+) -> Option<WIPOffset<&'b str>> {
+    let mut inserted = delta.parts().iter().filter_map(|part| match part {
+        Part::Insert(text) => Some(text.as_str()),
+        Part::Retain(_) | Part::Delete(_) => None,
+    });
+    let first = inserted.next()?;
+    Some(match inserted.next() {
+        None => builder.create_string(first),
+        Some(second) => {
+            let mut all = String::with_capacity(first.len() + second.len());
+            all.extend([first, second].into_iter().chain(inserted));
+            builder.create_string(&all)
+        }
+    })
+}
+
+fn part(part: &Part) -> wire::Part {
+    match part {
+        Part::Retain(count) => wire::Part::new(*count, wire::PartKind::Retain),
+        Part::Insert(text) => {
+            let count = u32::try_from(text.chars().count()).expect("a frame holds less than 4 GiB");
+            wire::Part::new(count, wire::PartKind::Insert)
+        }
+        Part::Delete(count) => wire::Part::new(*count, wire::PartKind::Delete),
+    }
+}
+
+fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
+    use wire::OperationKind as Kind;
+    let id = StickerId(operation.id());
+    let yielding = operation.yielding();
+    let set = |write| Operation::Set { id, write, yielding };
+    Ok(match operation.kind() {
+        Kind::Create => Operation::Create(Create {
+            id,
+            position: position_of(operation, "create")?,
+            size: size_of(operation, "create")?,
+            color: color_of(operation, "create")?,
+            text: operation.text().unwrap_or_default().to_owned(),
+            deleted: operation.deleted(),
+            z: operation.z(),
+        }),
+        Kind::Move => set(Write::Position(position_of(operation, "move")?)),
+        Kind::Resize => set(Write::Size(size_of(operation, "resize")?)),
+        Kind::Recolor => set(Write::Color(color_of(operation, "recolor")?)),
+        Kind::SetZ => {
+            let missing = DecodeError::Missing { what: "set_z", field: "z" };
+            set(Write::Z(operation.z().ok_or(missing)?))
+        }
+        Kind::Raise => Operation::Raise { id, z: operation.z() },
+        Kind::Lower => Operation::Lower { id, z: operation.z() },
+        Kind::Delete => set(Write::Deleted(true)),
+        Kind::Restore => set(Write::Deleted(false)),
+        Kind::EditText => Operation::EditText { id, delta: decode_delta(operation)? },
+        Kind::SetTitle => {
+            let missing = DecodeError::Missing { what: "set_title", field: "text" };
+            Operation::SetTitle { title: operation.text().ok_or(missing)?.to_owned(), yielding }
+        }
+        Kind::Purge => Operation::Purge { id },
+        Kind(value) => return Err(DecodeError::UnknownKind { what: "operation", value }),
+    })
+}
+
+fn decode_delta(operation: wire::Operation<'_>) -> Result<Delta, DecodeError> {
+    let missing = DecodeError::Missing { what: "edit_text", field: "parts" };
+    let wire_parts = operation.parts().ok_or(missing)?;
+    let sent = operation.text().unwrap_or_default();
+    let mut rest = sent;
+    let mut parts = Vec::with_capacity(wire_parts.len());
+    for part in wire_parts {
+        parts.push(match part.kind() {
+            wire::PartKind::Retain => Part::Retain(part.count()),
+            wire::PartKind::Delete => Part::Delete(part.count()),
+            wire::PartKind::Insert => {
+                let Some((text, tail)) = split_chars(rest, part.count()) else {
+                    return Err(wrong_insertions(wire_parts, sent));
+                };
+                rest = tail;
+                Part::Insert(text.to_owned())
+            }
+            wire::PartKind(value) => {
+                return Err(DecodeError::UnknownKind { what: "part of a text delta", value });
+            }
+        });
+    }
+    if !rest.is_empty() {
+        return Err(wrong_insertions(wire_parts, sent));
+    }
+    Ok(Delta::from_parts(parts)?)
+}
+
+fn wrong_insertions(parts: Vector<'_, wire::Part>, sent: &str) -> DecodeError {
+    let inserted = parts.into_iter().filter(|part| part.kind() == wire::PartKind::Insert);
+    DecodeError::Inserted {
+        counted: inserted.map(|part| u64::from(part.count())).sum(),
+        sent: sent.chars().count() as u64,
+    }
+}
+
+/// Cuts `text` after its first `count` characters, if it has as many.
+fn split_chars(text: &str, count: u32) -> Option<(&str, &str)> {
+    let count = count as usize;
+    if count > text.len() {
+        return None;
+    }
+    if text.as_bytes()[..count].is_ascii() {
+        return Some(text.split_at(count));
+    }
+    let mut chars = text.chars();
+    for _ in 0..count {
+        chars.next()?;
+    }
+    Some(text.split_at(text.len() - chars.as_str().len()))
+}
+
+fn position_of(operation: wire::Operation<'_>, what: &'static str) -> Result<Point, DecodeError> {
+    let found = operation.position().ok_or(DecodeError::Missing { what, field: "position" })?;
+    Ok(point_from(found))
+}
+
+fn size_of(operation: wire::Operation<'_>, what: &'static str) -> Result<Size, DecodeError> {
+    let found = operation.size().ok_or(DecodeError::Missing { what, field: "size" })?;
+    Ok(size_from(found))
+}
+
+fn color_of(operation: wire::Operation<'_>, what: &'static str) -> Result<Color, DecodeError> {
+    operation.color().map(Color).ok_or(DecodeError::Missing { what, field: "color" })
+}
+
+pub(super) fn point(point: Point) -> wire::Point {
+    wire::Point::new(point.x, point.y)
+}
+
+pub(super) fn point_from(point: &wire::Point) -> Point {
+    Point { x: point.x(), y: point.y() }
+}
+
+pub(super) fn size(size: Size) -> wire::Size {
+    wire::Size::new(size.width, size.height)
+}
+
+pub(super) fn size_from(size: &wire::Size) -> Size {
+    Size { width: size.width(), height: size.height() }
+}
