@@ -37,7 +37,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn serve(mut stream: TcpStream) -> io::Result<()> {
+/// Serves one connection to its end.
+pub(crate) fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut scratch = vec![0; READ_BYTES];
