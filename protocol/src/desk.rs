@@ -196,6 +196,24 @@ impl Desk {
         Ok(desk)
     }
 
+    /// Makes the stickers named, and the revision, equal to those of `other`: a
+    /// client's view goes back to what is confirmed so, before its pending
+    /// batches are laid over it again.
+    pub fn mirror(&mut self, other: &Desk, ids: impl IntoIterator<Item = StickerId>) {
+        for id in ids {
+            self.remove(id);
+            if let Some(sticker) = other.sticker(id) {
+                self.insert(sticker.clone());
+            }
+        }
+        self.revision = other.revision;
+    }
+
+    /// Makes the title equal to that of `other`.
+    pub fn mirror_title(&mut self, other: &Desk) {
+        self.title.clone_from(&other.title);
+    }
+
     /// Puts a sticker in, with its indexes. It must not be there.
     pub(crate) fn insert(&mut self, sticker: Sticker) {
         self.index(&sticker);
@@ -269,10 +287,10 @@ impl Desk {
     /// Remembers that a sticker was dropped for good.
     pub(crate) fn remember_purge(&mut self, id: StickerId, revision: Revision) {
         self.purged.push_back((id, revision));
-        if self.purged.len() > PURGED_IDS_MAX {
-            if let Some((_, forgotten)) = self.purged.pop_front() {
-                self.purge_floor = self.purge_floor.max(forgotten);
-            }
+        if self.purged.len() > PURGED_IDS_MAX
+            && let Some((_, forgotten)) = self.purged.pop_front()
+        {
+            self.purge_floor = self.purge_floor.max(forgotten);
         }
     }
 }
