@@ -118,10 +118,10 @@ fn fits(desk: &Desk, operations: &[Operation]) -> Result<(), ApplyError> {
             return Err(ApplyError::NoSticker { operation: index, id });
         }
         match operation {
-            Operation::Raise { z, .. } | Operation::Lower { z, .. } => {
-                if z.is_none_or(|z| z.abs() > HEIGHT_MAX) {
-                    return Err(ApplyError::Height { operation: index, id });
-                }
+            Operation::Raise { z, .. } | Operation::Lower { z, .. }
+                if z.is_none_or(|z| z.abs() > HEIGHT_MAX) =>
+            {
+                return Err(ApplyError::Height { operation: index, id });
             }
             Operation::Set { write: Write::Z(z), .. } if z.unsigned_abs() > HEIGHT_MAX as u64 => {
                 return Err(ApplyError::Height { operation: index, id });

@@ -78,10 +78,10 @@ impl Batch {
         let mut edited = BTreeSet::new();
         for (index, operation) in operations.into_iter().enumerate() {
             check(&operation).map_err(|reason| BatchError::Invalid { operation: index, reason })?;
-            if let Operation::EditText { id, .. } = &operation {
-                if !edited.insert(*id) {
-                    return Err(BatchError::SecondDelta { operation: index, id: *id });
-                }
+            if let Operation::EditText { id, .. } = &operation
+                && !edited.insert(*id)
+            {
+                return Err(BatchError::SecondDelta { operation: index, id: *id });
             }
             batch.push_at(index, operation)?;
         }
@@ -151,12 +151,13 @@ impl Batch {
             return;
         }
         for known in &mut self.operations {
-            if let Operation::Set { id: other, write: earlier, yielding: gave_way } = known {
-                if *other == id && earlier.register() == write.register() {
-                    *earlier = write;
-                    *gave_way &= yielding;
-                    return;
-                }
+            if let Operation::Set { id: other, write: earlier, yielding: gave_way } = known
+                && *other == id
+                && earlier.register() == write.register()
+            {
+                *earlier = write;
+                *gave_way &= yielding;
+                return;
             }
         }
         self.operations.push(Operation::Set { id, write, yielding });

@@ -70,10 +70,8 @@ impl TextHistories {
             match operation {
                 Operation::EditText { id, delta } => {
                     let first = !self.stickers.contains_key(id);
-                    if first {
-                        if let Some(sticker) = desk.sticker(*id) {
-                            self.floors.insert(*id, sticker.text.stamp.revision);
-                        }
+                    if first && let Some(sticker) = desk.sticker(*id) {
+                        self.floors.insert(*id, sticker.text.stamp.revision);
                     }
                     self.bytes += delta.cost();
                     self.order.push_back(*id);

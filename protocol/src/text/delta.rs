@@ -422,10 +422,10 @@ fn count(text: &str) -> u32 {
 fn byte_of_char(text: &str, n: u32) -> Option<usize> {
     let n = n as usize;
     // Plain ASCII up to there: characters are bytes.
-    if let Some(head) = text.as_bytes().get(..n) {
-        if head.is_ascii() {
-            return Some(n);
-        }
+    if let Some(head) = text.as_bytes().get(..n)
+        && head.is_ascii()
+    {
+        return Some(n);
     }
     let mut chars = text.char_indices();
     for _ in 0..n {
