@@ -1,0 +1,161 @@
+//! One line to a client.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk_protocol::frame::Role;
+use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
+
+use crate::identity::SessionKey;
+use crate::limits::{BATCH_BURST, BATCHES_PER_SECOND, PRESENCE_BURST, PRESENCE_PER_SECOND};
+use crate::service::EncodedSnapshot;
+
+/// A connection, from its opening to its end.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The key it was opened with, if the transport carried one.
+    pub(crate) key: Option<SessionKey>,
+    pub(crate) phase: Phase,
+    /// Bytes handed to the shell and not yet sent.
+    pub(crate) queued_bytes: usize,
+    pub(crate) batches: Bucket,
+    pub(crate) presence: Bucket,
+    pub(crate) paused: bool,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Nothing was said yet.
+    Greeting,
+    /// Its hello waits for the desk.
+    Joining {
+        /// The desk's key, once known; the hello may lead to an alias first.
+        desk: LinkId,
+    },
+    /// It takes part.
+    Joined(Session),
+    /// It was told to close; what it still sends is dropped.
+    Closing,
+}
+
+/// What a connection is on its desk.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The desk's key.
+    pub(crate) desk: LinkId,
+    /// The link joined by.
+    pub(crate) link: LinkId,
+    pub(crate) client: ClientId,
+    pub(crate) author: Author,
+    pub(crate) role: Role,
+    pub(crate) user: String,
+    pub(crate) stream: Stream,
+}
+
+/// What a client gets of the desk's commits.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// Every commit as it comes.
+    Live,
+    /// It misses some: they follow as it reads.
+    Behind {
+        /// The newest revision it was sent.
+        sent: Revision,
+        /// Frames that must not overtake the commits.
+        deferred: VecDeque<Arc<[u8]>>,
+    },
+    /// A snapshot replaces what it misses.
+    Snapshot {
+        /// The snapshot.
+        snapshot: Arc<EncodedSnapshot>,
+        /// The next of its frames.
+        next: usize,
+        /// Frames that must not overtake the snapshot.
+        deferred: VecDeque<Arc<[u8]>>,
+    },
+}
+
+impl Connection {
+    pub(crate) fn new(key: Option<SessionKey>, now: Time) -> Self {
+        Self {
+            key,
+            phase: Phase::Greeting,
+            queued_bytes: 0,
+            batches: Bucket::new(BATCHES_PER_SECOND, BATCH_BURST, now),
+            presence: Bucket::new(PRESENCE_PER_SECOND, PRESENCE_BURST, now),
+            paused: false,
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.phase {
+            Phase::Joined(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
+        match &mut self.phase {
+            Phase::Joined(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The desk it is on, or is about to join.
+    pub(crate) fn desk(&self) -> Option<LinkId> {
+        match &self.phase {
+            Phase::Joining { desk } => Some(*desk),
+            Phase::Joined(session) => Some(session.desk),
+            Phase::Greeting | Phase::Closing => None,
+        }
+    }
+}
+
+/// A token bucket. It may go into debt: what was read is served, and reading
+/// stops until the debt is paid.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    /// Thousandths of a token.
+    level: i64,
+    rate_per_second: u32,
+    burst: u32,
+    filled_at: Time,
+}
+
+impl Bucket {
+    fn new(rate_per_second: u32, burst: u32, now: Time) -> Self {
+        Self { level: i64::from(burst) * 1_000, rate_per_second, burst, filled_at: now }
+    }
+
+    /// Takes one token. If that makes a debt, says how long it takes to pay.
+    pub(crate) fn take(&mut self, now: Time) -> Option<Duration> {
+        let elapsed = now.since(self.filled_at).as_micros().min(60_000_000) as i64;
+        self.filled_at = now;
+        let full = i64::from(self.burst) * 1_000;
+        self.level = (self.level + elapsed * i64::from(self.rate_per_second) / 1_000).min(full);
+        self.level -= 1_000;
+        if self.level >= 0 {
+            return None;
+        }
+        let micros = self.level.unsigned_abs() * 1_000 / u64::from(self.rate_per_second);
+        Some(Duration::from_micros(micros + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_its_burst_then_its_rate() {
+        let mut bucket = Bucket::new(60, 120, Time(0));
+        assert!((0..120).all(|_| bucket.take(Time(0)).is_none()));
+        let wait = bucket.take(Time(0)).unwrap();
+        assert_eq!(wait.as_millis(), 16);
+        // A second later the debt is paid and 59 more may come.
+        assert!((0..59).all(|_| bucket.take(Time(1_000_000)).is_none()));
+        assert!(bucket.take(Time(1_000_000)).is_some());
+    }
+}

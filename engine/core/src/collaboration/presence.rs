@@ -1,0 +1,162 @@
+//! Who is where: the newest of each person, sent once a tick, kept by nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use desk_protocol::codec;
+use desk_protocol::frame::{Person, Presence, ServerFrame};
+use desk_protocol::limits::PERSON_NAME_CHARS_MAX;
+use desk_protocol::{Author, Time};
+
+use crate::limits::PRESENCE_FRAME_BYTES_MAX;
+
+/// Presence of one desk.
+#[derive(Debug, Default)]
+pub(crate) struct PresenceRoom {
+    people: BTreeMap<Author, Shown>,
+    /// When the last tick went out.
+    pub(crate) sent_at: Time,
+    /// Whether a tick is on its way.
+    pub(crate) armed: bool,
+}
+
+#[derive(Debug)]
+struct Shown {
+    presence: Option<Presence>,
+    counter: u32,
+    dirty: bool,
+}
+
+impl PresenceRoom {
+    /// Takes what a person shows. A name that is too long is cut.
+    pub(crate) fn show(&mut self, author: Author, mut presence: Presence) {
+        if let Some((end, _)) = presence.name.char_indices().nth(PERSON_NAME_CHARS_MAX) {
+            presence.name.truncate(end);
+        }
+        presence.color.0 &= 0xff_ff_ff;
+        self.set(author, Some(presence));
+    }
+
+    /// The person's last connection is gone.
+    pub(crate) fn leave(&mut self, author: Author) {
+        if self.people.get(&author).is_some_and(|shown| shown.presence.is_some()) {
+            self.set(author, None);
+        }
+    }
+
+    fn set(&mut self, author: Author, presence: Option<Presence>) {
+        let counter = self.people.get(&author).map_or(0, |shown| shown.counter);
+        let counter = counter.wrapping_add(1);
+        self.people.insert(author, Shown { presence, counter, dirty: true });
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        self.people.values().any(|shown| shown.dirty)
+    }
+
+    /// Frames with what changed since the last tick, each a datagram's size.
+    pub(crate) fn news(&mut self) -> Vec<Arc<[u8]>> {
+        let mut changed = Vec::new();
+        for (author, shown) in &mut self.people {
+            if std::mem::take(&mut shown.dirty) {
+                changed.push(person(*author, shown));
+            }
+        }
+        self.people.retain(|_, shown| shown.presence.is_some());
+        frames(changed)
+    }
+
+    /// Frames with everybody, for someone who just came.
+    pub(crate) fn everybody(&self) -> Vec<Arc<[u8]>> {
+        let here = self.people.iter().filter(|(_, shown)| shown.presence.is_some());
+        frames(here.map(|(author, shown)| person(*author, shown)).collect())
+    }
+}
+
+fn person(author: Author, shown: &Shown) -> Person {
+    Person { author, counter: shown.counter, presence: shown.presence.clone() }
+}
+
+/// Packs people into frames that fit a datagram; each frame stands alone.
+fn frames(people: Vec<Person>) -> Vec<Arc<[u8]>> {
+    let mut frames = Vec::new();
+    let mut group: Vec<Person> = Vec::new();
+    let mut estimate = FRAME_OVERHEAD_BYTES;
+    for person in people {
+        let bytes = PERSON_OVERHEAD_BYTES
+            + person.presence.as_ref().map_or(0, |presence| presence.name.len());
+        if !group.is_empty() && estimate + bytes > PRESENCE_FRAME_BYTES_MAX {
+            frames.push(encode(std::mem::take(&mut group)));
+            estimate = FRAME_OVERHEAD_BYTES;
+        }
+        estimate += bytes;
+        group.push(person);
+    }
+    if !group.is_empty() {
+        frames.push(encode(group));
+    }
+    frames
+}
+
+/// What a frame takes besides its people, at the most.
+const FRAME_OVERHEAD_BYTES: usize = 64;
+
+/// What a person takes besides the name, at the most: tables, cursor, drag.
+const PERSON_OVERHEAD_BYTES: usize = 132;
+
+fn encode(people: Vec<Person>) -> Arc<[u8]> {
+    let mut frame = Vec::new();
+    codec::encode_server(&ServerFrame::Presence(people), &mut frame);
+    frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use desk_protocol::frame::Drag;
+    use desk_protocol::{Point, StickerId};
+
+    fn busy(name: &str) -> Presence {
+        Presence {
+            name: name.to_owned(),
+            cursor: Some(Point { x: 1, y: 2 }),
+            editing: Some(StickerId(u64::MAX)),
+            caret: Some(7),
+            drag: Some(Drag { sticker: StickerId(5), to: Point { x: 9, y: 9 } }),
+            ..Presence::default()
+        }
+    }
+
+    #[test]
+    fn frames_fit_a_datagram_and_hold_everybody() {
+        let mut room = PresenceRoom::default();
+        for author in 1..=500 {
+            room.show(Author(author), busy(&"ж".repeat(80)));
+        }
+        let frames = room.news();
+        let mut seen = 0;
+        for frame in &frames {
+            assert!(frame.len() <= PRESENCE_FRAME_BYTES_MAX, "{} bytes", frame.len());
+            let Ok(codec::Decoded::Frame(_, Some(ServerFrame::Presence(people)))) =
+                codec::decode_server(frame)
+            else {
+                panic!("not a presence frame")
+            };
+            seen += people.len();
+        }
+        assert_eq!(seen, 500);
+        assert!(room.news().is_empty(), "news is told once");
+    }
+
+    #[test]
+    fn a_person_who_left_is_told_once_and_forgotten() {
+        let mut room = PresenceRoom::default();
+        room.show(Author(1), busy("a"));
+        room.news();
+        room.leave(Author(1));
+        room.leave(Author(2));
+        assert_eq!(room.news().len(), 1);
+        assert!(room.everybody().is_empty());
+        assert!(!room.has_news());
+    }
+}

@@ -1,0 +1,198 @@
+//! The Desk Collisions Service: puts a client's batches into the desk's order,
+//! each exactly once.
+//!
+//! The order of work is MERGE rule 15's: sequence, stale, transform. What comes
+//! before it (hello and fence) is the collaboration's, what comes after (append,
+//! durable, acknowledge) the shard's.
+
+use desk_protocol::frame::{BatchResult, Outcome, Submit};
+use desk_protocol::resolver::{self, Acceptance, Refusal, Rejection, Submission, TextHistories};
+use desk_protocol::text::{Order, diff};
+use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Operation, Revision, StickerId, Time};
+
+use crate::record::DeskRecord;
+
+/// A batch and who sent it.
+pub struct Arrival<'a> {
+    /// The sender; a member of the desk.
+    pub client: ClientId,
+    /// The sender's label.
+    pub user: &'a str,
+    /// The batch.
+    pub submit: Submit,
+    /// Texts that deltas were made against, from senders without a replica.
+    pub base_texts: &'a [(StickerId, String)],
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Ordered {
+    /// It is the desk's newest revision; the record has it already.
+    Accepted {
+        /// What everyone applies.
+        commit: Commit,
+        /// Stickers created.
+        created: Vec<StickerId>,
+    },
+    /// It can never be accepted. Its number is used up; the record says so.
+    Rejected {
+        /// Its number.
+        client_seq: ClientSeq,
+        /// The operation at fault, in the order that was sent.
+        operation: u32,
+        /// What was wrong.
+        detail: String,
+    },
+    /// The newest number came again: its first answer, whatever the body.
+    Duplicate(BatchResult),
+    /// A number before the newest one.
+    Old {
+        /// The newest.
+        newest: ClientSeq,
+    },
+    /// Numbers in between are missing.
+    Gap {
+        /// The number that comes next.
+        expected: ClientSeq,
+    },
+    /// The base is above the desk's revision.
+    BaseAhead {
+        /// The desk's revision.
+        head: Revision,
+    },
+    /// The base lies below the text history of a sticker. Nothing changed.
+    Stale(StickerId),
+}
+
+/// Puts a batch at the head of the desk's order, if it can be.
+///
+/// # Panics
+/// If the sender is no member: joining comes first.
+pub fn order(
+    record: &mut DeskRecord,
+    histories: &mut TextHistories,
+    now: Time,
+    arrival: Arrival<'_>,
+) -> Ordered {
+    let Arrival { client, user, submit, base_texts } = arrival;
+    let member = record.members.get(&client).expect("a client joins before it submits");
+    let author = member.author;
+    let newest = member.last.as_ref().map_or(ClientSeq(0), |last| last.client_seq);
+    if let Some(last) = member.last.as_ref().filter(|last| last.client_seq == submit.client_seq) {
+        return Ordered::Duplicate(last.clone());
+    }
+    if submit.client_seq <= newest {
+        return Ordered::Old { newest };
+    }
+    if submit.client_seq != newest.next() {
+        return Ordered::Gap { expected: newest.next() };
+    }
+    let head = record.desk.revision();
+    if submit.base > head {
+        return Ordered::BaseAhead { head };
+    }
+
+    let client_seq = submit.client_seq;
+    let sent: Vec<_> = submit.operations.iter().map(|op| (op.name(), op.sticker())).collect();
+    let mut operations = submit.operations;
+    let rebased =
+        match rebase_onto_head(record, histories, submit.base, &mut operations, base_texts) {
+            Ok(rebased) => rebased,
+            Err((operation, detail)) => {
+                return reject(record, client, client_seq, operation, detail);
+            }
+        };
+    let batch = match Batch::from_operations(operations) {
+        Ok(batch) => batch,
+        Err(error) => {
+            let operation = error.operation().unwrap_or(0) as u32;
+            return reject(record, client, client_seq, operation, error.to_string());
+        }
+    };
+    let submission = Submission {
+        author,
+        client_seq,
+        base: submit.base,
+        batch: &batch,
+        user,
+        now_ms: now.unix_millis(),
+        text_at_head: &rebased,
+    };
+    match resolver::accept(&mut record.desk, histories, submission) {
+        Ok(Acceptance { commit, created }) => {
+            let outcome = Outcome::Applied {
+                revision: commit.revision,
+                status: commit.status,
+                created: created.clone(),
+            };
+            remember(record, client, BatchResult { client_seq, outcome });
+            Ordered::Accepted { commit, created }
+        }
+        Err(Refusal::Stale(sticker)) => Ordered::Stale(sticker),
+        Err(Refusal::Rejected(rejection)) => {
+            let operation = position_as_sent(&sent, &rejection);
+            let detail = format!("ops[{operation}].{}: {}", rejection.name, rejection.reason);
+            reject(record, client, client_seq, operation, detail)
+        }
+    }
+}
+
+/// Brings deltas that came with the text they were made against to the desk's
+/// present text, three ways (MERGE rule 14), where the history no longer does.
+fn rebase_onto_head(
+    record: &DeskRecord,
+    histories: &TextHistories,
+    base: Revision,
+    operations: &mut [Operation],
+    base_texts: &[(StickerId, String)],
+) -> Result<Vec<StickerId>, (u32, String)> {
+    let mut rebased = Vec::new();
+    for (index, operation) in operations.iter_mut().enumerate() {
+        let Operation::EditText { id, delta } = operation else { continue };
+        let Some(sticker) = record.desk.sticker(*id) else { continue };
+        if base >= histories.floor(&record.desk, *id) {
+            continue;
+        }
+        let Some((_, base_text)) = base_texts.iter().find(|(known, _)| known == id) else {
+            continue;
+        };
+        let found = base_text.chars().count() as u64;
+        if delta.base_chars() > found {
+            let needed = delta.base_chars();
+            let detail = format!(
+                "ops[{index}].edit_text: the delta counts {needed} characters, base_text has {found}"
+            );
+            return Err((index as u32, detail));
+        }
+        *delta = delta.transform(&diff(base_text, &sticker.text.value), Order::After);
+        rebased.push(*id);
+    }
+    Ok(rebased)
+}
+
+fn reject(
+    record: &mut DeskRecord,
+    client: ClientId,
+    client_seq: ClientSeq,
+    operation: u32,
+    detail: String,
+) -> Ordered {
+    let outcome = Outcome::Rejected { operation, detail: detail.clone() };
+    remember(record, client, BatchResult { client_seq, outcome });
+    Ordered::Rejected { client_seq, operation, detail }
+}
+
+fn remember(record: &mut DeskRecord, client: ClientId, result: BatchResult) {
+    let member = record.members.get_mut(&client).expect("looked up before");
+    member.last = Some(result);
+}
+
+/// The normal form has another order than what was sent; the sticker tells.
+fn position_as_sent(sent: &[(&'static str, Option<StickerId>)], rejection: &Rejection) -> u32 {
+    let same_sticker = |at: &(&'static str, Option<StickerId>)| at.1 == rejection.sticker;
+    let position = sent
+        .iter()
+        .position(|at| same_sticker(at) && at.0 == rejection.name)
+        .or_else(|| sent.iter().position(same_sticker));
+    position.unwrap_or(rejection.operation) as u32
+}

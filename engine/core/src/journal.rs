@@ -1,0 +1,322 @@
+//! Entries of the log: each is one step of one desk's record.
+//!
+//! ```text
+//! entry   := kind u8, body
+//! 1 created    expires_at u64, owner link u128, title length u16, title
+//! 2 joined     client u128, author u32
+//! 3 committed  client u128, commit frame (size-prefixed, as everyone got it)
+//! 4 refused    client u128, client_seq u64, operation u32, detail length u16, detail
+//! 5 linked     role u8, link u128
+//! 6 finished
+//! 7 alias      desk u128
+//! ```
+//! Numbers are little-endian, links and clients big-endian as they are keys.
+//! The store frames and checks entries; a commit frame carries its own length.
+
+use std::collections::BTreeMap;
+
+use desk_protocol::codec::{self, Decoded};
+use desk_protocol::frame::{BatchResult, Outcome, Role, ServerFrame};
+use desk_protocol::resolver::{self, ApplyError};
+use desk_protocol::{Author, ClientId, ClientSeq, Commit, Desk, LinkId, Operation, StickerId};
+
+use crate::record::{Alias, DeskRecord, Links, Member, StoredRecord};
+
+/// One step of a record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// The first entry of a desk.
+    Created {
+        /// When the desk is gone, in seconds since the Unix epoch.
+        expires_at: u64,
+        /// The owner's link.
+        owner: LinkId,
+        /// The title.
+        title: String,
+    },
+    /// A client joined for the first time.
+    Joined {
+        /// The client.
+        client: ClientId,
+        /// Its number on the desk.
+        author: Author,
+    },
+    /// A batch was accepted.
+    Committed {
+        /// Who sent it.
+        client: ClientId,
+        /// As everyone applies it.
+        commit: Commit,
+    },
+    /// A batch was rejected; its number is used up.
+    Refused {
+        /// Who sent it.
+        client: ClientId,
+        /// Its number.
+        client_seq: ClientSeq,
+        /// The operation at fault.
+        operation: u32,
+        /// What was wrong.
+        detail: String,
+    },
+    /// A role has a new link; the one before is void.
+    Linked {
+        /// Whose.
+        role: Role,
+        /// The link.
+        link: LinkId,
+    },
+    /// The session was finished: all keys are void.
+    Finished,
+    /// The only entry of a further link.
+    Alias(Alias),
+}
+
+/// Why an entry cannot be read or does not follow from what was before it.
+/// Checksums caught what a disk does; this is a defect or a hostile file.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The bytes end too early, or are none of the kinds.
+    #[error("a journal entry of {0} bytes cannot be read")]
+    Unreadable(usize),
+    /// It does not belong here.
+    #[error("a journal entry ({0}) does not follow from the record before it")]
+    OutOfPlace(&'static str),
+    /// Its commit does not fit.
+    #[error("a journal entry does not fit the desk: {0}")]
+    Commit(#[from] ApplyError),
+}
+
+/// Writes an entry of an accepted batch around the frame that everyone gets.
+pub fn encode_commit(client: ClientId, frame: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(17 + frame.len());
+    out.push(3);
+    out.extend_from_slice(&client.to_bytes());
+    out.extend_from_slice(frame);
+    out
+}
+
+impl Entry {
+    /// Writes the entry.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        match self {
+            Entry::Created { expires_at, owner, title } => {
+                out.push(1);
+                out.extend_from_slice(&expires_at.to_le_bytes());
+                out.extend_from_slice(&owner.to_bytes());
+                put_text(&mut out, title);
+            }
+            Entry::Joined { client, author } => {
+                out.push(2);
+                out.extend_from_slice(&client.to_bytes());
+                out.extend_from_slice(&author.0.to_le_bytes());
+            }
+            Entry::Committed { client, commit } => {
+                let mut frame = Vec::new();
+                codec::encode_server(&ServerFrame::Commit(commit.clone()), &mut frame);
+                return encode_commit(*client, &frame);
+            }
+            Entry::Refused { client, client_seq, operation, detail } => {
+                out.push(4);
+                out.extend_from_slice(&client.to_bytes());
+                out.extend_from_slice(&client_seq.0.to_le_bytes());
+                out.extend_from_slice(&operation.to_le_bytes());
+                put_text(&mut out, detail);
+            }
+            Entry::Linked { role, link } => {
+                out.push(5);
+                out.push(*role as u8);
+                out.extend_from_slice(&link.to_bytes());
+            }
+            Entry::Finished => out.push(6),
+            Entry::Alias(alias) => {
+                out.push(7);
+                out.extend_from_slice(&alias.desk.to_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// [`JournalError::Unreadable`] for anything that [`Entry::encode`] does
+    /// not write.
+    pub fn decode(bytes: &[u8]) -> Result<Self, JournalError> {
+        let mut reader = Reader { rest: bytes };
+        reader.entry().ok_or(JournalError::Unreadable(bytes.len()))
+    }
+}
+
+/// Texts of entries fit 64 KiB: a title has 200 characters, a detail is ours.
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    let mut end = text.len().min(usize::from(u16::MAX));
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    out.extend_from_slice(&(end as u16).to_le_bytes());
+    out.extend_from_slice(&text.as_bytes()[..end]);
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn entry(&mut self) -> Option<Entry> {
+        let entry = match self.array::<1>()?[0] {
+            1 => Entry::Created {
+                expires_at: u64::from_le_bytes(self.array()?),
+                owner: LinkId::from_bytes(self.array()?),
+                title: self.text()?,
+            },
+            2 => Entry::Joined {
+                client: ClientId::from_bytes(self.array()?),
+                author: Author(u32::from_le_bytes(self.array()?)),
+            },
+            3 => {
+                let client = ClientId::from_bytes(self.array()?);
+                let Ok(Decoded::Frame(length, Some(ServerFrame::Commit(commit)))) =
+                    codec::decode_server(self.rest)
+                else {
+                    return None;
+                };
+                self.rest = self.rest.get(length..)?;
+                Entry::Committed { client, commit }
+            }
+            4 => Entry::Refused {
+                client: ClientId::from_bytes(self.array()?),
+                client_seq: ClientSeq(u64::from_le_bytes(self.array()?)),
+                operation: u32::from_le_bytes(self.array()?),
+                detail: self.text()?,
+            },
+            5 => Entry::Linked {
+                role: match self.array::<1>()?[0] {
+                    0 => Role::Viewer,
+                    1 => Role::Editor,
+                    2 => Role::Owner,
+                    _ => return None,
+                },
+                link: LinkId::from_bytes(self.array()?),
+            },
+            6 => Entry::Finished,
+            7 => Entry::Alias(Alias { desk: LinkId::from_bytes(self.array()?) }),
+            _ => return None,
+        };
+        self.rest.is_empty().then_some(entry)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*head)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::from(u16::from_le_bytes(self.array()?));
+        let (head, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        String::from_utf8(head.to_vec()).ok()
+    }
+}
+
+/// Takes a record one step on. `record` is `None` before the first entry.
+///
+/// # Errors
+/// [`JournalError`]; the record must not be served then.
+pub fn replay(
+    key: LinkId,
+    record: Option<StoredRecord>,
+    entry: Entry,
+) -> Result<StoredRecord, JournalError> {
+    match (record, entry) {
+        (None, Entry::Alias(alias)) => Ok(StoredRecord::Alias(alias)),
+        (None, Entry::Created { expires_at, owner, title }) => {
+            Ok(StoredRecord::Desk(DeskRecord::new(key, owner, expires_at, title)))
+        }
+        (Some(StoredRecord::Desk(mut record)), entry) => {
+            record.step(entry)?;
+            Ok(StoredRecord::Desk(record))
+        }
+        (_, entry) => Err(JournalError::OutOfPlace(entry.name())),
+    }
+}
+
+impl DeskRecord {
+    /// A desk just created.
+    pub fn new(key: LinkId, owner: LinkId, expires_at: u64, title: String) -> Self {
+        Self {
+            key,
+            sequence: 1,
+            expires_at,
+            key_epoch: 0,
+            links: Links { edit: key, owner, view: None },
+            members: BTreeMap::new(),
+            desk: Desk::new(title),
+        }
+    }
+
+    fn step(&mut self, entry: Entry) -> Result<(), JournalError> {
+        let name = entry.name();
+        let out_of_place = || JournalError::OutOfPlace(name);
+        match entry {
+            Entry::Joined { client, author } => {
+                self.members.insert(client, Member { author, last: None });
+            }
+            Entry::Committed { client, commit } => {
+                let member = self.members.get_mut(&client).ok_or_else(out_of_place)?;
+                resolver::apply(&mut self.desk, &commit)?;
+                member.last = Some(BatchResult {
+                    client_seq: commit.client_seq,
+                    outcome: Outcome::Applied {
+                        revision: commit.revision,
+                        status: commit.status,
+                        created: created(&commit.operations),
+                    },
+                });
+            }
+            Entry::Refused { client, client_seq, operation, detail } => {
+                let member = self.members.get_mut(&client).ok_or_else(out_of_place)?;
+                member.last = Some(BatchResult {
+                    client_seq,
+                    outcome: Outcome::Rejected { operation, detail },
+                });
+            }
+            Entry::Linked { role, link } => match role {
+                Role::Viewer => self.links.view = Some(link),
+                Role::Editor => self.links.edit = link,
+                Role::Owner => self.links.owner = link,
+            },
+            Entry::Finished => self.key_epoch += 1,
+            Entry::Created { .. } | Entry::Alias(_) => return Err(out_of_place()),
+        }
+        self.sequence += 1;
+        Ok(())
+    }
+}
+
+impl Entry {
+    const fn name(&self) -> &'static str {
+        match self {
+            Entry::Created { .. } => "created",
+            Entry::Joined { .. } => "joined",
+            Entry::Committed { .. } => "committed",
+            Entry::Refused { .. } => "refused",
+            Entry::Linked { .. } => "linked",
+            Entry::Finished => "finished",
+            Entry::Alias(_) => "alias",
+        }
+    }
+}
+
+/// Stickers that operations create, in order.
+pub fn created(operations: &[Operation]) -> Vec<StickerId> {
+    operations
+        .iter()
+        .filter_map(|operation| match operation {
+            Operation::Create(create) => Some(create.id),
+            _ => None,
+        })
+        .collect()
+}

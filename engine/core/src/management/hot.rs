@@ -1,0 +1,248 @@
+//! A desk in memory.
+
+use std::sync::Arc;
+
+use desk_protocol::codec::{self, Encoder};
+use desk_protocol::frame::{Role, ServerFrame, SnapshotChunk, Welcome};
+use desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;
+use desk_protocol::resolver::TextHistories;
+use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
+
+use crate::collaboration::{Ring, RingCommit};
+use crate::collisions::{self, Arrival, Ordered};
+use crate::identity::{Keyring, SessionKey};
+use crate::journal::{self, Entry};
+use crate::limits::CLIENTS_PER_DESK_MAX;
+use crate::record::{DeskRecord, Member, StoredRecord};
+use crate::service::{Content, EncodedSnapshot, ServiceError};
+use crate::shard::{Gate, LogPosition, Output};
+
+/// A desk's record, with what makes it quick.
+#[derive(Debug)]
+pub(crate) struct Hot {
+    pub(crate) record: DeskRecord,
+    histories: TextHistories,
+    pub(crate) ring: Ring,
+    /// The log position of its newest entry.
+    pub(crate) position: LogPosition,
+    /// The sequence that the store has outside the log.
+    pub(crate) stored: u64,
+    /// The sequence that is being stored.
+    pub(crate) storing: Option<u64>,
+    /// Whether it leaves memory once it is stored.
+    pub(crate) leaving: bool,
+    snapshot: Option<Arc<EncodedSnapshot>>,
+    /// Its place in the order of use.
+    pub(crate) used_at: Time,
+    /// What it counts in the shard's memory.
+    pub(crate) counted_bytes: usize,
+}
+
+impl Hot {
+    /// A desk that was loaded, or just made (`stored` is 0 then).
+    pub(crate) fn new(record: DeskRecord, stored: u64, now: Time) -> Self {
+        Self {
+            histories: TextHistories::default(),
+            ring: Ring::new(record.desk.revision()),
+            position: LogPosition(0),
+            stored,
+            storing: None,
+            leaving: false,
+            snapshot: None,
+            used_at: now,
+            counted_bytes: 0,
+            record,
+        }
+    }
+
+    /// Logs one more step of the record, which the caller has taken or takes.
+    pub(crate) fn append(&mut self, gate: &mut Gate, entry: Vec<u8>) {
+        self.record.sequence += 1;
+        self.position = gate.append(self.record.key, self.record.sequence, entry);
+        self.leaving = false;
+    }
+
+    /// What a key grants here.
+    ///
+    /// # Errors
+    /// [`ServiceError::KeyVoid`].
+    pub(crate) fn authorize(
+        &self,
+        keyring: &Keyring,
+        key: &SessionKey,
+    ) -> Result<(Role, Author), ServiceError> {
+        let role = self.record.links.role(key.link).ok_or(ServiceError::KeyVoid)?;
+        if !keyring.verify(key, role, self.record.key_epoch) {
+            return Err(ServiceError::KeyVoid);
+        }
+        let member = self.record.members.get(&key.client).ok_or(ServiceError::KeyVoid)?;
+        Ok((role, member.author))
+    }
+
+    /// As [`Hot::authorize`], for something that needs a role.
+    ///
+    /// # Errors
+    /// [`ServiceError::KeyVoid`], [`ServiceError::NotAllowed`].
+    pub(crate) fn authorize_as(
+        &self,
+        keyring: &Keyring,
+        key: &SessionKey,
+        least: Role,
+        action: &'static str,
+    ) -> Result<(), ServiceError> {
+        let (role, _) = self.authorize(keyring, key)?;
+        if role >= least {
+            return Ok(());
+        }
+        let needed = match least {
+            Role::Owner => "join by the owner link",
+            Role::Editor | Role::Viewer => "join by the edit link",
+        };
+        Err(ServiceError::NotAllowed { role, action, needed })
+    }
+
+    /// The number of a client, which joins if it never did.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooMany`].
+    pub(crate) fn join(
+        &mut self,
+        gate: &mut Gate,
+        client: ClientId,
+    ) -> Result<Author, ServiceError> {
+        if let Some(member) = self.record.members.get(&client) {
+            return Ok(member.author);
+        }
+        if self.record.members.len() >= CLIENTS_PER_DESK_MAX {
+            return Err(ServiceError::TooMany("clients joined this desk"));
+        }
+        let author = Author(self.record.members.len() as u32 + 1);
+        self.record.members.insert(client, Member { author, last: None });
+        self.append(gate, Entry::Joined { client, author }.encode());
+        Ok(author)
+    }
+
+    /// Orders a batch, logs what came of it and encodes it for everyone, once.
+    pub(crate) fn submit(
+        &mut self,
+        gate: &mut Gate,
+        encoder: &mut Encoder,
+        now: Time,
+        arrival: Arrival<'_>,
+    ) -> Submitted {
+        let client = arrival.client;
+        match collisions::order(&mut self.record, &mut self.histories, now, arrival) {
+            Ordered::Accepted { commit, created } => {
+                let commit = Arc::new(commit);
+                let mut frame = Vec::with_capacity(256);
+                encoder.commit(&commit, &mut frame);
+                self.append(gate, journal::encode_commit(client, &frame));
+                let ring = RingCommit { commit, frame: frame.into() };
+                self.ring.push(ring.clone());
+                self.snapshot = None;
+                Submitted::Accepted(ring, created)
+            }
+            Ordered::Rejected { client_seq, operation, detail } => {
+                let entry =
+                    Entry::Refused { client, client_seq, operation, detail: detail.clone() };
+                self.append(gate, entry.encode());
+                Submitted::Not(Ordered::Rejected { client_seq, operation, detail })
+            }
+            other => Submitted::Not(other),
+        }
+    }
+
+    /// Where a client stands; `snapshot` says what follows.
+    pub(crate) fn welcome(&self, client: ClientId, role: Role, snapshot: bool) -> Welcome {
+        let member = self.record.members.get(&client);
+        Welcome {
+            author: member.map_or(Author(0), |member| member.author),
+            role,
+            revision: self.record.desk.revision(),
+            snapshot,
+            last: member.and_then(|member| member.last.clone()),
+            created_at: u64::from(self.record.key.created_second()),
+            expires_at: self.record.expires_at,
+        }
+    }
+
+    /// The content, encoded once a revision.
+    pub(crate) fn snapshot(&mut self) -> Arc<EncodedSnapshot> {
+        if let Some(snapshot) = &self.snapshot {
+            return snapshot.clone();
+        }
+        let revision = self.record.desk.revision();
+        let bytes = codec::encode_snapshot(&self.record.desk);
+        let snapshot = Arc::new(EncodedSnapshot { revision, frames: chunks(revision, &bytes) });
+        self.snapshot = Some(snapshot.clone());
+        snapshot
+    }
+
+    /// The content, for exports.
+    pub(crate) fn content(&self) -> Content {
+        Content {
+            desk: self.record.desk.clone(),
+            created_at: u64::from(self.record.key.created_second()),
+            expires_at: self.record.expires_at,
+        }
+    }
+
+    /// Whether the log holds steps that no stored record has.
+    pub(crate) const fn is_dirty(&self) -> bool {
+        self.record.sequence > self.stored
+    }
+
+    /// Asks for the record to be stored, unless that is under way.
+    pub(crate) fn store(&mut self, gate: &mut Gate) {
+        if self.storing.is_some() || !self.is_dirty() {
+            return;
+        }
+        self.storing = Some(self.record.sequence);
+        let store = Output::Store {
+            key: self.record.key,
+            sequence: self.record.sequence,
+            record: Box::new(StoredRecord::Desk(self.record.clone())),
+        };
+        gate.after(self.position, store);
+    }
+
+    /// Roughly what the desk takes in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let content = self.record.desk.live_bytes() + self.record.desk.deleted_bytes();
+        HOT_BYTES + 4 * content + 2 * self.ring.bytes() + 128 * self.record.members.len()
+    }
+
+    /// The links that lead here besides the key.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = LinkId> {
+        let links = self.record.links;
+        let key = self.record.key;
+        [Some(links.edit), Some(links.owner), links.view]
+            .into_iter()
+            .flatten()
+            .filter(move |link| *link != key)
+    }
+}
+
+/// What an empty desk takes in memory.
+const HOT_BYTES: usize = 4 << 10;
+
+/// What came of a batch.
+pub(crate) enum Submitted {
+    Accepted(RingCommit, Vec<desk_protocol::StickerId>),
+    /// Never [`Ordered::Accepted`].
+    Not(Ordered),
+}
+
+fn chunks(revision: Revision, bytes: &[u8]) -> Vec<Arc<[u8]>> {
+    let total = u32::try_from(bytes.len()).expect("a snapshot is far below 4 GiB");
+    let mut offset = 0;
+    let mut frames = Vec::new();
+    for part in bytes.chunks(SNAPSHOT_CHUNK_BYTES_MAX) {
+        let chunk = SnapshotChunk { revision, offset, total, bytes: part.to_vec() };
+        let mut frame = Vec::with_capacity(part.len() + 64);
+        codec::encode_server(&ServerFrame::SnapshotChunk(chunk), &mut frame);
+        frames.push(frame.into());
+        offset += part.len() as u32;
+    }
+    frames
+}

@@ -1,0 +1,8 @@
+//! The Desk Management Service: which desks are in memory, under which links,
+//! until when; what is logged and when a record is stored.
+
+mod hot;
+mod slot;
+
+pub(crate) use hot::{Hot, Submitted};
+pub(crate) use slot::{Content, Slot, Task};

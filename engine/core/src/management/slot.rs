@@ -1,0 +1,88 @@
+//! A desk as the shard knows it: its people, and its content if that is here.
+
+use std::collections::VecDeque;
+
+use desk_protocol::Time;
+use desk_protocol::frame::{Hello, Submit};
+
+use super::hot::Hot;
+use crate::collaboration::Room;
+use crate::limits::LEAVE_GRACE;
+use crate::service::Request;
+use crate::shard::{ConnectionId, LogPosition, RequestId};
+
+/// A desk, or a link whose desk is being looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) content: Content,
+    pub(crate) room: Room,
+    /// What waits for the content, in order.
+    pub(crate) waiting: VecDeque<Task>,
+    /// When the desk is gone; known once it was loaded.
+    pub(crate) expires_at: Option<Time>,
+    /// Whether an idle timer is on its way.
+    pub(crate) idle_armed: bool,
+}
+
+/// Where the content is.
+#[derive(Debug, Default)]
+pub(crate) enum Content {
+    /// In the store.
+    #[default]
+    Absent,
+    /// On its way.
+    Loading,
+    /// Here.
+    Hot(Box<Hot>),
+}
+
+/// Work that needs a desk's content.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Request {
+        request: RequestId,
+        body: Box<Request>,
+    },
+    Hello {
+        connection: ConnectionId,
+        hello: Box<Hello>,
+    },
+    Submit {
+        connection: ConnectionId,
+        submit: Box<Submit>,
+    },
+    /// Give a connection that is behind what it misses.
+    Pump {
+        connection: ConnectionId,
+    },
+    /// The log is under pressure.
+    Store,
+}
+
+impl Slot {
+    pub(crate) fn hot(&mut self) -> Option<&mut Hot> {
+        match &mut self.content {
+            Content::Hot(hot) => Some(hot),
+            Content::Absent | Content::Loading => None,
+        }
+    }
+
+    /// The log position that outputs of this desk wait for.
+    pub(crate) fn position(&self) -> LogPosition {
+        match &self.content {
+            Content::Hot(hot) => hot.position,
+            Content::Absent | Content::Loading => LogPosition(0),
+        }
+    }
+
+    /// When the content may leave memory for want of use.
+    pub(crate) fn idle_at(&self, session_idle: std::time::Duration) -> Time {
+        let grace = if self.room.is_empty() { LEAVE_GRACE.min(session_idle) } else { session_idle };
+        self.room.active_at + grace
+    }
+
+    /// Whether the shard can forget that it ever saw this desk.
+    pub(crate) fn is_unused(&self) -> bool {
+        matches!(self.content, Content::Absent) && self.room.is_empty() && self.waiting.is_empty()
+    }
+}

@@ -1,0 +1,308 @@
+//! What is asked of a shard by request, and what it answers.
+
+use std::sync::Arc;
+
+use desk_protocol::frame::{Role, Submit};
+use desk_protocol::{
+    Author, ClientSeq, CollisionStatus, Commit, Desk, LinkId, Operation, Revision, StickerId,
+};
+
+use crate::identity::SessionKey;
+
+/// A request to the owner of a desk. Which shard that is follows from the link
+/// ([`Request::link`]) by [`crate::Placement`]; a creation goes to the shard
+/// with the fewest active sessions.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Makes a desk and lets its creator join.
+    Create {
+        /// Its title.
+        title: String,
+        /// Whether the answer carries the content.
+        content: bool,
+    },
+    /// Joins a desk.
+    Join {
+        /// By this link.
+        link: LinkId,
+        /// A key of an earlier session, to go on as the same client.
+        old_key: Option<SessionKey>,
+        /// Whether the answer carries the content.
+        content: bool,
+    },
+    /// May a connection with this key be opened? Asked before an upgrade.
+    Attach {
+        /// The key.
+        key: SessionKey,
+    },
+    /// A batch by request.
+    Sync {
+        /// The sender.
+        key: SessionKey,
+        /// The label that the sender chose (`R-User-ID`).
+        user: String,
+        /// The batch.
+        submit: Submit,
+        /// Texts that deltas were made against, for senders without a replica.
+        base_texts: Vec<(StickerId, String)>,
+    },
+    /// Commits after a revision, at once or as soon as there are any.
+    Poll {
+        /// The asker.
+        key: SessionKey,
+        /// Exclusive.
+        since: Revision,
+        /// How long to wait for the first one, in seconds.
+        wait_seconds: u32,
+    },
+    /// Ends the session.
+    Finish {
+        /// The owner's key.
+        key: SessionKey,
+        /// A last batch.
+        diff: Option<Submit>,
+    },
+    /// Gives the link of a role, makes it or replaces it.
+    Link {
+        /// The owner's key.
+        key: SessionKey,
+        /// The desk, by the link in the path.
+        desk: LinkId,
+        /// Whose link.
+        role: Role,
+        /// Whether the present one is disabled and replaced.
+        rotate: bool,
+    },
+    /// Deletes the desk.
+    Delete {
+        /// The owner's key.
+        key: SessionKey,
+        /// The desk, by the link in the path.
+        desk: LinkId,
+    },
+    /// May this key import? Asked before the body is read.
+    MayImport {
+        /// An owner's or editor's key.
+        key: SessionKey,
+        /// The desk, by the link in the path.
+        desk: LinkId,
+    },
+    /// May this key do what owners do? Asked before the body is read.
+    MayOwn {
+        /// The owner's key.
+        key: SessionKey,
+        /// The desk, by the link in the path.
+        desk: LinkId,
+    },
+    /// Adds stickers as one batch.
+    Import {
+        /// An owner's or editor's key.
+        key: SessionKey,
+        /// The desk, by the link in the path.
+        desk: LinkId,
+        /// The label that the sender chose.
+        user: String,
+        /// Creations, in order.
+        operations: Vec<Operation>,
+    },
+    /// The content of a desk.
+    Export {
+        /// By this link.
+        link: LinkId,
+    },
+    /// The operator's takedown.
+    Remove {
+        /// By any of the desk's links.
+        link: LinkId,
+    },
+}
+
+impl Request {
+    /// The link that decides which shard serves the request; `None` for a
+    /// creation, which any shard serves.
+    pub fn link(&self) -> Option<LinkId> {
+        match self {
+            Request::Create { .. } => None,
+            Request::Join { link, .. } | Request::Export { link } | Request::Remove { link } => {
+                Some(*link)
+            }
+            Request::Attach { key }
+            | Request::Sync { key, .. }
+            | Request::Poll { key, .. }
+            | Request::Finish { key, .. }
+            | Request::Link { key, .. }
+            | Request::Delete { key, .. }
+            | Request::MayImport { key, .. }
+            | Request::MayOwn { key, .. }
+            | Request::Import { key, .. } => Some(key.link),
+        }
+    }
+}
+
+/// A snapshot of a desk's content at one revision, encoded once and shared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EncodedSnapshot {
+    /// At this revision.
+    pub revision: Revision,
+    /// Its frames ([`desk_protocol::frame::SnapshotChunk`]), size-prefixed, in
+    /// order; each is sent, or written into a body, as it is.
+    pub frames: Vec<Arc<[u8]>>,
+}
+
+/// Joining went well.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// The content, if asked for.
+    pub content: Option<Arc<EncodedSnapshot>>,
+    /// The session key.
+    pub key: SessionKey,
+    /// The link joined by; at creation the edit link.
+    pub link: LinkId,
+    /// The owner's link, at creation only.
+    pub owner_link: Option<LinkId>,
+    /// Whether the old key was good and the client goes on as itself.
+    pub resumed: bool,
+    /// What the key grants.
+    pub role: Role,
+    /// The client's number on the desk.
+    pub author: Author,
+    /// The desk's revision.
+    pub revision: Revision,
+    /// When the desk is gone, in seconds since the Unix epoch.
+    pub expires_at: u64,
+}
+
+/// The content of a desk, for exports.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The content.
+    pub desk: Desk,
+    /// In seconds since the Unix epoch.
+    pub created_at: u64,
+    /// In seconds since the Unix epoch.
+    pub expires_at: u64,
+}
+
+/// The answer to a poll.
+#[derive(Clone, Debug)]
+pub enum Polled {
+    /// The commits after the revision asked for; none if nothing came in time.
+    Commits {
+        /// The desk's revision.
+        revision: Revision,
+        /// Oldest first.
+        commits: Vec<Commit>,
+        /// The same commits as frames.
+        frames: Vec<Arc<[u8]>>,
+    },
+    /// The revision is older than what is kept.
+    Content {
+        /// All of it, for JSON.
+        content: Box<Content>,
+        /// The same as frames.
+        snapshot: Arc<EncodedSnapshot>,
+    },
+}
+
+/// What a request got.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// To [`Request::Create`] and [`Request::Join`].
+    Joined(Box<Joined>),
+    /// To [`Request::Attach`], [`Request::MayImport`] and [`Request::MayOwn`].
+    Allowed,
+    /// To [`Request::Sync`] and [`Request::Import`].
+    Synced {
+        /// How the batch met others' changes.
+        status: CollisionStatus,
+        /// Its revision.
+        revision: Revision,
+        /// Stickers created, in the order of their creations.
+        created: Vec<StickerId>,
+    },
+    /// To [`Request::Poll`].
+    Polled(Polled),
+    /// To [`Request::Finish`].
+    Finished,
+    /// To [`Request::Link`].
+    Link {
+        /// Whose link it is.
+        role: Role,
+        /// The link.
+        link: LinkId,
+    },
+    /// To [`Request::Delete`] and [`Request::Remove`].
+    Deleted,
+    /// To [`Request::Export`].
+    Content(Box<Content>),
+    /// To any of them.
+    Failed(ServiceError),
+}
+
+/// Why a request was not served. The gateway renders these.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// 401
+    #[error("the session key is unknown or void: join the desk again with POST /api/desk/init")]
+    KeyVoid,
+    /// 403
+    #[error("a {role} may not {action}: {needed}")]
+    NotAllowed {
+        /// What the key grants.
+        role: Role,
+        /// What was asked.
+        action: &'static str,
+        /// What would do.
+        needed: &'static str,
+    },
+    /// 404
+    #[error("there is no such desk: check the link, or ask for a new one")]
+    NoDesk,
+    /// 410
+    #[error("the desk has expired: a desk lives for a limited time after its creation")]
+    Expired,
+    /// 409
+    #[error("client_seq {found} is older than the newest, {newest}; its answer is no longer kept")]
+    OldSequence {
+        /// What was sent.
+        found: ClientSeq,
+        /// The newest number of this client.
+        newest: ClientSeq,
+    },
+    /// 422
+    #[error("client_seq is {found}, expected {expected}: numbers start at 1 and leave no gap")]
+    SequenceGap {
+        /// What was sent.
+        found: ClientSeq,
+        /// What comes next.
+        expected: ClientSeq,
+    },
+    /// 422
+    #[error("base revision {found} is above the desk's revision {head}")]
+    BaseAhead {
+        /// What was sent.
+        found: Revision,
+        /// The desk's.
+        head: Revision,
+    },
+    /// 422, uses up no number
+    #[error(
+        "the text of sticker {0} has changed too much since base_revision: \
+         send the text that the delta was made against as base_text"
+    )]
+    NeedsBaseText(StickerId),
+    /// 422, uses up its number
+    #[error("{detail}")]
+    Rejected {
+        /// The operation at fault, from 0, in the order that was sent.
+        operation: u32,
+        /// What was wrong.
+        detail: String,
+    },
+    /// 429
+    #[error("too many {0}: wait and try again")]
+    TooMany(&'static str),
+    /// 503
+    #[error("the desk cannot be served now: {0}")]
+    Unavailable(&'static str),
+}

@@ -1,0 +1,385 @@
+//! Desks come into memory, are put in order, and leave it.
+
+use desk_protocol::frame::CloseCode;
+use desk_protocol::{LinkId, Time};
+
+use super::Shard;
+use super::io::{Loaded, LogPosition, Output};
+use super::timers::Timer;
+use crate::collisions::Arrival;
+use crate::journal::{self, Entry};
+use crate::limits::LOADING_QUEUE_MAX;
+use crate::management::{Content, Hot, Submitted, Task};
+use crate::record::StoredRecord;
+use crate::service::{Polled, Reply, ServiceError};
+
+impl Shard {
+    /// Runs a task on the desk of a link, now or once the desk is loaded.
+    pub(super) fn with_desk(&mut self, now: Time, link: LinkId, task: Task) {
+        let key = self.aliases.get(&link).copied().unwrap_or(link);
+        let slot = self.desks.entry(key).or_default();
+        match slot.content {
+            Content::Hot(_) => {
+                if slot.expires_at.is_some_and(|at| at <= now) {
+                    self.expire(now, key);
+                    return self.fail(now, task, &ServiceError::Expired);
+                }
+                self.touch(now, key);
+                self.run(now, key, task);
+            }
+            Content::Absent | Content::Loading => {
+                if slot.waiting.len() >= LOADING_QUEUE_MAX {
+                    let why = ServiceError::Unavailable("too much waits for the desk to load");
+                    return self.fail(now, task, &why);
+                }
+                slot.waiting.push_back(task);
+                if matches!(slot.content, Content::Absent) {
+                    slot.content = Content::Loading;
+                    self.env.gate.at_once(Output::Load { key });
+                }
+            }
+        }
+    }
+
+    pub(super) fn loaded(&mut self, now: Time, key: LinkId, found: Loaded) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        if !matches!(slot.content, Content::Loading) {
+            return;
+        }
+        slot.content = Content::Absent;
+        let result = match found {
+            Loaded::Record { record, entries } => rebuild(key, record, entries),
+            Loaded::Missing => Err(self.missing(now, key)),
+            Loaded::Expired => Err(ServiceError::Expired),
+            Loaded::Quarantined => {
+                Err(ServiceError::Unavailable("its record is damaged; the operator must look"))
+            }
+            Loaded::Failed => Err(ServiceError::Unavailable("the store cannot be read")),
+        };
+        match result {
+            Ok((StoredRecord::Alias(alias), _)) => self.follow(now, key, alias.desk),
+            Ok((StoredRecord::Desk(record), stored)) => {
+                let hot = Hot::new(record, stored, now);
+                self.warm(now, key, hot);
+                self.run_waiting(now, key);
+            }
+            Err(why) => self.fail_waiting(now, key, &why),
+        }
+    }
+
+    /// Puts a desk in memory.
+    pub(super) fn warm(&mut self, now: Time, key: LinkId, hot: Hot) {
+        for alias in hot.aliases() {
+            self.aliases.insert(alias, key);
+        }
+        let expires_at = Time::from_unix_seconds(hot.record.expires_at);
+        let slot = self.desks.entry(key).or_default();
+        if slot.expires_at.is_none() {
+            slot.expires_at = Some(expires_at);
+            self.env.timers.arm(expires_at, Timer::Expiry(key));
+        }
+        self.by_use.insert((hot.used_at, key));
+        slot.content = Content::Hot(Box::new(hot));
+        slot.room.active_at = now;
+        self.env.stats.sessions_started += 1;
+        self.arm_idle(now, key);
+        self.count_memory(key);
+        self.make_room(key);
+    }
+
+    /// An alias was found: what waited goes to its desk.
+    fn follow(&mut self, now: Time, alias: LinkId, desk: LinkId) {
+        let Some(slot) = self.desks.remove(&alias) else { return };
+        if desk == alias {
+            for task in slot.waiting {
+                self.fail(now, task, &ServiceError::NoDesk);
+            }
+            return;
+        }
+        self.aliases.insert(alias, desk);
+        for task in slot.waiting {
+            self.with_desk(now, desk, task);
+        }
+    }
+
+    fn run_waiting(&mut self, now: Time, key: LinkId) {
+        while let Some(slot) = self.desks.get_mut(&key) {
+            if slot.expires_at.is_some_and(|at| at <= now) {
+                return self.expire(now, key);
+            }
+            if !matches!(slot.content, Content::Hot(_)) {
+                // A task ended the session; what comes behind it loads again.
+                return self.load_if_wanted(key);
+            }
+            let Some(task) = slot.waiting.pop_front() else { return };
+            self.run(now, key, task);
+        }
+    }
+
+    fn load_if_wanted(&mut self, key: LinkId) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        if matches!(slot.content, Content::Absent) && !slot.waiting.is_empty() {
+            slot.content = Content::Loading;
+            self.env.gate.at_once(Output::Load { key });
+        }
+    }
+
+    fn fail_waiting(&mut self, now: Time, key: LinkId, why: &ServiceError) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let waiting = std::mem::take(&mut slot.waiting);
+        for task in waiting {
+            self.fail(now, task, why);
+        }
+        // Parked connections and polls of a desk that is not to be had.
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let code = match why {
+            ServiceError::Expired => CloseCode::Expired,
+            ServiceError::NoDesk => CloseCode::Deleted,
+            _ => CloseCode::Overloaded,
+        };
+        self.env.close_all(LogPosition(0), &mut slot.room, code, &why.to_string());
+        self.env.fail_polls(LogPosition(0), &mut slot.room, why);
+        self.forget_if_unused(key);
+    }
+
+    /// Nothing is under a key: it never was, or its time is over.
+    fn missing(&self, now: Time, key: LinkId) -> ServiceError {
+        let created = Time::from_unix_seconds(u64::from(key.created_second()));
+        if created + self.env.config.desk_ttl <= now {
+            ServiceError::Expired
+        } else {
+            ServiceError::NoDesk
+        }
+    }
+
+    /// Puts a batch into its desk's order and tells everyone.
+    pub(super) fn order(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        arrival: Arrival<'_>,
+    ) -> Option<Submitted> {
+        use crate::collisions::Ordered;
+        let slot = self.desks.get_mut(&desk)?;
+        let Content::Hot(hot) = &mut slot.content else { return None };
+        let submitted = hot.submit(&mut self.env.gate, &mut self.env.encoder, now, arrival);
+        let position = hot.position;
+        match &submitted {
+            Submitted::Accepted(news, _) => {
+                slot.room.active_at = now;
+                self.env.stats.batches += 1;
+                self.env.stats.operations += news.commit.operations.len() as u64;
+                self.env.broadcast(position, &slot.room, news);
+                for (request, poll) in std::mem::take(&mut slot.room.polls) {
+                    let polled = polled(hot, poll.since);
+                    self.env.reply(position, request, Reply::Polled(polled));
+                }
+                self.count_memory(desk);
+                self.make_room(desk);
+            }
+            Submitted::Not(Ordered::Rejected { .. }) => self.env.stats.rejected += 1,
+            Submitted::Not(Ordered::Stale(_)) => self.env.stats.stale += 1,
+            Submitted::Not(Ordered::Duplicate(_)) => self.env.stats.duplicates += 1,
+            Submitted::Not(_) => {}
+        }
+        Some(submitted)
+    }
+
+    pub(super) fn stored(&mut self, now: Time, key: LinkId, sequence: u64) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let Content::Hot(hot) = &mut slot.content else { return };
+        hot.stored = hot.stored.max(sequence);
+        if hot.storing == Some(sequence) {
+            hot.storing = None;
+        }
+        if hot.leaving {
+            self.evict(now, key);
+        }
+    }
+
+    /// Lets a desk leave memory: at once if the store has all of it, else once
+    /// it has. Connections stay, parked.
+    pub(super) fn evict(&mut self, now: Time, key: LinkId) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let Content::Hot(hot) = &mut slot.content else { return };
+        let durable = self.env.gate.is_durable(hot.position);
+        if !hot.is_dirty() && hot.storing.is_none() && durable {
+            self.cool(key);
+            self.forget_if_unused(key);
+            return;
+        }
+        if !hot.is_dirty() {
+            // Nothing to store, but the log is still on its way.
+            self.env.timers.arm(now + crate::limits::LEAVE_GRACE, Timer::Idle(key));
+            return;
+        }
+        hot.leaving = true;
+        hot.store(&mut self.env.gate);
+    }
+
+    /// Drops a desk's content from memory.
+    fn cool(&mut self, key: LinkId) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        if let Content::Hot(hot) = std::mem::take(&mut slot.content) {
+            self.by_use.remove(&(hot.used_at, key));
+            self.env.stats.memory_bytes -= hot.counted_bytes;
+            self.env.stats.sessions_ended += 1;
+            // Aliases stay while connections do: they are looked up by them.
+            if slot.room.is_empty() {
+                for alias in hot.aliases() {
+                    self.aliases.remove(&alias);
+                }
+            }
+        }
+    }
+
+    fn forget_if_unused(&mut self, key: LinkId) {
+        if self.desks.get(&key).is_some_and(|slot| slot.is_unused()) {
+            self.remove_slot(key);
+        }
+    }
+
+    fn remove_slot(&mut self, key: LinkId) {
+        if let Some(at) = self.desks.remove(&key).and_then(|slot| slot.expires_at) {
+            self.env.timers.disarm(at, Timer::Expiry(key));
+        }
+    }
+
+    /// A desk that was deleted or has expired leaves at once, with all that
+    /// waits for it.
+    pub(super) fn drop_desk(
+        &mut self,
+        now: Time,
+        key: LinkId,
+        position: LogPosition,
+        code: CloseCode,
+        why: &ServiceError,
+    ) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        self.env.close_all(position, &mut slot.room, code, &why.to_string());
+        self.env.fail_polls(position, &mut slot.room, why);
+        let waiting = std::mem::take(&mut slot.waiting);
+        self.cool(key);
+        self.remove_slot(key);
+        for task in waiting {
+            self.fail(now, task, why);
+        }
+    }
+
+    fn expire(&mut self, now: Time, key: LinkId) {
+        let position = self.position(key);
+        self.drop_desk(now, key, position, CloseCode::Expired, &ServiceError::Expired);
+    }
+
+    pub(super) fn expire_if_due(&mut self, now: Time, key: LinkId) {
+        let due = self.desks.get(&key).and_then(|slot| slot.expires_at);
+        if due.is_some_and(|at| at <= now) {
+            self.expire(now, key);
+        }
+    }
+
+    pub(super) fn arm_idle(&mut self, now: Time, key: LinkId) {
+        let session_idle = self.env.config.session_idle;
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        // One timer at a time, but an emptied room may not wait for the long one.
+        if slot.idle_armed && !slot.room.is_empty() {
+            return;
+        }
+        slot.idle_armed = true;
+        let at = slot.idle_at(session_idle).max(now);
+        self.env.timers.arm(at, Timer::Idle(key));
+    }
+
+    pub(super) fn idle(&mut self, now: Time, key: LinkId) {
+        let session_idle = self.env.config.session_idle;
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        slot.idle_armed = false;
+        if !matches!(slot.content, Content::Hot(_)) {
+            self.forget_if_unused(key);
+            return;
+        }
+        if slot.idle_at(session_idle) > now {
+            return self.arm_idle(now, key);
+        }
+        self.evict(now, key);
+    }
+
+    /// Notes a use of a desk, coarsely: the order need not be exact.
+    fn touch(&mut self, now: Time, key: LinkId) {
+        let Some(Content::Hot(hot)) = self.desks.get_mut(&key).map(|slot| &mut slot.content) else {
+            return;
+        };
+        if now.since(hot.used_at).as_secs() >= 1 {
+            self.by_use.remove(&(hot.used_at, key));
+            hot.used_at = now;
+            self.by_use.insert((now, key));
+        }
+    }
+
+    pub(super) fn count_memory(&mut self, key: LinkId) {
+        let Some(Content::Hot(hot)) = self.desks.get_mut(&key).map(|slot| &mut slot.content) else {
+            return;
+        };
+        let bytes = hot.memory_bytes();
+        self.env.stats.memory_bytes = self.env.stats.memory_bytes + bytes - hot.counted_bytes;
+        hot.counted_bytes = bytes;
+    }
+
+    /// Over the memory budget, the longest unused desk goes; never `keep`.
+    pub(super) fn make_room(&mut self, keep: LinkId) {
+        if self.env.stats.memory_bytes <= self.env.config.memory_bytes {
+            return;
+        }
+        let stays = |key: &LinkId| match self.desks.get(key).map(|slot| &slot.content) {
+            Some(Content::Hot(hot)) => hot.leaving || *key == keep,
+            _ => true,
+        };
+        let oldest = self.by_use.iter().take(EVICTION_LOOK).find(|(_, key)| !stays(key)).copied();
+        if let Some((used_at, key)) = oldest {
+            self.evict(used_at, key);
+        }
+    }
+}
+
+/// How far down the order of use an eviction looks for a desk that is not on
+/// its way out already.
+const EVICTION_LOOK: usize = 64;
+
+/// The answer to a poll of a desk in memory.
+pub(super) fn polled(hot: &mut Hot, since: desk_protocol::Revision) -> Polled {
+    if let Some(commits) = hot.ring.after(since) {
+        let (commits, frames) =
+            commits.map(|commit| ((*commit.commit).clone(), commit.frame.clone())).unzip();
+        return Polled::Commits { revision: hot.record.desk.revision(), commits, frames };
+    }
+    Polled::Content { content: Box::new(hot.content()), snapshot: hot.snapshot() }
+}
+
+/// A record from what the store and the log have of it.
+fn rebuild(
+    key: LinkId,
+    record: Option<Box<StoredRecord>>,
+    entries: Vec<(u64, Vec<u8>)>,
+) -> Result<(StoredRecord, u64), ServiceError> {
+    const DAMAGED: ServiceError =
+        ServiceError::Unavailable("its record is damaged; the operator must look");
+    let mut record = record.map(|record| *record);
+    let stored = match &record {
+        Some(StoredRecord::Desk(desk)) => desk.sequence,
+        Some(StoredRecord::Alias(_)) => 1,
+        None => 0,
+    };
+    let mut newest = stored;
+    for (sequence, bytes) in entries {
+        if sequence <= newest {
+            continue;
+        }
+        if sequence != newest + 1 {
+            return Err(DAMAGED);
+        }
+        let entry = Entry::decode(&bytes).map_err(|_| DAMAGED)?;
+        record = Some(journal::replay(key, record, entry).map_err(|_| DAMAGED)?);
+        newest = sequence;
+    }
+    record.map(|record| (record, stored)).ok_or(ServiceError::NoDesk)
+}

@@ -1,0 +1,251 @@
+//! What all desks of a shard share: the log's gate, timers, connections.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use desk_protocol::codec::Encoder;
+use desk_protocol::frame::{CloseCode, ServerFrame};
+use desk_protocol::{LinkId, Time};
+
+use super::entropy::Entropy;
+use super::gate::Gate;
+use super::io::{ConnectionId, LogPosition, Output, RequestId, ShardConfig};
+use super::stats::ShardStats;
+use super::timers::{Timer, Timers};
+use crate::collaboration::{Connection, Phase, RingCommit, Room, Stream};
+use crate::identity::Keyring;
+use crate::limits::*;
+use crate::management::Hot;
+use crate::service::{Reply, ServiceError};
+
+pub(crate) struct Env {
+    pub(crate) config: ShardConfig,
+    pub(crate) keyring: Keyring,
+    pub(crate) entropy: Entropy,
+    pub(crate) gate: Gate,
+    pub(crate) timers: Timers,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    pub(crate) encoder: Encoder,
+    pub(crate) stats: ShardStats,
+    /// Whether the store takes writes.
+    pub(crate) writable: bool,
+    pub(crate) draining: bool,
+}
+
+impl Env {
+    /// Answers a request with what was computed at `position`.
+    pub(crate) fn reply(&mut self, position: LogPosition, request: RequestId, reply: Reply) {
+        self.gate.after(position, Output::Reply { request, reply });
+    }
+
+    pub(crate) fn fail(&mut self, position: LogPosition, request: RequestId, why: ServiceError) {
+        self.reply(position, request, Reply::Failed(why));
+    }
+
+    pub(crate) fn encode(&mut self, frame: &ServerFrame) -> Arc<[u8]> {
+        let mut bytes = Vec::new();
+        self.encoder.server(frame, &mut bytes);
+        bytes.into()
+    }
+
+    /// Queues a frame on a connection, whatever its stream.
+    fn queue(&mut self, position: LogPosition, to: ConnectionId, frame: Arc<[u8]>, lossy: bool) {
+        let Some(connection) = self.connections.get_mut(&to) else { return };
+        connection.queued_bytes += frame.len();
+        self.gate.after(position, Output::Send { connection: to, frame, lossy });
+    }
+
+    /// A pong shows no state and waits for nothing.
+    pub(crate) fn queue_pong(&mut self, to: ConnectionId, frame: Arc<[u8]>) {
+        self.queue(LogPosition(0), to, frame, false);
+    }
+
+    /// A welcome goes before all that follows it.
+    pub(crate) fn queue_welcome(&mut self, at: LogPosition, to: ConnectionId, frame: Arc<[u8]>) {
+        self.queue(at, to, frame, false);
+    }
+
+    /// Sends a frame that must not overtake the commits before it.
+    pub(crate) fn send(&mut self, position: LogPosition, to: ConnectionId, frame: Arc<[u8]>) {
+        let Some(connection) = self.connections.get_mut(&to) else { return };
+        let Some(session) = connection.session_mut() else { return };
+        match &mut session.stream {
+            Stream::Live => self.queue(position, to, frame, false),
+            Stream::Behind { deferred, .. } | Stream::Snapshot { deferred, .. } => {
+                deferred.push_back(frame);
+            }
+        }
+    }
+
+    /// Sends a commit to everyone who is up to date. Who reads too slowly falls
+    /// behind, and gets the rest as it reads.
+    pub(crate) fn broadcast(&mut self, position: LogPosition, room: &Room, news: &RingCommit) {
+        for id in &room.connections {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let queued = connection.queued_bytes + news.frame.len();
+            let Some(session) = connection.session_mut() else { continue };
+            let Stream::Live = session.stream else { continue };
+            if queued > OUTBOUND_QUEUE_BYTES_MAX {
+                let sent = desk_protocol::Revision(news.commit.revision.0 - 1);
+                session.stream = Stream::Behind { sent, deferred: VecDeque::new() };
+                self.stats.resyncs += 1;
+                continue;
+            }
+            connection.queued_bytes = queued;
+            self.stats.deliveries += 1;
+            let frame = news.frame.clone();
+            self.gate.after(position, Output::Send { connection: *id, frame, lossy: false });
+        }
+    }
+
+    /// Gives a connection that is behind what it misses, as far as its queue
+    /// allows.
+    pub(crate) fn pump(&mut self, hot: &mut Hot, id: ConnectionId) {
+        loop {
+            let Some(connection) = self.connections.get_mut(&id) else { return };
+            let queued = connection.queued_bytes;
+            let Some(session) = connection.session_mut() else { return };
+            match &mut session.stream {
+                Stream::Live => return,
+                Stream::Snapshot { snapshot, next, deferred } => {
+                    if *next == snapshot.frames.len() {
+                        session.stream = Stream::Behind {
+                            sent: snapshot.revision,
+                            deferred: std::mem::take(deferred),
+                        };
+                        continue;
+                    }
+                    if queued >= SNAPSHOT_CHUNKS_QUEUED_MAX * SNAPSHOT_CHUNK_BYTES {
+                        return;
+                    }
+                    let frame = snapshot.frames[*next].clone();
+                    *next += 1;
+                    self.queue(hot.position, id, frame, false);
+                }
+                Stream::Behind { sent, deferred } => {
+                    if queued > OUTBOUND_QUEUE_BYTES_MAX / 2 {
+                        return;
+                    }
+                    if *sent == hot.record.desk.revision() {
+                        let deferred = std::mem::take(deferred);
+                        session.stream = Stream::Live;
+                        for frame in deferred {
+                            self.queue(hot.position, id, frame, false);
+                        }
+                        return;
+                    }
+                    let next = hot.ring.after(*sent).map(|mut commits| commits.next().cloned());
+                    match next {
+                        Some(Some(commit)) => {
+                            *sent = commit.commit.revision;
+                            self.stats.deliveries += 1;
+                            self.queue(hot.position, id, commit.frame, false);
+                        }
+                        Some(None) | None => self.replace(hot, id),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The commits that a connection misses are gone: it gets a snapshot, and
+    /// is told where it stands, once more.
+    fn replace(&mut self, hot: &mut Hot, id: ConnectionId) {
+        let Some(session) = self.connections.get(&id).and_then(Connection::session) else { return };
+        let welcome = hot.welcome(session.client, session.role, true);
+        let frame = self.encode(&ServerFrame::Welcome(welcome));
+        self.queue(hot.position, id, frame, false);
+        let snapshot = hot.snapshot();
+        let Some(session) = self.connections.get_mut(&id).and_then(Connection::session_mut) else {
+            return;
+        };
+        let deferred = match &mut session.stream {
+            Stream::Behind { deferred, .. } | Stream::Snapshot { deferred, .. } => {
+                std::mem::take(deferred)
+            }
+            Stream::Live => VecDeque::new(),
+        };
+        session.stream = Stream::Snapshot { snapshot, next: 0, deferred };
+    }
+
+    /// Presence to everybody in the room; whoever is busy goes without.
+    pub(crate) fn send_presence(&mut self, position: LogPosition, room: &mut Room) {
+        for frame in room.presence.news() {
+            for id in &room.connections {
+                self.queue_presence(position, *id, &frame);
+            }
+        }
+    }
+
+    pub(crate) fn queue_presence(
+        &mut self,
+        position: LogPosition,
+        to: ConnectionId,
+        frame: &Arc<[u8]>,
+    ) {
+        let Some(connection) = self.connections.get(&to) else { return };
+        let live = connection.session().is_some_and(|s| matches!(s.stream, Stream::Live));
+        if live && connection.queued_bytes <= PRESENCE_QUEUE_BYTES_MAX {
+            self.stats.presence_sent += 1;
+            self.queue(position, to, frame.clone(), true);
+        }
+    }
+
+    /// Sees to it that presence goes out within its interval.
+    pub(crate) fn arm_presence(&mut self, now: Time, desk: LinkId, room: &mut Room) {
+        if room.presence.armed || !room.presence.has_news() {
+            return;
+        }
+        let crowd = room.connections.len() > PRESENCE_CROWD;
+        let interval = if crowd { PRESENCE_INTERVAL_CROWD } else { PRESENCE_INTERVAL };
+        room.presence.armed = true;
+        let at = (room.presence.sent_at + interval).max(now);
+        self.timers.arm(at, Timer::Presence(desk));
+    }
+
+    /// Tells a connection that it ends, and why. It is the caller's to take it
+    /// out of its room.
+    pub(crate) fn close(
+        &mut self,
+        position: LogPosition,
+        id: ConnectionId,
+        code: CloseCode,
+        detail: &str,
+    ) {
+        let frame = self.encode(&ServerFrame::Close { code, detail: detail.to_owned() });
+        self.queue(position, id, frame, false);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.phase = Phase::Closing;
+        self.gate.after(position, Output::Close { connection: id, code });
+    }
+
+    /// Ends every connection of a room.
+    pub(crate) fn close_all(
+        &mut self,
+        position: LogPosition,
+        room: &mut Room,
+        code: CloseCode,
+        detail: &str,
+    ) {
+        for id in std::mem::take(&mut room.connections) {
+            self.close(position, id, code, detail);
+        }
+        room.newest.values_mut().for_each(|(_, newest)| *newest = None);
+        room.presence = Default::default();
+    }
+
+    /// Answers every poll that waits in a room.
+    pub(crate) fn fail_polls(
+        &mut self,
+        position: LogPosition,
+        room: &mut Room,
+        why: &ServiceError,
+    ) {
+        for request in std::mem::take(&mut room.polls).into_keys() {
+            self.fail(position, request, why.clone());
+        }
+    }
+}
+
+/// A snapshot chunk on its way, with its frame.
+const SNAPSHOT_CHUNK_BYTES: usize = desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;

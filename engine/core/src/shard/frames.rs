@@ -1,0 +1,287 @@
+//! Frames from connections.
+
+use std::collections::VecDeque;
+
+use desk_protocol::codec::{self, Decoded};
+use desk_protocol::frame::{ClientFrame, CloseCode, Hello, Role, ServerFrame, Submit};
+use desk_protocol::limits::USER_LABEL_CHARS_MAX;
+use desk_protocol::{LinkId, Time};
+
+use super::Shard;
+use super::io::{ConnectionId, LogPosition, Output};
+use super::timers::Timer;
+use crate::collaboration::{Connection, Phase, Session, Stream};
+use crate::collisions::{Arrival, Ordered};
+use crate::identity::SessionKey;
+use crate::limits::HELLO_TIMEOUT;
+use crate::management::Submitted;
+use crate::management::Task;
+use crate::service::ServiceError;
+
+impl Shard {
+    /// Takes bytes from a connection: whole frames from its front. Returns how
+    /// many were used up; the shell keeps the rest and adds to it.
+    pub fn receive(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        while used < bytes.len() {
+            let Some(connection) = self.env.connections.get(&id) else { return bytes.len() };
+            if matches!(connection.phase, Phase::Closing) {
+                return bytes.len();
+            }
+            match codec::decode_client(&bytes[used..]) {
+                Ok(Decoded::Incomplete) => break,
+                Ok(Decoded::Frame(length, frame)) => {
+                    used += length;
+                    if let Some(frame) = frame {
+                        self.frame(now, id, frame);
+                    }
+                }
+                Err(error) => {
+                    self.env.stats.malformed += 1;
+                    self.end(now, id, CloseCode::Malformed, &error.to_string());
+                    return bytes.len();
+                }
+            }
+        }
+        used
+    }
+
+    fn frame(&mut self, now: Time, id: ConnectionId, frame: ClientFrame) {
+        let Some(connection) = self.env.connections.get_mut(&id) else { return };
+        match (frame, &connection.phase) {
+            (ClientFrame::Hello(hello), Phase::Greeting) => self.greet(now, id, hello),
+            (ClientFrame::Hello(_), _) => {
+                self.end(now, id, CloseCode::Malformed, "a connection says hello once");
+            }
+            (_, Phase::Greeting) => {
+                self.end(now, id, CloseCode::Malformed, "the first frame must be a hello");
+            }
+            (ClientFrame::Submit(submit), _) => {
+                let debt = connection.batches.take(now);
+                self.pause(now, id, debt);
+                if let Some(desk) = self.env.connections.get(&id).and_then(Connection::desk) {
+                    let submit = Box::new(submit);
+                    self.with_desk(now, desk, Task::Submit { connection: id, submit });
+                }
+            }
+            (ClientFrame::Presence(presence), _) => {
+                let debt = connection.presence.take(now);
+                let session = connection.session().map(|session| (session.desk, session.author));
+                self.pause(now, id, debt);
+                let Some((desk, author)) = session else { return };
+                let Some(slot) = self.desks.get_mut(&desk) else { return };
+                self.env.stats.presence_received += 1;
+                slot.room.presence.show(author, presence);
+                self.env.arm_presence(now, desk, &mut slot.room);
+            }
+            (ClientFrame::Ping { nonce }, _) => {
+                let debt = connection.presence.take(now);
+                self.pause(now, id, debt);
+                let frame = self.env.encode(&ServerFrame::Pong { nonce });
+                self.env.queue_pong(id, frame);
+            }
+        }
+    }
+
+    /// Stops reading a connection that is over its rate.
+    fn pause(&mut self, now: Time, id: ConnectionId, debt: Option<std::time::Duration>) {
+        let Some(debt) = debt else { return };
+        let Some(connection) = self.env.connections.get_mut(&id) else { return };
+        if !connection.paused {
+            connection.paused = true;
+            self.env.stats.paused += 1;
+            self.env.timers.arm(now + debt, Timer::Resume(id));
+            self.env.gate.at_once(Output::Pause { connection: id });
+        }
+    }
+
+    fn greet(&mut self, now: Time, id: ConnectionId, hello: Hello) {
+        let Ok(key) = hello.session_key.parse::<SessionKey>() else {
+            return self.end(now, id, CloseCode::KeyVoid, "the session key cannot be read");
+        };
+        let Some(connection) = self.env.connections.get_mut(&id) else { return };
+        if connection.key.is_some_and(|opened| opened != key) {
+            return self.end(now, id, CloseCode::KeyVoid, "not the key of this connection");
+        }
+        let label = &hello.user;
+        if label.len() > USER_LABEL_CHARS_MAX || !label.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return self.end(now, id, CloseCode::Malformed, "the user label is not visible ASCII");
+        }
+        connection.key = Some(key);
+        connection.phase = Phase::Joining { desk: key.link };
+        let hello = Box::new(hello);
+        self.with_desk(now, key.link, Task::Hello { connection: id, hello });
+    }
+
+    /// A hello whose desk is in memory.
+    pub(super) fn hello(&mut self, now: Time, desk: LinkId, id: ConnectionId, hello: Hello) {
+        let Some(key) = self.env.connections.get(&id).and_then(|connection| connection.key) else {
+            return;
+        };
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        let position = slot.position();
+        let Some(hot) = slot.hot() else { return };
+        let (role, author) = match hot.authorize(&self.env.keyring, &key) {
+            Ok(known) => known,
+            Err(why) => {
+                return self.env.close(position, id, CloseCode::KeyVoid, &why.to_string());
+            }
+        };
+        if slot.room.connections.len() >= self.env.config.connections_per_desk {
+            let detail = "as many people are on this desk as it holds, come again later";
+            return self.env.close(position, id, CloseCode::Overloaded, detail);
+        }
+        match slot.room.enter(key.client, hello.connection, id) {
+            Ok(None) => {}
+            Ok(Some(older)) => {
+                slot.room.connections.remove(&older);
+                let detail = "a newer connection of this client took over";
+                self.env.close(position, older, CloseCode::Superseded, detail);
+            }
+            Err(_) => {
+                let detail = "a newer connection of this client is open";
+                return self.env.close(position, id, CloseCode::Superseded, detail);
+            }
+        }
+        slot.room.active_at = now;
+        let everybody = slot.room.presence.everybody();
+        let Some(hot) = slot.hot() else { return };
+        let since = hello.revision.filter(|revision| hot.ring.after(*revision).is_some());
+        let snapshot = since.is_none().then(|| hot.snapshot());
+        let welcome = hot.welcome(key.client, role, snapshot.is_some());
+        let stream = match (since, snapshot) {
+            (Some(sent), _) => Stream::Behind { sent, deferred: VecDeque::new() },
+            (None, Some(snapshot)) => {
+                Stream::Snapshot { snapshot, next: 0, deferred: VecDeque::new() }
+            }
+            (None, None) => unreachable!("either commits or a snapshot follow"),
+        };
+        let frame = self.env.encode(&ServerFrame::Welcome(welcome));
+        self.env.queue_welcome(position, id, frame);
+        let Some(connection) = self.env.connections.get_mut(&id) else { return };
+        connection.phase = Phase::Joined(Session {
+            desk,
+            link: key.link,
+            client: key.client,
+            author,
+            role,
+            user: hello.user,
+            stream,
+        });
+        self.env.pump(hot, id);
+        for frame in everybody {
+            self.env.queue_presence(position, id, &frame);
+        }
+    }
+
+    /// A batch whose desk is in memory.
+    pub(super) fn submit(&mut self, now: Time, desk: LinkId, id: ConnectionId, submit: Submit) {
+        let Some(session) = self.env.connections.get(&id).and_then(Connection::session) else {
+            return;
+        };
+        let (client, role, user) = (session.client, session.role, session.user.clone());
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        if !slot.room.is_newest(client, id) {
+            return;
+        }
+        if role < Role::Editor {
+            let detail = "a viewer may not change the desk: join by the edit link";
+            return self.end(now, id, CloseCode::NotAllowed, detail);
+        }
+        if !self.env.writable {
+            let detail = "the server cannot store changes now, come again later";
+            return self.end(now, id, CloseCode::Overloaded, detail);
+        }
+        let client_seq = submit.client_seq;
+        let arrival = Arrival { client, user: &user, submit, base_texts: &[] };
+        match self.order(now, desk, arrival) {
+            None | Some(Submitted::Accepted(..)) => {}
+            Some(Submitted::Not(ordered)) => self.answer(now, desk, id, client_seq, ordered),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        id: ConnectionId,
+        client_seq: desk_protocol::ClientSeq,
+        ordered: Ordered,
+    ) {
+        use desk_protocol::frame::{BatchResult, Outcome};
+        let position = self.position(desk);
+        let frame = match ordered {
+            Ordered::Accepted { .. } => return,
+            Ordered::Rejected { client_seq, operation, detail } => {
+                ServerFrame::Answer(BatchResult {
+                    client_seq,
+                    outcome: Outcome::Rejected { operation, detail },
+                })
+            }
+            Ordered::Duplicate(result) => ServerFrame::Answer(result),
+            Ordered::Stale(sticker) => ServerFrame::Stale { client_seq, sticker },
+            Ordered::Old { newest } => {
+                let why = ServiceError::OldSequence { found: client_seq, newest };
+                return self.end(now, id, CloseCode::Malformed, &why.to_string());
+            }
+            Ordered::Gap { expected } => {
+                let why = ServiceError::SequenceGap { found: client_seq, expected };
+                return self.end(now, id, CloseCode::Malformed, &why.to_string());
+            }
+            Ordered::BaseAhead { head } => {
+                let detail = format!("the base is above the desk's revision {head}");
+                return self.end(now, id, CloseCode::Malformed, &detail);
+            }
+        };
+        let frame = self.env.encode(&frame);
+        self.env.send(position, id, frame);
+    }
+
+    /// Ends a connection, wherever it stands.
+    pub(super) fn end(&mut self, now: Time, id: ConnectionId, code: CloseCode, detail: &str) {
+        let Some(connection) = self.env.connections.get(&id) else { return };
+        let position = connection.desk().map_or(LogPosition(0), |desk| self.position(desk));
+        self.leave(now, id);
+        self.env.close(position, id, code, detail);
+    }
+
+    /// Takes a connection out of its room.
+    pub(super) fn leave(&mut self, now: Time, id: ConnectionId) {
+        let Some(session) = self.env.connections.get(&id).and_then(Connection::session) else {
+            return;
+        };
+        let (desk, client, author) = (session.desk, session.client, session.author);
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        if slot.room.leave(client, id) {
+            slot.room.presence.leave(author);
+            self.env.arm_presence(now, desk, &mut slot.room);
+        }
+        if slot.room.is_empty() {
+            slot.room.active_at = now;
+            self.arm_idle(now, desk);
+        }
+    }
+
+    pub(super) fn opened(&mut self, now: Time, id: ConnectionId, key: Option<SessionKey>) {
+        self.env.connections.insert(id, Connection::new(key, now));
+        self.env.timers.arm(now + HELLO_TIMEOUT, Timer::Hello(id));
+        if self.env.draining {
+            self.end(now, id, CloseCode::Draining, "the server is going down");
+        }
+    }
+
+    pub(super) fn closed(&mut self, now: Time, id: ConnectionId) {
+        self.leave(now, id);
+        self.env.connections.remove(&id);
+    }
+
+    pub(super) fn sent(&mut self, now: Time, id: ConnectionId, bytes: usize) {
+        let Some(connection) = self.env.connections.get_mut(&id) else { return };
+        connection.queued_bytes = connection.queued_bytes.saturating_sub(bytes);
+        let Some(session) = connection.session() else { return };
+        if !matches!(session.stream, Stream::Live) {
+            let desk = session.desk;
+            self.with_desk(now, desk, Task::Pump { connection: id });
+        }
+    }
+}

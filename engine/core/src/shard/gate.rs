@@ -1,0 +1,124 @@
+//! Durable, then visible: every output waits for the log.
+
+use std::collections::VecDeque;
+
+use desk_protocol::LinkId;
+
+use super::io::{LogPosition, Output};
+
+/// Holds outputs back until what they were computed from is durable.
+#[derive(Default)]
+pub(crate) struct Gate {
+    appended: LogPosition,
+    durable: LogPosition,
+    ready: VecDeque<Output>,
+    waiting: VecDeque<(LogPosition, Output)>,
+}
+
+impl Gate {
+    /// Takes the next place in the log.
+    pub(crate) fn append(&mut self, key: LinkId, sequence: u64, entry: Vec<u8>) -> LogPosition {
+        let position = self.take_position();
+        self.ready.push_back(Output::Append { position, key, sequence, entry });
+        position
+    }
+
+    /// Takes the next place in the log for the end of a key.
+    pub(crate) fn forget(&mut self, key: LinkId) -> LogPosition {
+        let position = self.take_position();
+        self.ready.push_back(Output::Forget { position, key });
+        position
+    }
+
+    fn take_position(&mut self) -> LogPosition {
+        self.appended = LogPosition(self.appended.0 + 1);
+        self.appended
+    }
+
+    /// For outputs that show no state.
+    pub(crate) fn at_once(&mut self, output: Output) {
+        self.ready.push_back(output);
+    }
+
+    /// For outputs that show what was computed at `position`.
+    ///
+    /// Outputs of one desk keep their order, for their positions never fall:
+    /// what waits is ordered by position, then by arrival, and what is durable
+    /// already can have nothing of its desk still waiting.
+    pub(crate) fn after(&mut self, position: LogPosition, output: Output) {
+        if position <= self.durable {
+            self.ready.push_back(output);
+            return;
+        }
+        if self.waiting.back().is_none_or(|(last, _)| *last <= position) {
+            self.waiting.push_back((position, output));
+            return;
+        }
+        let at = self.waiting.partition_point(|(other, _)| *other <= position);
+        self.waiting.insert(at, (position, output));
+    }
+
+    /// The log got this far.
+    pub(crate) fn durable(&mut self, position: LogPosition) {
+        assert!(position <= self.appended, "the log cannot be ahead of what was appended");
+        self.durable = self.durable.max(position);
+        while self.waiting.front().is_some_and(|(position, _)| *position <= self.durable) {
+            let (_, output) = self.waiting.pop_front().expect("there is a front");
+            self.ready.push_back(output);
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.ready.pop_front()
+    }
+
+    pub(crate) fn is_durable(&self, position: LogPosition) -> bool {
+        position <= self.durable
+    }
+
+    /// The newest place in the log.
+    pub(crate) const fn appended(&self) -> LogPosition {
+        self.appended
+    }
+
+    /// Outputs held back.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::ConnectionId;
+
+    fn pause(id: u64) -> Output {
+        Output::Pause { connection: ConnectionId(id) }
+    }
+
+    fn paused(gate: &mut Gate) -> Vec<u64> {
+        let mut order = Vec::new();
+        while let Some(output) = gate.poll() {
+            if let Output::Pause { connection } = output {
+                order.push(connection.0);
+            }
+        }
+        order
+    }
+
+    #[test]
+    fn outputs_wait_for_their_position_and_never_overtake_their_own_desk() {
+        let mut gate = Gate::default();
+        let old = gate.append(LinkId(2), 1, Vec::new());
+        let new = gate.append(LinkId(1), 1, Vec::new());
+        gate.after(new, pause(1));
+        gate.after(old, pause(2));
+        assert_eq!(paused(&mut gate), []);
+        gate.durable(old);
+        assert_eq!(paused(&mut gate), [2], "another desk's later output holds nothing back");
+        gate.after(old, pause(3));
+        assert_eq!(paused(&mut gate), [3]);
+        gate.durable(new);
+        assert_eq!(paused(&mut gate), [1]);
+    }
+}

@@ -1,0 +1,244 @@
+//! The desks of one core: input, output, deadlines.
+//!
+//! A shell owns a [`Shard`] and turns it: it feeds [`Shard::handle`] and
+//! [`Shard::receive`], carries out what [`Shard::poll_output`] gives, calls
+//! [`Shard::handle_timeout`] when [`Shard::poll_timeout`] is due, and says with
+//! [`Input::Durable`] how far the log got. One turn may feed many inputs before
+//! it drains the outputs; that is what batches the log and the network.
+
+mod desks;
+mod entropy;
+mod env;
+mod frames;
+mod gate;
+mod io;
+mod requests;
+mod stats;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use desk_protocol::codec::Encoder;
+use desk_protocol::frame::CloseCode;
+use desk_protocol::{LinkId, Time};
+
+use crate::collaboration::{Connection, Phase};
+use crate::identity::Keyring;
+use crate::management::{Slot, Task};
+use crate::service::{Polled, Reply, Request, ServiceError};
+
+use entropy::Entropy;
+use env::Env;
+pub(crate) use gate::Gate;
+pub use io::{ConnectionId, Deadline, Input, Loaded, LogPosition, Output, RequestId, ShardConfig};
+pub use stats::ShardStats;
+use timers::{Timer, Timers};
+
+/// The desks of one core.
+pub struct Shard {
+    env: Env,
+    desks: BTreeMap<LinkId, Slot>,
+    /// Links of desks in memory that are not their desk's key.
+    aliases: BTreeMap<LinkId, LinkId>,
+    /// Desks in memory by their last use, coarsely: who goes first.
+    by_use: BTreeSet<(Time, LinkId)>,
+}
+
+impl Shard {
+    /// A shard without desks. `seed` is 32 bytes that nobody else knows, fresh
+    /// at every start: links and clients are drawn from it.
+    pub fn new(config: ShardConfig, keyring: Keyring, seed: [u8; 32]) -> Self {
+        Self {
+            env: Env {
+                config,
+                keyring,
+                entropy: Entropy::new(seed),
+                gate: Gate::default(),
+                timers: Timers::default(),
+                connections: BTreeMap::new(),
+                encoder: Encoder::new(),
+                stats: ShardStats::default(),
+                writable: true,
+                draining: false,
+            },
+            desks: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            by_use: BTreeSet::new(),
+        }
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Opened { connection, key } => self.opened(now, connection, key),
+            Input::Closed { connection } => self.closed(now, connection),
+            Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
+            Input::Request { request, body } => self.request(now, request, body),
+            Input::Abandoned { request } => self.abandon(request),
+            Input::Durable { position } => self.env.gate.durable(position),
+            Input::Loaded { key, found } => self.loaded(now, key, found),
+            Input::Stored { key, sequence } => self.stored(now, key, sequence),
+            Input::Pressure { keys } => {
+                for key in keys {
+                    self.with_desk(now, key, Task::Store);
+                }
+            }
+            Input::Writable(writable) => self.env.writable = writable,
+            Input::Drain => self.drain(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.env.gate.poll()
+    }
+
+    /// When [`Shard::handle_timeout`] is due next, and what for.
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        self.env.timers.next()
+    }
+
+    /// Does all that is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(timer) = self.env.timers.pop_due(now) {
+            match timer {
+                Timer::Hello(id) => {
+                    let greeting = self.env.connections.get(&id).map(|c| &c.phase);
+                    if matches!(greeting, Some(Phase::Greeting)) {
+                        let detail = "no hello came in time";
+                        self.end(now, id, CloseCode::Malformed, detail);
+                    }
+                }
+                Timer::Resume(id) => {
+                    if let Some(connection) = self.env.connections.get_mut(&id) {
+                        connection.paused = false;
+                        self.env.gate.at_once(Output::Resume { connection: id });
+                    }
+                }
+                Timer::Presence(desk) => {
+                    let position = self.position(desk);
+                    if let Some(slot) = self.desks.get_mut(&desk) {
+                        slot.room.presence.armed = false;
+                        slot.room.presence.sent_at = now;
+                        self.env.send_presence(position, &mut slot.room);
+                    }
+                }
+                Timer::Poll(desk, request) => self.end_poll(desk, request),
+                Timer::Idle(desk) => self.idle(now, desk),
+                Timer::Expiry(desk) => self.expire_if_due(now, desk),
+            }
+        }
+    }
+
+    /// How things stand.
+    pub fn stats(&self) -> ShardStats {
+        ShardStats {
+            sessions: self.by_use.len(),
+            connections: self.env.connections.len(),
+            waiting_outputs: self.env.gate.waiting(),
+            ..self.env.stats
+        }
+    }
+
+    fn position(&self, desk: LinkId) -> LogPosition {
+        self.desks.get(&desk).map_or(LogPosition(0), Slot::position)
+    }
+
+    fn abandon(&mut self, request: RequestId) {
+        // Polls are few and this is rare: look through the rooms that have any.
+        for slot in self.desks.values_mut() {
+            slot.room.polls.remove(&request);
+        }
+    }
+
+    fn end_poll(&mut self, desk: LinkId, request: RequestId) {
+        let position = self.position(desk);
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        let Some(poll) = slot.room.polls.remove(&request) else { return };
+        let nothing =
+            Polled::Commits { revision: poll.since, commits: Vec::new(), frames: Vec::new() };
+        self.env.reply(position, request, Reply::Polled(nothing));
+    }
+
+    /// The server goes down: everyone is told, nobody is left waiting.
+    fn drain(&mut self) {
+        self.env.draining = true;
+        let why = ServiceError::Unavailable("the server is going down");
+        for slot in self.desks.values_mut() {
+            let position = slot.position();
+            let detail = "the server is going down, come again";
+            self.env.close_all(position, &mut slot.room, CloseCode::Draining, detail);
+            self.env.fail_polls(position, &mut slot.room, &why);
+        }
+        let open: Vec<ConnectionId> = self
+            .env
+            .connections
+            .iter()
+            .filter(|(_, connection)| !matches!(connection.phase, Phase::Closing))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in open {
+            self.env.close(LogPosition(0), id, CloseCode::Draining, "the server is going down");
+        }
+    }
+
+    /// Runs a task whose desk is in memory.
+    fn run(&mut self, now: Time, desk: LinkId, task: Task) {
+        match task {
+            Task::Request { request, body } => self.serve(now, desk, request, *body),
+            Task::Hello { connection, hello } => {
+                self.hello(now, desk, connection, *hello);
+            }
+            Task::Submit { connection, submit } => self.submit(now, desk, connection, *submit),
+            Task::Pump { connection } => {
+                let Some(slot) = self.desks.get_mut(&desk) else { return };
+                let Some(hot) = slot.hot() else { return };
+                self.env.pump(hot, connection);
+            }
+            Task::Store => {
+                let Some(slot) = self.desks.get_mut(&desk) else { return };
+                let Some(hot) = slot.hot() else { return };
+                hot.store(&mut self.env.gate);
+            }
+        }
+    }
+
+    /// A task whose desk cannot be had.
+    fn fail(&mut self, now: Time, task: Task, why: &ServiceError) {
+        match task {
+            Task::Request { request, .. } => {
+                self.env.fail(LogPosition(0), request, why.clone());
+            }
+            Task::Hello { connection, .. } | Task::Submit { connection, .. } => {
+                let code = match why {
+                    ServiceError::Expired => CloseCode::Expired,
+                    ServiceError::NoDesk | ServiceError::KeyVoid => CloseCode::KeyVoid,
+                    _ => CloseCode::Overloaded,
+                };
+                self.end(now, connection, code, &why.to_string());
+            }
+            Task::Pump { .. } | Task::Store => {}
+        }
+    }
+
+    fn request(&mut self, now: Time, request: RequestId, body: Box<Request>) {
+        if self.env.draining {
+            let why = ServiceError::Unavailable("the server is going down");
+            return self.env.fail(LogPosition(0), request, why);
+        }
+        match body.link() {
+            Some(link) => self.with_desk(now, link, Task::Request { request, body }),
+            None => {
+                if let Request::Create { title, content } = *body {
+                    self.create(now, request, title, content);
+                }
+            }
+        }
+    }
+
+    /// Whether a connection is open and has not been told to close.
+    pub fn is_open(&self, id: ConnectionId) -> bool {
+        let phase = self.env.connections.get(&id).map(|connection: &Connection| &connection.phase);
+        phase.is_some_and(|phase| !matches!(phase, Phase::Closing))
+    }
+}

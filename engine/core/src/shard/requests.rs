@@ -1,0 +1,439 @@
+//! Requests.
+
+use desk_protocol::frame::{CloseCode, Role, Submit};
+use desk_protocol::limits::TITLE_CHARS_MAX;
+use desk_protocol::{ClientId, ClientSeq, LinkId, Operation, Revision, StickerId, Time};
+
+use super::Shard;
+use super::desks::polled;
+use super::io::{LogPosition, Output, RequestId};
+use super::timers::Timer;
+use crate::collaboration::{Connection, Poll};
+use crate::collisions::{Arrival, Ordered};
+use crate::identity::SessionKey;
+use crate::journal::Entry;
+use crate::limits::{POLL_SECONDS_MAX, POLLS_PER_DESK_MAX};
+use crate::management::{Content, Hot, Submitted};
+use crate::record::{Alias, DeskRecord, StoredRecord};
+use crate::service::{Joined, Reply, Request, ServiceError};
+
+/// A request's end: its answer, or why not.
+type Served = Result<Reply, ServiceError>;
+
+impl Shard {
+    /// Serves a request whose desk is in memory.
+    pub(super) fn serve(&mut self, now: Time, desk: LinkId, request: RequestId, body: Request) {
+        let served = match body {
+            Request::Create { .. } => unreachable!("a creation waits for no desk"),
+            Request::Join { link, old_key, content } => {
+                self.join(now, desk, link, old_key, content)
+            }
+            Request::Attach { key } => self.attach(desk, &key),
+            Request::Sync { key, user, submit, base_texts } => {
+                self.sync(now, desk, &key, &user, submit, &base_texts)
+            }
+            Request::Poll { key, since, wait_seconds } => {
+                match self.poll(now, desk, request, key, since, wait_seconds) {
+                    Some(served) => served,
+                    None => return,
+                }
+            }
+            Request::Finish { key, diff } => self.finish(now, desk, &key, diff),
+            Request::Link { key, desk: path, role, rotate } => {
+                self.link(now, desk, &key, path, role, rotate)
+            }
+            Request::Delete { key, desk: path } => {
+                let allowed = self.allow(desk, &key, path, Role::Owner, "delete the desk");
+                allowed.map(|()| self.delete(now, desk))
+            }
+            Request::MayImport { key, desk: path } => {
+                let allowed = self.allow(desk, &key, path, Role::Editor, "import");
+                allowed.map(|()| Reply::Allowed)
+            }
+            Request::MayOwn { key, desk: path } => {
+                let allowed = self.allow(desk, &key, path, Role::Owner, "manage the desk");
+                allowed.map(|()| Reply::Allowed)
+            }
+            Request::Import { key, desk: path, user, operations } => {
+                let allowed = self.allow(desk, &key, path, Role::Editor, "import");
+                allowed.and_then(|()| self.import(now, desk, &user, operations))
+            }
+            Request::Export { link } => self.export(desk, link),
+            Request::Remove { link: _ } => Ok(self.delete(now, desk)),
+        };
+        let position = self.reply_position(desk);
+        self.env.reply(position, request, served.unwrap_or_else(Reply::Failed));
+    }
+
+    /// A deleted desk's answer waits for all that was appended.
+    fn reply_position(&self, desk: LinkId) -> LogPosition {
+        match self.desks.get(&desk).map(|slot| &slot.content) {
+            Some(Content::Hot(hot)) => hot.position,
+            _ => self.env.gate.appended(),
+        }
+    }
+
+    pub(super) fn create(&mut self, now: Time, request: RequestId, title: String, content: bool) {
+        if let Err(why) = self.may_write().and_then(|()| check_title(&title)) {
+            return self.env.fail(LogPosition(0), request, why);
+        }
+        let Ok(second) = u32::try_from(now.unix_seconds()) else {
+            let why = ServiceError::Unavailable("the clock is out of range");
+            return self.env.fail(LogPosition(0), request, why);
+        };
+        let (placement, index) = (self.env.config.placement, self.env.config.index);
+        let key = self.env.entropy.desk(second, placement, index);
+        let owner = self.env.entropy.alias(key);
+        let expires_at = u64::from(second) + self.env.config.desk_ttl.as_secs();
+        self.add_alias(owner, key);
+        let entry = Entry::Created { expires_at, owner, title: title.clone() };
+        let mut hot = Hot::new(DeskRecord::new(key, owner, expires_at, title), 0, now);
+        hot.position = self.env.gate.append(key, 1, entry.encode());
+        let client = self.env.entropy.client();
+        let author = hot.join(&mut self.env.gate, client).expect("a new desk has room");
+        let joined = Joined {
+            content: content.then(|| hot.snapshot()),
+            key: self.env.keyring.issue(owner, client, Role::Owner, hot.record.key_epoch),
+            link: key,
+            owner_link: Some(owner),
+            resumed: false,
+            role: Role::Owner,
+            author,
+            revision: hot.record.desk.revision(),
+            expires_at,
+        };
+        let position = hot.position;
+        self.env.stats.desks_created += 1;
+        self.warm(now, key, hot);
+        self.env.reply(position, request, Reply::Joined(Box::new(joined)));
+    }
+
+    /// Makes a further link durable, and known to the store.
+    fn add_alias(&mut self, alias: LinkId, desk: LinkId) {
+        let record = Alias { desk };
+        let position = self.env.gate.append(alias, 1, Entry::Alias(record).encode());
+        let record = Box::new(StoredRecord::Alias(record));
+        self.env.gate.after(position, Output::Store { key: alias, sequence: 1, record });
+        self.aliases.insert(alias, desk);
+    }
+
+    fn may_write(&self) -> Result<(), ServiceError> {
+        if self.env.writable {
+            return Ok(());
+        }
+        Err(ServiceError::Unavailable("the server cannot store changes, reading goes on"))
+    }
+
+    fn hot(&mut self, desk: LinkId) -> &mut Hot {
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        slot.hot().expect("a task runs on a desk in memory")
+    }
+
+    fn join(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        link: LinkId,
+        old_key: Option<SessionKey>,
+        content: bool,
+    ) -> Served {
+        let keyring = self.env.keyring.clone();
+        let hot = self.hot(desk);
+        let role = hot.record.links.role(link).ok_or(ServiceError::NoDesk)?;
+        let old = old_key.and_then(|key| {
+            let (role, _) = hot.authorize(&keyring, &key).ok()?;
+            Some((key, role))
+        });
+        let known = old.map(|(key, _)| key.client);
+        let (role, bound) = match old {
+            Some((key, had)) if had > role => (had, key.link),
+            _ => (role, link),
+        };
+        if known.is_none() {
+            self.may_write()?;
+        }
+        let client = known.unwrap_or_else(|| self.env.entropy.client());
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        slot.room.active_at = now;
+        let Content::Hot(hot) = &mut slot.content else {
+            unreachable!("a task runs on a desk in memory")
+        };
+        let author = hot.join(&mut self.env.gate, client)?;
+        Ok(Reply::Joined(Box::new(Joined {
+            content: content.then(|| hot.snapshot()),
+            key: keyring.issue(bound, client, role, hot.record.key_epoch),
+            link,
+            owner_link: None,
+            resumed: known.is_some(),
+            role,
+            author,
+            revision: hot.record.desk.revision(),
+            expires_at: hot.record.expires_at,
+        })))
+    }
+
+    fn attach(&mut self, desk: LinkId, key: &SessionKey) -> Served {
+        let keyring = self.env.keyring.clone();
+        self.hot(desk).authorize(&keyring, key)?;
+        let limit = self.env.config.connections_per_desk;
+        if self.desks.get(&desk).is_some_and(|slot| slot.room.connections.len() >= limit) {
+            return Err(ServiceError::TooMany("people are on this desk"));
+        }
+        Ok(Reply::Allowed)
+    }
+
+    /// Checks a key against a role and the desk that the path names.
+    fn allow(
+        &mut self,
+        desk: LinkId,
+        key: &SessionKey,
+        path: LinkId,
+        least: Role,
+        action: &'static str,
+    ) -> Result<(), ServiceError> {
+        let keyring = self.env.keyring.clone();
+        let hot = self.hot(desk);
+        hot.authorize(&keyring, key)?;
+        if hot.record.links.role(path).is_none() {
+            return Err(ServiceError::NoDesk);
+        }
+        hot.authorize_as(&keyring, key, least, action)
+    }
+
+    fn sync(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        key: &SessionKey,
+        user: &str,
+        submit: Submit,
+        base_texts: &[(StickerId, String)],
+    ) -> Served {
+        let keyring = self.env.keyring.clone();
+        self.hot(desk).authorize_as(&keyring, key, Role::Editor, "change the desk")?;
+        self.may_write()?;
+        self.place(now, desk, key.client, user, submit, base_texts)
+    }
+
+    /// Orders a batch that came by request.
+    fn place(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        client: ClientId,
+        user: &str,
+        mut submit: Submit,
+        base_texts: &[(StickerId, String)],
+    ) -> Served {
+        self.name_stickers(&mut submit.operations);
+        let found = submit.client_seq;
+        let base = submit.base;
+        let arrival = Arrival { client, user, submit, base_texts };
+        let submitted = self.order(now, desk, arrival).expect("a task runs on a desk in memory");
+        match submitted {
+            Submitted::Accepted(news, created) => Ok(Reply::Synced {
+                status: news.commit.status,
+                revision: news.commit.revision,
+                created,
+            }),
+            Submitted::Not(ordered) => Err(match ordered {
+                Ordered::Duplicate(result) => return first_answer(result),
+                Ordered::Rejected { operation, detail, .. } => {
+                    ServiceError::Rejected { operation, detail }
+                }
+                Ordered::Old { newest } => ServiceError::OldSequence { found, newest },
+                Ordered::Gap { expected } => ServiceError::SequenceGap { found, expected },
+                Ordered::BaseAhead { head } => ServiceError::BaseAhead { found: base, head },
+                Ordered::Stale(sticker) => ServiceError::NeedsBaseText(sticker),
+                Ordered::Accepted { .. } => unreachable!("accepted batches come as such"),
+            }),
+        }
+    }
+
+    /// Creations whose id is left to the server get one.
+    fn name_stickers(&mut self, operations: &mut [Operation]) {
+        for operation in operations {
+            if let Operation::Create(create) = operation {
+                if create.id == StickerId(0) {
+                    create.id = self.env.entropy.sticker();
+                }
+            }
+        }
+    }
+
+    fn poll(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        request: RequestId,
+        key: SessionKey,
+        since: Revision,
+        wait_seconds: u32,
+    ) -> Option<Served> {
+        let keyring = self.env.keyring.clone();
+        let hot = self.hot(desk);
+        if let Err(why) = hot.authorize(&keyring, &key) {
+            return Some(Err(why));
+        }
+        let head = hot.record.desk.revision();
+        if since > head {
+            return Some(Err(ServiceError::BaseAhead { found: since, head }));
+        }
+        if since < head || wait_seconds == 0 {
+            return Some(Ok(Reply::Polled(polled(hot, since))));
+        }
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        if slot.room.polls.len() >= POLLS_PER_DESK_MAX {
+            return Some(Err(ServiceError::TooMany("polls wait on this desk")));
+        }
+        slot.room.polls.insert(request, Poll { key, since });
+        let wait = std::time::Duration::from_secs(u64::from(wait_seconds.min(POLL_SECONDS_MAX)));
+        self.env.timers.arm(now + wait, Timer::Poll(desk, request));
+        None
+    }
+
+    fn finish(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        key: &SessionKey,
+        diff: Option<Submit>,
+    ) -> Served {
+        let keyring = self.env.keyring.clone();
+        self.hot(desk).authorize_as(&keyring, key, Role::Owner, "finish the session")?;
+        self.may_write()?;
+        if let Some(diff) = diff {
+            self.place(now, desk, key.client, "", diff, &[])?;
+        }
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        let Content::Hot(hot) = &mut slot.content else {
+            unreachable!("a task runs on a desk in memory")
+        };
+        hot.record.key_epoch += 1;
+        hot.append(&mut self.env.gate, Entry::Finished.encode());
+        let position = hot.position;
+        let detail = "the owner finished the session";
+        self.env.close_all(position, &mut slot.room, CloseCode::Finished, detail);
+        self.env.fail_polls(position, &mut slot.room, &ServiceError::KeyVoid);
+        self.evict(now, desk);
+        Ok(Reply::Finished)
+    }
+
+    fn link(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        key: &SessionKey,
+        path: LinkId,
+        role: Role,
+        rotate: bool,
+    ) -> Served {
+        self.allow(desk, key, path, Role::Owner, "manage links")?;
+        let old = self.hot(desk).record.links.of(role);
+        if let (Some(link), false) = (old, rotate) {
+            return Ok(Reply::Link { role, link });
+        }
+        self.may_write()?;
+        let link = self.env.entropy.alias(desk);
+        self.add_alias(link, desk);
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        let Content::Hot(hot) = &mut slot.content else {
+            unreachable!("a task runs on a desk in memory")
+        };
+        match role {
+            Role::Viewer => hot.record.links.view = Some(link),
+            Role::Editor => hot.record.links.edit = link,
+            Role::Owner => hot.record.links.owner = link,
+        }
+        hot.append(&mut self.env.gate, Entry::Linked { role, link }.encode());
+        if let Some(old) = old {
+            self.close_link(now, desk, old);
+        }
+        Ok(Reply::Link { role, link })
+    }
+
+    /// A link was replaced: who came by it is sent away.
+    fn close_link(&mut self, now: Time, desk: LinkId, link: LinkId) {
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        let position = slot.position();
+        let polls = slot.room.polls.iter().filter(|(_, poll)| poll.key.link == link);
+        for request in polls.map(|(request, _)| *request).collect::<Vec<_>>() {
+            slot.room.polls.remove(&request);
+            self.env.fail(position, request, ServiceError::KeyVoid);
+        }
+        let by_link: Vec<_> = slot
+            .room
+            .connections
+            .iter()
+            .copied()
+            .filter(|id| {
+                let session = self.env.connections.get(id).and_then(Connection::session);
+                session.is_some_and(|session| session.link == link)
+            })
+            .collect();
+        for id in by_link {
+            let detail = "the link that this session came by was replaced";
+            self.end(now, id, CloseCode::KeyVoid, detail);
+        }
+    }
+
+    fn delete(&mut self, now: Time, desk: LinkId) -> Reply {
+        let aliases: Vec<_> = self.hot(desk).aliases().collect();
+        for alias in aliases {
+            self.env.gate.forget(alias);
+            self.aliases.remove(&alias);
+        }
+        let position = self.env.gate.forget(desk);
+        self.drop_desk(now, desk, position, CloseCode::Deleted, &ServiceError::NoDesk);
+        Reply::Deleted
+    }
+
+    fn import(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        user: &str,
+        operations: Vec<Operation>,
+    ) -> Served {
+        self.may_write()?;
+        // Imports come from a client of their own: the importer's numbers, and
+        // what it has in flight, stay untouched.
+        let client = self.env.entropy.client();
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        let Content::Hot(hot) = &mut slot.content else {
+            unreachable!("a task runs on a desk in memory")
+        };
+        hot.join(&mut self.env.gate, client)?;
+        let base = hot.record.desk.revision();
+        let submit = Submit { client_seq: ClientSeq(1), base, operations };
+        self.place(now, desk, client, user, submit, &[])
+    }
+
+    fn export(&mut self, desk: LinkId, link: LinkId) -> Served {
+        let hot = self.hot(desk);
+        hot.record.links.role(link).ok_or(ServiceError::NoDesk)?;
+        Ok(Reply::Content(Box::new(hot.content())))
+    }
+}
+
+fn check_title(title: &str) -> Result<(), ServiceError> {
+    let chars = title.chars().count();
+    if chars <= TITLE_CHARS_MAX {
+        return Ok(());
+    }
+    let detail = format!("name: the title has {chars} characters, at most {TITLE_CHARS_MAX}");
+    Err(ServiceError::Rejected { operation: 0, detail })
+}
+
+/// A batch that came twice gets what it got at first.
+fn first_answer(result: desk_protocol::frame::BatchResult) -> Served {
+    use desk_protocol::frame::Outcome;
+    match result.outcome {
+        Outcome::Applied { revision, status, created } => {
+            Ok(Reply::Synced { status, revision, created })
+        }
+        Outcome::Rejected { operation, detail } => {
+            Err(ServiceError::Rejected { operation, detail })
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Counters of a shard, for metrics and the load balancer.
+
+/// Totals count from the shard's start; the rest is how things stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ShardStats {
+    /// Desks with their content in memory: running collaboration instances.
+    pub sessions: usize,
+    /// Collaboration instances ever started.
+    pub sessions_started: u64,
+    /// Collaboration instances ever ended.
+    pub sessions_ended: u64,
+    /// Open connections.
+    pub connections: usize,
+    /// Bytes that hot desks take, roughly.
+    pub memory_bytes: usize,
+    /// Desks created.
+    pub desks_created: u64,
+    /// Batches committed.
+    pub batches: u64,
+    /// Operations in them.
+    pub operations: u64,
+    /// Batches rejected.
+    pub rejected: u64,
+    /// Batches answered `stale`.
+    pub stale: u64,
+    /// Batches that came twice.
+    pub duplicates: u64,
+    /// Commits sent to connections.
+    pub deliveries: u64,
+    /// Presence frames taken in.
+    pub presence_received: u64,
+    /// Presence frames sent to connections.
+    pub presence_sent: u64,
+    /// Connections that fell behind.
+    pub resyncs: u64,
+    /// Connections paused for their rate.
+    pub paused: u64,
+    /// Frames that could not be read.
+    pub malformed: u64,
+    /// Outputs that wait for the log.
+    pub waiting_outputs: usize,
+}

@@ -1,0 +1,67 @@
+//! The deadlines of a shard, one ordered set.
+
+use std::collections::BTreeSet;
+
+use desk_protocol::{LinkId, Time};
+
+use super::io::{ConnectionId, RequestId};
+
+/// What is due. A timer that no longer matters is passed over when it fires.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Timer {
+    /// A connection must have said hello.
+    Hello(ConnectionId),
+    /// A connection over its rate is read again.
+    Resume(ConnectionId),
+    /// Presence of a desk goes out.
+    Presence(LinkId),
+    /// A poll has waited long enough.
+    Poll(LinkId, RequestId),
+    /// A desk may be unused.
+    Idle(LinkId),
+    /// A desk's time is over.
+    Expiry(LinkId),
+}
+
+impl Timer {
+    /// For logs and the simulator.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Timer::Hello(_) => "hello",
+            Timer::Resume(_) => "resume",
+            Timer::Presence(_) => "presence",
+            Timer::Poll(..) => "poll",
+            Timer::Idle(_) => "idle",
+            Timer::Expiry(_) => "expiry",
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Timers {
+    set: BTreeSet<(Time, Timer)>,
+}
+
+impl Timers {
+    pub(crate) fn arm(&mut self, at: Time, timer: Timer) {
+        self.set.insert((at, timer));
+    }
+
+    pub(crate) fn disarm(&mut self, at: Time, timer: Timer) {
+        self.set.remove(&(at, timer));
+    }
+
+    pub(crate) fn next(&self) -> Option<(Time, &'static str)> {
+        self.set.first().map(|(at, timer)| (*at, timer.reason()))
+    }
+
+    /// Takes one timer that is due.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+        let (at, timer) = *self.set.first()?;
+        if at > now {
+            return None;
+        }
+        self.set.pop_first();
+        Some(timer)
+    }
+}
