@@ -1,0 +1,80 @@
+//! Every named limit of the store, with its unit and the reason for its value.
+
+/// Unit of every disk access and the alignment of every buffer, in bytes. No
+/// device we know wants more for `O_DIRECT`, and ext4's block is the same.
+pub const BLOCK_BYTES: usize = 4096;
+
+/// The longest payload of one log record, in bytes. A frame of the product is
+/// at most 256 KiB, so this leaves room for what the server adds to it.
+pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
+
+/// The largest batch of the log, in bytes with its header. One write of this
+/// size takes about a millisecond, which bounds what a commit waits for the
+/// one before it.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// The smallest log segment, in bytes: room for two header slots and some
+/// batches. Tests use segments of this size, a server uses 64 MiB.
+pub const SEGMENT_BYTES_MIN: u64 = 32 * 1024;
+
+/// The largest log segment, in bytes, so that offsets inside one fit a `u32`.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// The most segments that one shard's log uses at once. The header of a
+/// segment lists all others that are still needed, in one block.
+pub const SEGMENTS_PER_SHARD_MAX: usize = 96;
+
+/// The longest value of a table, in bytes: a desk is at most 4 MiB of text and
+/// stickers, merges may pass a text limit twofold, the rest is room.
+pub const VALUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// A memtable of a bucket is written as one block of a table when it holds
+/// this many bytes: large enough to be near the device's bandwidth.
+pub const TABLE_BLOCK_BYTES: usize = 512 * 1024;
+
+/// The most bytes of one block of a table: one value of the largest size and
+/// its directory. Decoders refuse more, so hostile bytes cannot ask for it.
+pub const TABLE_BLOCK_BYTES_MAX: usize = VALUE_BYTES_MAX + TABLE_BLOCK_BYTES + 64 * 1024;
+
+/// `put` is refused with `Backlog` when this many bytes of values wait for
+/// `maintain`, so that memory stays bounded when the disk is slow.
+pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The size of one manifest slot, in bytes: room for about 30,000 tables.
+pub const MANIFEST_SLOT_BYTES: usize = 1024 * 1024;
+
+/// The most buckets that a manifest holds, so that a tiny bucket length with a
+/// long lifetime is refused when the store opens, not when a slot is full.
+pub const BUCKETS_MAX: u64 = 8192;
+
+/// Buckets are stamped at least this many seconds ahead, so that creating a
+/// desk never waits for the manifest.
+pub const STAMP_AHEAD_SECONDS: u64 = 90;
+
+/// Buckets are stamped this many seconds back as well, for a clock that was
+/// set back a little between drawing a key and appending its first record.
+pub const STAMP_BEHIND_SECONDS: u64 = 60;
+
+/// A clock further than this past the last recorded time is suspect, in
+/// seconds: nothing is dropped until somebody vouches for it.
+pub const CLOCK_JUMP_SECONDS_MAX: u64 = 24 * 3600;
+
+/// The manifest records the time at least this often, in seconds.
+pub const CLOCK_RECORD_SECONDS: u64 = 600;
+
+/// Compaction leaves a bucket alone in its last day, in seconds: the bucket
+/// goes as a whole soon, and rewriting it would be wasted.
+pub const COMPACTION_QUIET_SECONDS: u64 = 24 * 3600;
+
+/// Compaction joins small tables of a bucket when there are more than this.
+pub const SMALL_TABLES_MAX: usize = 16;
+
+/// How many bytes compaction moves in one step of upkeep.
+pub const COMPACTION_STEP_BYTES: u64 = 1024 * 1024;
+
+/// One read of replay, in bytes; at least one whole batch fits.
+pub const REPLAY_WINDOW_BYTES: usize = 4 * 1024 * 1024;
+
+/// One read of a recovered desk's log records, in bytes, so that neighbours in
+/// the log cost one read together.
+pub const RECORD_WINDOW_BYTES: u64 = 64 * 1024;

@@ -1,0 +1,9 @@
+//! The write-ahead log: its byte formats, the writer's plan and the replay.
+
+pub mod batch;
+pub mod segment;
+
+pub(crate) mod replay;
+pub(crate) mod writer;
+
+pub use batch::LogId;

@@ -1,0 +1,145 @@
+//! Reading the batches of one segment, and telling a torn tail from damage.
+
+use crate::checksum::Place;
+use crate::disk::{Disk, DiskError};
+use crate::field::block_down;
+use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, REPLAY_WINDOW_BYTES};
+
+use super::batch::{Batch, LogId, peek};
+use super::segment::DATA_START;
+
+const _: () = assert!(REPLAY_WINDOW_BYTES >= 2 * BATCH_BYTES_MAX);
+
+/// What a segment should hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Expected {
+    pub(crate) log: LogId,
+    pub(crate) incarnation: u64,
+    /// The sequence of its first batch.
+    pub(crate) first: u64,
+    /// The sequence after its last batch and the blocks used, when the segment
+    /// was closed. The open segment of a log ends where its batches end.
+    pub(crate) closed: Option<(u64, u32)>,
+}
+
+/// Sequences of a log whose batches cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LostRange {
+    /// The first sequence lost.
+    pub first: u64,
+    /// The sequence after the last one lost.
+    pub end: u64,
+}
+
+/// How the newest segment of a log ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tail {
+    /// After its last batch stand only blocks of earlier uses.
+    Clean,
+    /// A write was interrupted: the next batch begins and is not whole. A
+    /// fault in the very last batch of a log looks the same.
+    Torn {
+        /// The sequence of that batch, which was never acknowledged.
+        sequence: u64,
+    },
+}
+
+/// What the walk over a segment found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Walk {
+    /// The sequence after the last batch.
+    pub(crate) end: u64,
+    /// Where the last batch ends in the file.
+    pub(crate) at: u64,
+    pub(crate) batches: u64,
+    pub(crate) lost: Vec<LostRange>,
+    pub(crate) tail: Tail,
+}
+
+/// Calls `visit` with every batch of the segment and its offset, in order.
+///
+/// After a bad batch every later block is looked at: a valid batch of this use
+/// with a later sequence means that what lies between is lost, and the walk
+/// goes on there; none means that the log ends here. Blocks of earlier uses
+/// have another incarnation and never count.
+pub(crate) async fn walk<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    place: Place,
+    expected: Expected,
+    mut visit: impl FnMut(u64, &Batch<'_>),
+) -> Result<Walk, DiskError> {
+    let length = block_down(disk.length(file).await?);
+    let used = expected.closed.map_or(length, |(_, blocks)| u64::from(blocks) * BLOCK_BYTES as u64);
+    let stop = used.min(length);
+    let mut walk = Walk {
+        end: expected.first,
+        at: DATA_START,
+        batches: 0,
+        lost: Vec::new(),
+        tail: Tail::Clean,
+    };
+    let mut at = DATA_START;
+    while at < stop {
+        let bytes = (stop - at).min(REPLAY_WINDOW_BYTES as u64);
+        let window = disk.read(file, at, bytes as usize).await?;
+        // A batch that begins in the last part of a window may reach past it,
+        // so the next window begins there, except at the segment's end.
+        let whole = at + bytes == stop;
+        let mut start = 0;
+        while start < window.len() {
+            if !whole && start + BATCH_BYTES_MAX > window.len() {
+                break;
+            }
+            start +=
+                step(&window[start..], place, at + start as u64, expected, &mut walk, &mut visit);
+        }
+        at += start as u64;
+    }
+    if let Some((end, _)) = expected.closed
+        && walk.end < end
+    {
+        walk.lost.push(LostRange { first: walk.end, end });
+        walk.end = end;
+    }
+    Ok(walk)
+}
+
+/// Looks at one place; says how far to go from it.
+fn step(
+    bytes: &[u8],
+    place: Place,
+    at: u64,
+    expected: Expected,
+    walk: &mut Walk,
+    visit: &mut impl FnMut(u64, &Batch<'_>),
+) -> usize {
+    let ours = |log, incarnation| log == expected.log && incarnation == expected.incarnation;
+    match Batch::decode(bytes, place, at) {
+        Ok(batch)
+            if ours(batch.header.log, batch.header.incarnation)
+                && batch.header.sequence >= walk.end =>
+        {
+            let sequence = batch.header.sequence;
+            if sequence > walk.end {
+                walk.lost.push(LostRange { first: walk.end, end: sequence });
+            }
+            visit(at, &batch);
+            walk.batches += 1;
+            walk.end = sequence + 1;
+            let padded = batch.length.next_multiple_of(BLOCK_BYTES);
+            walk.at = at + padded as u64;
+            walk.tail = Tail::Clean;
+            padded
+        }
+        _ => {
+            let begins = peek(bytes).is_ok_and(|(header, _)| {
+                ours(header.log, header.incarnation) && header.sequence == walk.end
+            });
+            if begins && at == walk.at && expected.closed.is_none() {
+                walk.tail = Tail::Torn { sequence: walk.end };
+            }
+            BLOCK_BYTES
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The writer's plan: what waits, where it will go, what is durable. No I/O.
+
+use std::collections::VecDeque;
+
+use crate::file::FileId;
+use crate::key::{Key, Position, Revision};
+use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, PAYLOAD_BYTES_MAX};
+
+use super::batch::{HEADER_BYTES, LogId, OpenBatch, RECORD_HEADER_BYTES};
+use super::segment::{DATA_START, Slot};
+
+/// The order in which segments came into use, oldest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Age(pub(crate) u64);
+
+/// A prewritten segment that nobody needs the contents of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Spare {
+    pub(crate) file: FileId,
+    /// The slot that its next header goes to.
+    pub(crate) slot: Slot,
+}
+
+/// The segment that batches go to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Active {
+    pub(crate) file: FileId,
+    pub(crate) age: Age,
+    pub(crate) slot: Slot,
+    pub(crate) incarnation: u64,
+    pub(crate) first: u64,
+    pub(crate) at: u64,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    TooLarge { max: usize },
+    Full,
+}
+
+/// A batch that is ready to be written, and the position of its last record.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) batch: OpenBatch,
+    pub(crate) last: Position,
+}
+
+/// One shard's log, as far as memory knows it.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    pub(crate) log: LogId,
+    pub(crate) segment_bytes: u64,
+    pub(crate) active: Option<Active>,
+    pub(crate) spares: VecDeque<Spare>,
+    pub(crate) appended: Position,
+    pub(crate) durable: Position,
+    ready: VecDeque<Ready>,
+    open: OpenBatch,
+    next_sequence: u64,
+    next_incarnation: u64,
+    next_age: u64,
+}
+
+impl LogWriter {
+    pub(crate) fn new(log: LogId, segment_bytes: u64, spares: Vec<Spare>, next_age: u64) -> Self {
+        Self {
+            log,
+            segment_bytes,
+            active: None,
+            spares: spares.into(),
+            appended: Position(0),
+            durable: Position(0),
+            ready: VecDeque::new(),
+            open: OpenBatch::new(),
+            next_sequence: 1,
+            // Grows over all uses of any one file: the epoch above a count.
+            next_incarnation: u64::from(log.epoch) << 32,
+            next_age,
+        }
+    }
+
+    /// The largest batch, so that at least two fit a segment.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        let half = (self.segment_bytes - DATA_START) / 2;
+        let half = half - half % BLOCK_BYTES as u64;
+        BATCH_BYTES_MAX.min(half as usize)
+    }
+
+    pub(crate) fn payload_bytes_max(&self) -> usize {
+        PAYLOAD_BYTES_MAX.min(self.batch_bytes_max() - HEADER_BYTES - RECORD_HEADER_BYTES)
+    }
+
+    /// Takes records that go into one batch together, or none of them.
+    pub(crate) fn append(
+        &mut self,
+        records: &[(Key, Revision, &[u8])],
+    ) -> Result<Position, Refusal> {
+        let max = self.payload_bytes_max();
+        let more: usize =
+            records.iter().map(|(_, _, payload)| RECORD_HEADER_BYTES + payload.len()).sum();
+        let fits_alone = HEADER_BYTES + more <= self.batch_bytes_max();
+        if !fits_alone || records.iter().any(|(_, _, payload)| payload.len() > max) {
+            return Err(Refusal::TooLarge { max });
+        }
+        let joins = self.open.length() + more <= self.batch_bytes_max();
+        if !self.has_room(joins, more) {
+            return Err(Refusal::Full);
+        }
+        if !joins {
+            self.close_batch();
+        }
+        for (key, revision, payload) in records {
+            self.open.push(*key, *revision, payload);
+        }
+        self.appended.0 += records.len() as u64;
+        Ok(self.appended)
+    }
+
+    /// Places everything that waits, with the new records, into the segments
+    /// at hand, in the order in which it will be written.
+    fn has_room(&self, joins: bool, more: usize) -> bool {
+        let block = |bytes: usize| bytes.next_multiple_of(BLOCK_BYTES) as u64;
+        let mut left = self.active.map_or(0, |active| self.segment_bytes - active.at);
+        let mut spares = self.spares.len();
+        let mut place = |bytes: u64| {
+            if bytes > left {
+                if spares == 0 {
+                    return false;
+                }
+                spares -= 1;
+                left = self.segment_bytes - DATA_START;
+            }
+            left -= bytes;
+            true
+        };
+        let ready = self.ready.iter().all(|ready| place(ready.batch.padded() as u64));
+        let open = self.open.length();
+        let last = if joins { block(open + more) } else { block(HEADER_BYTES + more) };
+        ready && (joins || place(block(open))) && place(last)
+    }
+
+    fn close_batch(&mut self) {
+        if !self.open.records.is_empty() {
+            let batch = std::mem::replace(&mut self.open, OpenBatch::new());
+            self.ready.push_back(Ready { batch, last: self.appended });
+        }
+    }
+
+    pub(crate) fn has_uncommitted(&self) -> bool {
+        !self.ready.is_empty() || !self.open.records.is_empty()
+    }
+
+    /// The next batch to write: what has arrived until now.
+    pub(crate) fn next_batch(&mut self) -> Option<Ready> {
+        if self.ready.is_empty() {
+            self.close_batch();
+        }
+        self.ready.pop_front()
+    }
+
+    /// Whether a batch of that size still goes into the active segment.
+    pub(crate) fn fits_active(&self, padded: usize) -> bool {
+        self.active.is_some_and(|active| active.at + padded as u64 <= self.segment_bytes)
+    }
+
+    /// Takes a spare into use; the caller writes its header.
+    pub(crate) fn activate(&mut self) -> Option<Active> {
+        let spare = self.spares.pop_front()?;
+        self.next_incarnation += 1;
+        self.next_age += 1;
+        let active = Active {
+            file: spare.file,
+            age: Age(self.next_age),
+            slot: spare.slot,
+            incarnation: self.next_incarnation,
+            first: self.next_sequence,
+            at: DATA_START,
+        };
+        self.active = Some(active);
+        Some(active)
+    }
+
+    /// Gives the next batch its place in the active segment.
+    pub(crate) fn place(&mut self, padded: usize) -> Option<(Active, u64)> {
+        let active = self.active.as_mut()?;
+        let placed = *active;
+        active.at += padded as u64;
+        self.next_sequence += 1;
+        Some((placed, self.next_sequence - 1))
+    }
+
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::ShardId;
+    use crate::limits::SEGMENT_BYTES_MIN;
+
+    fn writer(spares: u32) -> LogWriter {
+        let log = LogId { epoch: 1, shard: ShardId(0) };
+        let spare = |number| Spare {
+            file: FileId { epoch: 1, shard: ShardId(0), number },
+            slot: Slot::First,
+        };
+        LogWriter::new(log, SEGMENT_BYTES_MIN, (0..spares).map(spare).collect(), 0)
+    }
+
+    fn append(writer: &mut LogWriter, bytes: usize) -> Result<Position, Refusal> {
+        writer.append(&[(Key::new([1; 16]), Revision(1), &vec![0; bytes])])
+    }
+
+    #[test]
+    fn what_is_taken_always_finds_its_place() {
+        for bytes in [1, 3000, 5000, 8100, 12_000] {
+            let mut writer = writer(2);
+            let mut commits = 0;
+            while append(&mut writer, bytes).is_ok() {
+                commits += 1;
+                // Commit at uneven times, so that batches of all sizes occur.
+                if commits % 3 == 0 {
+                    continue;
+                }
+                while let Some(ready) = writer.next_batch() {
+                    let padded = ready.batch.padded();
+                    if !writer.fits_active(padded) {
+                        writer.activate().expect("append promised the room");
+                    }
+                    assert!(writer.fits_active(padded));
+                    writer.place(padded).unwrap();
+                }
+            }
+            assert!(commits >= 2, "{bytes} bytes: {commits}");
+        }
+    }
+
+    #[test]
+    fn records_that_cannot_share_a_batch_are_refused_whole() {
+        let mut writer = writer(2);
+        let max = writer.payload_bytes_max();
+        assert_eq!(append(&mut writer, max + 1), Err(Refusal::TooLarge { max }));
+        let half = vec![0; max / 2 + 1];
+        let key = Key::new([1; 16]);
+        let group = [(key, Revision(1), &half[..]), (key, Revision(2), &half[..])];
+        assert_eq!(writer.append(&group), Err(Refusal::TooLarge { max }));
+        assert!(!writer.has_uncommitted());
+        assert_eq!(append(&mut writer, max), Ok(Position(1)));
+    }
+
+    #[test]
+    fn positions_count_records() {
+        let mut writer = writer(2);
+        assert_eq!(append(&mut writer, 1), Ok(Position(1)));
+        assert_eq!(append(&mut writer, 12_000), Ok(Position(2)));
+        assert_eq!(writer.next_batch().unwrap().last, Position(1));
+        assert_eq!(append(&mut writer, 1), Ok(Position(3)));
+        assert_eq!(writer.next_batch().unwrap().last, Position(3));
+        assert!(writer.next_batch().is_none());
+    }
+}

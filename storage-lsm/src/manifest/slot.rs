@@ -1,0 +1,260 @@
+//! The bytes of a manifest slot.
+//!
+//! The manifest's file has two slots of 1 MiB that are written in turn, so a
+//! torn write leaves the state before. The checksum's seed is the slot's
+//! number only: the store's id, which seeds all others, is read from here.
+//!
+//! ```text
+//! offset  bytes  field (little endian)
+//!      0      8  checksum of bytes 8..length, seeded with the slot's number
+//!      8      4  magic "SDMF"
+//!     12      2  format version, 1
+//!     14      2  zero
+//!     16      4  length in bytes
+//!     20      4  epoch
+//!     24      8  generation
+//!     32     16  the store's id
+//!     48      8  last recorded time, seconds since 1970
+//!     56      4  count of buckets
+//!     60      4  count of tables
+//!     64      4  count of segments
+//!     68      4  zero
+//!     72         buckets, 12 bytes each: first second, length, lifetime
+//!                tables, 16 bytes each: file (12 bytes), bucket's first second
+//!                segments, 56 bytes each:
+//!                  12  file
+//!                   4  use: 0 current, 1 retained
+//!                   8  log: epoch u32, shard u16, zero u16  ┐ zeros when
+//!                  32  blocks u32, zero u32, incarnation    │ current
+//!                      u64, first u64, end u64              ┘
+//!                zeros up to a multiple of 4,096
+//! ```
+
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::bucket::{BucketId, BucketStamp, BucketTable};
+use crate::checksum::StoreId;
+use crate::field::{Cursor, Short, block_up, put_file};
+use crate::key::{Seconds, ShardId, UnixSecond};
+use crate::limits::MANIFEST_SLOT_BYTES;
+use crate::log::batch::LogId;
+use crate::log::segment::Closed;
+
+use super::{Manifest, SegmentUse};
+
+const MAGIC: u32 = u32::from_le_bytes(*b"SDMF");
+/// The format that this program writes.
+pub const VERSION: u16 = 1;
+const HEADER_BYTES: usize = 72;
+
+/// Why bytes are not a manifest slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SlotError {
+    /// All zeros or shorter: never written.
+    #[error("the slot was never written")]
+    Blank,
+    /// Something else stands there, or the checksum does not fit.
+    #[error("the slot is damaged")]
+    Damaged,
+    /// A format that this program does not know.
+    #[error("the data folder has format {found}, this program knows format {VERSION}")]
+    Version {
+        /// The version found.
+        found: u16,
+    },
+}
+
+impl From<Short> for SlotError {
+    fn from(_: Short) -> Self {
+        Self::Damaged
+    }
+}
+
+/// The state is larger than a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the manifest has {bytes} bytes and a slot {MANIFEST_SLOT_BYTES}")]
+pub struct SlotFull {
+    /// The bytes that the state takes.
+    pub bytes: usize,
+}
+
+/// The bytes to write at the slot's begin.
+pub(crate) fn encode(manifest: &Manifest, slot: u64) -> Result<Vec<u8>, SlotFull> {
+    let mut out = vec![0; 8];
+    out.extend_from_slice(&MAGIC.to_le_bytes());
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 6]);
+    out.extend_from_slice(&manifest.epoch.to_le_bytes());
+    out.extend_from_slice(&manifest.generation.to_le_bytes());
+    out.extend_from_slice(&manifest.store.0);
+    out.extend_from_slice(&manifest.recorded.0.to_le_bytes());
+    let buckets = manifest.buckets.stamps();
+    for count in [buckets.len(), manifest.tables.len(), manifest.segments.len(), 0] {
+        out.extend_from_slice(&(count as u32).to_le_bytes());
+    }
+    for bucket in buckets {
+        for field in [bucket.id.0, bucket.length.0, bucket.lifetime.0] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+    }
+    for (file, bucket) in &manifest.tables {
+        put_file(&mut out, *file);
+        out.extend_from_slice(&bucket.0.to_le_bytes());
+    }
+    for (file, used) in &manifest.segments {
+        put_file(&mut out, *file);
+        put_use(&mut out, used);
+    }
+    let length = out.len();
+    out[16..20].copy_from_slice(&(length as u32).to_le_bytes());
+    let sum = xxh3_64_with_seed(&out[8..], slot);
+    out[..8].copy_from_slice(&sum.to_le_bytes());
+    out.resize(block_up(length as u64) as usize, 0);
+    if out.len() > MANIFEST_SLOT_BYTES { Err(SlotFull { bytes: length }) } else { Ok(out) }
+}
+
+fn put_use(out: &mut Vec<u8>, used: &SegmentUse) {
+    let SegmentUse::Retained { log, closed } = used else {
+        out.extend_from_slice(&[0; 44]);
+        return;
+    };
+    out.extend_from_slice(&1_u32.to_le_bytes());
+    out.extend_from_slice(&log.epoch.to_le_bytes());
+    out.extend_from_slice(&u32::from(log.shard.0).to_le_bytes());
+    out.extend_from_slice(&closed.blocks.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    for field in [closed.incarnation, closed.first, closed.end] {
+        out.extend_from_slice(&field.to_le_bytes());
+    }
+}
+
+/// Reads a slot.
+pub(crate) fn decode(bytes: &[u8], slot: u64) -> Result<Manifest, SlotError> {
+    let front = bytes.get(..HEADER_BYTES).ok_or(SlotError::Blank)?;
+    if front.iter().all(|byte| *byte == 0) {
+        return Err(SlotError::Blank);
+    }
+    let mut fields = Cursor::new(bytes);
+    let sum = fields.u64()?;
+    let magic = fields.u32()?;
+    let version = fields.u16()?;
+    fields.skip(2)?;
+    let length = fields.u32()? as usize;
+    let covered = bytes.get(8..length).ok_or(SlotError::Damaged)?;
+    if magic != MAGIC || length < HEADER_BYTES || sum != xxh3_64_with_seed(covered, slot) {
+        return Err(SlotError::Damaged);
+    }
+    if version != VERSION {
+        return Err(SlotError::Version { found: version });
+    }
+    let epoch = fields.u32()?;
+    let generation = fields.u64()?;
+    let store = StoreId(fields.id()?);
+    let recorded = UnixSecond(fields.u64()?);
+    let (buckets, tables, segments) = (fields.u32()?, fields.u32()?, fields.u32()?);
+    fields.skip(4)?;
+    let mut stamps = Vec::new();
+    for _ in 0..buckets {
+        stamps.push(BucketStamp {
+            id: BucketId(fields.u32()?),
+            length: Seconds(fields.u32()?),
+            lifetime: Seconds(fields.u32()?),
+        });
+    }
+    let mut manifest = Manifest {
+        store,
+        generation,
+        epoch,
+        recorded,
+        buckets: BucketTable::new(stamps).map_err(|_| SlotError::Damaged)?,
+        tables: BTreeMap::new(),
+        segments: BTreeMap::new(),
+    };
+    for _ in 0..tables {
+        manifest.tables.insert(fields.file()?, BucketId(fields.u32()?));
+    }
+    for _ in 0..segments {
+        let file = fields.file()?;
+        let retained = fields.u32()? != 0;
+        let log = LogId { epoch: fields.u32()?, shard: ShardId(fields.u32()? as u16) };
+        let blocks = fields.u32()?;
+        fields.skip(4)?;
+        let (incarnation, first, end) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        let closed = Closed { file, blocks, incarnation, first, end };
+        let used =
+            if retained { SegmentUse::Retained { log, closed } } else { SegmentUse::Current };
+        manifest.segments.insert(file, used);
+    }
+    Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::FileId;
+    use proptest::prelude::*;
+
+    fn example() -> Manifest {
+        let file = |number| FileId { epoch: 2, shard: ShardId(1), number };
+        let mut buckets = BucketTable::default();
+        buckets.stamp_ahead(UnixSecond(5000), Seconds(50), Seconds(900));
+        let closed = Closed { file: file(4), blocks: 5, incarnation: 6, first: 7, end: 8 };
+        let log = LogId { epoch: 1, shard: ShardId(3) };
+        Manifest {
+            store: StoreId([9; 16]),
+            generation: 12,
+            epoch: 2,
+            recorded: UnixSecond(5000),
+            tables: BTreeMap::from([(file(1), buckets.stamps()[0].id)]),
+            buckets,
+            segments: BTreeMap::from([
+                (file(3), SegmentUse::Current),
+                (file(4), SegmentUse::Retained { log, closed }),
+            ]),
+        }
+    }
+
+    #[test]
+    fn a_slot_comes_back_in_its_own_place_only() {
+        let bytes = encode(&example(), 1).unwrap();
+        assert_eq!(decode(&bytes, 1), Ok(example()));
+        assert_eq!(decode(&bytes, 0), Err(SlotError::Damaged));
+        assert_eq!(decode(&[0; 4096], 0), Err(SlotError::Blank));
+    }
+
+    #[test]
+    fn a_newer_format_is_named() {
+        let mut bytes = encode(&example(), 0).unwrap();
+        bytes[12] = 2;
+        let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
+        let sum = xxh3_64_with_seed(&bytes[8..length], 0);
+        bytes[..8].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(decode(&bytes, 0), Err(SlotError::Version { found: 2 }));
+    }
+
+    #[test]
+    fn too_much_for_a_slot_is_an_error() {
+        let mut manifest = example();
+        for number in 0..70_000 {
+            let file = FileId { epoch: 2, shard: ShardId(1), number };
+            manifest.tables.insert(file, BucketId(0));
+        }
+        assert!(encode(&manifest, 0).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_are_errors(at in 12_usize..200, value: u8) {
+            let mut bytes = encode(&example(), 0).unwrap();
+            bytes[at] = value;
+            let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
+            if let Some(covered) = bytes.get(8..length) {
+                let sum = xxh3_64_with_seed(covered, 0);
+                bytes[..8].copy_from_slice(&sum.to_le_bytes());
+            }
+            let _ = decode(&bytes, 0);
+        }
+    }
+}

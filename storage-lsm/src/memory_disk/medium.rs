@@ -1,0 +1,164 @@
+//! What the simulated medium holds: live bytes, durable bytes, and what a
+//! crash makes of the difference.
+
+use std::collections::BTreeMap;
+
+use super::chance::Chance;
+
+/// What a device writes atomically, in bytes; a torn write tears between them.
+const SECTOR_BYTES: usize = 512;
+
+/// A write that is not synced yet.
+#[derive(Clone, Debug)]
+struct Unsynced {
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+/// One file's bytes, as a reader sees them and as they survive a crash.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Unsynced>,
+}
+
+impl Inode {
+    pub(super) fn live(&self) -> &[u8] {
+        &self.live
+    }
+
+    pub(super) fn write(&mut self, at: usize, bytes: &[u8], durable: bool) {
+        overlay(&mut self.live, at, bytes);
+        if durable {
+            overlay(&mut self.durable, at, bytes);
+        } else {
+            self.unsynced.push(Unsynced { at, bytes: bytes.to_vec() });
+        }
+    }
+
+    /// A write that the crash interrupts: any of its sectors may be there.
+    pub(super) fn tear(&mut self, at: usize, bytes: &[u8], chance: &mut Chance) {
+        keep_some_sectors(&mut self.durable, at, bytes, chance);
+    }
+
+    pub(super) fn sync(&mut self) {
+        for write in self.unsynced.drain(..) {
+            overlay(&mut self.durable, write.at, &write.bytes);
+        }
+    }
+
+    /// Power goes: of each unsynced write all, nothing or some sectors stay,
+    /// in no particular order.
+    pub(super) fn crash(&mut self, chance: &mut Chance) {
+        let mut writes = std::mem::take(&mut self.unsynced);
+        while !writes.is_empty() {
+            let write = writes.swap_remove(chance.below(writes.len() as u64) as usize);
+            match chance.below(3) {
+                0 => {}
+                1 => overlay(&mut self.durable, write.at, &write.bytes),
+                _ => keep_some_sectors(&mut self.durable, write.at, &write.bytes, chance),
+            }
+        }
+        self.live = self.durable.clone();
+    }
+
+    pub(super) fn flip_bit(&mut self, bit: usize) {
+        let (byte, mask) = (bit / 8, 1 << (bit % 8));
+        for bytes in [&mut self.live, &mut self.durable] {
+            if let Some(byte) = bytes.get_mut(byte) {
+                *byte ^= mask;
+            }
+        }
+    }
+
+    pub(super) fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        self.write(at, bytes, true);
+    }
+
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.live.truncate(length);
+        self.durable.truncate(length);
+    }
+}
+
+fn overlay(target: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    let end = at + bytes.len();
+    if target.len() < end {
+        target.resize(end, 0);
+    }
+    target[at..end].copy_from_slice(bytes);
+}
+
+fn keep_some_sectors(target: &mut Vec<u8>, at: usize, bytes: &[u8], chance: &mut Chance) {
+    for (index, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
+        if chance.below(2) == 0 {
+            overlay(target, at + index * SECTOR_BYTES, sector);
+        }
+    }
+}
+
+/// The folder: names and inodes, live and durable.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Medium {
+    inodes: Vec<Inode>,
+    live: BTreeMap<String, usize>,
+    durable: BTreeMap<String, usize>,
+}
+
+impl Medium {
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.live.get(name).copied()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.live.keys().cloned().collect()
+    }
+
+    pub(super) fn create(&mut self, name: &str) -> usize {
+        self.inodes.push(Inode::default());
+        let inode = self.inodes.len() - 1;
+        self.live.insert(name.to_owned(), inode);
+        inode
+    }
+
+    pub(super) fn unlink(&mut self, name: &str) -> bool {
+        self.live.remove(name).is_some()
+    }
+
+    pub(super) fn sync_names(&mut self) {
+        self.durable = self.live.clone();
+    }
+
+    pub(super) fn inode(&self, inode: usize) -> &Inode {
+        &self.inodes[inode]
+    }
+
+    pub(super) fn inode_mut(&mut self, inode: usize) -> &mut Inode {
+        &mut self.inodes[inode]
+    }
+
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.live.values().map(|inode| self.inodes[*inode].live.len() as u64).sum()
+    }
+
+    pub(super) fn crash(&mut self, chance: &mut Chance) {
+        // Unsynced creations and removals of names each happened or not.
+        let mut names = self.durable.clone();
+        for (name, inode) in &self.live {
+            if self.durable.get(name) != Some(inode) && chance.below(2) == 0 {
+                names.insert(name.clone(), *inode);
+            }
+        }
+        for name in self.durable.keys() {
+            if !self.live.contains_key(name) && chance.below(2) == 0 {
+                names.remove(name);
+            }
+        }
+        for inode in &mut self.inodes {
+            inode.crash(chance);
+        }
+        self.live = names.clone();
+        self.durable = names;
+    }
+}

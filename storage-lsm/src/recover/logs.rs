@@ -1,0 +1,264 @@
+//! The third step: the logs of all former shards.
+
+use std::collections::BTreeMap;
+
+use crate::disk::{Disk, DiskError, Fault, Writes};
+use crate::field::block_down;
+use crate::file::FileId;
+use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES};
+use crate::log::LogId;
+use crate::log::batch::Batch;
+use crate::log::replay::{Expected, LostRange, Tail, Walk, walk};
+use crate::log::segment::{Closed, DATA_START, SegmentError, SegmentHeader, Slot};
+use crate::manifest::{Manifest, SegmentUse};
+use crate::options::Options;
+
+use super::merge::Merge;
+use super::report::{LogReport, RecoveryReport};
+use super::{Free, RecoverError, place};
+
+/// A segment that holds batches.
+pub(super) struct Found {
+    pub(super) log: LogId,
+    pub(super) closed: Closed,
+    pub(super) bytes: u64,
+    pub(super) next_slot: Slot,
+}
+
+/// What the segments hold.
+#[derive(Default)]
+pub(super) struct Logs {
+    pub(super) found: BTreeMap<FileId, Found>,
+    /// Segments without anything, of the right length.
+    pub(super) free: Free,
+}
+
+/// A segment's file, opened.
+struct Opened<F> {
+    file: F,
+    bytes: u64,
+    header: Result<(SegmentHeader, Slot), SegmentError>,
+}
+
+impl<F> Opened<F> {
+    fn next_slot(&self) -> Slot {
+        self.header.as_ref().map_or(Slot::First, |(_, slot)| slot.other())
+    }
+}
+
+pub(super) async fn read_all<D: Disk>(
+    disk: &D,
+    manifest: &Manifest,
+    options: &Options,
+    merge: &mut Merge,
+    report: &mut RecoveryReport,
+) -> Result<Logs, RecoverError> {
+    let mut opened = BTreeMap::new();
+    for id in manifest.segments.keys() {
+        match open(disk, manifest, *id).await? {
+            Some(segment) => {
+                if let Err(SegmentError::Version(found)) = segment.header {
+                    let error = crate::manifest::slot::SlotError::Version { found };
+                    return Err(RecoverError::Format(error));
+                }
+                if let Err(SegmentError::Checksum | SegmentError::Chain) = segment.header {
+                    report.damaged_segments.push(*id);
+                }
+                opened.insert(*id, segment);
+            }
+            None => report.missing_segments.push(*id),
+        }
+    }
+    let mut reader =
+        Reader { disk, manifest, opened, merge, logs: Logs::default(), lines: BTreeMap::new() };
+    reader.read_retained().await?;
+    reader.read_last_run().await?;
+    reader.read_headless().await?;
+    let Reader { opened, mut logs, lines, .. } = reader;
+    for (id, segment) in opened {
+        if !logs.found.contains_key(&id) && segment.bytes == options.segment_bytes {
+            logs.free.insert(id, segment.next_slot());
+        }
+    }
+    report.logs = lines.into_values().map(|line| line.report).collect();
+    Ok(logs)
+}
+
+async fn open<D: Disk>(
+    disk: &D,
+    manifest: &Manifest,
+    id: FileId,
+) -> Result<Option<Opened<D::File>>, DiskError> {
+    let file = match disk.open(&id.segment_name(), Writes::Deferred).await {
+        Ok(file) => file,
+        Err(DiskError { fault: Fault::NotFound, .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // A batch that a killed process was writing may still be on its way to
+    // the medium; what is read now must stay.
+    disk.sync(&file).await?;
+    let bytes = block_down(disk.length(&file).await?);
+    let header = if bytes < DATA_START {
+        Err(SegmentError::NoHeader)
+    } else {
+        let blocks = disk.read(&file, 0, DATA_START as usize).await?;
+        SegmentHeader::newest(&blocks, place(manifest.store, id))
+    };
+    Ok(Some(Opened { file, bytes, header }))
+}
+
+/// What is known of one log.
+struct Line {
+    report: LogReport,
+    /// The sequence after the last batch seen.
+    end: u64,
+}
+
+struct Reader<'a, D: Disk> {
+    disk: &'a D,
+    manifest: &'a Manifest,
+    opened: BTreeMap<FileId, Opened<D::File>>,
+    merge: &'a mut Merge,
+    logs: Logs,
+    lines: BTreeMap<LogId, Line>,
+}
+
+impl<D: Disk> Reader<'_, D> {
+    /// Segments that an earlier start closed: the manifest says what they hold.
+    async fn read_retained(&mut self) -> Result<(), RecoverError> {
+        let manifest = self.manifest;
+        for used in manifest.segments.values() {
+            if let SegmentUse::Retained { log, closed } = used {
+                self.read_closed(*log, *closed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The logs of the last run: the newest segment's header names the others.
+    async fn read_last_run(&mut self) -> Result<(), RecoverError> {
+        let mut newest: BTreeMap<LogId, (u64, FileId)> = BTreeMap::new();
+        for (id, segment) in &self.opened {
+            let Ok((header, _)) = &segment.header else { continue };
+            if header.log.epoch != self.manifest.epoch || self.is_retained(*id) {
+                continue;
+            }
+            let best = newest.entry(header.log).or_insert((header.incarnation, *id));
+            *best = (*best).max((header.incarnation, *id));
+        }
+        for (log, (_, id)) in newest {
+            let Some(Ok((header, _))) = self.opened.get(&id).map(|segment| segment.header.clone())
+            else {
+                continue;
+            };
+            let mut chain = header.chain;
+            chain.sort_by_key(|closed| closed.first);
+            for closed in chain {
+                self.read_closed(log, closed).await?;
+            }
+            let expected = Expected {
+                log,
+                incarnation: header.incarnation,
+                first: header.first,
+                closed: None,
+            };
+            self.read_open(id, expected).await?;
+        }
+        Ok(())
+    }
+
+    /// A segment whose header was damaged after it came into use still has
+    /// its batches: the first one tells.
+    async fn read_headless(&mut self) -> Result<(), RecoverError> {
+        let rest: Vec<FileId> =
+            self.opened.keys().filter(|id| !self.logs.found.contains_key(*id)).copied().collect();
+        let mut headless = Vec::new();
+        for id in rest {
+            let Some(segment) = self.opened.get(&id) else { continue };
+            let bytes =
+                segment.bytes.saturating_sub(DATA_START).min(BATCH_BYTES_MAX as u64) as usize;
+            if bytes == 0 {
+                continue;
+            }
+            let front = self.disk.read(&segment.file, DATA_START, bytes).await?;
+            let place = place(self.manifest.store, id);
+            let Ok(batch) = Batch::decode(&front, place, DATA_START) else { continue };
+            let header = batch.header;
+            let later = self.lines.get(&header.log).is_none_or(|line| header.sequence >= line.end);
+            if header.log.epoch == self.manifest.epoch && later {
+                headless.push((header.sequence, header, id));
+            }
+        }
+        headless.sort_by_key(|(sequence, header, _)| (header.log, *sequence));
+        for (_, header, id) in headless {
+            let first = self.lines.get(&header.log).map_or(1, |line| line.end);
+            let (log, incarnation) = (header.log, header.incarnation);
+            self.read_open(id, Expected { log, incarnation, first, closed: None }).await?;
+        }
+        Ok(())
+    }
+
+    fn is_retained(&self, id: FileId) -> bool {
+        matches!(self.manifest.segments.get(&id), Some(SegmentUse::Retained { .. }))
+    }
+
+    async fn read_closed(&mut self, log: LogId, closed: Closed) -> Result<(), RecoverError> {
+        let expected = Expected {
+            log,
+            incarnation: closed.incarnation,
+            first: closed.first,
+            closed: Some((closed.end, closed.blocks)),
+        };
+        if self.opened.contains_key(&closed.file) {
+            return self.read(closed.file, expected).await.map(|_| ());
+        }
+        let line = self.line(log);
+        line.end = line.end.max(closed.end);
+        line.report.lost.push(LostRange { first: closed.first, end: closed.end });
+        Ok(())
+    }
+
+    async fn read_open(&mut self, id: FileId, expected: Expected) -> Result<(), RecoverError> {
+        let tail = self.read(id, expected).await?.tail;
+        self.line(expected.log).report.tail = Some(tail);
+        Ok(())
+    }
+
+    async fn read(&mut self, id: FileId, expected: Expected) -> Result<Walk, RecoverError> {
+        let Some(segment) = self.opened.get(&id) else {
+            unreachable!("only opened segments are read")
+        };
+        let place = place(self.manifest.store, id);
+        let merge = &mut *self.merge;
+        let visit = |at: u64, batch: &Batch<'_>| merge.add_batch(place, at, batch);
+        let walk = walk(self.disk, &segment.file, place, expected, visit).await?;
+        let blocks =
+            expected.closed.map_or(walk.at / BLOCK_BYTES as u64, |(_, blocks)| u64::from(blocks));
+        let closed = Closed {
+            file: id,
+            blocks: blocks as u32,
+            incarnation: expected.incarnation,
+            first: expected.first,
+            end: walk.end,
+        };
+        let found = Found {
+            log: expected.log,
+            closed,
+            bytes: segment.bytes,
+            next_slot: segment.next_slot(),
+        };
+        self.logs.found.insert(id, found);
+        let line = self.line(expected.log);
+        line.end = line.end.max(walk.end);
+        line.report.batches += walk.batches;
+        line.report.lost.extend(&walk.lost);
+        Ok(walk)
+    }
+
+    fn line(&mut self, log: LogId) -> &mut Line {
+        self.lines.entry(log).or_insert_with(|| Line {
+            report: LogReport { log, batches: 0, lost: Vec::new(), tail: None::<Tail> },
+            end: 1,
+        })
+    }
+}

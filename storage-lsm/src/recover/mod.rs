@@ -1,0 +1,282 @@
+//! Opening a store: what all former runs left becomes the seeds of `n` shards.
+//!
+//! The order is: manifest, expiry, tables, logs, merge by key, new segments,
+//! and last the manifest of the new run. Until that last write nothing of the
+//! old state has changed, so a crash during recovery repeats it.
+
+mod logs;
+mod merge;
+mod open_manifest;
+mod report;
+mod tables;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::checksum::{Place, StoreId};
+use crate::disk::{Disk, DiskError, Fault, Writes};
+use crate::file::{FileId, FileKind};
+use crate::key::{ShardCount, UnixSecond};
+use crate::log::LogId;
+use crate::log::segment::{Closed, Slot};
+use crate::log::writer::{Age, Spare};
+use crate::manifest::slot::SlotError;
+use crate::manifest::{ClockState, Manifest, ManifestError, ManifestSeed, Needs, SegmentUse};
+use crate::options::{Options, OptionsError};
+use crate::store::ShardSeed;
+
+pub use crate::log::replay::{LostRange, Tail};
+pub use report::{LogReport, RecoveryReport, TableFault, TableFaultKind};
+
+/// What a start brings along.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// The time.
+    pub now: UnixSecond,
+    /// How many shards this run has.
+    pub shards: ShardCount,
+    /// Somebody vouches for the clock, however far it has jumped.
+    pub accept_clock: bool,
+    /// 16 random bytes; they become the store's id if the folder is empty.
+    pub fresh_store_id: [u8; 16],
+}
+
+/// A store that is ready to be opened.
+#[derive(Debug)]
+pub struct Recovered {
+    /// For the manifest's owner.
+    pub manifest: ManifestSeed,
+    /// One a shard, in order.
+    pub seeds: Vec<ShardSeed>,
+    /// What was found.
+    pub report: RecoveryReport,
+}
+
+/// Why a store cannot be opened. Nothing was changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The options cannot work.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// There are tables or logs and no manifest that says what they are.
+    #[error(
+        "the data folder has tables or logs and no readable manifest: restore `manifest`, or move the files away"
+    )]
+    NoManifest,
+    /// The folder was written by a newer program.
+    #[error(transparent)]
+    Format(SlotError),
+    /// The manifest of the new run cannot be written.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+/// A free segment and the slot that its next header goes to.
+type Free = BTreeMap<FileId, Slot>;
+
+/// Opens a store with what all former shards left, for `start.shards` new ones.
+///
+/// It runs once at start, before any shard, with the folder locked against a
+/// second process.
+pub async fn recover<D: Disk>(
+    disk: &D,
+    options: &Options,
+    start: Start,
+) -> Result<Recovered, RecoverError> {
+    options.check()?;
+    let opened = open_manifest::open(disk, options, start).await?;
+    let (mut manifest, clock) = (opened.manifest, opened.clock);
+    let mut report = RecoveryReport {
+        epoch: manifest.epoch + 1,
+        fresh: opened.fresh,
+        clock,
+        recorded: manifest.recorded,
+        logs: Vec::new(),
+        missing_segments: Vec::new(),
+        damaged_segments: Vec::new(),
+        tables: Vec::new(),
+        quarantined: Vec::new(),
+        keys: 0,
+        records: 0,
+        expired: 0,
+        doomed: 0,
+    };
+    if clock == ClockState::Trusted {
+        manifest.expire(start.now, &mut Needs::default());
+        manifest.recorded = manifest.recorded.max(start.now);
+        if start.accept_clock {
+            manifest.recorded = start.now;
+        }
+    }
+    let mut merge = merge::Merge::new(manifest.buckets.clone(), start.now, clock);
+    tables::read_all(disk, &manifest, &mut merge, &mut report).await?;
+    let mut logs = logs::read_all(disk, &manifest, options, &mut merge, &mut report).await?;
+    merge.finish(&mut report);
+
+    // Segments that no key needs are free for the new run.
+    let needed = merge.needed_segments();
+    for (file, found) in &logs.found {
+        if !needed.contains(file) && found.bytes == options.segment_bytes {
+            logs.free.insert(*file, found.next_slot);
+        }
+    }
+    let retained: BTreeMap<FileId, (LogId, Closed)> = logs
+        .found
+        .iter()
+        .filter(|(file, _)| needed.contains(file))
+        .map(|(file, found)| (*file, (found.log, found.closed)))
+        .collect();
+    manifest.epoch += 1;
+    let spares = share_segments(disk, options, start.shards, manifest.epoch, logs.free).await?;
+    manifest.segments = retained
+        .iter()
+        .map(|(file, (log, closed))| (*file, SegmentUse::Retained { log: *log, closed: *closed }))
+        .chain(spares.iter().flatten().map(|spare| (spare.file, SegmentUse::Current)))
+        .collect();
+    manifest.tables.retain(|file, _| merge.needs_table(*file));
+    manifest.buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
+    crate::manifest::write(disk, &opened.file, &mut manifest).await?;
+
+    let doomed = doomed_files(disk, &manifest).await?;
+    report.doomed = doomed.len() as u64;
+    let ages = age_segments(&retained);
+    let (seeds, needs) = make_seeds(options, start.shards, &manifest, merge, &ages, spares);
+    let manifest = ManifestSeed {
+        manifest,
+        needs,
+        doomed,
+        bucket: options.bucket,
+        lifetime: options.lifetime,
+        clock,
+    };
+    Ok(Recovered { manifest, seeds, report })
+}
+
+/// Every file of the store that the new manifest does not name.
+async fn doomed_files<D: Disk>(
+    disk: &D,
+    manifest: &Manifest,
+) -> Result<VecDeque<FileKind>, DiskError> {
+    let unneeded = |file: &FileKind| match file {
+        FileKind::Manifest => false,
+        FileKind::Segment(id) => !manifest.segments.contains_key(id),
+        FileKind::Table(id) => !manifest.tables.contains_key(id),
+    };
+    let names = disk.list().await?;
+    Ok(names.iter().filter_map(|name| FileKind::of(name)).filter(unneeded).collect())
+}
+
+/// Retained segments in the order in which they were written.
+fn age_segments(retained: &BTreeMap<FileId, (LogId, Closed)>) -> BTreeMap<FileId, (Age, Closed)> {
+    let mut ordered: Vec<_> = retained.values().collect();
+    ordered.sort_by_key(|(log, closed)| (log.epoch, closed.first, log.shard, closed.file));
+    let aged = ordered.into_iter().enumerate();
+    aged.map(|(index, (_, closed))| (closed.file, (Age(index as u64 + 1), *closed))).collect()
+}
+
+/// How many segments each shard starts with at least.
+const SEGMENTS_AT_START: usize = 2;
+
+/// Gives every shard its spare segments: free ones of former runs first, then
+/// new ones.
+async fn share_segments<D: Disk>(
+    disk: &D,
+    options: &Options,
+    shards: ShardCount,
+    epoch: u32,
+    free: Free,
+) -> Result<Vec<Vec<Spare>>, DiskError> {
+    let max = options.segments_per_shard(shards);
+    let mut spares: Vec<Vec<Spare>> = vec![Vec::new(); usize::from(shards.get())];
+    let places = (0..max).flat_map(|_| 0..usize::from(shards.get()));
+    for (shard, (file, slot)) in places.zip(free) {
+        spares[shard].push(Spare { file, slot });
+    }
+    let mut made = false;
+    for (shard, list) in shards.ids().zip(&mut spares) {
+        for number in 1.. {
+            if list.len() >= SEGMENTS_AT_START {
+                break;
+            }
+            let id = FileId { epoch, shard, number };
+            let file = create_anew(disk, &id.segment_name()).await?;
+            disk.prewrite(&file, options.segment_bytes).await?;
+            list.push(Spare { file: id, slot: Slot::First });
+            made = true;
+        }
+    }
+    if made {
+        disk.sync_folder().await?;
+    }
+    Ok(spares)
+}
+
+/// A start that crashed may have left a file of this name.
+async fn create_anew<D: Disk>(disk: &D, name: &str) -> Result<D::File, DiskError> {
+    match disk.create(name, Writes::Durable).await {
+        Err(DiskError { fault: Fault::Exists, .. }) => {
+            disk.unlink(name).await?;
+            disk.create(name, Writes::Durable).await
+        }
+        other => other,
+    }
+}
+
+fn make_seeds(
+    options: &Options,
+    shards: ShardCount,
+    manifest: &Manifest,
+    merge: merge::Merge,
+    ages: &BTreeMap<FileId, (Age, Closed)>,
+    spares: Vec<Vec<Spare>>,
+) -> (Vec<ShardSeed>, Needs) {
+    let mut needs = Needs::default();
+    let buckets = Arc::new(manifest.buckets.clone());
+    let mut seeds: Vec<ShardSeed> = shards
+        .ids()
+        .zip(spares)
+        .map(|(shard, spares)| {
+            for spare in &spares {
+                needs.add(FileKind::Segment(spare.file), shard);
+            }
+            ShardSeed {
+                options: *options,
+                segments_max: options.segments_per_shard(shards),
+                store: manifest.store,
+                epoch: manifest.epoch,
+                shard,
+                buckets: Arc::clone(&buckets),
+                index: BTreeMap::new(),
+                tables: BTreeMap::new(),
+                next_table: merge.table_count(),
+                holds: Default::default(),
+                inherited: BTreeMap::new(),
+                next_age: ages.len() as u64,
+                // Above the numbers that `share_segments` has given.
+                next_file: SEGMENTS_AT_START as u32,
+                spares,
+                recovered: Default::default(),
+                deleted: Vec::new(),
+                quarantined: BTreeMap::new(),
+            }
+        })
+        .collect();
+    merge.distribute(shards, ages, &mut seeds);
+    for seed in &seeds {
+        for table in seed.tables.values() {
+            needs.add(FileKind::Table(table.file), seed.shard);
+        }
+        for closed in seed.inherited.values() {
+            needs.add(FileKind::Segment(closed.file), seed.shard);
+        }
+    }
+    (seeds, needs)
+}
+
+/// The place of a file in this store.
+fn place(store: StoreId, file: FileId) -> Place {
+    Place { store, file }
+}

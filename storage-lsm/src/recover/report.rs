@@ -1,0 +1,85 @@
+//! What recovery found.
+
+use crate::file::FileId;
+use crate::key::{Key, UnixSecond};
+use crate::log::batch::LogId;
+use crate::log::replay::{LostRange, Tail};
+use crate::manifest::ClockState;
+use crate::store::Gap;
+
+/// One log of a former run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogReport {
+    /// The log.
+    pub log: LogId,
+    /// Batches read.
+    pub batches: u64,
+    /// Sequences whose batches cannot be read.
+    pub lost: Vec<LostRange>,
+    /// How its newest segment ended; `None` for a log that was closed by an
+    /// earlier start.
+    pub tail: Option<Tail>,
+}
+
+/// A table that is not as it was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TableFault {
+    /// The table.
+    pub file: FileId,
+    /// What is wrong.
+    pub kind: TableFaultKind,
+}
+
+/// What is wrong with a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TableFaultKind {
+    /// The manifest names it and the folder does not have it.
+    Missing,
+    /// Its header is damaged; its values are used as far as they are sound.
+    Header,
+    /// This many values are not what their directory says. After a crash that
+    /// is normal for values that were not synced: the log has them.
+    Values(u64),
+}
+
+/// What a start found, for the operator.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoveryReport {
+    /// How often the store was opened, this start included.
+    pub epoch: u32,
+    /// Whether the folder was empty.
+    pub fresh: bool,
+    /// Whether the clock may drop data.
+    pub clock: ClockState,
+    /// When the store was last known to run.
+    pub recorded: UnixSecond,
+    /// The logs that were read.
+    pub logs: Vec<LogReport>,
+    /// Segments that the manifest names and the folder does not have.
+    pub missing_segments: Vec<FileId>,
+    /// Segments whose header is damaged.
+    pub damaged_segments: Vec<FileId>,
+    /// Tables that are not as they were written.
+    pub tables: Vec<TableFault>,
+    /// Keys whose records have a gap. Their bytes are kept.
+    pub quarantined: Vec<(Key, Gap)>,
+    /// Keys found.
+    pub keys: u64,
+    /// Records newer than the snapshot of their key.
+    pub records: u64,
+    /// Records skipped because their key has expired or its bucket has gone.
+    pub expired: u64,
+    /// Files that nobody needs, to be removed in the background.
+    pub doomed: u64,
+}
+
+impl RecoveryReport {
+    /// Whether anything that was acknowledged may be lost.
+    pub fn is_sound(&self) -> bool {
+        let value_faults = |fault: &&TableFault| !matches!(fault.kind, TableFaultKind::Values(_));
+        self.logs.iter().all(|log| log.lost.is_empty())
+            && self.missing_segments.is_empty()
+            && self.tables.iter().filter(value_faults).count() == 0
+            && self.quarantined.is_empty()
+    }
+}

@@ -1,0 +1,110 @@
+//! Group commit: one write in flight, the next batch is what arrived meanwhile.
+
+use std::rc::Rc;
+
+use crate::disk::{Disk, DiskError, Writes};
+use crate::key::Position;
+use crate::log::batch::BatchHeader;
+use crate::log::segment::{Closed, DATA_START, SegmentHeader};
+use crate::log::writer::{Active, Ready};
+
+use super::state::InUse;
+use super::{Store, StoreError, Turn};
+
+impl<D: Disk> Store<D> {
+    /// Writes what has been appended until now and returns up to where records
+    /// are durable. It has one caller at a time, the shard's commit loop; what
+    /// arrives during the write goes with the next call.
+    pub async fn commit(&self) -> Result<Position, StoreError> {
+        let _turn = Turn::take(&self.committing)?;
+        self.check()?;
+        let target = self.position();
+        while self.durable() < target {
+            let Some(ready) = self.state.borrow_mut().log.next_batch() else { break };
+            self.write_batch(ready).await.map_err(|error| self.poison(error))?;
+        }
+        Ok(self.durable())
+    }
+
+    async fn write_batch(&self, mut ready: Ready) -> Result<(), DiskError> {
+        let padded = ready.batch.padded();
+        if !self.state.borrow().log.fits_active(padded) {
+            self.change_segment().await?;
+        }
+        let mut buffer = self.disk.buffer(padded);
+        let (file, at) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let (active, at) = state.log.place(padded).expect("a segment was just activated");
+            // Held from before the write, so that the segment cannot be freed
+            // while its records become durable.
+            for (key, revision) in &ready.batch.records {
+                if state.buckets.of_second(key.second()).is_some() {
+                    state.holds.hold(active.age, *key, *revision);
+                }
+            }
+            let header = BatchHeader {
+                log: state.log.log,
+                incarnation: active.incarnation,
+                sequence: state.log.next_sequence() - 1,
+            };
+            ready.batch.seal(header, state.place(active.file), at, buffer.as_mut());
+            let segment = state.segments.get(&active.age).expect("the active segment is in use");
+            (segment.handle.clone().expect("the active segment is open"), at)
+        };
+        self.disk.write(&file, at, buffer).await?;
+        let mut state = self.state.borrow_mut();
+        state.log.durable = ready.last;
+        state.counters.batches += 1;
+        state.counters.log_bytes += padded as u64;
+        Ok(())
+    }
+
+    /// Closes the active segment and takes a spare into use.
+    async fn change_segment(&self) -> Result<(), DiskError> {
+        let (header, active, place) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            if let Some(old) = state.log.active.take() {
+                let closed = closed(&old, state.log.next_sequence());
+                if let Some(segment) = state.segments.get_mut(&old.age) {
+                    segment.closed = Some(closed);
+                    segment.handle = None;
+                }
+                state.free_segments();
+            }
+            let own = |segment: &&InUse<D::File>| segment.slot.is_some();
+            let chain = state.segments.values().filter(own).filter_map(|segment| segment.closed);
+            let chain = chain.collect();
+            let active = state.log.activate().expect("`append` refuses what no segment can take");
+            let header = SegmentHeader {
+                log: state.log.log,
+                incarnation: active.incarnation,
+                first: active.first,
+                bytes: state.options.segment_bytes,
+                chain,
+            };
+            (header, active, state.place(active.file))
+        };
+        let file = self.disk.open(&active.file.segment_name(), Writes::Durable).await?;
+        let block = header.encode(place, active.slot);
+        let mut buffer = self.disk.buffer(block.len());
+        buffer.as_mut().copy_from_slice(&block);
+        self.disk.write(&file, active.slot.offset(), buffer).await?;
+        let mut state = self.state.borrow_mut();
+        state.counters.log_bytes += block.len() as u64;
+        let segment = InUse {
+            file: active.file,
+            slot: Some(active.slot),
+            closed: None,
+            handle: Some(Rc::new(file)),
+        };
+        state.segments.insert(active.age, segment);
+        Ok(())
+    }
+}
+
+fn closed(active: &Active, end: u64) -> Closed {
+    let blocks = (active.at.max(DATA_START) / crate::limits::BLOCK_BYTES as u64) as u32;
+    Closed { file: active.file, blocks, incarnation: active.incarnation, first: active.first, end }
+}

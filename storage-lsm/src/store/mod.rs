@@ -1,0 +1,451 @@
+//! One shard's store: the log, the memtables, the tables, and their upkeep.
+
+mod commit;
+mod error;
+mod load;
+mod seed;
+mod span;
+mod state;
+mod upkeep;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskError};
+use crate::key::{Key, Position, Revision, UnixSecond};
+use crate::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::log::batch::LogId;
+use crate::log::writer::{LogWriter, Refusal};
+use crate::manifest::{Edit, EditNumber, News};
+
+pub use error::{AppendError, Gap, GetError, Poison, PutError, StoreError};
+pub use load::{Record, Snapshot, Stored, Value};
+pub use seed::ShardSeed;
+pub(crate) use seed::{RecordRef, TableSeed};
+pub(crate) use span::{Located, TableNo};
+use span::{Span, Staged};
+use state::{InUse, State, Table};
+pub use upkeep::Progress;
+
+/// A record to append.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Append<'a> {
+    /// Whose record it is.
+    pub key: Key,
+    /// Its number among the key's records.
+    pub revision: Revision,
+    /// What it says.
+    pub payload: &'a [u8],
+}
+
+/// How hard the log needs snapshots.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum PressureLevel {
+    /// Under half of the budget is used.
+    Low,
+    /// Half is used, or a former run's log is still needed: snapshot the
+    /// holding keys as time allows.
+    Snapshot,
+    /// Four fifths are used: snapshot them before anything else.
+    Urgent,
+    /// No segment is left; records are refused when the last one is full.
+    Full,
+}
+
+/// The state of the log's budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pressure {
+    /// How hard snapshots are needed.
+    pub level: PressureLevel,
+    /// Bytes of the segments in use.
+    pub used_bytes: u64,
+    /// Bytes that they may take.
+    pub budget_bytes: u64,
+    /// Bytes of segments of former runs that are still needed.
+    pub inherited_bytes: u64,
+}
+
+/// Counts since the store opened, and sizes now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StoreCounters {
+    /// Records appended.
+    pub records: u64,
+    /// Bytes of their payloads.
+    pub payload_bytes: u64,
+    /// Batches written.
+    pub batches: u64,
+    /// Bytes written to the log, with padding and headers.
+    pub log_bytes: u64,
+    /// Bytes written to tables.
+    pub table_bytes: u64,
+    /// Bytes of them that compaction moved.
+    pub compacted_bytes: u64,
+    /// Syncs of tables.
+    pub syncs: u64,
+    /// Segments made.
+    pub segments_made: u64,
+    /// Tables made.
+    pub tables_made: u64,
+    /// Keys in the index now.
+    pub keys: u64,
+    /// Keys whose log records no durable snapshot covers, now.
+    pub held_keys: u64,
+    /// Bytes of values that wait to be written, now.
+    pub backlog_bytes: u64,
+    /// Keys in quarantine, now.
+    pub quarantined: u64,
+}
+
+/// One shard's store. All methods take `&self`, so that the tasks of a shard
+/// share it in an `Rc`; it stays on its thread.
+///
+/// Its futures must be driven to their ends.
+pub struct Store<D: Disk> {
+    disk: D,
+    state: RefCell<State<D::File>>,
+    committing: Cell<bool>,
+    maintaining: Cell<bool>,
+}
+
+impl<D: Disk> Store<D> {
+    /// Opens a shard's store from what recovery found.
+    pub async fn open(disk: D, seed: ShardSeed) -> Result<Self, DiskError> {
+        let log = LogId { epoch: seed.epoch, shard: seed.shard };
+        let writer = LogWriter::new(log, seed.options.segment_bytes, seed.spares, seed.next_age);
+        let space = disk.space().await?;
+        let mut spans = BTreeMap::new();
+        for stamp in seed.buckets.stamps() {
+            spans.insert(stamp.id, Span::new(*stamp));
+        }
+        for (bucket, index) in seed.index {
+            if let Some(span) = spans.get_mut(&bucket) {
+                span.index = index;
+            }
+        }
+        let tables = seed.tables.into_iter().map(|(number, table)| {
+            let table = Table {
+                file: table.file,
+                bucket: table.bucket,
+                handle: None,
+                bytes: table.bytes,
+                live_bytes: table.live_bytes,
+                open: None,
+                added: EditNumber(0),
+                drained: false,
+            };
+            (number, table)
+        });
+        let segments = seed.inherited.into_iter().map(|(age, closed)| {
+            let segment =
+                InUse { file: closed.file, slot: None, closed: Some(closed), handle: None };
+            (age, segment)
+        });
+        let state = State {
+            options: seed.options,
+            segments_max: seed.segments_max,
+            store: seed.store,
+            epoch: seed.epoch,
+            shard: seed.shard,
+            buckets: seed.buckets,
+            spans,
+            tables: tables.collect(),
+            log: writer,
+            holds: seed.holds,
+            segments: segments.collect(),
+            coming: Vec::new(),
+            recovered: seed.recovered,
+            quarantined: seed.quarantined,
+            covered: Default::default(),
+            synced: Vec::new(),
+            drain: None,
+            drained: false,
+            backlog_bytes: 0,
+            space: Some(space),
+            next_file: seed.next_file,
+            next_table: seed.next_table,
+            edits: Vec::new(),
+            last_edit: EditNumber(0),
+            acknowledged: EditNumber(0),
+            poison: None,
+            counters: StoreCounters::default(),
+        };
+        let store = Self {
+            disk,
+            state: RefCell::new(state),
+            committing: Cell::new(false),
+            maintaining: Cell::new(false),
+        };
+        for key in seed.deleted {
+            store.stage(key, Revision::TOMBSTONE, &[], Position(0));
+        }
+        Ok(store)
+    }
+
+    /// Takes a record into the log's open batch. It is durable when
+    /// [`Self::durable`] has reached the position.
+    pub fn append(
+        &self,
+        key: Key,
+        revision: Revision,
+        payload: &[u8],
+    ) -> Result<Position, AppendError> {
+        self.append_all(&[Append { key, revision, payload }])
+    }
+
+    /// Takes several records into one batch: after a crash all of them are
+    /// there or none.
+    pub fn append_all(&self, records: &[Append<'_>]) -> Result<Position, AppendError> {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if let Some(poison) = &state.poison {
+            return Err(poison.clone().into());
+        }
+        if state.space.is_some_and(|space| space.free_bytes < state.options.disk_reserve_bytes) {
+            return Err(AppendError::NoSpace);
+        }
+        for record in records {
+            let second = record.key.second();
+            state.buckets.of_second(second).ok_or(AppendError::NoBucket { second })?;
+            if let Some(gap) = state.quarantined.get(&record.key)
+                && record.revision != Revision::TOMBSTONE
+            {
+                return Err(AppendError::Quarantined(*gap));
+            }
+        }
+        let plain: Vec<_> = records.iter().map(|r| (r.key, r.revision, r.payload)).collect();
+        let bytes = records.iter().map(|record| record.payload.len()).sum();
+        let position = state.log.append(&plain).map_err(|refusal| match refusal {
+            Refusal::TooLarge { max } => AppendError::TooLarge { bytes, max },
+            Refusal::Full => AppendError::LogFull,
+        })?;
+        state.counters.records += records.len() as u64;
+        state.counters.payload_bytes += bytes as u64;
+        Ok(position)
+    }
+
+    /// Deletes a key for good: it is gone for readers at once, and for the
+    /// next start when the position is durable. Its number must not be used
+    /// again.
+    pub fn delete(&self, key: Key) -> Result<Position, AppendError> {
+        let position = self.append(key, Revision::TOMBSTONE, &[])?;
+        self.state.borrow_mut().quarantined.remove(&key);
+        self.stage(key, Revision::TOMBSTONE, &[], position);
+        Ok(position)
+    }
+
+    /// Takes a snapshot that covers the key's records up to `revision`. It is
+    /// copied, readable at once, and written by [`Self::maintain`]. One older
+    /// than what the store has is ignored.
+    pub fn put(&self, key: Key, revision: Revision, value: &[u8]) -> Result<(), PutError> {
+        {
+            let state = self.state.borrow();
+            if let Some(poison) = &state.poison {
+                return Err(poison.clone().into());
+            }
+            let second = key.second();
+            state.buckets.of_second(second).ok_or(PutError::NoBucket { second })?;
+            if let Some(gap) = state.quarantined.get(&key) {
+                return Err(PutError::Quarantined(*gap));
+            }
+            if value.len() > VALUE_BYTES_MAX {
+                return Err(PutError::TooLarge { bytes: value.len(), max: VALUE_BYTES_MAX });
+            }
+            let bytes = state.backlog_bytes;
+            if bytes > 0 && bytes + value.len() > BACKLOG_BYTES_MAX {
+                return Err(PutError::Backlog { bytes });
+            }
+            // Snapshots may use the reserve, because they free the log.
+            if state
+                .space
+                .is_some_and(|space| space.free_bytes < state.options.disk_reserve_bytes / 4)
+            {
+                return Err(PutError::NoSpace);
+            }
+        }
+        let after = self.position();
+        self.stage(key, revision, value, after);
+        Ok(())
+    }
+
+    fn stage(&self, key: Key, revision: Revision, value: &[u8], after: Position) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let Some(span) = state.span_mut(&key) else { return };
+        if span.newest(&key).is_some_and(|newest| newest.revision() > revision) {
+            return;
+        }
+        let grown = span.stage(key, Staged { revision, value: value.into(), after });
+        state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
+        state.covered.insert(key, revision);
+        if let Some(records) = state.recovered.get_mut(&key) {
+            records.retain(|record| record.revision > revision);
+            if records.is_empty() {
+                state.recovered.remove(&key);
+            }
+        }
+    }
+
+    /// The position of the newest record taken.
+    pub fn position(&self) -> Position {
+        self.state.borrow().log.appended
+    }
+
+    /// Up to where records are durable.
+    pub fn durable(&self) -> Position {
+        self.state.borrow().log.durable
+    }
+
+    /// Whether [`Self::commit`] would write anything.
+    pub fn has_uncommitted(&self) -> bool {
+        self.state.borrow().log.has_uncommitted()
+    }
+
+    /// When the key expires, by its bucket's stamp; `None` without a bucket.
+    pub fn expires_at(&self, key: &Key) -> Option<UnixSecond> {
+        let state = self.state.borrow();
+        state.buckets.of_second(key.second()).map(|stamp| stamp.expires_at(key))
+    }
+
+    /// Whether anything of the key is stored, expired or not. No I/O.
+    pub fn contains(&self, key: &Key) -> bool {
+        let state = self.state.borrow();
+        let newest = state.span(key).and_then(|span| span.newest(key));
+        match newest {
+            Some(newest) => newest.revision() != Revision::TOMBSTONE,
+            None => state.recovered.contains_key(key) || state.quarantined.contains_key(key),
+        }
+    }
+
+    /// How hard the log needs snapshots.
+    pub fn pressure(&self) -> Pressure {
+        let state = self.state.borrow();
+        let own = state.segments.values().filter(|segment| segment.slot.is_some()).count();
+        let inherited = state.segments.len() - own;
+        let max = state.segments_max;
+        let spare = state.log.spares.len() + state.coming.len();
+        let level = if spare == 0 && own >= max {
+            PressureLevel::Full
+        } else if own * 5 >= max * 4 {
+            PressureLevel::Urgent
+        } else if own * 2 >= max || inherited > 0 {
+            PressureLevel::Snapshot
+        } else {
+            PressureLevel::Low
+        };
+        let bytes = |count: usize| count as u64 * state.options.segment_bytes;
+        Pressure {
+            level,
+            used_bytes: bytes(own),
+            budget_bytes: bytes(max),
+            inherited_bytes: bytes(inherited),
+        }
+    }
+
+    /// Keys whose snapshot would free the oldest segments, at most `max`: get
+    /// each one if it is not in memory, and `put` it. Keys whose snapshot is
+    /// on its way, and those in quarantine, are left out.
+    pub fn holding_keys(&self, max: usize) -> Vec<Key> {
+        let state = self.state.borrow();
+        let mut keys = Vec::new();
+        for (age, segment) in &state.segments {
+            if segment.closed.is_none() || keys.len() >= max {
+                break;
+            }
+            let open = state.holds.of_segment(*age).filter(|key| {
+                let last = state.holds.last_in(*age, key).unwrap_or_default();
+                let covered = state.covered.get(*key).is_some_and(|covered| *covered >= last);
+                !covered && !state.quarantined.contains_key(*key)
+            });
+            keys.extend(open.take(max - keys.len()));
+            // One segment at a time: freeing it is what helps.
+            if !keys.is_empty() {
+                break;
+            }
+        }
+        keys
+    }
+
+    /// Edits for the manifest's owner, in order.
+    pub fn take_edits(&self) -> Vec<Edit> {
+        std::mem::take(&mut self.state.borrow_mut().edits)
+    }
+
+    /// The manifest has this shard's edits up to that number.
+    pub fn edits_durable(&self, number: EditNumber) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.acknowledged = state.acknowledged.max(number);
+        let acknowledged = state.acknowledged;
+        let (known, coming) = state.coming.drain(..).partition(|(edit, _)| *edit <= acknowledged);
+        state.coming = coming;
+        let known: Vec<_> = known;
+        state.log.spares.extend(known.into_iter().map(|(_, spare)| spare));
+        state.release_snapshots();
+    }
+
+    /// Takes over what changed in the manifest.
+    pub fn apply_news(&self, news: &News) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let old = std::mem::replace(&mut state.buckets, Arc::clone(&news.buckets));
+        for id in &news.dropped {
+            if let Some(stamp) = old.get(*id) {
+                state.drop_bucket(stamp);
+            }
+        }
+    }
+
+    /// Why nothing is written any more, if so.
+    pub fn poisoned(&self) -> Option<Poison> {
+        self.state.borrow().poison.clone()
+    }
+
+    /// Counts and sizes for metrics.
+    pub fn counters(&self) -> StoreCounters {
+        let state = self.state.borrow();
+        StoreCounters {
+            keys: state.spans.values().map(|span| span.index.len() as u64).sum(),
+            held_keys: state.holds.keys() as u64,
+            backlog_bytes: state.backlog_bytes as u64,
+            quarantined: state.quarantined.len() as u64,
+            ..state.counters
+        }
+    }
+
+    /// The keys in quarantine and their gaps.
+    pub fn quarantined(&self) -> Vec<(Key, Gap)> {
+        self.state.borrow().quarantined.iter().map(|(key, gap)| (*key, *gap)).collect()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match &self.state.borrow().poison {
+            Some(poison) => Err(poison.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers the first failure and returns it.
+    fn poison(&self, error: DiskError) -> StoreError {
+        let mut state = self.state.borrow_mut();
+        state.poison.get_or_insert(Poison(error)).clone().into()
+    }
+}
+
+/// Marks a call as under way for as long as it lives.
+struct Turn<'a>(&'a Cell<bool>);
+
+impl<'a> Turn<'a> {
+    fn take(flag: &'a Cell<bool>) -> Result<Self, StoreError> {
+        if flag.replace(true) {
+            return Err(StoreError::Busy);
+        }
+        Ok(Self(flag))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}

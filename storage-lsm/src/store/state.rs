@@ -1,0 +1,242 @@
+//! Everything a shard's store has in memory.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::bucket::{BucketId, BucketStamp, BucketTable};
+use crate::checksum::{Place, StoreId};
+use crate::disk::Space;
+use crate::file::FileId;
+use crate::holds::Holds;
+use crate::key::{Key, KeyMap, Revision, ShardId};
+use crate::log::segment::{Closed, Slot};
+use crate::log::writer::{Age, LogWriter, Spare};
+use crate::manifest::{Change, Edit, EditNumber};
+use crate::options::Options;
+use crate::table::block::TableEntry;
+
+use super::error::{Gap, Poison};
+use super::span::{Located, Span, TableNo};
+use super::{StoreCounters, seed::RecordRef};
+
+/// A segment whose contents may be needed.
+pub(super) struct InUse<F> {
+    pub(super) file: FileId,
+    /// Where its header stands; `None` for a segment of a former run.
+    pub(super) slot: Option<Slot>,
+    /// `None` while it is written.
+    pub(super) closed: Option<Closed>,
+    pub(super) handle: Option<Rc<F>>,
+}
+
+/// A table as this shard knows it.
+pub(super) struct Table<F> {
+    pub(super) file: FileId,
+    pub(super) bucket: BucketId,
+    pub(super) handle: Option<Rc<F>>,
+    /// Bytes of this shard's values that were written to it.
+    pub(super) bytes: u64,
+    /// Bytes of those that are still the newest of their keys.
+    pub(super) live_bytes: u64,
+    pub(super) open: Option<OpenTable>,
+    /// The edit that makes it known; nothing is let go before it is durable.
+    pub(super) added: EditNumber,
+    /// Its live values are on their way elsewhere, or cannot be read.
+    pub(super) drained: bool,
+}
+
+/// What only a table has that is still written.
+#[derive(Default)]
+pub(super) struct OpenTable {
+    pub(super) end: u64,
+    pub(super) entries: Vec<TableEntry>,
+    pub(super) unsynced: Vec<(Key, Revision)>,
+    pub(super) name_synced: bool,
+}
+
+/// Live values of a table that are being moved.
+pub(super) struct Drain {
+    pub(super) table: TableNo,
+    pub(super) keys: Vec<Key>,
+}
+
+pub(super) struct State<F> {
+    pub(super) options: Options,
+    pub(super) segments_max: usize,
+    pub(super) store: StoreId,
+    pub(super) epoch: u32,
+    pub(super) shard: ShardId,
+    pub(super) buckets: Arc<BucketTable>,
+    pub(super) spans: BTreeMap<BucketId, Span>,
+    pub(super) tables: BTreeMap<TableNo, Table<F>>,
+    pub(super) log: LogWriter,
+    pub(super) holds: Holds,
+    pub(super) segments: BTreeMap<Age, InUse<F>>,
+    /// Segments that are made and not yet in the durable manifest.
+    pub(super) coming: Vec<(EditNumber, Spare)>,
+    /// Records of the former runs' logs that are newer than the snapshot.
+    pub(super) recovered: KeyMap<Vec<RecordRef>>,
+    pub(super) quarantined: BTreeMap<Key, Gap>,
+    /// Snapshots that are not durable yet.
+    pub(super) covered: KeyMap<Revision>,
+    /// Snapshots on the disk whose table is not in the durable manifest.
+    pub(super) synced: Vec<(EditNumber, Vec<(Key, Revision)>)>,
+    pub(super) drain: Option<Drain>,
+    /// A table was drained and the moved values are not durable yet.
+    pub(super) drained: bool,
+    pub(super) backlog_bytes: usize,
+    pub(super) space: Option<Space>,
+    pub(super) next_file: u32,
+    pub(super) next_table: u32,
+    pub(super) edits: Vec<Edit>,
+    pub(super) last_edit: EditNumber,
+    pub(super) acknowledged: EditNumber,
+    pub(super) poison: Option<Poison>,
+    pub(super) counters: StoreCounters,
+}
+
+impl<F> State<F> {
+    pub(super) fn place(&self, file: FileId) -> Place {
+        Place { store: self.store, file }
+    }
+
+    pub(super) fn new_file(&mut self) -> FileId {
+        self.next_file += 1;
+        FileId { epoch: self.epoch, shard: self.shard, number: self.next_file }
+    }
+
+    pub(super) fn edit(&mut self, change: Change) -> EditNumber {
+        self.last_edit.0 += 1;
+        self.edits.push(Edit { shard: self.shard, number: self.last_edit, change });
+        self.last_edit
+    }
+
+    pub(super) fn span(&self, key: &Key) -> Option<&Span> {
+        let stamp = self.buckets.of_second(key.second())?;
+        self.spans.get(&stamp.id)
+    }
+
+    pub(super) fn span_mut(&mut self, key: &Key) -> Option<&mut Span> {
+        let stamp = *self.buckets.of_second(key.second())?;
+        Some(self.spans.entry(stamp.id).or_insert_with(|| Span::new(stamp)))
+    }
+
+    /// Puts a value's new place into the index and keeps the tables' accounts.
+    pub(super) fn relocate(&mut self, bucket: BucketId, key: Key, located: Located) {
+        let Some(span) = self.spans.get_mut(&bucket) else { return };
+        let bytes = |located: &Located| located.entry(key).stored_bytes();
+        let old = span.index.insert(key, located);
+        if let Some(table) = self.tables.get_mut(&located.table) {
+            table.bytes += bytes(&located);
+            table.live_bytes += bytes(&located);
+        }
+        if let Some(old) = old
+            && let Some(table) = self.tables.get_mut(&old.table)
+        {
+            table.live_bytes = table.live_bytes.saturating_sub(bytes(&old));
+        }
+    }
+
+    /// Snapshots that are durable now let go of the log.
+    pub(super) fn release_snapshots(&mut self) {
+        let acknowledged = self.acknowledged;
+        let mut kept = Vec::new();
+        for (edit, snapshots) in std::mem::take(&mut self.synced) {
+            if edit > acknowledged {
+                kept.push((edit, snapshots));
+                continue;
+            }
+            for (key, revision) in snapshots {
+                self.holds.release(&key, revision);
+                if self.covered.get(&key).is_some_and(|covered| *covered <= revision) {
+                    self.covered.remove(&key);
+                }
+            }
+        }
+        self.synced = kept;
+        self.free_segments();
+    }
+
+    /// Segments that nobody holds are used again, or given back.
+    pub(super) fn free_segments(&mut self) {
+        let holds = &self.holds;
+        let free: Vec<Age> = self
+            .segments
+            .iter()
+            .filter(|(age, segment)| segment.closed.is_some() && !holds.is_held(**age))
+            .map(|(age, _)| *age)
+            .collect();
+        for age in free {
+            self.holds.forget(age);
+            let Some(segment) = self.segments.remove(&age) else { continue };
+            match segment.slot {
+                Some(slot) => {
+                    self.log.spares.push_back(Spare { file: segment.file, slot: slot.other() });
+                }
+                None => {
+                    self.edit(Change::ReleaseSegment(segment.file));
+                }
+            }
+        }
+    }
+
+    /// The segments that this run's log uses or may use.
+    pub(super) fn own_segments(&self) -> usize {
+        let used = self.segments.values().filter(|segment| segment.slot.is_some()).count();
+        used + self.log.spares.len() + self.coming.len()
+    }
+
+    /// Whether a checkpoint would help now: the oldest segment waits for
+    /// nothing else, or a table without live values waits to be released.
+    pub(super) fn checkpoint_is_due(&self) -> bool {
+        self.has_dead_table()
+            || ((self.drained || self.oldest_is_covered()) && self.has_undurable())
+    }
+
+    /// Whether a checkpoint would write or sync anything.
+    fn has_undurable(&self) -> bool {
+        let durable = self.log.durable;
+        let unsynced =
+            |table: &Table<F>| table.open.as_ref().is_some_and(|open| !open.unsynced.is_empty());
+        self.tables.values().any(unsynced)
+            || self.spans.values().any(|span| span.has_flushable(durable))
+    }
+
+    fn has_dead_table(&self) -> bool {
+        let dead = |table: &Table<F>| table.open.is_none() && table.live_bytes == 0;
+        self.tables_are_known() && self.tables.values().any(dead)
+    }
+
+    /// Whether the durable manifest has all tables of this shard.
+    pub(super) fn tables_are_known(&self) -> bool {
+        self.tables.values().all(|table| table.added <= self.acknowledged)
+    }
+
+    fn oldest_is_covered(&self) -> bool {
+        let Some((age, _)) = self.segments.iter().find(|(_, segment)| segment.closed.is_some())
+        else {
+            return false;
+        };
+        self.holds.of_segment(*age).all(|key| {
+            let last = self.holds.last_in(*age, key).unwrap_or_default();
+            self.covered.get(key).is_some_and(|covered| *covered >= last)
+        })
+    }
+
+    /// Everything of a bucket goes.
+    pub(super) fn drop_bucket(&mut self, stamp: &BucketStamp) {
+        if let Some(span) = self.spans.remove(&stamp.id) {
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(span.backlog_bytes());
+        }
+        self.tables.retain(|_, table| table.bucket != stamp.id);
+        if self.drain.as_ref().is_some_and(|drain| !self.tables.contains_key(&drain.table)) {
+            self.drain = None;
+        }
+        self.holds.drop_bucket(stamp);
+        self.recovered.retain(|key, _| !stamp.holds(key.second()));
+        self.covered.retain(|key, _| !stamp.holds(key.second()));
+        self.quarantined.retain(|key, _| !stamp.holds(key.second()));
+        self.free_segments();
+    }
+}

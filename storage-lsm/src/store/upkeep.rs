@@ -1,0 +1,452 @@
+//! Upkeep: memtables into tables, checkpoints, spare segments, compaction.
+
+use std::rc::Rc;
+
+use crate::bucket::BucketId;
+use crate::compaction::{Choice, Share, Version, choose};
+use crate::disk::{Disk, DiskError, Fault, Writes};
+use crate::key::{Key, Position, UnixSecond};
+use crate::limits::{BACKLOG_BYTES_MAX, BLOCK_BYTES, COMPACTION_STEP_BYTES, TABLE_BLOCK_BYTES};
+use crate::log::segment::Slot;
+use crate::log::writer::Spare;
+use crate::manifest::Change;
+use crate::table::block::{TableEntry, encode_block, encode_header};
+use crate::table::footer::encode_footer;
+
+use super::error::GetError;
+use super::span::{Flushing, Located, Newest, TableNo};
+use super::state::{Drain, OpenTable, Table};
+use super::{Store, StoreError, Turn};
+
+/// Whether a step of upkeep left something to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Call again soon.
+    More,
+    /// Nothing to do until something changes.
+    Idle,
+}
+
+/// How many segments wait ready, so that the log never waits for one.
+const SPARES: usize = 2;
+
+impl<D: Disk> Store<D> {
+    /// Whether [`Self::maintain`] has something to do.
+    pub fn wants_maintenance(&self) -> bool {
+        let state = self.state.borrow();
+        let full = state.spans.values().any(|span| span.memtable_bytes() >= TABLE_BLOCK_BYTES);
+        full || self.wants_spare() || state.checkpoint_is_due() || state.drain.is_some()
+    }
+
+    /// One bounded step of upkeep, with one caller at a time: a shard's upkeep
+    /// task calls it, sends [`Self::take_edits`] to the manifest's owner, and
+    /// calls again soon when it says [`Progress::More`].
+    pub async fn maintain(&self, now: UnixSecond) -> Result<Progress, StoreError> {
+        let _turn = Turn::take(&self.maintaining)?;
+        self.check()?;
+        self.step(now).await.map_err(|error| self.poison(error))?;
+        Ok(if self.wants_maintenance() { Progress::More } else { Progress::Idle })
+    }
+
+    /// Writes and syncs everything that was put and whose log is durable.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        let _turn = Turn::take(&self.maintaining)?;
+        self.check()?;
+        self.write_checkpoint().await.map_err(|error| self.poison(error))
+    }
+
+    /// Commits, writes what was put, and seals the tables, so that the next
+    /// start is quick. Hand the last [`Self::take_edits`] over after it.
+    pub async fn shutdown(&self) -> Result<(), StoreError> {
+        self.commit().await?;
+        let _turn = Turn::take(&self.maintaining)?;
+        let result = async {
+            self.write_checkpoint().await?;
+            let open: Vec<TableNo> =
+                self.state.borrow().spans.values().filter_map(|span| span.open_table).collect();
+            for table in open {
+                self.seal(table).await?;
+            }
+            Ok(())
+        };
+        result.await.map_err(|error| self.poison(error))
+    }
+
+    async fn step(&self, now: UnixSecond) -> Result<(), DiskError> {
+        let space = self.disk.space().await?;
+        self.state.borrow_mut().space = Some(space);
+        if self.wants_spare() {
+            self.make_spare().await?;
+        }
+        self.write_full_memtables().await?;
+        let due = {
+            let state = self.state.borrow();
+            state.checkpoint_is_due() || state.backlog_bytes > BACKLOG_BYTES_MAX / 2
+        };
+        if due {
+            self.write_checkpoint().await?;
+        }
+        self.seal_full_tables().await?;
+        self.compact(now).await
+    }
+
+    fn wants_spare(&self) -> bool {
+        let state = self.state.borrow();
+        let few = state.log.spares.len() + state.coming.len() < SPARES;
+        let room = state.space.is_none_or(|space| {
+            space.free_bytes > state.options.disk_reserve_bytes + state.options.segment_bytes
+        });
+        few && room && state.own_segments() < state.segments_max
+    }
+
+    /// Makes one more segment. It is used when the manifest knows it.
+    async fn make_spare(&self) -> Result<(), DiskError> {
+        let (id, bytes) = {
+            let mut state = self.state.borrow_mut();
+            (state.new_file(), state.options.segment_bytes)
+        };
+        let name = id.segment_name();
+        let made = async {
+            let file = self.disk.create(&name, Writes::Durable).await?;
+            self.disk.prewrite(&file, bytes).await?;
+            self.disk.sync_folder().await
+        };
+        match made.await {
+            Ok(()) => {}
+            // Nothing was promised about this file yet, so a full disk is no
+            // reason to stop: the log goes on with the segments it has.
+            Err(DiskError { fault: Fault::NoSpace, .. }) => {
+                self.disk.unlink(&name).await.or_else(|error| match error.fault {
+                    Fault::NotFound => Ok(()),
+                    _ => Err(error),
+                })?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        let mut state = self.state.borrow_mut();
+        let edit = state.edit(Change::AddSegment(id));
+        state.coming.push((edit, Spare { file: id, slot: Slot::First }));
+        state.counters.segments_made += 1;
+        Ok(())
+    }
+
+    async fn write_full_memtables(&self) -> Result<(), DiskError> {
+        let full: Vec<BucketId> = {
+            let state = self.state.borrow();
+            let full =
+                state.spans.iter().filter(|(_, span)| span.memtable_bytes() >= TABLE_BLOCK_BYTES);
+            full.map(|(id, _)| *id).collect()
+        };
+        for bucket in full {
+            self.write_block(bucket).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes every value whose log is durable, syncs, and lets the log go.
+    async fn write_checkpoint(&self) -> Result<(), DiskError> {
+        let buckets: Vec<BucketId> = self.state.borrow().spans.keys().copied().collect();
+        for bucket in buckets {
+            while self.write_block(bucket).await? {}
+        }
+        let dead: Vec<TableNo> = {
+            let state = self.state.borrow();
+            let dead = |table: &Table<D::File>| table.open.is_none() && table.live_bytes == 0;
+            state
+                .tables
+                .iter()
+                .filter(|(_, table)| dead(table))
+                .map(|(number, _)| *number)
+                .collect()
+        };
+        self.sync_tables().await?;
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.release_snapshots();
+        // What replaced the values of a dead table is on the disk; once the
+        // manifest knows those tables too, nothing needs the dead one.
+        state.drained = false;
+        let known = state.tables_are_known();
+        for number in dead.into_iter().filter(|_| known) {
+            if let Some(table) = state.tables.remove(&number) {
+                state.edit(Change::ReleaseTable(table.file));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one block of a bucket's memtable; says whether it wrote any.
+    async fn write_block(&self, bucket: BucketId) -> Result<bool, DiskError> {
+        let flushing = {
+            let mut state = self.state.borrow_mut();
+            let durable = state.log.durable;
+            state.spans.get_mut(&bucket).and_then(|span| span.begin_flush(durable))
+        };
+        let Some(flushing) = flushing else { return Ok(false) };
+        let Some((number, file)) = self.open_table(bucket).await? else { return Ok(false) };
+        let values =
+            flushing.iter().map(|(key, staged)| (*key, staged.revision, &staged.value[..]));
+        let (bytes, entries, at) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let store = state.store;
+            let Some(table) = state.tables.get_mut(&number) else { return Ok(false) };
+            let place = crate::checksum::Place { store, file: table.file };
+            let open = table.open.as_mut().expect("only an open table is written");
+            let at = open.end;
+            let (bytes, entries) = encode_block(place, at, values);
+            open.end += bytes.len() as u64;
+            (bytes, entries, at)
+        };
+        let length = bytes.len();
+        let mut buffer = self.disk.buffer(length);
+        buffer.as_mut().copy_from_slice(&bytes);
+        self.disk.write(&file, at, buffer).await?;
+        self.finish_block(bucket, number, &flushing, &entries, length);
+        Ok(true)
+    }
+
+    fn finish_block(
+        &self,
+        bucket: BucketId,
+        number: TableNo,
+        flushing: &Flushing,
+        entries: &[TableEntry],
+        length: usize,
+    ) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        state.counters.table_bytes += length as u64;
+        // The bucket may have been dropped during the write.
+        let Some(span) = state.spans.get_mut(&bucket) else { return };
+        span.flushed();
+        let weights: usize = flushing.values().map(super::span::weight).sum();
+        state.backlog_bytes = state.backlog_bytes.saturating_sub(weights);
+        for entry in entries {
+            state.relocate(bucket, entry.key, Located::new(number, entry));
+        }
+        if let Some(open) = state.tables.get_mut(&number).and_then(|table| table.open.as_mut()) {
+            open.entries.extend_from_slice(entries);
+            open.unsynced.extend(entries.iter().map(|entry| (entry.key, entry.revision)));
+        }
+    }
+
+    /// The bucket's open table, made if there is none. `None` when the bucket
+    /// has gone meanwhile.
+    async fn open_table(
+        &self,
+        bucket: BucketId,
+    ) -> Result<Option<(TableNo, Rc<D::File>)>, DiskError> {
+        let (id, place, stamp) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let Some(span) = state.spans.get(&bucket) else { return Ok(None) };
+            if let Some(number) = span.open_table
+                && let Some(handle) =
+                    state.tables.get(&number).and_then(|table| table.handle.clone())
+            {
+                return Ok(Some((number, handle)));
+            }
+            let stamp = span.stamp;
+            let id = state.new_file();
+            (id, state.place(id), stamp)
+        };
+        let file = Rc::new(self.disk.create(&id.table_name(), Writes::Deferred).await?);
+        let mut buffer = self.disk.buffer(BLOCK_BYTES);
+        buffer.as_mut().copy_from_slice(&encode_header(place, &stamp));
+        self.disk.write(&file, 0, buffer).await?;
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let added = state.edit(Change::AddTable { file: id, bucket });
+        let Some(span) = state.spans.get_mut(&bucket) else { return Ok(None) };
+        state.next_table += 1;
+        let number = TableNo(state.next_table);
+        span.open_table = Some(number);
+        let table = Table {
+            file: id,
+            bucket,
+            handle: Some(Rc::clone(&file)),
+            bytes: 0,
+            live_bytes: 0,
+            open: Some(OpenTable { end: BLOCK_BYTES as u64, ..OpenTable::default() }),
+            added,
+            drained: false,
+        };
+        state.tables.insert(number, table);
+        state.counters.tables_made += 1;
+        Ok(Some((number, file)))
+    }
+
+    async fn sync_tables(&self) -> Result<(), DiskError> {
+        let dirty: Vec<TableNo> = {
+            let state = self.state.borrow();
+            let dirty = |table: &Table<D::File>| {
+                table.open.as_ref().is_some_and(|open| !open.unsynced.is_empty())
+            };
+            state
+                .tables
+                .iter()
+                .filter(|(_, table)| dirty(table))
+                .map(|(number, _)| *number)
+                .collect()
+        };
+        for number in dirty {
+            self.sync_table(number).await?;
+        }
+        Ok(())
+    }
+
+    async fn sync_table(&self, number: TableNo) -> Result<(), DiskError> {
+        let taken = {
+            let mut state = self.state.borrow_mut();
+            state.tables.get_mut(&number).and_then(|table| {
+                let open = table.open.as_mut()?;
+                let name_synced = std::mem::replace(&mut open.name_synced, true);
+                let snapshots = std::mem::take(&mut open.unsynced);
+                Some((table.handle.clone()?, table.added, name_synced, snapshots))
+            })
+        };
+        let Some((file, added, name_synced, snapshots)) = taken else { return Ok(()) };
+        self.disk.sync(&file).await?;
+        if !name_synced {
+            self.disk.sync_folder().await?;
+        }
+        let mut state = self.state.borrow_mut();
+        state.counters.syncs += 1;
+        state.synced.push((added, snapshots));
+        Ok(())
+    }
+
+    async fn seal_full_tables(&self) -> Result<(), DiskError> {
+        let full: Vec<TableNo> = {
+            let state = self.state.borrow();
+            let limit = state.options.table_bytes;
+            let full =
+                |table: &Table<D::File>| table.open.as_ref().is_some_and(|open| open.end >= limit);
+            state
+                .tables
+                .iter()
+                .filter(|(_, table)| full(table))
+                .map(|(number, _)| *number)
+                .collect()
+        };
+        for number in full {
+            self.seal(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Syncs a table's values, then writes its footer: a footer that is there
+    /// proves that the values are.
+    async fn seal(&self, number: TableNo) -> Result<(), DiskError> {
+        self.sync_table(number).await?;
+        let (file, footer, at) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let store = state.store;
+            let Some(table) = state.tables.get_mut(&number) else { return Ok(()) };
+            let Some(open) = table.open.take() else { return Ok(()) };
+            if let Some(span) = state.spans.get_mut(&table.bucket) {
+                span.open_table = None;
+            }
+            let place = crate::checksum::Place { store, file: table.file };
+            let handle = table.handle.clone().expect("a table that was written is open");
+            (handle, encode_footer(place, open.end, open.entries), open.end)
+        };
+        let mut buffer = self.disk.buffer(footer.len());
+        buffer.as_mut().copy_from_slice(&footer);
+        self.disk.write(&file, at, buffer).await?;
+        self.disk.sync(&file).await?;
+        let mut state = self.state.borrow_mut();
+        state.counters.table_bytes += footer.len() as u64;
+        state.release_snapshots();
+        Ok(())
+    }
+
+    /// Moves some live values of the table that compaction has chosen.
+    async fn compact(&self, now: UnixSecond) -> Result<(), DiskError> {
+        self.choose_drain(now);
+        let mut moved = 0;
+        while moved < COMPACTION_STEP_BYTES {
+            let next = {
+                let mut state = self.state.borrow_mut();
+                if state.backlog_bytes > BACKLOG_BYTES_MAX / 4 {
+                    return Ok(());
+                }
+                let Some(drain) = state.drain.as_mut() else { return Ok(()) };
+                let table = drain.table;
+                match drain.keys.pop() {
+                    Some(key) => Some((key, table)),
+                    None => {
+                        state.drain = None;
+                        state.drained = true;
+                        None
+                    }
+                }
+            };
+            let Some((key, table)) = next else { return Ok(()) };
+            moved += self.move_value(key, table).await?;
+        }
+        Ok(())
+    }
+
+    async fn move_value(&self, key: Key, table: TableNo) -> Result<u64, DiskError> {
+        let located = self.located_in(&key, table);
+        let Some(located) = located else { return Ok(0) };
+        let value = match self.read_located(&key, &located).await {
+            Ok(value) => value,
+            // A damaged value stays where it is, and so does its table.
+            Err(GetError::Damaged { .. }) => return Ok(0),
+            Err(GetError::Disk(error)) => return Err(error),
+            Err(GetError::Expired { .. } | GetError::Quarantined(_)) => return Ok(0),
+        };
+        if self.located_in(&key, table) != Some(located) {
+            return Ok(0);
+        }
+        self.stage(key, located.revision, &value, Position(0));
+        self.state.borrow_mut().counters.compacted_bytes += value.len() as u64;
+        Ok(located.entry(key).stored_bytes())
+    }
+
+    /// Where the table has the newest of the key.
+    fn located_in(&self, key: &Key, table: TableNo) -> Option<Located> {
+        let state = self.state.borrow();
+        match state.span(key)?.newest(key)? {
+            Newest::Table(located) if located.table == table => Some(located),
+            _ => None,
+        }
+    }
+
+    fn choose_drain(&self, now: UnixSecond) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if state.drain.is_some() {
+            return;
+        }
+        let mut version =
+            Version { shares: Vec::new(), small_bytes: state.options.table_bytes / 8 };
+        for table in state.tables.values().filter(|table| table.live_bytes > 0) {
+            let Some(stamp) = state.buckets.get(table.bucket) else { continue };
+            version.shares.push(Share {
+                file: table.file,
+                bucket: table.bucket,
+                drops_at: stamp.drops_at(),
+                bytes: table.bytes,
+                live_bytes: table.live_bytes,
+                open: table.open.is_some() || table.drained,
+            });
+        }
+        let Choice::Drain(file) = choose(&version, now) else { return };
+        let found = state.tables.iter_mut().find(|(_, table)| table.file == file);
+        let Some((number, table)) = found else { return };
+        table.drained = true;
+        let number = *number;
+        let Some(span) = state.spans.get(&table.bucket) else { return };
+        let live = span.index.iter().filter(|(_, located)| located.table == number);
+        let mut keys: Vec<Key> = live.map(|(key, _)| *key).collect();
+        // The order of a map is nobody's business; a run must replay.
+        keys.sort_unstable();
+        state.drain = Some(Drain { table: number, keys });
+    }
+}

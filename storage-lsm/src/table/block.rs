@@ -1,0 +1,306 @@
+//! The header of a table and its blocks.
+//!
+//! Header, one block of 4,096 bytes:
+//! ```text
+//! offset  bytes  field (little endian)
+//!      0      8  checksum of bytes 8..4,096, seeded with store and file
+//!      8      4  magic "SDTH"
+//!     12      2  format version, 1
+//!     14      2  zero
+//!     16     12  file: epoch u32, shard u16, zero u16, number u32
+//!     28      4  first second of the bucket
+//!     32      4  length of the bucket in seconds
+//!     36      4  lifetime of its keys in seconds
+//!                zeros up to 4,096
+//! ```
+//!
+//! Block:
+//! ```text
+//! offset  bytes  field (little endian)
+//!      0      8  checksum of bytes 8..32+48·count, seeded with store, file
+//!                and offset
+//!      8      4  magic "SDTB"
+//!     12      2  format version, 1
+//!     14      2  zero
+//!     16      4  count of entries
+//!     20      4  length of the block in bytes, a multiple of 4,096
+//!     24      8  zero
+//!     32         entries of 48 bytes, sorted by key:
+//!                  16  key
+//!                   8  revision (all ones: a tombstone, without a value)
+//!                   8  offset of the value in the file, a multiple of 16
+//!                   4  length of the value in bytes
+//!                   4  zero
+//!                   8  checksum of the value, seeded with store, file, offset,
+//!                      and the revision in place of the incarnation
+//!                values, each padded with zeros to 16; zeros up to the end
+//! ```
+
+use crate::bucket::{BucketId, BucketStamp};
+use crate::checksum::{Kind, Place};
+use crate::field::{Cursor, Short, put_file};
+use crate::key::{Key, Revision, Seconds};
+use crate::limits::{BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX, VALUE_BYTES_MAX};
+
+const HEADER_MAGIC: u32 = u32::from_le_bytes(*b"SDTH");
+const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"SDTB");
+pub(super) const VERSION: u16 = 1;
+pub(crate) const BLOCK_HEADER_BYTES: usize = 32;
+pub(crate) const ENTRY_BYTES: usize = 48;
+
+/// Why bytes are not a part of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TableError {
+    /// They do not begin like one.
+    #[error("no part of a table begins here")]
+    NoTable,
+    /// The format is not known to this program.
+    #[error("table format {0} is unknown, expected {VERSION}")]
+    Version(u16),
+    /// A length or an offset is impossible.
+    #[error("a length or an offset of the table is impossible")]
+    Length,
+    /// The checksum is not that of the bytes in this place.
+    #[error("the checksum does not fit the bytes or the place")]
+    Checksum,
+}
+
+impl From<Short> for TableError {
+    fn from(_: Short) -> Self {
+        Self::Length
+    }
+}
+
+/// Where a table holds a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TableEntry {
+    /// The key.
+    pub key: Key,
+    /// The revision of the value, or [`Revision::TOMBSTONE`].
+    pub revision: Revision,
+    /// Where the value begins in the file, in bytes.
+    pub offset: u64,
+    /// The value's length in bytes.
+    pub length: u32,
+    /// The value's checksum.
+    pub checksum: u64,
+}
+
+impl TableEntry {
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.key.bytes());
+        out.extend_from_slice(&self.revision.0.to_le_bytes());
+        out.extend_from_slice(&self.offset.to_le_bytes());
+        out.extend_from_slice(&self.length.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&self.checksum.to_le_bytes());
+    }
+
+    pub(super) fn take(fields: &mut Cursor<'_>) -> Result<Self, TableError> {
+        let key = fields.key()?;
+        let revision = fields.revision()?;
+        let offset = fields.u64()?;
+        let length = fields.u32()?;
+        fields.skip(4)?;
+        let entry = Self { key, revision, offset, length, checksum: fields.u64()? };
+        let possible = entry.offset.is_multiple_of(16) && length as usize <= VALUE_BYTES_MAX;
+        if possible { Ok(entry) } else { Err(TableError::Length) }
+    }
+
+    /// The bytes that the value takes in the file.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        u64::from(self.length).next_multiple_of(16) + ENTRY_BYTES as u64
+    }
+
+    /// Whether `value` is what the entry says.
+    pub(crate) fn fits(&self, place: Place, value: &[u8]) -> bool {
+        place.checksum(Kind::Value, self.revision.0, self.offset, value) == self.checksum
+    }
+}
+
+/// The header block of a table.
+pub(crate) fn encode_header(place: Place, bucket: &BucketStamp) -> Vec<u8> {
+    let mut out = vec![0; 8];
+    out.extend_from_slice(&HEADER_MAGIC.to_le_bytes());
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 2]);
+    put_file(&mut out, place.file);
+    out.extend_from_slice(&bucket.id.0.to_le_bytes());
+    out.extend_from_slice(&bucket.length.0.to_le_bytes());
+    out.extend_from_slice(&bucket.lifetime.0.to_le_bytes());
+    out.resize(BLOCK_BYTES, 0);
+    let sum = place.checksum(Kind::TableHeader, 0, 0, &out[8..]);
+    out[..8].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// The bucket that a table's header names.
+pub(crate) fn decode_header(block: &[u8], place: Place) -> Result<BucketStamp, TableError> {
+    let block = block.get(..BLOCK_BYTES).ok_or(TableError::NoTable)?;
+    let mut fields = Cursor::new(block);
+    let sum = fields.u64()?;
+    if fields.u32()? != HEADER_MAGIC {
+        return Err(TableError::NoTable);
+    }
+    let version = fields.u16()?;
+    if version != VERSION {
+        return Err(TableError::Version(version));
+    }
+    fields.skip(2)?;
+    let file = fields.file()?;
+    if sum != place.checksum(Kind::TableHeader, 0, 0, &block[8..]) || file != place.file {
+        return Err(TableError::Checksum);
+    }
+    Ok(BucketStamp {
+        id: BucketId(fields.u32()?),
+        length: Seconds(fields.u32()?),
+        lifetime: Seconds(fields.u32()?),
+    })
+}
+
+/// Lays out the values of one block at `at`, in the order of their keys, and
+/// says what it holds.
+pub(crate) fn encode_block<'a>(
+    place: Place,
+    at: u64,
+    values: impl Iterator<Item = (Key, Revision, &'a [u8])> + Clone,
+) -> (Vec<u8>, Vec<TableEntry>) {
+    let count = values.clone().count();
+    let mut offset = at + (BLOCK_HEADER_BYTES + count * ENTRY_BYTES) as u64;
+    let mut entries = Vec::with_capacity(count);
+    for (key, revision, value) in values.clone() {
+        let checksum = place.checksum(Kind::Value, revision.0, offset, value);
+        entries.push(TableEntry { key, revision, offset, length: value.len() as u32, checksum });
+        offset += (value.len() as u64).next_multiple_of(16);
+    }
+    let length = (offset - at).next_multiple_of(BLOCK_BYTES as u64) as usize;
+    let mut out = Vec::with_capacity(length);
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&BLOCK_MAGIC.to_le_bytes());
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 2]);
+    out.extend_from_slice(&(count as u32).to_le_bytes());
+    out.extend_from_slice(&(length as u32).to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
+    for entry in &entries {
+        entry.put(&mut out);
+    }
+    let sum = place.checksum(Kind::TableBlock, 0, at, &out[8..]);
+    out[..8].copy_from_slice(&sum.to_le_bytes());
+    for (_, _, value) in values {
+        out.extend_from_slice(value);
+        out.resize(out.len().next_multiple_of(16), 0);
+    }
+    out.resize(length, 0);
+    (out, entries)
+}
+
+/// The lengths that the front of a block claims: of the directory with the
+/// block's header, and of the whole block.
+pub(crate) fn peek_block(front: &[u8]) -> Result<(usize, usize), TableError> {
+    let mut fields = Cursor::new(front);
+    fields.skip(8)?;
+    if fields.u32()? != BLOCK_MAGIC {
+        return Err(TableError::NoTable);
+    }
+    let version = fields.u16()?;
+    if version != VERSION {
+        return Err(TableError::Version(version));
+    }
+    fields.skip(2)?;
+    let count = fields.u32()? as usize;
+    let length = fields.u32()? as usize;
+    let directory = count.saturating_mul(ENTRY_BYTES).saturating_add(BLOCK_HEADER_BYTES);
+    let possible = length.is_multiple_of(BLOCK_BYTES)
+        && length <= TABLE_BLOCK_BYTES_MAX
+        && directory <= length;
+    if possible { Ok((directory, length)) } else { Err(TableError::Length) }
+}
+
+/// The directory of the block at `at`; `bytes` hold at least the directory.
+pub(crate) fn decode_directory(
+    bytes: &[u8],
+    place: Place,
+    at: u64,
+) -> Result<Vec<TableEntry>, TableError> {
+    let (directory, length) = peek_block(bytes)?;
+    let bytes = bytes.get(..directory).ok_or(TableError::Length)?;
+    let mut fields = Cursor::new(bytes);
+    if fields.u64()? != place.checksum(Kind::TableBlock, 0, at, &bytes[8..]) {
+        return Err(TableError::Checksum);
+    }
+    fields.skip(BLOCK_HEADER_BYTES - 8)?;
+    let end = at + length as u64;
+    let mut entries = Vec::with_capacity((directory - BLOCK_HEADER_BYTES) / ENTRY_BYTES);
+    for _ in 0..entries.capacity() {
+        let entry = TableEntry::take(&mut fields)?;
+        if entry.offset < at || entry.offset + u64::from(entry.length) > end {
+            return Err(TableError::Length);
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum::StoreId;
+    use crate::file::FileId;
+    use crate::key::ShardId;
+    use proptest::prelude::*;
+
+    fn place() -> Place {
+        let file = FileId { epoch: 1, shard: ShardId(0), number: 1 };
+        Place { store: StoreId([3; 16]), file }
+    }
+
+    #[test]
+    fn a_header_names_its_bucket_in_its_own_file_only() {
+        let bucket =
+            BucketStamp { id: BucketId(86400), length: Seconds(86400), lifetime: Seconds(7) };
+        let block = encode_header(place(), &bucket);
+        assert_eq!(decode_header(&block, place()), Ok(bucket));
+        let file = FileId { number: 2, ..place().file };
+        assert_eq!(decode_header(&block, Place { file, ..place() }), Err(TableError::Checksum));
+    }
+
+    #[test]
+    fn values_lie_where_the_directory_says() {
+        let values = [
+            (Key::new([1; 16]), Revision(3), &b"one"[..]),
+            (Key::new([2; 16]), Revision(9), &[5; 5000]),
+        ];
+        let (bytes, entries) = encode_block(place(), 4096, values.iter().copied());
+        assert!(bytes.len().is_multiple_of(BLOCK_BYTES));
+        assert_eq!(decode_directory(&bytes, place(), 4096), Ok(entries.clone()));
+        for (entry, (key, revision, value)) in entries.iter().zip(values) {
+            let at = (entry.offset - 4096) as usize;
+            assert_eq!((entry.key, entry.revision), (key, revision));
+            assert_eq!(&bytes[at..at + value.len()], value);
+            assert!(entry.fits(place(), value) && !entry.fits(place(), b"other"));
+        }
+        assert!(decode_directory(&bytes, place(), 8192).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_are_errors(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), like_one: bool, count in 0_u32..9, pages in 0_u32..4) {
+            if like_one && bytes.len() >= BLOCK_HEADER_BYTES {
+                bytes[8..12].copy_from_slice(&BLOCK_MAGIC.to_le_bytes());
+                bytes[12..14].copy_from_slice(&VERSION.to_le_bytes());
+                bytes[16..20].copy_from_slice(&count.to_le_bytes());
+                bytes[20..24].copy_from_slice(&(pages * 4096).to_le_bytes());
+                if let Some(covered) = bytes.get(8..BLOCK_HEADER_BYTES + count as usize * ENTRY_BYTES) {
+                    let sum = place().checksum(Kind::TableBlock, 0, 4096, covered);
+                    bytes[..8].copy_from_slice(&sum.to_le_bytes());
+                }
+            }
+            let end = 4096 + u64::from(pages) * 4096;
+            for entry in decode_directory(&bytes, place(), 4096).unwrap_or_default() {
+                prop_assert!(entry.offset >= 4096 && entry.offset + u64::from(entry.length) <= end);
+            }
+            let _ = decode_header(&bytes, place());
+        }
+    }
+}
