@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cuts;
+pub mod frame_decode;
 pub mod http_request;
 pub mod ot_diamond;
 pub mod websocket_frames;
@@ -16,6 +17,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets; the corpus has a folder for each.
 pub const TARGETS: &[Target] = &[
+    ("frame_decode", frame_decode::run),
     ("http_request", http_request::run),
     ("ot_diamond", ot_diamond::run),
     ("websocket_frames", websocket_frames::run),
