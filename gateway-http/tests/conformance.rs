@@ -3,6 +3,7 @@
 //! The cases follow the sections of the Autobahn suite (1 to 7, 9, 10), with
 //! its numbers, so that a failure here can be looked up there. The client's
 //! side is written out by hand: it shares no code with what it tests.
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 #[path = "../examples/echo.rs"]
 #[allow(dead_code, reason = "the example's main is not called here")]

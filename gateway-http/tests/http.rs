@@ -1,5 +1,6 @@
 //! HTTP/1.1: what is understood, what is refused, and that cutting the bytes
 //! differently changes nothing.
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use std::fmt::Write as _;
 

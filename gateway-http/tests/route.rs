@@ -1,4 +1,5 @@
 //! The addresses, and the rules of the web around them.
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use desk_gateway_http::Time;
 use desk_gateway_http::http::{Connection, Event, RequestHead, Response};

@@ -1,4 +1,5 @@
 //! WebSocket: the handshake's rules, both roles, and hostile bytes.
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use desk_gateway_http::Time;
 use desk_gateway_http::http::{Connection, Event as Request, RequestHead};

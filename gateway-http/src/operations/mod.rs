@@ -1,0 +1,7 @@
+//! Operations, results and polls as JSON.
+
+pub(crate) mod read;
+mod write;
+
+pub use read::{SubmitRequest, read_submit};
+pub use write::{poll_answer, poll_desk_answer, rejection, submit_answer};

@@ -1,0 +1,120 @@
+//! JSON out: results, commits, polls.
+
+use desk_protocol::operation::{CollisionStatus, Commit, Create, Operation, Write};
+use desk_protocol::text::{Delta, Part};
+use desk_protocol::{Revision, StickerId};
+use serde_json::{Value, json};
+
+use crate::export::ExportedDesk;
+use crate::http::{Response, Status};
+use crate::problem::Problem;
+
+/// `221 Desk Updated`: the diff was received.
+pub fn submit_answer(
+    status: CollisionStatus,
+    revision: Revision,
+    created: &[StickerId],
+) -> Response {
+    let created: Vec<_> = created.iter().map(StickerId::to_string).collect();
+    let json = json!({
+        "collision_status": status.as_str(),
+        "revision": revision.0,
+        "created": created,
+    });
+    Response::json(Status::DESK_UPDATED, json.to_string().into_bytes()).with("Upgrade", "websocket")
+}
+
+/// The answer to a batch that was refused for good: names the operation at
+/// fault, counted from 0 in the order sent.
+pub fn rejection(operation: u32, detail: &str) -> Problem {
+    Problem::new(
+        Status::UNPROCESSABLE_CONTENT,
+        format!(
+            "ops[{operation}]: {detail}. Nothing was changed and client_seq is used up; correct \
+             the batch and send it under the next one."
+        ),
+    )
+}
+
+/// The answer to a long poll: commits after the revision asked for, or none.
+pub fn poll_answer<'a>(
+    revision: Revision,
+    commits: impl IntoIterator<Item = &'a Commit>,
+) -> Response {
+    let commits: Vec<_> = commits.into_iter().map(commit).collect();
+    let json = json!({ "revision": revision.0, "commits": commits });
+    Response::json(Status::OK, json.to_string().into_bytes())
+}
+
+/// The answer to a long poll from before what is kept: the whole desk.
+pub fn poll_desk_answer(revision: Revision, desk: &ExportedDesk<'_>) -> Response {
+    let json = json!({ "revision": revision.0, "desk": crate::export::json_value(desk, true) });
+    Response::json(Status::OK, json.to_string().into_bytes())
+}
+
+fn commit(commit: &Commit) -> Value {
+    let ops: Vec<_> = commit.operations.iter().map(operation).collect();
+    json!({
+        "revision": commit.revision.0,
+        "author": commit.author.0,
+        "user": commit.user,
+        "client_seq": commit.client_seq.0,
+        "collision_status": commit.status.as_str(),
+        "ops": ops,
+    })
+}
+
+/// One operation, ready to apply: a creation with every field, heights as numbers.
+fn operation(operation: &Operation) -> Value {
+    let body = match operation {
+        Operation::Create(create) => creation(create),
+        Operation::Set { id, write, .. } => written(*id, *write),
+        Operation::Raise { id, z } | Operation::Lower { id, z } => {
+            json!({ "id": id.to_string(), "z": z })
+        }
+        Operation::EditText { id, delta } => {
+            json!({ "id": id.to_string(), "delta": parts(delta) })
+        }
+        Operation::SetTitle { title, .. } => json!({ "title": title }),
+        Operation::Purge { id } => json!({ "id": id.to_string() }),
+    };
+    json!({ operation.name(): body })
+}
+
+fn creation(create: &Create) -> Value {
+    let mut body = json!({
+        "id": create.id.to_string(),
+        "x": create.position.x,
+        "y": create.position.y,
+        "width": create.size.width,
+        "height": create.size.height,
+        "color": create.color.to_string(),
+        "text": create.text,
+        "z": create.z,
+    });
+    // Born hidden: the batch that created it deleted it, too.
+    if create.deleted {
+        body["deleted"] = Value::Bool(true);
+    }
+    body
+}
+
+fn written(id: StickerId, write: Write) -> Value {
+    let id = id.to_string();
+    match write {
+        Write::Position(point) => json!({ "id": id, "x": point.x, "y": point.y }),
+        Write::Size(size) => json!({ "id": id, "width": size.width, "height": size.height }),
+        Write::Color(color) => json!({ "id": id, "color": color.to_string() }),
+        Write::Z(z) => json!({ "id": id, "z": z }),
+        Write::Deleted(_) => json!({ "id": id }),
+    }
+}
+
+fn parts(delta: &Delta) -> Value {
+    let part = |part: &Part| match part {
+        Part::Retain(count) => json!({ "retain": count }),
+        Part::Insert(text) => json!({ "insert": text }),
+        Part::Delete(count) => json!({ "delete": count }),
+    };
+    delta.parts().iter().map(part).collect()
+}
