@@ -30,7 +30,7 @@ pub enum JsonError {
         place: String,
     },
     /// A field that nobody knows.
-    #[error("{place}: there is no such field, expected {expected}")]
+    #[error("{place}: that name is not known here, expected {expected}")]
     Unknown {
         /// Which one, as in `ops[3].move.w`.
         place: String,

@@ -32,7 +32,7 @@ fn escaped(line: &str) -> String {
         if starts_block || "\\`*_[]<>#|~&!$".contains(c) {
             out.push('\\');
         }
-        out.push(c);
+        out.push(if c.is_control() { '\u{fffd}' } else { c });
     }
     out
 }

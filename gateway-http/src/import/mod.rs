@@ -115,7 +115,7 @@ pub fn read(
         Source::Csv => csv::read(text(body)?)?,
         Source::Lines => text(body)?
             .lines()
-            .map(str::trim_end)
+            .map(str::trim)
             .filter(|line| !line.is_empty())
             .map(|line| Note::new(line.to_owned()))
             .collect(),
