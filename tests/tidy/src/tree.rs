@@ -115,6 +115,8 @@ impl Tree {
             || path.contains("/tests/")
             || path.contains("/benches/")
             || path.ends_with("/tests.rs")
+            // A suite that runs on the fake of one crate and the real thing of another.
+            || path.ends_with("/contract.rs")
             || path.ends_with(".test.ts")
             || path.ends_with(".spec.ts")
             || self.test_modules.iter().any(|module| {

@@ -56,3 +56,8 @@ fn tests_do_not_sleep() {
 fn each_rule_of_the_specification_has_a_test() {
     assert_clean(rules::spec::check(&Tree::of_repository()));
 }
+
+#[test]
+fn documents_name_what_is_there() {
+    assert_clean(rules::documents::check(&Tree::of_repository()));
+}

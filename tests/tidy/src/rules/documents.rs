@@ -1,0 +1,81 @@
+//! What the documents name is there: each crate in ARCHITECTURE.md, each
+//! `make` command in the Makefile.
+
+use std::collections::BTreeSet;
+
+use crate::{Finding, Tree};
+
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+const MAKEFILE: &str = "Makefile";
+
+/// Crates that the map leaves out, and commands that do not exist.
+#[must_use]
+pub fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = crates_on_the_map(tree);
+    let Some(makefile) = tree.get(MAKEFILE) else {
+        return vec![Finding::new(MAKEFILE, 1, "is missing")];
+    };
+    let targets: BTreeSet<&str> = makefile
+        .text
+        .lines()
+        .filter(|line| !line.starts_with(['\t', '#', '.']))
+        .filter_map(|line| line.split_once(':').map(|(name, _)| name))
+        .collect();
+    for source in tree.sources.iter().filter(|source| source.is("md")) {
+        let mut block = false;
+        for (at, line) in source.text.lines().enumerate() {
+            block ^= line.trim_start().starts_with("```");
+            for name in commands(line, block).filter(|name| !targets.contains(name)) {
+                let message = format!("`make {name}`: the Makefile has no such target");
+                findings.push(Finding::new(&source.path, at + 1, message));
+            }
+        }
+    }
+    findings
+}
+
+fn crates_on_the_map(tree: &Tree) -> Vec<Finding> {
+    let Some(map) = tree.get(ARCHITECTURE) else {
+        return vec![Finding::new(ARCHITECTURE, 1, "is missing")];
+    };
+    let manifests = tree.sources.iter().filter_map(|s| s.path.strip_suffix("/Cargo.toml"));
+    manifests
+        .filter(|folder| !map.text.contains(*folder))
+        .map(|folder| Finding::new(ARCHITECTURE, 1, format!("does not mention {folder}/")))
+        .collect()
+}
+
+/// Names after `make` in code spans, or at the beginning of a block's line.
+fn commands(line: &str, block: bool) -> impl Iterator<Item = &str> {
+    let code = line.trim_start().trim_start_matches("$ ");
+    let spans = line.split('`').skip(1).step_by(2).filter(move |_| !block);
+    spans.chain(block.then_some(code)).filter_map(|code| {
+        let name = code.strip_prefix("make ")?.split_whitespace().next()?;
+        name.chars().all(|c| c.is_ascii_lowercase() || c == '-').then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_and_not_there_is_found() {
+        let tree = Tree::of(&[
+            ("Makefile", "run: build\n\trecipe: x\ntest:\n"),
+            ("ARCHITECTURE.md", "`engine/core` is pure; `make tset` and `make run SHARE=1`\n"),
+            ("README.md", "We\nmake sure.\n```\nmake test\nmake bnech\n```\n"),
+            ("engine/core/Cargo.toml", ""),
+            ("engine/disk/Cargo.toml", ""),
+        ]);
+        let found: Vec<String> = check(&tree).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                "ARCHITECTURE.md:1: does not mention engine/disk/",
+                "ARCHITECTURE.md:1: `make tset`: the Makefile has no such target",
+                "README.md:5: `make bnech`: the Makefile has no such target",
+            ]
+        );
+    }
+}
