@@ -15,6 +15,10 @@ pub mod recover;
 pub mod store;
 pub mod table;
 
+#[cfg(any(test, feature = "contract"))]
+#[expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+pub mod contract;
+
 mod checksum;
 mod field;
 mod holds;

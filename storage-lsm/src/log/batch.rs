@@ -193,11 +193,6 @@ impl OpenBatch {
         Self { bytes: vec![0; HEADER_BYTES], records: Vec::new() }
     }
 
-    /// The bytes that a batch with one more payload would have.
-    pub(crate) fn length_with(&self, payload: usize) -> usize {
-        self.bytes.len() + RECORD_HEADER_BYTES + payload
-    }
-
     pub(crate) fn length(&self) -> usize {
         self.bytes.len()
     }

@@ -54,9 +54,6 @@ pub struct Closed {
     pub end: u64,
 }
 
-/// The bytes of one [`Closed`] in headers and in the manifest.
-pub(crate) const CLOSED_BYTES: usize = 40;
-
 impl Closed {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_file(out, self.file);

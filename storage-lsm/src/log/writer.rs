@@ -181,7 +181,7 @@ impl LogWriter {
         Some(active)
     }
 
-    /// Gives the next batch its place in the active segment.
+    /// Gives the next batch its place in the active segment, and its sequence.
     pub(crate) fn place(&mut self, padded: usize) -> Option<(Active, u64)> {
         let active = self.active.as_mut()?;
         let placed = *active;
@@ -255,9 +255,10 @@ mod tests {
     fn positions_count_records() {
         let mut writer = writer(2);
         assert_eq!(append(&mut writer, 1), Ok(Position(1)));
-        assert_eq!(append(&mut writer, 12_000), Ok(Position(2)));
+        assert_eq!(append(&mut writer, 12_210), Ok(Position(2)));
         assert_eq!(writer.next_batch().unwrap().last, Position(1));
         assert_eq!(append(&mut writer, 1), Ok(Position(3)));
+        assert_eq!(writer.next_batch().unwrap().last, Position(2));
         assert_eq!(writer.next_batch().unwrap().last, Position(3));
         assert!(writer.next_batch().is_none());
     }

@@ -157,15 +157,12 @@ impl Merge {
         self.keys.values().flat_map(|known| &known.records).map(|record| record.file).collect()
     }
 
-    /// Whether the table has the newest of a key, or the proof of a loss.
-    pub(super) fn needs_table(&self, file: FileId) -> bool {
-        let Some(index) = self.tables.iter().position(|(id, _)| *id == file) else { return false };
-        let number = TableNo(index as u32);
-        self.kept.contains(&file)
-            || self
-                .keys
-                .values()
-                .any(|known| known.newest.is_some_and(|newest| newest.table == number))
+    /// Tables with the newest of a key, or with the proof of a loss.
+    pub(super) fn needed_tables(&self) -> BTreeSet<FileId> {
+        let newest = self.keys.values().filter_map(|known| known.newest);
+        let tables: BTreeSet<TableNo> = newest.map(|located| located.table).collect();
+        let files = tables.iter().map(|number| self.tables[number.0 as usize].0);
+        files.chain(self.kept.iter().copied()).collect()
     }
 
     pub(super) fn table_count(&self) -> u32 {

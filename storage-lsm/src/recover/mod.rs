@@ -136,7 +136,8 @@ pub async fn recover<D: Disk>(
         .map(|(file, (log, closed))| (*file, SegmentUse::Retained { log: *log, closed: *closed }))
         .chain(spares.iter().flatten().map(|spare| (spare.file, SegmentUse::Current)))
         .collect();
-    manifest.tables.retain(|file, _| merge.needs_table(*file));
+    let tables = merge.needed_tables();
+    manifest.tables.retain(|file, _| tables.contains(file));
     manifest.buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
     crate::manifest::write(disk, &opened.file, &mut manifest).await?;
 

@@ -3,6 +3,7 @@
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::field::block_up;
 use crate::manifest::Manifest;
+use crate::manifest::slot::SlotError;
 use crate::table::block::TableError;
 use crate::table::footer::encode_footer;
 use crate::table::reader::{Contents, Depth, read_table};
@@ -32,6 +33,9 @@ pub(super) async fn read_all<D: Disk>(
         disk.sync(&file).await?;
         let place = place(manifest.store, *id);
         let contents = read_table(disk, &file, place, Depth::Unsealed).await?;
+        if let Err(TableError::Version(found)) = contents.bucket {
+            return Err(RecoverError::Format(SlotError::Version { found }));
+        }
         if let Err(TableError::NoTable | TableError::Checksum | TableError::Length) =
             contents.bucket
             && !contents.entries.is_empty()

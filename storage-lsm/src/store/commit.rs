@@ -35,7 +35,7 @@ impl<D: Disk> Store<D> {
         let (file, at) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
-            let (active, at) = state.log.place(padded).expect("a segment was just activated");
+            let (active, sequence) = state.log.place(padded).expect("a segment was just activated");
             // Held from before the write, so that the segment cannot be freed
             // while its records become durable.
             for (key, revision) in &ready.batch.records {
@@ -43,11 +43,9 @@ impl<D: Disk> Store<D> {
                     state.holds.hold(active.age, *key, *revision);
                 }
             }
-            let header = BatchHeader {
-                log: state.log.log,
-                incarnation: active.incarnation,
-                sequence: state.log.next_sequence() - 1,
-            };
+            let header =
+                BatchHeader { log: state.log.log, incarnation: active.incarnation, sequence };
+            let at = active.at;
             ready.batch.seal(header, state.place(active.file), at, buffer.as_mut());
             let segment = state.segments.get(&active.age).expect("the active segment is in use");
             (segment.handle.clone().expect("the active segment is open"), at)
