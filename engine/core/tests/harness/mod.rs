@@ -1,0 +1,318 @@
+//! Drives one shard by hand: a log that becomes durable when told, a store that
+//! answers when told, connections that collect what they are sent.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use desk_engine_core::service::Joined;
+use desk_engine_core::shard::Loaded;
+use desk_engine_core::*;
+use desk_protocol::codec::{self, Decoded};
+use desk_protocol::frame::{ClientFrame, CloseCode, Hello, ServerFrame, Submit};
+use desk_protocol::*;
+
+pub const START: Time = Time::from_unix_seconds(1_700_000_000);
+
+pub struct World {
+    pub shard: Shard,
+    pub now: Time,
+    /// What is durable: log entries by key, and stored records.
+    pub log: BTreeMap<LinkId, Vec<(u64, Vec<u8>)>>,
+    pub tables: BTreeMap<LinkId, StoredRecord>,
+    appended: Vec<(LogPosition, LinkId, Option<(u64, Vec<u8>)>)>,
+    pub replies: BTreeMap<RequestId, Reply>,
+    pub sent: BTreeMap<ConnectionId, Vec<ServerFrame>>,
+    pub closed: BTreeMap<ConnectionId, CloseCode>,
+    pub paused: Vec<ConnectionId>,
+    /// Whether commits of the log happen by themselves.
+    pub auto_commit: bool,
+    /// Whether connections read what they are sent.
+    pub reading: bool,
+    next: u64,
+}
+
+pub fn config() -> ShardConfig {
+    ShardConfig {
+        index: 0,
+        placement: Placement::new(1),
+        desk_ttl: Duration::from_secs(7 * 86_400),
+        session_idle: Duration::from_secs(900),
+        memory_bytes: 1 << 30,
+        connections_per_desk: 2_000,
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub fn with(config: ShardConfig) -> Self {
+        Self {
+            shard: Shard::new(config, Keyring::new([1; 32]), [2; 32]),
+            now: START,
+            log: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            appended: Vec::new(),
+            replies: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            paused: Vec::new(),
+            auto_commit: true,
+            reading: true,
+            next: 0,
+        }
+    }
+
+    /// Another process on what this one made durable.
+    pub fn restart(self, config: ShardConfig) -> Self {
+        let mut next = Self::with(config);
+        next.shard = Shard::new(next_config(), Keyring::new([1; 32]), [3; 32]);
+        (next.now, next.log, next.tables) = (self.now, self.log, self.tables);
+        next.next = self.next;
+        next
+    }
+
+    pub fn input(&mut self, input: Input) {
+        self.shard.handle(self.now, input);
+        self.turn();
+    }
+
+    /// Carries out all outputs; commits the log if that goes by itself.
+    pub fn turn(&mut self) {
+        loop {
+            while let Some(output) = self.shard.poll_output() {
+                self.carry_out(output);
+            }
+            if !self.auto_commit || self.appended.is_empty() {
+                return;
+            }
+            self.commit();
+        }
+    }
+
+    /// Makes durable what was appended.
+    pub fn commit(&mut self) {
+        let mut newest = None;
+        for (position, key, entry) in std::mem::take(&mut self.appended) {
+            match entry {
+                Some(entry) => self.log.entry(key).or_default().push(entry),
+                None => {
+                    self.log.remove(&key);
+                    self.tables.remove(&key);
+                }
+            }
+            newest = Some(position);
+        }
+        if let Some(position) = newest {
+            self.shard.handle(self.now, Input::Durable { position });
+            while let Some(output) = self.shard.poll_output() {
+                self.carry_out(output);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Append { position, key, sequence, entry } => {
+                self.appended.push((position, key, Some((sequence, entry))));
+            }
+            Output::Forget { position, key } => self.appended.push((position, key, None)),
+            Output::Load { key } => {
+                let record = self.tables.get(&key).cloned().map(Box::new);
+                let entries = self.log.get(&key).cloned().unwrap_or_default();
+                let found = if record.is_none() && entries.is_empty() {
+                    Loaded::Missing
+                } else {
+                    Loaded::Record { record, entries }
+                };
+                self.shard.handle(self.now, Input::Loaded { key, found });
+            }
+            Output::Store { key, sequence, record } => {
+                self.tables.insert(key, *record);
+                if let Some(entries) = self.log.get_mut(&key) {
+                    entries.retain(|(at, _)| *at > sequence);
+                }
+                self.shard.handle(self.now, Input::Stored { key, sequence });
+            }
+            Output::Send { connection, frame, .. } => {
+                let Ok(Decoded::Frame(length, Some(decoded))) = codec::decode_server(&frame) else {
+                    panic!("the shard sent something unreadable")
+                };
+                assert_eq!(length, frame.len());
+                self.sent.entry(connection).or_default().push(decoded);
+                if self.reading {
+                    let bytes = frame.len();
+                    self.shard.handle(self.now, Input::Sent { connection, bytes });
+                }
+            }
+            Output::Close { connection, code } => {
+                self.closed.insert(connection, code);
+            }
+            Output::Pause { connection } => self.paused.push(connection),
+            Output::Resume { connection } => self.paused.retain(|other| *other != connection),
+            Output::Reply { request, reply } => {
+                assert!(self.replies.insert(request, reply).is_none(), "answered twice");
+            }
+        }
+    }
+
+    pub fn advance(&mut self, by: Duration) {
+        let until = self.now + by;
+        while let Some((at, _)) = self.shard.poll_timeout().filter(|(at, _)| *at <= until) {
+            self.now = self.now.max(at);
+            self.shard.handle_timeout(self.now);
+            self.turn();
+        }
+        self.now = until;
+    }
+
+    pub fn ask_later(&mut self, body: Request) -> RequestId {
+        self.next += 1;
+        let request = RequestId(self.next);
+        self.input(Input::Request { request, body: Box::new(body) });
+        request
+    }
+
+    pub fn ask(&mut self, body: Request) -> Reply {
+        let request = self.ask_later(body);
+        self.replies.remove(&request).expect("the request was answered at once")
+    }
+
+    pub fn create(&mut self) -> Joined {
+        match self.ask(Request::Create { title: "Retro".to_owned(), content: true }) {
+            Reply::Joined(joined) => *joined,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn join(&mut self, link: LinkId) -> Joined {
+        self.join_as(link, None)
+    }
+
+    pub fn join_as(&mut self, link: LinkId, old_key: Option<SessionKey>) -> Joined {
+        match self.ask(Request::Join { link, old_key, content: false }) {
+            Reply::Joined(joined) => *joined,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn failure(&mut self, body: Request) -> ServiceError {
+        match self.ask(body) {
+            Reply::Failed(why) => why,
+            other => panic!("expected a failure, got {other:?}"),
+        }
+    }
+
+    /// Opens a connection and says hello.
+    pub fn connect(&mut self, key: SessionKey, number: u64, since: Option<u64>) -> ConnectionId {
+        self.next += 1;
+        let connection = ConnectionId(self.next);
+        self.input(Input::Opened { connection, key: Some(key) });
+        self.send(
+            connection,
+            &ClientFrame::Hello(Hello {
+                session_key: key.to_string(),
+                connection: number,
+                revision: since.map(Revision),
+                user: "ann".to_owned(),
+            }),
+        );
+        connection
+    }
+
+    pub fn send(&mut self, connection: ConnectionId, frame: &ClientFrame) {
+        let mut bytes = Vec::new();
+        codec::encode_client(frame, &mut bytes);
+        let used = self.shard.receive(self.now, connection, &bytes);
+        assert_eq!(used, bytes.len());
+        self.turn();
+    }
+
+    pub fn submit(&mut self, to: ConnectionId, seq: u64, base: u64, operations: Vec<Operation>) {
+        self.send(to, &ClientFrame::Submit(submit(seq, base, operations)));
+    }
+
+    /// What a connection was sent since the last look.
+    pub fn take(&mut self, connection: ConnectionId) -> Vec<ServerFrame> {
+        self.sent.remove(&connection).unwrap_or_default()
+    }
+
+    pub fn sync(&mut self, key: SessionKey, seq: u64, base: u64, ops: Vec<Operation>) -> Reply {
+        let submit = submit(seq, base, ops);
+        self.ask(Request::Sync { key, user: "ann".to_owned(), submit, base_texts: Vec::new() })
+    }
+
+    pub fn content(&mut self, link: LinkId) -> Desk {
+        match self.ask(Request::Export { link }) {
+            Reply::Content(content) => content.desk,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn next_config() -> ShardConfig {
+    config()
+}
+
+pub fn submit(seq: u64, base: u64, operations: Vec<Operation>) -> Submit {
+    Submit { client_seq: ClientSeq(seq), base: Revision(base), operations }
+}
+
+pub fn create(id: u64, text: &str) -> Operation {
+    Operation::Create(Create {
+        id: StickerId(id),
+        position: Point { x: 0, y: 0 },
+        size: Size::default(),
+        color: Color::default(),
+        text: text.to_owned(),
+        deleted: false,
+        z: None,
+    })
+}
+
+pub fn move_to(id: u64, x: i32) -> Operation {
+    Operation::Set { id: StickerId(id), write: Write::Position(Point { x, y: 0 }), yielding: false }
+}
+
+pub fn type_at(id: u64, at: u32, text: &str) -> Operation {
+    let parts = [text::Part::Retain(at), text::Part::Insert(text.to_owned())];
+    Operation::EditText { id: StickerId(id), delta: Delta::from_parts(parts).unwrap() }
+}
+
+pub fn commits(frames: &[ServerFrame]) -> Vec<u64> {
+    frames
+        .iter()
+        .filter_map(|frame| match frame {
+            ServerFrame::Commit(commit) => Some(commit.revision.0),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Puts a snapshot's chunks together.
+pub fn assemble(frames: &[ServerFrame]) -> Option<Desk> {
+    let mut bytes = Vec::new();
+    for frame in frames {
+        if let ServerFrame::SnapshotChunk(chunk) = frame {
+            assert_eq!(chunk.offset as usize, bytes.len());
+            bytes.extend_from_slice(&chunk.bytes);
+            if bytes.len() == chunk.total as usize {
+                return Some(Desk::from_parts(codec::decode_snapshot(&bytes).unwrap()).unwrap());
+            }
+        }
+    }
+    None
+}
+
+pub fn frames_of(frames: &[Arc<[u8]>]) -> Vec<ServerFrame> {
+    frames
+        .iter()
+        .map(|bytes| match codec::decode_server(bytes) {
+            Ok(Decoded::Frame(_, Some(frame))) => frame,
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}

@@ -1,0 +1,185 @@
+//! Stories of slow readers, long absences and what is kept for them.
+
+mod harness;
+
+use std::time::Duration;
+
+use desk_engine_core::service::Polled;
+use desk_engine_core::*;
+use desk_protocol::frame::ServerFrame;
+use desk_protocol::resolver;
+use desk_protocol::*;
+use harness::*;
+
+/// Applies what a connection was sent to a replica.
+fn follow(desk: &mut Option<Desk>, frames: &[ServerFrame]) {
+    if let Some(snapshot) = assemble(frames) {
+        *desk = Some(snapshot);
+    }
+    for frame in frames {
+        if let (ServerFrame::Commit(commit), Some(desk)) = (frame, desk.as_mut()) {
+            if commit.revision > desk.revision() {
+                resolver::apply(desk, commit).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slow_reader_slows_nobody_and_is_brought_up_to_date() {
+    let mut world = World::new();
+    let ann = world.create();
+    let bob = world.join(ann.link);
+    let slow = world.connect(bob.key, 1, None);
+    let mut replica = None;
+    follow(&mut replica, &world.take(slow));
+    world.reading = false;
+    let text = "word ".repeat(1_000);
+    for seq in 1..=400 {
+        let reply = world.sync(ann.key, seq, seq - 1, vec![create(seq, &text)]);
+        assert!(matches!(reply, Reply::Synced { .. }));
+    }
+    let queued: Vec<_> = world.take(slow);
+    let bytes = queued.len() * text.len();
+    assert!(
+        bytes <= desk_engine_core::limits::OUTBOUND_QUEUE_BYTES_MAX,
+        "{bytes} bytes wait for a slow reader"
+    );
+    assert!(world.shard.stats().resyncs == 1);
+    follow(&mut replica, &queued);
+    // It reads at last: a snapshot replaces what it missed, then it is live.
+    world.reading = true;
+    world.input(Input::Sent { connection: slow, bytes: 2 << 20 });
+    let frames = world.take(slow);
+    assert!(matches!(&frames[0], ServerFrame::Welcome(welcome) if welcome.snapshot));
+    follow(&mut replica, &frames);
+    world.sync(ann.key, 401, 400, vec![move_to(1, 5)]);
+    follow(&mut replica, &world.take(slow));
+    assert_eq!(replica.unwrap(), world.content(ann.link));
+}
+
+#[test]
+fn a_short_absence_is_made_up_by_commits_a_long_one_by_a_snapshot() {
+    let mut world = World::new();
+    let ann = world.create();
+    for seq in 1..=1_500 {
+        world.sync(
+            ann.key,
+            seq,
+            seq - 1,
+            vec![if seq == 1 { create(1, "") } else { move_to(1, seq as i32) }],
+        );
+    }
+    let bob = world.join(ann.link);
+    let near = world.connect(bob.key, 1, Some(600));
+    let frames = world.take(near);
+    assert!(matches!(&frames[0], ServerFrame::Welcome(welcome) if !welcome.snapshot));
+    assert_eq!(commits(&frames), (601..=1_500).collect::<Vec<_>>());
+    for (number, since) in [(2, Some(400)), (3, Some(1_501)), (4, None)] {
+        let far = world.connect(bob.key, number, since);
+        let frames = world.take(far);
+        assert!(matches!(&frames[0], ServerFrame::Welcome(welcome) if welcome.snapshot));
+        assert_eq!(assemble(&frames).unwrap(), world.content(ann.link));
+    }
+}
+
+#[test]
+fn a_snapshot_goes_out_two_chunks_at_a_time() {
+    let mut world = World::new();
+    let ann = world.create();
+    let text = "x".repeat(10_000);
+    for seq in 1..=40 {
+        world.sync(ann.key, seq, seq - 1, vec![create(seq, &text)]);
+    }
+    world.reading = false;
+    let slow = world.connect(ann.key, 1, None);
+    let mut frames = world.take(slow);
+    assert_eq!(frames.len(), 3, "a welcome and two chunks");
+    // Meanwhile the desk goes on.
+    world.sync(ann.key, 41, 40, vec![move_to(1, 1)]);
+    world.reading = true;
+    world.input(Input::Sent { connection: slow, bytes: 3 * 70_000 });
+    frames.extend(world.take(slow));
+    let mut replica = None;
+    follow(&mut replica, &frames);
+    assert_eq!(replica.unwrap(), world.content(ann.link));
+}
+
+#[test]
+fn polls_answer_at_once_wait_or_give_everything() {
+    let mut world = World::new();
+    let ann = world.create();
+    world.sync(ann.key, 1, 0, vec![create(1, "x")]);
+    let ask =
+        |since, wait_seconds| Request::Poll { key: ann.key, since: Revision(since), wait_seconds };
+    let Reply::Polled(Polled::Commits { revision, commits, frames }) = world.ask(ask(0, 25)) else {
+        panic!()
+    };
+    assert_eq!((revision, commits.len(), frames_of(&frames).len()), (Revision(1), 1, 1));
+    assert!(matches!(world.failure(ask(2, 0)), ServiceError::BaseAhead { .. }));
+    let waiting = world.ask_later(ask(1, 25));
+    let timed_out = world.ask_later(ask(1, 3));
+    world.advance(Duration::from_secs(3));
+    assert!(matches!(&world.replies[&timed_out],
+        Reply::Polled(Polled::Commits { commits, .. }) if commits.is_empty()));
+    world.sync(ann.key, 2, 1, vec![move_to(1, 4)]);
+    assert!(matches!(&world.replies[&waiting],
+        Reply::Polled(Polled::Commits { commits, .. }) if commits.len() == 1));
+    let mut world = world.restart(config());
+    let Reply::Polled(Polled::Content { content, .. }) = world.ask(ask(0, 0)) else { panic!() };
+    assert_eq!(content.desk.revision(), Revision(2));
+}
+
+#[test]
+fn text_older_than_the_history_needs_the_text_it_was_made_against() {
+    let mut world = World::new();
+    let ann = world.create();
+    world.sync(ann.key, 1, 0, vec![create(1, "one two")]);
+    world.sync(ann.key, 2, 1, vec![type_at(1, 0, "zero ")]);
+    let mut world = world.restart(config());
+    let bob = world.join(ann.link);
+    let late = submit(1, 1, vec![type_at(1, 7, " three")]);
+    let sync = |base_texts| Request::Sync {
+        key: bob.key,
+        user: String::new(),
+        submit: late.clone(),
+        base_texts,
+    };
+    assert_eq!(world.failure(sync(vec![])), ServiceError::NeedsBaseText(StickerId(1)));
+    let b = world.connect(bob.key, 1, None);
+    world.take(b);
+    world.submit(b, 1, 1, vec![type_at(1, 7, " three")]);
+    assert!(matches!(&world.take(b)[..], [ServerFrame::Stale { sticker: StickerId(1), .. }]));
+    let reply = world.ask(sync(vec![(StickerId(1), "one two".to_owned())]));
+    assert!(matches!(reply, Reply::Synced { status: CollisionStatus::Merged, .. }), "{reply:?}");
+    let desk = world.content(ann.link);
+    assert_eq!(desk.sticker(StickerId(1)).unwrap().text.value, "zero one two three");
+}
+
+#[test]
+fn over_the_memory_budget_the_longest_unused_desk_leaves() {
+    let mut world = World::with(ShardConfig { memory_bytes: 20 << 10, ..config() });
+    let desks: Vec<_> = (0..20)
+        .map(|_| {
+            world.advance(Duration::from_secs(1));
+            world.create()
+        })
+        .collect();
+    assert!(world.shard.stats().sessions <= 5, "{}", world.shard.stats().sessions);
+    for desk in &desks {
+        world.sync(desk.key, 1, 0, vec![create(1, "kept")]);
+        assert_eq!(world.content(desk.link).live_stickers(), 1);
+    }
+}
+
+#[test]
+fn log_pressure_stores_desks_in_memory_and_outside() {
+    let mut world = World::new();
+    let (ann, bob) = (world.create(), world.create());
+    world.advance(Duration::from_secs(1_000));
+    world.join(ann.link);
+    world.tables.remove(&bob.link);
+    world.input(Input::Pressure { keys: vec![ann.link] });
+    assert!(world.tables.contains_key(&ann.link));
+    assert!(world.log[&ann.link].is_empty());
+}
