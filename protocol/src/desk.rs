@@ -24,6 +24,8 @@ pub struct Desk {
     /// Purged stickers still known by id, oldest first, with the revision of
     /// their purge.
     pub(crate) purged: VecDeque<(StickerId, Revision)>,
+    /// The same by id.
+    pub(crate) purged_ids: BTreeSet<StickerId>,
     pub(crate) purge_floor: Revision,
     /// Reserved: registers of the desk (timer, areas).
     pub(crate) registers: BTreeMap<u8, Vec<u8>>,
@@ -132,7 +134,7 @@ impl Desk {
     /// if the author's base lies below [`Desk::purge_floor`].
     pub fn is_purged(&self, id: StickerId, base: Revision) -> bool {
         !self.stickers.contains_key(&id)
-            && (self.purged.iter().any(|(purged, _)| *purged == id) || base < self.purge_floor)
+            && (self.purged_ids.contains(&id) || base < self.purge_floor)
     }
 
     /// Ids of purged stickers still remembered, oldest first, each with the
@@ -171,6 +173,7 @@ impl Desk {
         let mut desk = Self {
             revision: parts.revision,
             title: parts.title,
+            purged_ids: parts.purged.iter().map(|(id, _)| *id).collect(),
             purged: parts.purged.into(),
             purge_floor: parts.purge_floor,
             registers: parts.registers,
@@ -287,9 +290,11 @@ impl Desk {
     /// Remembers that a sticker was dropped for good.
     pub(crate) fn remember_purge(&mut self, id: StickerId, revision: Revision) {
         self.purged.push_back((id, revision));
+        self.purged_ids.insert(id);
         if self.purged.len() > PURGED_IDS_MAX
-            && let Some((_, forgotten)) = self.purged.pop_front()
+            && let Some((id, forgotten)) = self.purged.pop_front()
         {
+            self.purged_ids.remove(&id);
             self.purge_floor = self.purge_floor.max(forgotten);
         }
     }

@@ -149,7 +149,7 @@ pub struct Revision(pub u64);
 impl Revision {
     /// The revision of the next accepted batch.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
@@ -166,7 +166,7 @@ pub struct ClientSeq(pub u64);
 impl ClientSeq {
     /// The number after this one.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

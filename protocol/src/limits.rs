@@ -38,6 +38,11 @@ pub const BATCH_OPERATIONS_MAX: usize = 500;
 /// Parts of one text delta: bounds the work of a transform.
 pub const DELTA_PARTS_MAX: usize = 4_096;
 
+/// Parts of a late text delta times the committed deltas that it is transformed
+/// over: some milliseconds of work. Beyond it the author is told to catch up, as
+/// if the history were shorter.
+pub const TRANSFORM_STEPS_MAX: usize = 1 << 18;
+
 /// A frame from a client, in bytes, its length prefix included.
 pub const CLIENT_FRAME_BYTES_MAX: usize = 256 << 10;
 

@@ -117,6 +117,37 @@ pub fn accept(
     histories: &mut TextHistories,
     submission: Submission<'_>,
 ) -> Result<Acceptance, Refusal> {
+    accept_within(desk, histories, submission, BinLimits::default())
+}
+
+/// How much of the deleted stickers a desk keeps for restoring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BinLimits {
+    /// Deleted stickers.
+    pub stickers: usize,
+    /// Their size in bytes, by [`Sticker::cost`].
+    pub bytes: usize,
+}
+
+impl Default for BinLimits {
+    fn default() -> Self {
+        Self { stickers: DELETED_STICKERS_MAX, bytes: DELETED_BYTES_MAX }
+    }
+}
+
+/// [`accept`] with a bin of another size: tests make it small.
+///
+/// # Errors
+/// As [`accept`].
+///
+/// # Panics
+/// As [`accept`].
+pub fn accept_within(
+    desk: &mut Desk,
+    histories: &mut TextHistories,
+    submission: Submission<'_>,
+    bin: BinLimits,
+) -> Result<Acceptance, Refusal> {
     assert!(submission.base <= desk.revision, "a base above the head is answered earlier");
     let mut resolution = Resolution::new(desk, histories, &submission);
     resolution.refuse_stale()?;
@@ -137,15 +168,14 @@ pub fn accept(
     };
     histories.record(desk, &commit);
     apply_checked(desk, &commit);
-    purge(desk, histories, &mut commit);
+    purge(desk, histories, &mut commit, bin);
     Ok(Acceptance { commit, created })
 }
 
 /// Drops the longest deleted stickers beyond the limit, as part of the commit
 /// that went past it (MERGE rule 19).
-fn purge(desk: &mut Desk, histories: &mut TextHistories, commit: &mut Commit) {
-    while desk.deleted_stickers() > DELETED_STICKERS_MAX || desk.deleted_bytes() > DELETED_BYTES_MAX
-    {
+fn purge(desk: &mut Desk, histories: &mut TextHistories, commit: &mut Commit, limits: BinLimits) {
+    while desk.deleted_stickers() > limits.stickers || desk.deleted_bytes() > limits.bytes {
         let oldest = desk.bin.first().map(|(_, id)| *id).expect("the bin is over its limit");
         let purge = Operation::Purge { id: oldest };
         desk.remove(oldest);
@@ -179,12 +209,16 @@ impl<'a> Resolution<'a> {
     }
 
     fn refuse_stale(&self) -> Result<(), Refusal> {
+        let mut steps = 0usize;
         for operation in self.submission.batch.operations() {
-            if let Operation::EditText { id, .. } = operation {
-                let here = self.desk.sticker(*id).is_some();
-                if here && self.text_base(*id) < self.histories.floor(self.desk, *id) {
-                    return Err(Refusal::Stale(*id));
-                }
+            let Operation::EditText { id, delta } = operation else { continue };
+            if delta.is_empty() || self.desk.sticker(*id).is_none() {
+                continue;
+            }
+            let base = self.text_base(*id);
+            steps += self.histories.count_after(*id, base) * delta.parts().len();
+            if base < self.histories.floor(self.desk, *id) || steps > TRANSFORM_STEPS_MAX {
+                return Err(Refusal::Stale(*id));
             }
         }
         Ok(())
@@ -216,6 +250,8 @@ impl<'a> Resolution<'a> {
                 self.title(operation, *yielding);
                 return Ok(());
             }
+            // Only the server purges; the door lets none in.
+            Operation::Purge { .. } => return Ok(()),
             _ => {}
         }
         let id = operation.sticker().expect("only the title is about no sticker");
@@ -241,7 +277,7 @@ impl<'a> Resolution<'a> {
 
     fn create(&mut self, create: &Create) -> Result<(), RejectionReason> {
         let known = self.desk.stickers.contains_key(&create.id);
-        if known || self.desk.purged.iter().any(|(id, _)| *id == create.id) {
+        if known || self.desk.purged_ids.contains(&create.id) {
             return Err(RejectionReason::IdUsed(create.id));
         }
         let z = Some(self.pile.raise(create.id));
@@ -284,17 +320,16 @@ impl<'a> Resolution<'a> {
         };
         // An undone creation gives way to anyone who touched the sticker, other
         // yielding writes to a later write of their own register.
-        let undone_creation =
-            matches!(operation, Operation::Set { write: Write::Deleted(true), .. }) && touched;
-        let void = operation.yielding() && (stamp.revision > base || undone_creation);
-        self.note(if void { CollisionStatus::Merged } else { status });
         let deletes = matches!(operation, Operation::Set { write: Write::Deleted(true), .. });
+        if operation.yielding() && (stamp.revision > base || (deletes && touched)) {
+            self.note(CollisionStatus::Merged);
+            return;
+        }
+        self.note(status);
         if !deletes {
             self.note_if_hidden(sticker);
         }
-        if !void {
-            self.keep_with_height(operation);
-        }
+        self.keep_with_height(operation);
     }
 
     fn edit(&mut self, sticker: &Sticker, delta: &Delta) -> Result<(), RejectionReason> {

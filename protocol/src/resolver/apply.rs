@@ -1,5 +1,7 @@
 //! Applying what was ordered, and showing what is still pending.
 
+use std::collections::BTreeMap;
+
 use super::check::HEIGHT_MAX;
 use super::pile::Pile;
 use crate::desk::Desk;
@@ -8,7 +10,7 @@ use crate::limits::MERGED_TEXT_CHARS_MAX;
 use crate::operation::{Batch, Commit, Create, Operation, Write};
 use crate::stamp::Stamp;
 use crate::sticker::{Stamped, Sticker};
-use crate::text::DeltaError;
+use crate::text::{Delta, DeltaError};
 
 /// Why a commit does not fit a replica. The replica is unchanged; it must be
 /// brought up to date from a snapshot.
@@ -101,49 +103,51 @@ pub fn overlay(desk: &mut Desk, batch: &Batch, author: Author, now_ms: u64) {
 }
 
 fn fits(desk: &Desk, operations: &[Operation]) -> Result<(), ApplyError> {
-    let mut created = std::collections::BTreeSet::new();
+    // Characters of the texts that these operations made, as they go on.
+    let mut texts: BTreeMap<StickerId, u64> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
         let Some(id) = operation.sticker() else { continue };
-        let known = desk.sticker(id);
         if let Operation::Create(create) = operation {
-            if known.is_some() || !created.insert(id) {
+            let chars = create.text.chars().count() as u64;
+            if desk.sticker(id).is_some() || texts.insert(id, chars).is_some() {
                 return Err(ApplyError::Exists { operation: index, id });
             }
-            if create.z.is_none_or(|z| z.abs() > HEIGHT_MAX) {
-                return Err(ApplyError::Height { operation: index, id });
-            }
-            continue;
-        }
-        if known.is_none() && !created.contains(&id) {
+        } else if desk.sticker(id).is_none() && !texts.contains_key(&id) {
             return Err(ApplyError::NoSticker { operation: index, id });
         }
-        match operation {
-            Operation::Raise { z, .. } | Operation::Lower { z, .. }
-                if z.is_none_or(|z| z.abs() > HEIGHT_MAX) =>
-            {
-                return Err(ApplyError::Height { operation: index, id });
-            }
-            Operation::Set { write: Write::Z(z), .. } if z.unsigned_abs() > HEIGHT_MAX as u64 => {
-                return Err(ApplyError::Height { operation: index, id });
-            }
-            Operation::EditText { delta, .. } => {
-                let found = known.map_or(0, |s| s.text.value.chars().count() as u64);
-                let needed = delta.base_chars();
-                if needed > found {
-                    let reason = DeltaError::PastEnd { needed, found };
-                    return Err(ApplyError::Text { operation: index, reason });
-                }
-                let grown = found + delta.inserted_chars() - delta.deleted_chars();
-                if grown > MERGED_TEXT_CHARS_MAX as u64 && grown > found {
-                    let reason =
-                        DeltaError::PastEnd { needed: grown, found: MERGED_TEXT_CHARS_MAX as u64 };
-                    return Err(ApplyError::Text { operation: index, reason });
-                }
-            }
-            _ => {}
+        let height = match operation {
+            Operation::Create(Create { z, .. })
+            | Operation::Raise { z, .. }
+            | Operation::Lower { z, .. } => *z,
+            Operation::Set { write: Write::Z(z), .. } => Some(*z),
+            _ => Some(0),
+        };
+        if height.is_none_or(|z| z.unsigned_abs() > HEIGHT_MAX.unsigned_abs()) {
+            return Err(ApplyError::Height { operation: index, id });
+        }
+        if let Operation::EditText { delta, .. } = operation {
+            let found = texts.entry(id).or_insert_with(|| {
+                desk.sticker(id).map_or(0, |s| s.text.value.chars().count() as u64)
+            });
+            let after = fits_text(delta, *found)
+                .map_err(|reason| ApplyError::Text { operation: index, reason })?;
+            *found = after;
         }
     }
     Ok(())
+}
+
+/// Characters of a text of `found` characters after the delta.
+fn fits_text(delta: &Delta, found: u64) -> Result<u64, DeltaError> {
+    let needed = delta.base_chars();
+    if needed > found {
+        return Err(DeltaError::PastEnd { needed, found });
+    }
+    let after = found + delta.inserted_chars() - delta.deleted_chars();
+    if after > MERGED_TEXT_CHARS_MAX as u64 && after > found {
+        return Err(DeltaError::TooLong { found: after });
+    }
+    Ok(after)
 }
 
 fn perform(desk: &mut Desk, operation: &Operation, at: Revision, by: Author, now_ms: u64) {

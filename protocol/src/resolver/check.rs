@@ -100,7 +100,8 @@ fn check_color(color: Color) -> Result<(), Invalid> {
     if color.0 > 0xff_ff_ff { Err(Invalid::Color(color.0)) } else { Ok(()) }
 }
 
-fn check_text(text: &str) -> Result<(), Invalid> {
+/// Also used for the text of a creation that edits were folded into.
+pub(crate) fn check_text(text: &str) -> Result<(), Invalid> {
     match longer_than(text, TEXT_CHARS_MAX) {
         Some(chars) => Err(Invalid::Text(chars)),
         None => Ok(()),

@@ -1,8 +1,8 @@
 //! The normal form of a batch (MERGE rule 4), and composition.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Invalid, check};
+use super::check::{Invalid, check, check_text};
 use crate::id::StickerId;
 use crate::limits::BATCH_OPERATIONS_MAX;
 use crate::operation::{Batch, Create, Operation, Register, Write};
@@ -66,7 +66,10 @@ impl BatchError {
 
 impl Batch {
     /// Checks operations as they came from outside and brings them into normal
-    /// form. Text deltas that change nothing are left out.
+    /// form.
+    ///
+    /// # Errors
+    /// [`BatchError`], which names the operation at fault.
     pub fn from_operations(operations: Vec<Operation>) -> Result<Self, BatchError> {
         if operations.is_empty() {
             return Err(BatchError::Empty);
@@ -74,143 +77,39 @@ impl Batch {
         if operations.len() > BATCH_OPERATIONS_MAX {
             return Err(BatchError::TooMany(operations.len()));
         }
-        let mut batch = Self::default();
+        let mut folding = Folding::new(operations.len());
         let mut edited = BTreeSet::new();
         for (index, operation) in operations.into_iter().enumerate() {
             check(&operation).map_err(|reason| BatchError::Invalid { operation: index, reason })?;
-            if let Operation::EditText { id, .. } = &operation
-                && !edited.insert(*id)
-            {
-                return Err(BatchError::SecondDelta { operation: index, id: *id });
+            if let Operation::EditText { id, delta } = &operation {
+                if !edited.insert(*id) {
+                    return Err(BatchError::SecondDelta { operation: index, id: *id });
+                }
+                // A delta that changes nothing is kept, so that it is told if
+                // its sticker does not exist.
+                if delta.is_empty() && folding.find((Some(*id), Slot::Create)).is_none() {
+                    folding.append(operation);
+                    continue;
+                }
             }
-            batch.push_at(index, operation)?;
+            folding.push(index, operation)?;
         }
-        batch.sort();
-        Ok(batch)
+        Ok(folding.finish())
     }
 
     /// Takes one more operation, made after all that is in the batch, and folds
     /// it into the normal form. The operation must be well formed by itself.
     ///
     /// # Errors
-    /// [`BatchError::CreatedTwice`] and [`BatchError::Delta`]; the batch is
+    /// [`BatchError::CreatedTwice`], [`BatchError::Delta`] and, for a created
+    /// text that grows too long, [`BatchError::Invalid`]; the batch is
     /// unchanged then.
     pub fn push(&mut self, operation: Operation) -> Result<(), BatchError> {
-        self.push_at(self.operations.len(), operation)?;
-        self.sort();
-        Ok(())
-    }
-
-    fn push_at(&mut self, index: usize, operation: Operation) -> Result<(), BatchError> {
-        match operation {
-            Operation::Create(create) => {
-                if self.operations.iter().any(|known| known.sticker() == Some(create.id)) {
-                    return Err(BatchError::CreatedTwice { operation: index, id: create.id });
-                }
-                self.operations.push(Operation::Create(create));
-            }
-            Operation::Set { id, write, yielding } => self.push_set(id, write, yielding),
-            Operation::Raise { id, .. } | Operation::Lower { id, .. } => {
-                self.remove_height(id);
-                self.operations.push(operation);
-            }
-            Operation::EditText { id, delta } => self.push_delta(index, id, delta)?,
-            Operation::SetTitle { title, yielding } => {
-                let mut both = yielding;
-                self.operations.retain(|known| match known {
-                    Operation::SetTitle { yielding: earlier, .. } => {
-                        both &= earlier;
-                        false
-                    }
-                    _ => true,
-                });
-                self.operations.push(Operation::SetTitle { title, yielding: both });
-            }
-            Operation::Purge { id } => {
-                self.operations.retain(|known| known.sticker() != Some(id));
-                self.operations.push(operation);
-            }
-        }
-        Ok(())
-    }
-
-    fn push_set(&mut self, id: StickerId, write: Write, yielding: bool) {
-        if let (Some(create), false) = (self.created(id), write.register() == Register::Z) {
-            match write {
-                Write::Position(point) => create.position = point,
-                Write::Size(size) => create.size = size,
-                Write::Color(color) => create.color = color,
-                Write::Deleted(deleted) => create.deleted = deleted,
-                Write::Z(_) => {}
-            }
-            return;
-        }
-        if let Write::Z(_) = write {
-            self.remove_height(id);
-            self.operations.push(Operation::Set { id, write, yielding });
-            return;
-        }
-        for known in &mut self.operations {
-            if let Operation::Set { id: other, write: earlier, yielding: gave_way } = known
-                && *other == id
-                && earlier.register() == write.register()
-            {
-                *earlier = write;
-                *gave_way &= yielding;
-                return;
-            }
-        }
-        self.operations.push(Operation::Set { id, write, yielding });
-    }
-
-    fn push_delta(&mut self, index: usize, id: StickerId, delta: Delta) -> Result<(), BatchError> {
-        if let Some(create) = self.created(id) {
-            create.text = delta
-                .apply(&create.text)
-                .map_err(|reason| BatchError::Delta { operation: index, reason })?;
-            return Ok(());
-        }
-        let known = self.operations.iter_mut().position(
-            |known| matches!(known, Operation::EditText { id: other, .. } if *other == id),
-        );
-        let composed = match known {
-            Some(at) => match self.operations.remove(at) {
-                Operation::EditText { delta: earlier, .. } => earlier.compose(&delta),
-                _ => unreachable!("the position is that of a text edit"),
-            },
-            None => delta,
-        };
-        if !composed.is_empty() {
-            self.operations.push(Operation::EditText { id, delta: composed });
-        }
-        Ok(())
-    }
-
-    fn created(&mut self, id: StickerId) -> Option<&mut Create> {
-        self.operations.iter_mut().find_map(|known| match known {
-            Operation::Create(create) if create.id == id => Some(create),
-            _ => None,
-        })
-    }
-
-    fn remove_height(&mut self, id: StickerId) {
-        self.operations.retain(|known| {
-            !(known.sticker() == Some(id) && known.register() == Some(Register::Z))
-        });
-    }
-
-    /// Creations and changes of height keep their order in front; the rest
-    /// stands by title, sticker and register.
-    fn sort(&mut self) {
-        self.operations.sort_by_key(|operation| match operation {
-            Operation::Create(_) => (0, None, 0),
-            _ if operation.register() == Some(Register::Z) => (0, None, 0),
-            Operation::SetTitle { .. } => (1, None, 0),
-            Operation::Set { id, write, .. } => (2, Some(*id), write.register() as u8),
-            Operation::EditText { id, .. } => (2, Some(*id), u8::MAX),
-            Operation::Purge { id } => (3, Some(*id), 0),
-            Operation::Raise { .. } | Operation::Lower { .. } => (0, None, 0),
-        });
+        let index = self.operations.len();
+        let mut folding = Folding::of(std::mem::take(&mut self.operations));
+        let result = folding.push(index, operation);
+        *self = folding.finish();
+        result
     }
 }
 
@@ -219,10 +118,207 @@ impl Batch {
 /// # Errors
 /// As [`Batch::push`]: `second` was not made after `first`.
 pub fn compose(first: &Batch, second: &Batch) -> Result<Batch, BatchError> {
-    let mut composed = first.clone();
-    for (index, operation) in second.operations.iter().enumerate() {
-        composed.push_at(index, operation.clone())?;
+    let mut folding = Folding::new(first.len() + second.len());
+    for operation in &first.operations {
+        folding.append(operation.clone());
     }
-    composed.sort();
-    Ok(composed)
+    for (index, operation) in second.operations.iter().enumerate() {
+        folding.push(index, operation.clone())?;
+    }
+    Ok(folding.finish())
+}
+
+/// What an operation is about: a normal form holds one operation of each.
+type Key = (Option<StickerId>, Slot);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Slot {
+    Create,
+    Register(Register),
+    Text,
+    Title,
+    Purge,
+}
+
+fn key(operation: &Operation) -> Key {
+    let slot = match operation {
+        Operation::Create(_) => Slot::Create,
+        Operation::Set { write, .. } => Slot::Register(write.register()),
+        Operation::Raise { .. } | Operation::Lower { .. } => Slot::Register(Register::Z),
+        Operation::EditText { .. } => Slot::Text,
+        Operation::SetTitle { .. } => Slot::Title,
+        Operation::Purge { .. } => Slot::Purge,
+    };
+    (operation.sticker(), slot)
+}
+
+/// Up to this many operations are searched one by one; an index costs more.
+const SEARCHED_MAX: usize = 16;
+
+/// A batch while operations are folded into it.
+struct Folding {
+    /// In the order of their arrival; `None` where one was folded away.
+    operations: Vec<Option<Operation>>,
+    /// Where each stands, if there may be many.
+    index: Option<BTreeMap<Key, usize>>,
+}
+
+impl Folding {
+    /// For about as many operations.
+    fn new(expected: usize) -> Self {
+        Self {
+            operations: Vec::with_capacity(expected),
+            index: (expected > SEARCHED_MAX).then(BTreeMap::new),
+        }
+    }
+
+    /// To push a single operation to a batch.
+    fn of(operations: Vec<Operation>) -> Self {
+        Self { operations: operations.into_iter().map(Some).collect(), index: None }
+    }
+
+    /// Creations and changes of height keep their order in front; the rest
+    /// stands by title, sticker and register.
+    fn finish(self) -> Batch {
+        let mut operations: Vec<_> = self.operations.into_iter().flatten().collect();
+        if operations.len() > 1 {
+            operations.sort_by_key(|operation| match key(operation) {
+                (_, Slot::Create | Slot::Register(Register::Z)) => (0, None),
+                (_, Slot::Title) => (1, None),
+                (_, Slot::Purge) => (3, Some(key(operation))),
+                key => (2, Some(key)),
+            });
+        }
+        Batch { operations }
+    }
+
+    fn push(&mut self, index: usize, operation: Operation) -> Result<(), BatchError> {
+        match operation {
+            Operation::Create(create) => {
+                if self.names(create.id) {
+                    return Err(BatchError::CreatedTwice { operation: index, id: create.id });
+                }
+                self.append(Operation::Create(create));
+            }
+            Operation::Set { id, write, yielding } => self.push_set(id, write, yielding),
+            Operation::Raise { .. } | Operation::Lower { .. } => {
+                self.remove(key(&operation));
+                self.append(operation);
+            }
+            Operation::EditText { id, delta } => self.push_delta(index, id, delta)?,
+            Operation::SetTitle { title, yielding } => {
+                let earlier = self.remove((None, Slot::Title));
+                let yielding = yielding && earlier.is_none_or(|earlier| earlier.yielding());
+                self.append(Operation::SetTitle { title, yielding });
+            }
+            Operation::Purge { id } => {
+                for operation in &mut self.operations {
+                    operation.take_if(|known| known.sticker() == Some(id));
+                }
+                if let Some(index) = &mut self.index {
+                    index.retain(|(known, _), _| *known != Some(id));
+                }
+                self.append(operation);
+            }
+        }
+        Ok(())
+    }
+
+    fn push_set(&mut self, id: StickerId, write: Write, yielding: bool) {
+        let slot = Slot::Register(write.register());
+        if let Write::Z(_) = write {
+            self.remove((Some(id), slot));
+            self.append(Operation::Set { id, write, yielding });
+            return;
+        }
+        if let Some(create) = self.created(id) {
+            match write {
+                Write::Position(point) => create.position = point,
+                Write::Size(size) => create.size = size,
+                Write::Color(color) => create.color = color,
+                Write::Deleted(deleted) => create.deleted = deleted,
+                Write::Z(_) => unreachable!("heights stay operations of their own"),
+            }
+            return;
+        }
+        match self.find((Some(id), slot)) {
+            Some(Operation::Set { write: earlier, yielding: gave_way, .. }) => {
+                *earlier = write;
+                *gave_way &= yielding;
+            }
+            _ => self.append(Operation::Set { id, write, yielding }),
+        }
+    }
+
+    fn push_delta(&mut self, index: usize, id: StickerId, delta: Delta) -> Result<(), BatchError> {
+        if let Some(create) = self.created(id) {
+            let text = delta
+                .apply(&create.text)
+                .map_err(|reason| BatchError::Delta { operation: index, reason })?;
+            if text.len() > create.text.len() {
+                check_text(&text)
+                    .map_err(|reason| BatchError::Invalid { operation: index, reason })?;
+            }
+            create.text = text;
+            return Ok(());
+        }
+        let composed = match self.remove((Some(id), Slot::Text)) {
+            Some(Operation::EditText { delta: earlier, .. }) => earlier.compose(&delta),
+            _ => delta,
+        };
+        if !composed.is_empty() {
+            self.append(Operation::EditText { id, delta: composed });
+        }
+        Ok(())
+    }
+
+    fn created(&mut self, id: StickerId) -> Option<&mut Create> {
+        match self.find((Some(id), Slot::Create)) {
+            Some(Operation::Create(create)) => Some(create),
+            _ => None,
+        }
+    }
+
+    /// Whether any operation is about this sticker.
+    fn names(&self, id: StickerId) -> bool {
+        match &self.index {
+            Some(index) => {
+                let all = (Some(id), Slot::Create)..=(Some(id), Slot::Purge);
+                index.range(all).next().is_some()
+            }
+            None => self.operations.iter().flatten().any(|known| known.sticker() == Some(id)),
+        }
+    }
+
+    fn position(&self, wanted: Key) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(&wanted).copied(),
+            None => {
+                let wanted = |known: &Option<Operation>| {
+                    known.as_ref().is_some_and(|known| key(known) == wanted)
+                };
+                self.operations.iter().position(wanted)
+            }
+        }
+    }
+
+    fn find(&mut self, wanted: Key) -> Option<&mut Operation> {
+        let at = self.position(wanted)?;
+        self.operations[at].as_mut()
+    }
+
+    fn remove(&mut self, wanted: Key) -> Option<Operation> {
+        let at = self.position(wanted)?;
+        if let Some(index) = &mut self.index {
+            index.remove(&wanted);
+        }
+        self.operations[at].take()
+    }
+
+    fn append(&mut self, operation: Operation) {
+        if let Some(index) = &mut self.index {
+            index.insert(key(&operation), self.operations.len());
+        }
+        self.operations.push(Some(operation));
+    }
 }

@@ -64,6 +64,12 @@ impl TextHistories {
         deltas.into_iter().flat_map(move |deltas| deltas.range(from..)).map(|(_, delta)| delta)
     }
 
+    /// How many deltas of a sticker there are after `base`.
+    pub fn count_after(&self, id: StickerId, base: Revision) -> usize {
+        let deltas = self.stickers.get(&id);
+        deltas.map_or(0, |deltas| deltas.len() - deltas.partition_point(|(at, _)| *at <= base))
+    }
+
     /// Remembers the deltas of a commit. `desk` is the desk before it.
     pub fn record(&mut self, desk: &Desk, commit: &Commit) {
         for operation in &commit.operations {

@@ -17,7 +17,9 @@ mod invert;
 mod pile;
 mod transform;
 
-pub use accept::{Acceptance, Refusal, Rejection, RejectionReason, Submission, accept};
+pub use accept::{
+    Acceptance, BinLimits, Refusal, Rejection, RejectionReason, Submission, accept, accept_within,
+};
 pub use apply::{ApplyError, apply, overlay};
 pub use check::{Invalid, check};
 pub use compose::{BatchError, compose};

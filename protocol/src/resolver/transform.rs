@@ -1,72 +1,98 @@
 //! The client's side: a pending batch moves over what others committed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::StickerId;
 use crate::operation::{Batch, Operation, Register, Write};
-use crate::text::Order;
+use crate::text::{Delta, Order};
 
 /// Transforms a pending batch and operations that were ordered before it
 /// against each other: what the batch becomes on top of them, and what they
 /// become on top of the batch (for the batch queued behind it, or a view).
 ///
-/// Contents agree either way round (TP1), but for heights that only the server
-/// evaluates.
+/// The earlier operations may be those of one commit or of several, in their
+/// order. Contents agree either way round (TP1), but for heights, which only
+/// the server evaluates. What the server would find void is left out of the
+/// batch, so that it can be sent again at the head.
 pub fn transform(batch: &Batch, earlier: &[Operation]) -> (Batch, Vec<Operation>) {
     let written = Written::of(earlier);
-    let mut moved = Batch::default();
+    // Deltas of the batch on their way over the earlier ones, step by step.
+    let mut deltas: BTreeMap<StickerId, Delta> = BTreeMap::new();
     for operation in &batch.operations {
-        let void = written.voids(operation);
-        if void {
+        if let Operation::EditText { id, delta } = operation
+            && !written.purged.contains(id)
+        {
+            deltas.insert(*id, delta.clone());
+        }
+    }
+    let mut over = Vec::with_capacity(earlier.len());
+    for operation in earlier {
+        match operation {
+            Operation::EditText { id, delta } => {
+                let delta = match deltas.get_mut(id) {
+                    Some(mine) => {
+                        let theirs = delta.transform(mine, Order::Before);
+                        *mine = mine.transform(delta, Order::After);
+                        theirs
+                    }
+                    None => delta.clone(),
+                };
+                if !delta.is_empty() {
+                    over.push(Operation::EditText { id: *id, delta });
+                }
+            }
+            _ => over.push(operation.clone()),
+        }
+    }
+
+    let mut moved = Batch::default();
+    let mut overwritten: BTreeSet<(Option<StickerId>, Option<Register>)> = BTreeSet::new();
+    for operation in &batch.operations {
+        if written.voids(operation) {
+            over.extend(undone(operation, &written));
             continue;
         }
         match operation {
-            Operation::EditText { id, delta } => {
-                let over = earlier
-                    .iter()
-                    .filter_map(|other| match other {
-                        Operation::EditText { id: other, delta } if other == id => Some(delta),
-                        _ => None,
-                    })
-                    .fold(delta.clone(), |delta, other| delta.transform(other, Order::After));
-                if !over.is_empty() {
-                    moved.operations.push(Operation::EditText { id: *id, delta: over });
+            Operation::EditText { id, .. } => {
+                let delta = deltas.remove(id).expect("every delta was moved along");
+                if !delta.is_empty() {
+                    moved.operations.push(Operation::EditText { id: *id, delta });
                 }
             }
-            _ => moved.operations.push(operation.clone()),
+            Operation::SetTitle { .. } | Operation::Set { .. } => {
+                overwritten.insert((operation.sticker(), operation.register()));
+                moved.operations.push(operation.clone());
+            }
+            Operation::Raise { .. } | Operation::Lower { .. } => {
+                overwritten.insert((operation.sticker(), Some(Register::Z)));
+                moved.operations.push(operation.clone());
+            }
+            Operation::Create(_) | Operation::Purge { .. } => {
+                moved.operations.push(operation.clone());
+            }
         }
     }
-    let over =
-        earlier.iter().filter_map(|operation| over_batch(operation, batch, &moved)).collect();
+    // What the batch overwrites anyway changes nothing on top of it.
+    over.retain(|operation| {
+        let title = matches!(operation, Operation::SetTitle { .. });
+        let write = title || operation.register().is_some();
+        !(write && overwritten.contains(&(operation.sticker(), operation.register())))
+    });
     (moved, over)
 }
 
-/// What an earlier operation becomes on top of the batch. Writes that the
-/// batch overwrites anyway are dropped.
-fn over_batch(operation: &Operation, batch: &Batch, moved: &Batch) -> Option<Operation> {
+/// An undone creation is void if anyone touched the sticker, even without
+/// writing the register that it writes: on top of the batch, where the sticker
+/// is deleted, the earlier operations bring it back.
+fn undone(operation: &Operation, written: &Written) -> Option<Operation> {
     match operation {
-        Operation::EditText { id, delta } => {
-            let mine = batch.operations.iter().find_map(|mine| match mine {
-                Operation::EditText { id: mine, delta } if mine == id => Some(delta),
-                _ => None,
-            });
-            let delta = match mine {
-                Some(mine) => delta.transform(mine, Order::Before),
-                None => delta.clone(),
-            };
-            (!delta.is_empty()).then_some(Operation::EditText { id: *id, delta })
+        Operation::Set { id, write: Write::Deleted(true), .. }
+            if !written.purged.contains(id)
+                && !written.registers.contains(&(*id, Register::Deleted)) =>
+        {
+            Some(Operation::Set { id: *id, write: Write::Deleted(false), yielding: false })
         }
-        Operation::SetTitle { .. } => {
-            let mine = |mine: &Operation| matches!(mine, Operation::SetTitle { .. });
-            (!moved.operations.iter().any(mine)).then(|| operation.clone())
-        }
-        _ => {
-            let overwritten = operation.register().is_some()
-                && moved.operations.iter().any(|mine| {
-                    mine.register() == operation.register() && mine.sticker() == operation.sticker()
-                });
-            (!overwritten).then(|| operation.clone())
-        }
+        _ => None,
     }
 }
 

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::limits::MERGED_TEXT_CHARS_MAX;
+
 /// One part of a [`Delta`], counted in Unicode scalar values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Part {
@@ -38,6 +40,12 @@ pub enum DeltaError {
         /// Characters that the delta retains and deletes.
         needed: u64,
         /// Characters of the text.
+        found: u64,
+    },
+    /// It makes a text longer than any may be.
+    #[error("the text would have {found} characters, at most {MERGED_TEXT_CHARS_MAX} are allowed")]
+    TooLong {
+        /// Characters of the text after it.
         found: u64,
     },
 }
@@ -243,13 +251,13 @@ impl Delta {
                     second.take(n);
                 }
                 (Some(Head::Insert(text)), Some(Head::Retain(b))) => {
-                    let n = count(text).min(b);
-                    out.push_insert(prefix(text, n));
+                    let (head, n) = prefix(text, b);
+                    out.push_insert(head);
                     first.take(n);
                     second.take(n);
                 }
                 (Some(Head::Insert(text)), Some(Head::Delete(b))) => {
-                    let n = count(text).min(b);
+                    let (_, n) = prefix(text, b);
                     first.take(n);
                     second.take(n);
                 }
@@ -434,8 +442,12 @@ fn byte_of_char(text: &str, n: u32) -> Option<usize> {
     Some(text.len() - chars.as_str().len())
 }
 
-fn prefix(text: &str, n: u32) -> &str {
-    &text[..byte_of_char(text, n).unwrap_or(text.len())]
+/// The first `n` characters, or all if there are fewer; and how many they are.
+fn prefix(text: &str, n: u32) -> (&str, u32) {
+    match byte_of_char(text, n) {
+        Some(end) => (&text[..end], n),
+        None => (text, count(text)),
+    }
 }
 
 /// What stands next in a list of parts that is being consumed.
