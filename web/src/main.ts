@@ -1,0 +1,8 @@
+import "@fontsource-variable/onest/wght.css";
+import "./app.css";
+import { mount } from "svelte";
+import App from "./App.svelte";
+
+const target = document.getElementById("app");
+if (target === null) throw new Error("index.html has an element #app");
+mount(App, { target });

@@ -1,0 +1,216 @@
+/** Everything the page says in English: whole sentences, so that a second language can differ. */
+
+const plural = (count: number, one: string, many: string): string =>
+  count === 1 ? `1 ${one}` : `${count} ${many}`;
+
+export const en = {
+  product: "Sticker Desk",
+
+  start: {
+    headline: "Put it on a note. Put the note on the desk.",
+    lead: "A desk for sticky notes that you share by a link. Everyone writes at once, nothing gets lost, and no account is needed.",
+    create: "New desk",
+    creating: "Making a desk…",
+    openLabel: "Link or id of a desk",
+    openPlaceholder: "Paste a link to open a desk",
+    open: "Open",
+    openInvalid: "That is not a link to a desk. It ends in 26 letters and digits.",
+    points: [
+      ["Live", "Cursors, moves and letters appear for everyone as they happen, even in one note."],
+      ["Unbothered by bad lines", "Keep working offline. Your changes wait on this device and merge when you are back."],
+      ["Gone in a week", "A desk lives for seven days, then it is deleted for good. Nothing to clean up."],
+    ],
+    recent: "Recent desks on this device",
+    forget: (title: string) => `Take “${title}” off this list`,
+    owner: "yours",
+    viewer: "view only",
+  },
+
+  desk: {
+    untitled: "Untitled desk",
+    rename: "Name of the desk",
+    home: "All desks",
+    opening: "Opening the desk…",
+    emptyHead: "An empty desk",
+    emptyEdit: "Double-click anywhere, or press N, to stick the first note.",
+    emptyTouch: "Double-tap anywhere, or press +, to stick the first note.",
+    emptyShare: "Share the link to write together.",
+    emptyView: "Nothing is here yet. Notes appear as others write them.",
+    viewOnly: "View only",
+    board: "Desk. Arrow keys pan, plus and minus zoom, N adds a note.",
+    expires: (left: string) => `${left} left`,
+    expiresTitle: (when: string) => `This desk is deleted for good on ${when}.`,
+  },
+
+  tools: {
+    label: "Tools",
+    add: "Add a note",
+    addShort: "Note",
+    color: "Colour for new notes",
+    undo: "Undo",
+    redo: "Redo",
+    bin: "Bin",
+    help: "Keys and gestures",
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+    zoomReset: "Zoom to 100%",
+    fit: "Show all notes",
+    share: "Share",
+  },
+
+  note: {
+    empty: "Empty note",
+    role: "note",
+    editor: "Text of the note",
+    resize: "Resize",
+    tools: "Note",
+    color: (name: string) => `Colour: ${name}`,
+    raise: "To the front",
+    lower: "To the back",
+    edit: "Edit text",
+    delete: "Delete",
+    deleted: "Note deleted",
+    restored: "Note restored",
+    editing: (name: string) => `${name} is writing`,
+    full: "This note is full: 10,000 characters are the most.",
+  },
+
+  colors: {
+    butter: "butter",
+    peach: "peach",
+    rose: "rose",
+    lilac: "lilac",
+    sky: "sky",
+    mint: "mint",
+    lime: "lime",
+    white: "white",
+  },
+
+  status: {
+    saved: "Saved",
+    savedTitle: "Every change is stored on the server.",
+    saving: "Saving…",
+    connecting: "Connecting…",
+    offline: "Offline",
+    offlinePending: (count: number) => `Offline · ${plural(count, "change", "changes")} waiting`,
+    keptTitle: "Your unsent changes are kept on this device and are sent when the line is back.",
+    notKeptTitle: "Your unsent changes are only in this tab: the browser refuses to store them. Keep it open.",
+    idleTitle: "The line is down. You can go on working.",
+    unsaved: (count: number) => `${plural(count, "change", "changes")} could not be saved`,
+    retry: "Try now",
+  },
+
+  people: {
+    label: "Who is here",
+    you: "You",
+    editYou: "Your name and colour",
+    name: "Name",
+    namePlaceholder: "What others call you",
+    color: "Colour of your cursor",
+    done: "Done",
+    more: (count: number) => `and ${plural(count, "more person", "more people")}`,
+    guest: (author: number) => `Guest ${author}`,
+    hint: "Shown beside your cursor. Kept on this device only.",
+  },
+
+  share: {
+    title: "Share this desk",
+    edit: "Can edit",
+    editHint: "Whoever has this link can write, move and delete notes.",
+    view: "Can only view",
+    viewHint: "Sees everything live and changes nothing.",
+    owner: "Your owner link",
+    ownerHint: "Keep it to yourself: it ends the session and manages links, on any device.",
+    copy: "Copy link",
+    copied: "Copied",
+    copyFailed: "Select the link and copy it by hand: the browser does not let the page do it here.",
+    make: "Make link",
+    linkFailed: "The link could not be made. Try again when you are online.",
+    finish: "Finish the session",
+    finishHint: "Disconnects everyone. The desk stays until it expires, and people can rejoin.",
+    finishConfirm: "Finish for everyone",
+    finishFailed: "The session could not be finished. Try again when you are online.",
+    close: "Close",
+  },
+
+  bin: {
+    title: "Bin",
+    empty: "Deleted notes wait here until the desk is gone.",
+    restore: "Restore",
+    close: "Close the bin",
+  },
+
+  unsaved: {
+    title: "Not saved",
+    hint: "The server refused these. Copy what you want to keep.",
+    copy: "Copy text",
+    dismiss: "Dismiss",
+    again: "Stick as a new note",
+    purged: "The note was removed for good before your change arrived.",
+    unknown: "The session ended before the server confirmed this.",
+  },
+
+  finished: {
+    head: "The session is finished",
+    body: "The owner has ended it. The notes are stored, and the desk stays until it expires.",
+    rejoin: "Rejoin",
+    home: "Go to the start page",
+  },
+
+  superseded: {
+    head: "This desk went on elsewhere",
+    body: "Another window took over this one’s place. Nothing is lost.",
+    rejoin: "Go on here",
+  },
+
+  gone: {
+    unknownHead: "No such desk",
+    unknownBody: "The link may be mistyped, or its owner has replaced it. Ask whoever sent it for the current one.",
+    expiredHead: "This desk has expired",
+    expiredBody: "Desks live for seven days, then they are deleted for good, notes and all.",
+    deletedHead: "This desk was deleted",
+    deletedBody: "Its owner has deleted it, notes and all.",
+    unreachableHead: "The desk can’t be reached",
+    unreachableBody: "There is no line to the server, and this device has no copy of the desk yet. It opens by itself when the line is back.",
+    refusedHead: "The server can’t open this desk now",
+    kept: "Your last changes had not reached the server. They are still on this device:",
+    copyAll: "Copy all text",
+    home: "To the start page",
+    retry: "Try again",
+  },
+
+  help: {
+    title: "Keys and gestures",
+    close: "Close",
+    rows: [
+      ["Double-click, N", "New note"],
+      ["Enter, double-click", "Write in the note"],
+      ["Esc", "Stop writing, select nothing"],
+      ["Tab", "Next note"],
+      ["Arrows", "Move the note (Shift: far), or pan the desk"],
+      ["Delete", "Delete the note"],
+      ["] and [", "To the front, to the back"],
+      ["Ctrl Z, Ctrl Shift Z", "Undo, redo your own changes"],
+      ["Wheel, two fingers", "Pan; with Ctrl or a pinch: zoom"],
+      ["+ and −, 0, 1", "Zoom in and out, 100%, show all"],
+    ],
+  },
+
+  time: {
+    left(milliseconds: number): string {
+      const minutes = Math.floor(milliseconds / 60_000);
+      if (milliseconds <= 0) return "no time";
+      if (minutes < 1) return `${Math.ceil(milliseconds / 1000)} s`;
+      if (minutes < 60) return `${minutes} min`;
+      const hours = Math.floor(minutes / 60);
+      if (hours < 24) return `${hours} h ${minutes % 60} min`;
+      const days = Math.floor(hours / 24);
+      return hours % 24 === 0 ? plural(days, "day", "days") : `${plural(days, "day", "days")} ${hours % 24} h`;
+    },
+  },
+
+  fatal: "This browser can’t run the page: WebAssembly is missing or switched off.",
+};
+
+/** What the page says, in the reader's language. */
+export const text = en;
