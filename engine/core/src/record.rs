@@ -7,6 +7,7 @@ use desk_protocol::{Author, ClientId, Desk, LinkId};
 
 /// A record of the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "whoever holds many of them holds boxes")]
 pub enum StoredRecord {
     /// A desk.
     Desk(DeskRecord),

@@ -17,10 +17,10 @@ fn follow(desk: &mut Option<Desk>, frames: &[ServerFrame]) {
         *desk = Some(snapshot);
     }
     for frame in frames {
-        if let (ServerFrame::Commit(commit), Some(desk)) = (frame, desk.as_mut()) {
-            if commit.revision > desk.revision() {
-                resolver::apply(desk, commit).unwrap();
-            }
+        if let (ServerFrame::Commit(commit), Some(desk)) = (frame, desk.as_mut())
+            && commit.revision > desk.revision()
+        {
+            resolver::apply(desk, commit).unwrap();
         }
     }
 }

@@ -253,10 +253,10 @@ impl Shard {
     /// Creations whose id is left to the server get one.
     fn name_stickers(&mut self, operations: &mut [Operation]) {
         for operation in operations {
-            if let Operation::Create(create) = operation {
-                if create.id == StickerId(0) {
-                    create.id = self.env.entropy.sticker();
-                }
+            if let Operation::Create(create) = operation
+                && create.id == StickerId(0)
+            {
+                create.id = self.env.entropy.sticker();
             }
         }
     }

@@ -1,6 +1,11 @@
 //! Drives one shard by hand: a log that becomes durable when told, a store that
 //! answers when told, connections that collect what they are sent.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +20,16 @@ use desk_protocol::*;
 
 pub const START: Time = Time::from_unix_seconds(1_700_000_000);
 
+/// A sequence and the bytes of its entry.
+type LogEntry = (u64, Vec<u8>);
+
 pub struct World {
     pub shard: Shard,
     pub now: Time,
     /// What is durable: log entries by key, and stored records.
-    pub log: BTreeMap<LinkId, Vec<(u64, Vec<u8>)>>,
+    pub log: BTreeMap<LinkId, Vec<LogEntry>>,
     pub tables: BTreeMap<LinkId, StoredRecord>,
-    appended: Vec<(LogPosition, LinkId, Option<(u64, Vec<u8>)>)>,
+    appended: Vec<(LogPosition, LinkId, Option<LogEntry>)>,
     pub replies: BTreeMap<RequestId, Reply>,
     pub sent: BTreeMap<ConnectionId, Vec<ServerFrame>>,
     pub closed: BTreeMap<ConnectionId, CloseCode>,
@@ -68,8 +76,8 @@ impl World {
 
     /// Another process on what this one made durable.
     pub fn restart(self, config: ShardConfig) -> Self {
-        let mut next = Self::with(config);
-        next.shard = Shard::new(next_config(), Keyring::new([1; 32]), [3; 32]);
+        let mut next = Self::with(config.clone());
+        next.shard = Shard::new(config, Keyring::new([1; 32]), [3; 32]);
         (next.now, next.log, next.tables) = (self.now, self.log, self.tables);
         next.next = self.next;
         next
@@ -251,10 +259,6 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
-}
-
-fn next_config() -> ShardConfig {
-    config()
 }
 
 pub fn submit(seq: u64, base: u64, operations: Vec<Operation>) -> Submit {
