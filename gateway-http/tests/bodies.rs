@@ -3,7 +3,9 @@
 
 use desk_gateway_http::bodies::{self, Collaboration, InitAnswer};
 use desk_gateway_http::export::ExportedDesk;
-use desk_gateway_http::operations::{poll_answer, poll_desk_answer, read_submit, submit_answer};
+use desk_gateway_http::operations::{
+    poll_answer, poll_desk_answer, poll_frames_answer, read_submit, submit_answer,
+};
 use desk_gateway_http::{Problem, Time};
 use desk_protocol::frame::Role;
 use desk_protocol::operation::{CollisionStatus, Commit, Create, Operation, Write};
@@ -237,6 +239,7 @@ fn results_and_commits() {
     let desk = Desk::new("T".into());
     let exported =
         ExportedDesk { desk: &desk, created_at: Time(0), expires_at: Time(604_800_000_000) };
+    assert_eq!(poll_frames_answer(&[b"one", b"two"]).body.bytes(), b"onetwo");
     let whole = poll_desk_answer(Revision(8), &exported);
     expect![[r#"{"desk":{"created_at":"1970-01-01T00:00:00Z","expires_at":"1970-01-08T00:00:00Z","revision":0,"stickers":[],"title":"T"},"revision":8}"#]].assert_eq(&String::from_utf8_lossy(whole.body.bytes()));
 }

@@ -35,7 +35,7 @@ fn check(lines: &str, expected: Expect) {
     let answers: String = lines
         .lines()
         .map(|line| {
-            let answer = match Route::of(&head(line.trim(), "Accept: text/html")) {
+            let answer = match Route::of(&head(line.trim(), "")) {
                 Ok(route) => format!("{route:?}"),
                 Err(problem) => told(&problem),
             };
@@ -307,8 +307,15 @@ fn the_page_is_served_safely() {
         assert_eq!(index.field(absent), None);
     }
 
+    // A mangled link: a page for people, the problem for programs.
+    let mangled = head("GET /d/short", "Accept: text/html,*/*;q=0.8");
+    assert_eq!(Route::of(&mangled), Ok(Route::Page));
+    assert_eq!(page::respond(&mangled, "").status.0, 404);
+    assert_eq!(Route::of(&head("GET /d/short", "Accept: */*")).unwrap_err().status.0, 404);
+
     let tag = field("ETag");
-    for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+    let strong = tag.trim_start_matches("W/").to_owned();
+    for known in [tag.clone(), format!("\"x\", {tag}"), strong, "*".to_owned()] {
         let again = page("GET /", &format!("If-None-Match: {known}"));
         assert_eq!((again.status.0, again.body.bytes().len()), (304, 0), "{known}");
     }

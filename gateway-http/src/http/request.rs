@@ -179,6 +179,14 @@ impl RequestHead {
         self.elements(name).any(|element| element.eq_ignore_ascii_case(token))
     }
 
+    /// Whether `Accept` names this media type itself, not by a wildcard.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        self.elements("accept").any(|range| {
+            let named = range.split(';').next().unwrap_or_default();
+            named.trim().eq_ignore_ascii_case(media_type)
+        })
+    }
+
     /// The media type of the body, in lower case, without parameters.
     pub fn content_type(&self) -> Option<String> {
         let value = self.field("content-type")?;

@@ -6,7 +6,7 @@ use desk_protocol::{Revision, StickerId};
 use serde_json::{Value, json};
 
 use crate::export::ExportedDesk;
-use crate::http::{Response, Status};
+use crate::http::{Body, Response, Status};
 use crate::problem::Problem;
 
 /// `221 Desk Updated`: the diff was received.
@@ -50,6 +50,14 @@ pub fn poll_answer<'a>(
 pub fn poll_desk_answer(revision: Revision, desk: &ExportedDesk<'_>) -> Response {
     let json = json!({ "revision": revision.0, "desk": crate::export::json_value(desk, true) });
     Response::json(Status::OK, json.to_string().into_bytes())
+}
+
+/// The answer to a long poll that asked for frames: commits, or the chunks of a
+/// snapshot, one after the other.
+pub fn poll_frames_answer(frames: &[impl AsRef<[u8]>]) -> Response {
+    let bytes = frames.iter().flat_map(|frame| frame.as_ref()).copied().collect();
+    Response::content(Status::OK, "application/octet-stream", Body::Owned(bytes))
+        .with("Cache-Control", "no-store")
 }
 
 fn commit(commit: &Commit) -> Value {

@@ -1,5 +1,7 @@
 //! The page: files embedded at compile time, and the rules of the web for them.
 
+use desk_protocol::LinkId;
+
 use crate::http::{Body, RequestHead, Response, Status};
 
 /// One file of the page.
@@ -27,20 +29,26 @@ pub(crate) fn has(path: &str) -> bool {
 /// `connect_sources` are further sources that the page's scripts may connect
 /// to, such as the WebTransport address; `'self'` is always among them.
 pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
-    // Every path that is no file of its own is the page's to interpret.
-    let file = find(head.path()).or_else(|| find(INDEX)).expect("the build embeds an index");
+    // A path that is no file of its own is the page's to interpret; on one
+    // that cannot be a desk it tells so, and the status does, too.
+    let own = find(head.path());
+    let is_link = |id: &str| id.parse::<LinkId>().is_ok();
+    let known =
+        own.is_some() || head.path() == "/" || head.path().strip_prefix("/d/").is_some_and(is_link);
+    let status = if known { Status::OK } else { Status::NOT_FOUND };
+    let file = own.or_else(|| find(INDEX)).expect("the build embeds an index");
     let validators = |response: Response| {
         secure(response, connect_sources)
             .with("ETag", file.etag)
             .with("Cache-Control", cache_control(file.path))
             .with("Vary", "Accept-Encoding")
     };
-    if head.elements("if-none-match").any(|tag| tag == "*" || is_tag(tag, file.etag)) {
+    if known && head.elements("if-none-match").any(|tag| tag == "*" || is_tag(tag, file.etag)) {
         return validators(Response::new(Status::NOT_MODIFIED));
     }
     let gzip = file.gzip.filter(|_| accepts_gzip(head));
     let body = Body::Static(gzip.unwrap_or(file.bytes));
-    let response = validators(Response::content(Status::OK, content_type(file.path), body));
+    let response = validators(Response::content(status, content_type(file.path), body));
     if gzip.is_some() { response.with("Content-Encoding", "gzip") } else { response }
 }
 
@@ -66,9 +74,10 @@ fn find(path: &str) -> Option<&'static File> {
     FILES.binary_search_by(|file| file.path.cmp(path)).ok().map(|index| &FILES[index])
 }
 
-/// Whether an element of `If-None-Match` is `etag`, also as a weak tag.
+/// Whether an element of `If-None-Match` is `etag` by weak comparison (RFC
+/// 9110, section 8.8.3.2).
 fn is_tag(element: &str, etag: &str) -> bool {
-    element.strip_prefix("W/").unwrap_or(element) == etag
+    element.trim_start_matches("W/") == etag.trim_start_matches("W/")
 }
 
 fn accepts_gzip(head: &RequestHead) -> bool {

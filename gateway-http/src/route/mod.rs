@@ -5,6 +5,7 @@ mod query;
 
 pub use origin::{OriginPolicy, OriginPolicyError};
 
+use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 use desk_protocol::{LinkId, Revision};
 
 use crate::export::Format;
@@ -14,9 +15,6 @@ use crate::limits::POLL_WAIT_S_MAX;
 use crate::problem::Problem;
 use crate::websocket::handshake::SESSION_KEY_FIELD;
 use query::Query;
-
-/// The most characters of a user's label.
-use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 
 /// The header field of a user's label.
 pub const USER_FIELD: &str = "R-User-ID";
@@ -100,8 +98,12 @@ impl Route {
         {
             (Some(""), None, ..) => get(head).map(|()| Self::Page),
             (Some("d"), Some(id), None, ..) => {
-                link(id)?;
-                get(head).map(|()| Self::Page)
+                get(head)?;
+                // People who follow a mangled link get a page that tells so.
+                if !head.accepts("text/html") {
+                    link(id)?;
+                }
+                Ok(Self::Page)
             }
             (Some("healthz"), None, ..) => get(head).map(|()| Self::Health),
             (Some("readyz"), None, ..) => get(head).map(|()| Self::Ready),
@@ -163,12 +165,8 @@ impl Poll {
             ));
         };
         let wait = query.number("wait", 0..=u64::from(POLL_WAIT_S_MAX))?.unwrap_or(0);
-        let frames = head.elements("accept").any(|range| {
-            let media = range.split(';').next().unwrap_or_default();
-            media.trim().eq_ignore_ascii_case(FRAMES)
-        });
         let wait_s = u8::try_from(wait).expect("the range was checked");
-        Ok(Self { since: Revision(since), wait_s, frames })
+        Ok(Self { since: Revision(since), wait_s, frames: head.accepts(FRAMES) })
     }
 }
 
