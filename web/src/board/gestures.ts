@@ -53,7 +53,9 @@ export class Gestures {
 
   down(event: PointerEvent): void {
     const target = event.target as Element;
-    const note = target.closest<HTMLElement>("[data-note]")?.dataset["note"] ?? null;
+    const handle = target.closest<HTMLElement>("[data-resize]")?.dataset["resize"];
+    const paper = target.closest<HTMLElement>("[data-note]");
+    const note = handle ?? paper?.dataset["note"] ?? null;
     if (target.closest("textarea") !== null && this.#pointers.size === 0) return;
     if (event.button === 2) return;
     const at = { x: event.clientX, y: event.clientY };
@@ -74,8 +76,8 @@ export class Gestures {
     if (note !== null && rect !== undefined) {
       // Focus by hand: with a captured pointer the browser's own choice is the board.
       event.preventDefault();
-      target.closest<HTMLElement>("[data-note]")?.focus({ preventScroll: true });
-      if (target.closest("[data-resize]") !== null && this.actions.editable) {
+      paper?.focus({ preventScroll: true });
+      if (handle !== undefined && this.actions.editable) {
         this.#mode = { kind: "resize", note, from: rect, at: this.view.camera.toBoard(at) };
         return;
       }
