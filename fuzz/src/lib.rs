@@ -10,6 +10,7 @@ mod cuts;
 pub mod frame_decode;
 pub mod http_request;
 pub mod ot_diamond;
+pub mod store_decoders;
 pub mod websocket_frames;
 
 /// A target's name and body.
@@ -20,5 +21,6 @@ pub const TARGETS: &[Target] = &[
     ("frame_decode", frame_decode::run),
     ("http_request", http_request::run),
     ("ot_diamond", ot_diamond::run),
+    ("store_decoders", store_decoders::run),
     ("websocket_frames", websocket_frames::run),
 ];
