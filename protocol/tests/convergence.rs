@@ -70,31 +70,17 @@ impl Client {
 
     /// Starts a flight, or starts it again after `stale`.
     fn send(&mut self) {
-        match &mut self.flight {
-            Some(flight) => {
-                if flight.stale && self.inbox.is_empty() {
-                    *flight = Flight {
-                        base: self.confirmed.revision(),
-                        sent: flight.rebased.clone(),
-                        rebased: flight.rebased.clone(),
-                        stale: false,
-                        under_way: true,
-                    };
-                }
-            }
+        let base = self.confirmed.revision();
+        let batch = match &mut self.flight {
+            Some(flight) if flight.stale && self.inbox.is_empty() => flight.rebased.clone(),
             None if !self.queue.is_empty() => {
-                let batch = std::mem::take(&mut self.queue);
                 self.seq = self.seq.next();
-                self.flight = Some(Flight {
-                    base: self.confirmed.revision(),
-                    sent: batch.clone(),
-                    rebased: batch,
-                    stale: false,
-                    under_way: true,
-                });
+                std::mem::take(&mut self.queue)
             }
-            None => {}
-        }
+            _ => return,
+        };
+        let (sent, rebased) = (batch.clone(), batch);
+        self.flight = Some(Flight { base, sent, rebased, stale: false, under_way: true });
     }
 
     fn receive(&mut self, seed: u64) {

@@ -1,0 +1,133 @@
+//! STATUS: each row of the table, and who counts as concurrent.
+
+mod server;
+
+use desk_protocol::CollisionStatus::{self, Clean, Hidden, Merged, Overrode, Purged};
+use desk_protocol::resolver::BinLimits;
+use desk_protocol::{Color, Operation, Point, StickerId, Write};
+use server::*;
+
+/// Two stickers at revision 1, by author 9; 2 is deleted at revision 2.
+fn desk() -> Server {
+    let mut server = Server::default();
+    server.now(9, vec![create(1, "text"), create(2, "text")]);
+    server.now(9, vec![delete(2)]);
+    server
+}
+
+/// The status of `mine` by author 1 at revision 2, after author 2's batches.
+fn after(theirs: &[Vec<Operation>], mine: Vec<Operation>) -> CollisionStatus {
+    let mut server = desk();
+    for batch in theirs {
+        server.now(2, batch.clone());
+    }
+    server.status(1, 2, mine)
+}
+
+fn soft_title() -> Operation {
+    Operation::SetTitle { title: "mine".into(), yielding: true }
+}
+
+#[test]
+fn status_1_nothing_concurrent_is_clean() {
+    assert_eq!(after(&[], vec![move_to(1, 5)]), Clean);
+    assert_eq!(after(&[], vec![delete(2), restore(2), insert(1, 0, "x")]), Clean);
+    // The scope is the sticker.
+    assert_eq!(after(&[vec![move_to(2, 5), title("theirs")]], vec![move_to(1, 5)]), Clean);
+    assert_eq!(after(&[vec![move_to(1, 5)]], vec![create(3, "")]), Clean);
+    assert_eq!(after(&[vec![move_to(1, 5)]], vec![title("mine")]), Clean);
+    // What was there at the base is not concurrent, a deletion included.
+    assert_eq!(after(&[], vec![move_to(2, 5)]), Clean);
+}
+
+#[test]
+fn status_1_ones_own_later_commits_do_not_count() {
+    let mut server = desk();
+    server.now(1, vec![move_to(1, 5), insert(1, 0, "x"), delete(1)]);
+    assert_eq!(server.status(1, 2, vec![move_to(1, 6), insert(1, 0, "y")]), Clean);
+}
+
+#[test]
+fn status_1_void_operations_of_others_do_not_count() {
+    let mut server = desk();
+    server.now(9, vec![recolor(1, 1)]);
+    // Author 2 yields to that, so it has changed nothing.
+    server.order(2, 2, vec![yielding(1, Write::Color(Color(2)))]);
+    assert_eq!(server.status(1, 3, vec![recolor(1, 3)]), Clean);
+}
+
+#[test]
+fn status_2_kept_side_by_side_is_merged() {
+    assert_eq!(after(&[vec![recolor(1, 1)]], vec![move_to(1, 5)]), Merged);
+    assert_eq!(after(&[vec![insert(1, 0, "x")]], vec![insert(1, 4, "y")]), Merged);
+    assert_eq!(after(&[vec![raise(1)]], vec![insert(1, 4, "y")]), Merged);
+    // Both delete; a deletion over concurrent edits.
+    assert_eq!(after(&[vec![delete(1)]], vec![delete(1)]), Merged);
+    assert_eq!(after(&[vec![insert(1, 0, "x")]], vec![delete(1)]), Merged);
+    assert_eq!(after(&[vec![restore(2)], vec![delete(2)]], vec![delete(2)]), Merged);
+}
+
+#[test]
+fn status_2_void_yielding_writes_are_merged() {
+    let soft = |x| yielding(1, Write::Position(Point { x, y: 0 }));
+    assert_eq!(after(&[vec![move_to(1, 5)]], vec![soft(6)]), Merged);
+    assert_eq!(after(&[vec![title("theirs")]], vec![soft_title()]), Merged);
+    assert_eq!(after(&[vec![recolor(1, 5)]], vec![yielding(1, Write::Deleted(true))]), Merged);
+    // Void under another's deletion: nothing was changed under its cover.
+    assert_eq!(after(&[vec![move_to(1, 5), delete(1)]], vec![soft(6)]), Merged);
+    let undelete = yielding(1, Write::Deleted(false));
+    assert_eq!(after(&[vec![delete(1)]], vec![undelete]), Merged);
+}
+
+#[test]
+fn status_3_a_concurrent_write_overwritten_is_overrode() {
+    assert_eq!(after(&[vec![move_to(1, 5)]], vec![move_to(1, 6)]), Overrode);
+    assert_eq!(after(&[vec![recolor(1, 1)]], vec![recolor(1, 2)]), Overrode);
+    assert_eq!(after(&[vec![raise(1)]], vec![lower(1)]), Overrode);
+    assert_eq!(after(&[vec![title("theirs")]], vec![title("mine")]), Overrode);
+    // A write of the same value counts.
+    assert_eq!(after(&[vec![move_to(1, 5)]], vec![move_to(1, 5)]), Overrode);
+    // Deletion against restore, either way.
+    assert_eq!(after(&[vec![delete(1)]], vec![restore(1)]), Overrode);
+    assert_eq!(after(&[vec![restore(2)]], vec![delete(2)]), Overrode);
+    // Someone wrote it even though the author did, too, later.
+    let mut server = desk();
+    server.now(2, vec![move_to(1, 5)]);
+    server.order(1, 2, vec![move_to(1, 6)]);
+    assert_eq!(server.status(1, 2, vec![move_to(1, 7)]), Overrode);
+    assert_eq!(server.status(1, 3, vec![move_to(1, 8)]), Clean);
+}
+
+#[test]
+fn status_4_changes_under_anothers_deletion_are_hidden() {
+    let gone = [vec![delete(1)]];
+    assert_eq!(after(&gone, vec![move_to(1, 5)]), Hidden);
+    assert_eq!(after(&gone, vec![insert(1, 0, "x")]), Hidden);
+    assert_eq!(after(&gone, vec![raise(1)]), Hidden);
+    assert_eq!(after(&gone, vec![delete(1), insert(1, 0, "x")]), Hidden);
+    // Restored with it, or by the other again: visible.
+    assert_eq!(after(&gone, vec![restore(1), move_to(1, 5)]), Overrode);
+    assert_eq!(after(&[vec![delete(1)], vec![restore(1)]], vec![move_to(1, 5)]), Merged);
+    // A restore that yields to the deletion restores nothing.
+    let soft = vec![yielding(1, Write::Deleted(false)), move_to(1, 5)];
+    assert_eq!(after(&gone, soft), Hidden);
+}
+
+#[test]
+fn status_5_anything_on_a_purged_sticker_is_purged() {
+    let mut server = desk();
+    server.bin = BinLimits { stickers: 1, ..BinLimits::default() };
+    server.now(2, vec![delete(1)]);
+    assert!(server.desk.sticker(StickerId(2)).is_none(), "the longer deleted one went");
+    let commit = server.order(1, 2, vec![move_to(2, 5), insert(2, 0, "x"), delete(2)]);
+    assert_eq!((commit.status, commit.operations.len()), (Purged, 0));
+}
+
+#[test]
+fn status_6_the_strongest_of_a_batch_wins() {
+    let theirs = [vec![recolor(1, 1)], vec![restore(2)]];
+    assert_eq!(after(&theirs, vec![move_to(1, 5)]), Merged);
+    assert_eq!(after(&theirs, vec![move_to(1, 5), delete(2)]), Overrode);
+    assert_eq!(after(&[vec![delete(1)]], vec![restore(2), move_to(1, 5)]), Hidden);
+    assert!(Clean < Merged && Merged < Overrode && Overrode < Hidden && Hidden < Purged);
+}
