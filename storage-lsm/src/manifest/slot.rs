@@ -130,6 +130,13 @@ fn put_use(out: &mut Vec<u8>, used: &SegmentUse) {
     }
 }
 
+/// The length that the front of a slot claims, at most a slot's.
+pub(crate) fn claimed_length(front: &[u8]) -> usize {
+    let mut fields = Cursor::new(front);
+    let length = fields.skip(16).and_then(|()| fields.u32());
+    length.map_or(0, |length| (length as usize).min(MANIFEST_SLOT_BYTES))
+}
+
 /// Reads a slot.
 pub(crate) fn decode(bytes: &[u8], slot: u64) -> Result<Manifest, SlotError> {
     let front = bytes.get(..HEADER_BYTES).ok_or(SlotError::Blank)?;

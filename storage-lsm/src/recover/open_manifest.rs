@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::bucket::BucketTable;
 use crate::checksum::StoreId;
 use crate::disk::{Disk, DiskError, Fault, Writes};
-use crate::field::block_down;
+use crate::field::{block_down, block_up};
 use crate::file::{FileKind, MANIFEST};
-use crate::limits::MANIFEST_SLOT_BYTES;
+use crate::limits::{BLOCK_BYTES, MANIFEST_SLOT_BYTES};
 use crate::manifest::slot::{self, SlotError};
 use crate::manifest::{self, ClockState, Manifest};
 use crate::options::Options;
@@ -58,11 +58,18 @@ pub(crate) async fn best_slot<D: Disk>(
     let mut best: Option<Manifest> = None;
     for slot in 0..2 {
         let at = slot * MANIFEST_SLOT_BYTES as u64;
-        let bytes = length.saturating_sub(at).min(MANIFEST_SLOT_BYTES as u64) as usize;
-        if bytes == 0 {
+        let room = length.saturating_sub(at).min(MANIFEST_SLOT_BYTES as u64);
+        if room == 0 {
             continue;
         }
-        match slot::decode(&disk.read(file, at, bytes).await?, slot) {
+        let front = disk.read(file, at, BLOCK_BYTES).await?;
+        let claimed = block_up(slot::claimed_length(&front) as u64).min(room) as usize;
+        let decoded = if claimed <= BLOCK_BYTES {
+            slot::decode(&front, slot)
+        } else {
+            slot::decode(&disk.read(file, at, claimed).await?, slot)
+        };
+        match decoded {
             Ok(manifest) => {
                 if best.as_ref().is_none_or(|best| manifest.generation > best.generation) {
                     best = Some(manifest);

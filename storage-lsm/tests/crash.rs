@@ -1,0 +1,136 @@
+//! Power fails at every single access of a scenario, and again during the
+//! recovery from it; an oracle knows what must be there afterwards.
+
+mod node;
+
+use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune};
+use node::{Chance, NOW, Node, Oracle, small, steps};
+
+const KEYS: u64 = 12;
+
+/// A run: work, a clean restart with another number of shards, more work.
+/// Returns at the first failure of the disk.
+fn run(disk: &MemoryDisk, oracle: &mut Oracle, seed: u64) {
+    let mut chance = Chance(seed);
+    for (round, shards) in [2, 1, 3].into_iter().enumerate() {
+        oracle.restart();
+        let Ok(mut node) = Node::start(disk, small(), NOW, shards) else { return };
+        assert!(node.report.is_sound(), "{:?}", node.report);
+        oracle.check(&node, NOW);
+        steps(&mut node, oracle, &mut chance, 90, KEYS, NOW);
+        if !disk.is_up() {
+            return;
+        }
+        // Every other restart is clean, the rest lose power between accesses.
+        if round % 2 == 1 {
+            assert!(node.shutdown(NOW) || !disk.is_up());
+            oracle.restart();
+        } else {
+            disk.crash();
+            disk.restart();
+        }
+        if !disk.is_up() {
+            return;
+        }
+    }
+}
+
+/// The store opens, holds what it must, and works on.
+fn opens_and_works(disk: &MemoryDisk, oracle: &mut Oracle, seed: u64, shards: u16) {
+    let mut chance = Chance(seed);
+    for again in 0..2 {
+        oracle.restart();
+        let mut node = Node::start(disk, small(), NOW, shards + again).unwrap();
+        assert!(node.report.is_sound(), "{:?}", node.report);
+        oracle.check(&node, NOW);
+        steps(&mut node, oracle, &mut chance, 30, KEYS, NOW);
+        node.stores.iter().for_each(|store| assert_eq!(store.poisoned(), None));
+        disk.crash();
+        disk.restart();
+    }
+    oracle.restart();
+    let node = Node::start(disk, small(), NOW, 1).unwrap();
+    oracle.check(&node, NOW);
+}
+
+fn accesses_of(seed: u64) -> u64 {
+    let disk = MemoryDisk::with_seed(seed);
+    run(&disk, &mut Oracle::default(), seed);
+    disk.accesses()
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_wherever_power_fails() {
+    for seed in 1..=3 {
+        let accesses = accesses_of(seed);
+        assert!(accesses > 300, "the scenario does something: {accesses}");
+        for at in 0..accesses {
+            let disk = MemoryDisk::with_seed(seed);
+            disk.set_faults(Faults { at: vec![(at, Misfortune::Crash)], capacity_bytes: None });
+            let mut oracle = Oracle::default();
+            run(&disk, &mut oracle, seed);
+            assert!(!disk.is_up(), "access {at} of {accesses} was reached");
+            disk.restart();
+            opens_and_works(&disk, &mut oracle, seed ^ at, 1 + (at % 3) as u16);
+        }
+    }
+}
+
+#[test]
+fn a_recovery_that_is_interrupted_is_repeated() {
+    let seed = 5;
+    let accesses = accesses_of(seed);
+    for at in (0..accesses).step_by(9) {
+        for later in 0..12 {
+            let disk = MemoryDisk::with_seed(seed + later);
+            disk.set_faults(Faults {
+                at: vec![(at, Misfortune::Crash), (at + 1 + later * 5, Misfortune::Crash)],
+                capacity_bytes: None,
+            });
+            let mut oracle = Oracle::default();
+            run(&disk, &mut oracle, seed);
+            disk.restart();
+            oracle.restart();
+            if let Ok(node) = Node::start(&disk, small(), NOW, 2) {
+                oracle.check(&node, NOW);
+                disk.crash();
+            }
+            disk.restart();
+            disk.set_faults(Faults::default());
+            opens_and_works(&disk, &mut oracle, at, 2);
+        }
+    }
+}
+
+#[test]
+fn a_failed_access_poisons_and_acknowledges_nothing() {
+    let seed = 7;
+    let accesses = accesses_of(seed);
+    for misfortune in [Misfortune::Error, Misfortune::NoSpace] {
+        for at in 0..accesses {
+            let disk = MemoryDisk::with_seed(seed);
+            disk.set_faults(Faults { at: vec![(at, misfortune)], capacity_bytes: None });
+            let mut oracle = Oracle::default();
+            survive(&disk, &mut oracle, seed);
+            disk.crash();
+            disk.restart();
+            opens_and_works(&disk, &mut oracle, at, 2);
+        }
+    }
+}
+
+/// Like `run`, for failures that leave the machine up: a start that fails is
+/// tried again, a poisoned store is left alone.
+fn survive(disk: &MemoryDisk, oracle: &mut Oracle, seed: u64) {
+    let mut chance = Chance(seed);
+    for shards in [2, 1, 3] {
+        oracle.restart();
+        let node = Node::start(disk, small(), NOW, shards);
+        let node = node.or_else(|_| Node::start(disk, small(), NOW, shards));
+        let mut node = node.unwrap();
+        oracle.check(&node, NOW);
+        steps(&mut node, oracle, &mut chance, 90, KEYS, NOW);
+        disk.crash();
+        disk.restart();
+    }
+}

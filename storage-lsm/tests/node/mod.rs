@@ -1,0 +1,301 @@
+//! A whole store over the disk in memory: recovery, the manifest's owner, `n`
+//! shards, and an oracle that knows what every key must be.
+
+use std::collections::BTreeMap;
+
+use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::{
+    EditNumber, GetError, Key, ManifestOwner, Options, Position, PutError, RecoverError,
+    RecoveryReport, Revision, Seconds, ShardCount, Start, Store, UnixSecond, partition_of, recover,
+};
+
+pub(crate) const NOW: UnixSecond = UnixSecond(1_700_000_000);
+
+pub(crate) fn small() -> Options {
+    Options {
+        lifetime: Seconds(100_000),
+        bucket: Seconds(1000),
+        segment_bytes: 32 * 1024,
+        log_budget_bytes: 32 * 1024 * 8,
+        table_bytes: 48 * 1024,
+        disk_reserve_bytes: 0,
+    }
+}
+
+pub(crate) fn key_at(second: u64, tail: u64) -> Key {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&(second as u32).to_be_bytes());
+    bytes[8..].copy_from_slice(&tail.to_le_bytes());
+    Key::new(bytes)
+}
+
+pub(crate) fn key(tail: u64) -> Key {
+    key_at(NOW.0, tail)
+}
+
+/// splitmix64, for the choices of a scenario.
+pub(crate) struct Chance(pub u64);
+
+impl Chance {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+pub(crate) struct Node {
+    pub(crate) disk: MemoryDisk,
+    pub(crate) owner: ManifestOwner<MemoryDisk>,
+    pub(crate) stores: Vec<Store<MemoryDisk>>,
+    pub(crate) shards: ShardCount,
+    pub(crate) report: RecoveryReport,
+}
+
+impl Node {
+    pub(crate) fn start(
+        disk: &MemoryDisk,
+        options: Options,
+        now: UnixSecond,
+        shards: u16,
+    ) -> Result<Self, RecoverError> {
+        Self::start_with(disk, options, now, shards, false)
+    }
+
+    pub(crate) fn start_with(
+        disk: &MemoryDisk,
+        options: Options,
+        now: UnixSecond,
+        shards: u16,
+        accept_clock: bool,
+    ) -> Result<Self, RecoverError> {
+        let shards = ShardCount::new(shards).unwrap();
+        let start = Start { now, shards, accept_clock, fresh_store_id: [9; 16] };
+        let recovered = drive(recover(disk, &options, start))?;
+        let mut stores = Vec::new();
+        for seed in recovered.seeds {
+            stores.push(drive(Store::open(disk.clone(), seed))?);
+        }
+        let owner = drive(ManifestOwner::open(disk.clone(), recovered.manifest))?;
+        Ok(Self { disk: disk.clone(), owner, stores, shards, report: recovered.report })
+    }
+
+    pub(crate) fn store(&self, key: &Key) -> &Store<MemoryDisk> {
+        &self.stores[usize::from(partition_of(key).shard(self.shards).0)]
+    }
+
+    /// One round of every background task; `false` when something failed.
+    pub(crate) fn upkeep(&mut self, now: UnixSecond) -> bool {
+        for store in &self.stores {
+            if drive(store.maintain(now)).is_err() {
+                return false;
+            }
+        }
+        self.manifest_round(now)
+    }
+
+    pub(crate) fn manifest_round(&mut self, now: UnixSecond) -> bool {
+        for store in &self.stores {
+            let edits = store.take_edits();
+            let last = edits.last().map_or(EditNumber(0), |edit| edit.number);
+            if drive(self.owner.apply(edits)).is_err() {
+                return false;
+            }
+            store.edits_durable(last);
+        }
+        match drive(self.owner.tick(now)) {
+            Ok(Some(news)) => self.stores.iter().for_each(|store| store.apply_news(&news)),
+            Ok(None) => {}
+            Err(_) => return false,
+        }
+        drive(self.owner.unlink_step()).is_ok()
+    }
+
+    pub(crate) fn shutdown(mut self, now: UnixSecond) -> bool {
+        let stopped = self.stores.iter().all(|store| drive(store.shutdown()).is_ok());
+        stopped && self.manifest_round(now)
+    }
+}
+
+pub(crate) fn payload(key: &Key, revision: u64) -> Vec<u8> {
+    let length = 1 + (revision * 37 + u64::from(key.bytes()[8]) * 11) % 700;
+    (0..length).map(|i| (i + revision) as u8 ^ key.bytes()[8]).collect()
+}
+
+pub(crate) fn snapshot(key: &Key, revision: u64) -> Vec<u8> {
+    let length = (revision * 531 + u64::from(key.bytes()[8]) * 97) % 9000;
+    (0..length).map(|i| (i * 3 + revision) as u8 ^ key.bytes()[8]).collect()
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Known {
+    /// Appended up to here.
+    pub(crate) appended: u64,
+    /// Durable up to here.
+    pub(crate) acknowledged: u64,
+    /// The position of the last append in this run.
+    pub(crate) position: Position,
+    /// Asked for, and whether that is durable.
+    pub(crate) deleted: Option<bool>,
+}
+
+/// The oracle.
+#[derive(Clone, Default)]
+pub(crate) struct Oracle {
+    pub(crate) keys: BTreeMap<Key, Known>,
+}
+
+impl Oracle {
+    pub(crate) fn append(&mut self, node: &Node, key: Key) -> bool {
+        let known = self.keys.entry(key).or_default();
+        if known.deleted.is_some() {
+            return true;
+        }
+        let revision = known.appended + 1;
+        match node.store(&key).append(key, Revision(revision), &payload(&key, revision)) {
+            Ok(position) => {
+                known.appended = revision;
+                known.position = position;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    pub(crate) fn put(&mut self, node: &Node, key: Key) {
+        let Some(known) = self.keys.get(&key) else { return };
+        if known.appended == 0 || known.deleted.is_some() {
+            return;
+        }
+        let put =
+            node.store(&key).put(key, Revision(known.appended), &snapshot(&key, known.appended));
+        assert!(matches!(put, Ok(()) | Err(PutError::Poisoned(_) | PutError::NoSpace)), "{put:?}");
+    }
+
+    pub(crate) fn delete(&mut self, node: &Node, key: Key) {
+        let Some(known) = self.keys.get_mut(&key) else { return };
+        if let Ok(position) = node.store(&key).delete(key) {
+            known.deleted = Some(false);
+            known.position = position;
+        }
+    }
+
+    /// Everything up to the durable positions is acknowledged.
+    pub(crate) fn acknowledge(&mut self, node: &Node) {
+        for (key, known) in &mut self.keys {
+            if known.position > Position(0) && known.position <= node.store(key).durable() {
+                known.acknowledged = known.appended;
+                if known.deleted.is_some() {
+                    known.deleted = Some(true);
+                }
+            }
+        }
+    }
+
+    /// Reads every key and compares. What is found is what the next run goes
+    /// on from.
+    pub(crate) fn check(&mut self, node: &Node, now: UnixSecond) {
+        for (key, known) in &mut self.keys {
+            let first = drive(node.store(key).get(key, now));
+            if !node.disk.is_up() {
+                return;
+            }
+            // An access that fails once is tried again: reading harms nothing.
+            let read = match first {
+                Err(GetError::Disk(_)) => drive(node.store(key).get(key, now)),
+                other => other,
+            };
+            let stored = match read {
+                Ok(stored) => stored,
+                Err(GetError::Expired { at }) => {
+                    assert!(at <= now, "expired early");
+                    continue;
+                }
+                Err(error) => panic!("{key:?} {known:?}: {error}"),
+            };
+            let Some(stored) = stored else {
+                assert!(
+                    known.acknowledged == 0 || known.deleted.is_some(),
+                    "{key:?} is gone: {known:?}"
+                );
+                if known.deleted.is_some() {
+                    known.deleted = Some(true);
+                } else {
+                    known.appended = 0;
+                }
+                continue;
+            };
+            assert_ne!(known.deleted, Some(true), "{key:?} came back: {known:?}");
+            known.deleted = None;
+            let mut have = 0;
+            if let Some(found) = &stored.snapshot {
+                have = found.revision.0;
+                assert_eq!(&found.value[..], snapshot(key, have), "{key:?} snapshot {have}");
+                assert_eq!(found.value.as_ptr().align_offset(16), 0);
+            }
+            for record in &stored.records {
+                assert_eq!(record.revision.0, have + 1, "{key:?} {known:?}");
+                have += 1;
+                assert_eq!(record.payload, payload(key, have), "{key:?} record {have}");
+            }
+            assert!(
+                (known.acknowledged..=known.appended).contains(&have),
+                "{key:?} has {have}: {known:?}"
+            );
+            (known.appended, known.acknowledged) = (have, have);
+        }
+    }
+
+    /// Positions count anew in a new run.
+    pub(crate) fn restart(&mut self) {
+        for known in self.keys.values_mut() {
+            known.position = Position(0);
+        }
+    }
+}
+
+/// Some steps of a scenario; stops early when the disk is down.
+pub(crate) fn steps(
+    node: &mut Node,
+    oracle: &mut Oracle,
+    chance: &mut Chance,
+    count: u64,
+    keys: u64,
+    now: UnixSecond,
+) {
+    for _ in 0..count {
+        let key = key(chance.below(keys));
+        match chance.below(20) {
+            0..=8 => {
+                for _ in 0..=chance.below(6) {
+                    oracle.append(node, key);
+                }
+            }
+            9..=12 => {
+                for store in &node.stores {
+                    let committed = drive(store.commit());
+                    assert!(committed.is_ok() || store.poisoned().is_some());
+                }
+                oracle.acknowledge(node);
+            }
+            13..=15 => oracle.put(node, key),
+            16 if chance.below(6) == 0 => oracle.delete(node, key),
+            17 => {
+                let wanted: Vec<Key> =
+                    node.stores.iter().flat_map(|store| store.holding_keys(3)).collect();
+                for key in wanted {
+                    assert!(oracle.keys.contains_key(&key), "{key:?} holds the log and is unknown");
+                    oracle.put(node, key);
+                }
+            }
+            _ => {
+                node.upkeep(now);
+            }
+        }
+        if !node.disk.is_up() {
+            return;
+        }
+    }
+}
