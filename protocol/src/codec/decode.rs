@@ -12,7 +12,10 @@ use crate::operation::{CollisionStatus, Commit, Operation};
 use crate::sticker::Color;
 
 /// `None`: a frame of a type that this version does not know.
-pub(super) fn client(frame: wire::Frame<'_>) -> Result<Option<ClientFrame>, DecodeError> {
+pub(super) fn client(
+    frame: wire::Frame<'_>,
+    bytes: usize,
+) -> Result<Option<ClientFrame>, DecodeError> {
     let kind = frame.body_type();
     if let Some(hello) = frame.body_as_hello() {
         return Ok(Some(ClientFrame::Hello(Hello {
@@ -23,12 +26,10 @@ pub(super) fn client(frame: wire::Frame<'_>) -> Result<Option<ClientFrame>, Deco
         })));
     }
     if let Some(submit) = frame.body_as_submit() {
-        let mut operations = Vec::new();
-        decode_all(submit.operations(), &mut operations)?;
         return Ok(Some(ClientFrame::Submit(Submit {
             client_seq: ClientSeq(submit.client_seq()),
             base: Revision(submit.base()),
-            operations,
+            operations: decode_all(submit.operations(), bytes)?,
         })));
     }
     if let Some(found) = frame.body_as_presence() {
@@ -41,10 +42,13 @@ pub(super) fn client(frame: wire::Frame<'_>) -> Result<Option<ClientFrame>, Deco
 }
 
 /// `None`: a frame of a type that this version does not know.
-pub(super) fn server(frame: wire::Frame<'_>) -> Result<Option<ServerFrame>, DecodeError> {
+pub(super) fn server(
+    frame: wire::Frame<'_>,
+    bytes: usize,
+) -> Result<Option<ServerFrame>, DecodeError> {
     let kind = frame.body_type();
     if let Some(found) = frame.body_as_commit() {
-        return Ok(Some(ServerFrame::Commit(commit(found)?)));
+        return Ok(Some(ServerFrame::Commit(commit(found, bytes)?)));
     }
     if let Some(found) = frame.body_as_people() {
         let person = |found: wire::Person<'_>| Person {
@@ -97,11 +101,11 @@ fn unread<T>(kind: wire::Body) -> Result<Option<T>, DecodeError> {
     }
 }
 
-fn commit(found: wire::Commit<'_>) -> Result<Commit, DecodeError> {
-    let mut operations = Vec::new();
-    if let Some(found) = found.operations() {
-        decode_all(found, &mut operations)?;
-    }
+fn commit(found: wire::Commit<'_>, bytes: usize) -> Result<Commit, DecodeError> {
+    let mut operations = match found.operations() {
+        Some(found) => decode_all(found, bytes)?,
+        None => Vec::new(),
+    };
     if let Some(purged) = found.purged() {
         operations.extend(purged.iter().map(|id| Operation::Purge { id: StickerId(id) }));
     }

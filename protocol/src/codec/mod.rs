@@ -34,6 +34,8 @@ mod encode;
 mod operation;
 mod snapshot;
 mod verify;
+#[cfg(test)]
+mod worst;
 
 use crate::desk::{Desk, DeskParts};
 use crate::frame::{ClientFrame, ServerFrame};
@@ -102,6 +104,15 @@ pub enum DecodeError {
         /// Characters of the text.
         sent: u64,
     },
+    /// Text deltas share their parts, so that a small frame would read as a huge
+    /// one.
+    #[error("the text deltas have {found} parts, the frame has room for {limit}")]
+    SharedParts {
+        /// Parts counted until it was noticed.
+        found: usize,
+        /// Parts that frame could hold.
+        limit: usize,
+    },
     /// A text delta counts more characters than any text has.
     #[error(transparent)]
     Delta(#[from] DeltaError),
@@ -146,7 +157,7 @@ pub fn decode_client(bytes: &[u8]) -> Result<Decoded<ClientFrame>, DecodeError> 
     let Some(frame) = verify::first(bytes, CLIENT_FRAME_BYTES_MAX)? else {
         return Ok(Decoded::Incomplete);
     };
-    Ok(Decoded::Frame(frame.len(), decode::client(verify::frame(frame)?)?))
+    Ok(Decoded::Frame(frame.len(), decode::client(verify::frame(frame)?, frame.len())?))
 }
 
 /// Reads the first frame of `bytes`, as a client does: at most
@@ -158,7 +169,7 @@ pub fn decode_server(bytes: &[u8]) -> Result<Decoded<ServerFrame>, DecodeError> 
     let Some(frame) = verify::first(bytes, SERVER_FRAME_BYTES_MAX)? else {
         return Ok(Decoded::Incomplete);
     };
-    Ok(Decoded::Frame(frame.len(), decode::server(verify::frame(frame)?)?))
+    Ok(Decoded::Frame(frame.len(), decode::server(verify::frame(frame)?, frame.len())?))
 }
 
 /// The whole content of a desk, as one flatbuffer; goes out in chunks.

@@ -24,15 +24,24 @@ pub(super) fn encode_all<'b>(
     builder.create_vector(&offsets)
 }
 
+/// Reads the operations of a frame of `frame_bytes` bytes.
 pub(super) fn decode_all(
     operations: Vector<'_, ForwardsUOffset<wire::Operation<'_>>>,
-    into: &mut Vec<Operation>,
-) -> Result<(), DecodeError> {
-    into.reserve(operations.len());
+    frame_bytes: usize,
+) -> Result<Vec<Operation>, DecodeError> {
+    // Operations may point at one list of parts; what they count together is
+    // no more than the frame has room for.
+    let limit = frame_bytes / std::mem::size_of::<wire::Part>();
+    let mut found = 0;
+    let mut decoded = Vec::with_capacity(operations.len());
     for operation in operations {
-        into.push(decode(operation)?);
+        found += operation.parts().map_or(0, |parts| parts.len());
+        if found > limit {
+            return Err(DecodeError::SharedParts { found, limit });
+        }
+        decoded.push(decode(operation)?);
     }
-    Ok(())
+    Ok(decoded)
 }
 
 fn encode<'b>(
@@ -186,30 +195,30 @@ fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
 
 fn decode_delta(operation: wire::Operation<'_>) -> Result<Delta, DecodeError> {
     let missing = DecodeError::Missing { what: "edit_text", field: "parts" };
-    let wire_parts = operation.parts().ok_or(missing)?;
+    let parts = operation.parts().ok_or(missing)?;
     let sent = operation.text().unwrap_or_default();
     let mut rest = sent;
-    let mut parts = Vec::with_capacity(wire_parts.len());
-    for part in wire_parts {
-        parts.push(match part.kind() {
-            wire::PartKind::Retain => Part::Retain(part.count()),
-            wire::PartKind::Delete => Part::Delete(part.count()),
+    let mut delta = Delta::builder(parts.len());
+    for part in parts {
+        match part.kind() {
+            wire::PartKind::Retain => delta.retain(part.count())?,
+            wire::PartKind::Delete => delta.delete(part.count())?,
             wire::PartKind::Insert => {
                 let Some((text, tail)) = split_chars(rest, part.count()) else {
-                    return Err(wrong_insertions(wire_parts, sent));
+                    return Err(wrong_insertions(parts, sent));
                 };
                 rest = tail;
-                Part::Insert(text.to_owned())
+                delta.insert(text);
             }
             wire::PartKind(value) => {
                 return Err(DecodeError::UnknownKind { what: "part of a text delta", value });
             }
-        });
+        }
     }
     if !rest.is_empty() {
-        return Err(wrong_insertions(wire_parts, sent));
+        return Err(wrong_insertions(parts, sent));
     }
-    Ok(Delta::from_parts(parts)?)
+    Ok(delta.finish())
 }
 
 fn wrong_insertions(parts: Vector<'_, wire::Part>, sent: &str) -> DecodeError {

@@ -74,20 +74,20 @@ impl Delta {
     /// Builds the canonical form of any list of parts. Retains and deletions
     /// whose sum leaves `u32` are an error of the caller's input.
     pub fn from_parts(parts: impl IntoIterator<Item = Part>) -> Result<Self, DeltaError> {
-        let mut delta = Self::new();
-        let mut counted = 0u64;
+        let mut builder = Self::builder(0);
         for part in parts {
-            match &part {
-                Part::Retain(n) | Part::Delete(n) => counted += u64::from(*n),
-                Part::Insert(_) => {}
+            match part {
+                Part::Retain(n) => builder.retain(n)?,
+                Part::Insert(text) => builder.insert(&text),
+                Part::Delete(n) => builder.delete(n)?,
             }
-            if counted > u64::from(u32::MAX) {
-                return Err(DeltaError::PastEnd { needed: counted, found: u64::from(u32::MAX) });
-            }
-            delta.push(part);
         }
-        delta.trim();
-        Ok(delta)
+        Ok(builder.finish())
+    }
+
+    /// For about as many parts.
+    pub(crate) fn builder(parts: usize) -> DeltaBuilder {
+        DeltaBuilder { delta: Self { parts: Vec::with_capacity(parts) }, counted: 0 }
     }
 
     /// The parts, in canonical order.
@@ -345,15 +345,7 @@ impl Delta {
         moved
     }
 
-    /// Appends a part, keeping the form canonical but for a retain at the end.
-    fn push(&mut self, part: Part) {
-        match part {
-            Part::Retain(n) => self.push_retain(n),
-            Part::Insert(text) => self.push_insert(&text),
-            Part::Delete(n) => self.push_delete(n),
-        }
-    }
-
+    // Each keeps the form canonical but for a retain at the end.
     fn push_retain(&mut self, n: u32) {
         match self.parts.last_mut() {
             _ if n == 0 => {}
@@ -401,6 +393,44 @@ impl Delta {
             found: whole.chars().count() as u64,
         };
         byte_of_char(rest, n).map(|at| rest.split_at(at)).ok_or_else(past_end)
+    }
+}
+
+/// Makes a delta canonical while its parts come in.
+pub(crate) struct DeltaBuilder {
+    delta: Delta,
+    counted: u64,
+}
+
+impl DeltaBuilder {
+    pub(crate) fn retain(&mut self, n: u32) -> Result<(), DeltaError> {
+        self.count(n)?;
+        self.delta.push_retain(n);
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, n: u32) -> Result<(), DeltaError> {
+        self.count(n)?;
+        self.delta.push_delete(n);
+        Ok(())
+    }
+
+    pub(crate) fn insert(&mut self, text: &str) {
+        self.delta.push_insert(text);
+    }
+
+    pub(crate) fn finish(mut self) -> Delta {
+        self.delta.trim();
+        self.delta
+    }
+
+    fn count(&mut self, n: u32) -> Result<(), DeltaError> {
+        self.counted += u64::from(n);
+        let found = u64::from(u32::MAX);
+        if self.counted > found {
+            return Err(DeltaError::PastEnd { needed: self.counted, found });
+        }
+        Ok(())
     }
 }
 
