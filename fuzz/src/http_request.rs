@@ -3,6 +3,7 @@
 
 use desk_gateway_http::Time;
 use desk_gateway_http::http::{Connection, Event, Response, Status};
+use desk_gateway_http::route::Route;
 use desk_gateway_http::websocket::handshake::Upgrade;
 
 use crate::cuts::reads;
@@ -40,7 +41,7 @@ fn drain(connection: &mut Connection, now: Time, understood: &mut Vec<String>) {
             Ok(Some(Event::Head(head))) => {
                 // What the server asks of each head must not panic either.
                 let _ = Upgrade::check(&head);
-                understood.push(format!("{head:?}"));
+                understood.push(format!("{head:?} {:?}", Route::of(&head)));
                 connection.accept_body(now);
             }
             Ok(Some(Event::Body(body))) => {

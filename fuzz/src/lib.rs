@@ -8,6 +8,7 @@
 
 mod cuts;
 pub mod frame_decode;
+pub mod http_body;
 pub mod http_request;
 pub mod ot_diamond;
 pub mod store_decoders;
@@ -19,6 +20,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets; the corpus has a folder for each.
 pub const TARGETS: &[Target] = &[
     ("frame_decode", frame_decode::run),
+    ("http_body", http_body::run),
     ("http_request", http_request::run),
     ("ot_diamond", ot_diamond::run),
     ("store_decoders", store_decoders::run),
