@@ -1,0 +1,278 @@
+//! What the person does: actions, and undoing and redoing them.
+
+use desk_protocol::frame::{CloseCode, Role};
+use desk_protocol::resolver::overlay;
+use desk_protocol::{Batch, Delta, StickerId, Time};
+
+use crate::batch::{Scope, composed, yielding};
+use crate::client::Client;
+use crate::edit::{self, Edit, EditError, NewSticker};
+use crate::event::{Action, Line};
+use crate::history::{Content, Group, History, Ready, Step, Typing};
+use crate::limits::TYPING_PAUSE;
+use crate::pending::{Entry, Owner};
+
+impl Client {
+    /// Does several edits as one user action: they apply together or not at
+    /// all, and are undone as one step.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn act(&mut self, now: Time, edits: Vec<Edit>) -> Result<Action, EditError> {
+        self.perform(now, edits, None).map(|(action, _)| action)
+    }
+
+    /// Makes a sticker.
+    ///
+    /// # Errors
+    /// As [`Client::act`].
+    pub fn create(&mut self, now: Time, note: NewSticker) -> Result<StickerId, EditError> {
+        let (_, created) = self.perform(now, vec![Edit::Create { id: None, note }], None)?;
+        Ok(created[0])
+    }
+
+    /// Changes a text. Typing into one sticker without longer pauses is one step.
+    ///
+    /// # Errors
+    /// As [`Client::act`].
+    pub fn edit_text(
+        &mut self,
+        now: Time,
+        id: StickerId,
+        delta: Delta,
+    ) -> Result<Action, EditError> {
+        self.act(now, vec![Edit::EditText { id, delta }])
+    }
+
+    /// Changes a text to what a field now holds.
+    ///
+    /// # Errors
+    /// As [`Client::act`].
+    pub fn replace_text(
+        &mut self,
+        now: Time,
+        id: StickerId,
+        text: &str,
+    ) -> Result<Action, EditError> {
+        self.act(now, vec![Edit::ReplaceText { id, text: text.to_owned() }])
+    }
+
+    /// Takes the person's last step back; `false` if there is none.
+    pub fn undo(&mut self, now: Time) -> bool {
+        self.retrace(now, Direction::Undo)
+    }
+
+    /// Does what was undone last again; `false` if there is nothing.
+    pub fn redo(&mut self, now: Time) -> bool {
+        self.retrace(now, Direction::Redo)
+    }
+
+    /// Whether [`Client::undo`] would do something.
+    pub fn can_undo(&self) -> bool {
+        self.may_edit().is_ok() && !self.history.undo.is_empty()
+    }
+
+    /// Whether [`Client::redo`] would do something.
+    pub fn can_redo(&self) -> bool {
+        self.may_edit().is_ok() && !self.history.redo.is_empty()
+    }
+
+    pub(crate) fn may_edit(&self) -> Result<(), EditError> {
+        match self.line.state() {
+            // A rejoin saves what is done meanwhile; after other ends nothing does.
+            Line::Ended(code) if code != CloseCode::Finished => Err(EditError::Ended(code)),
+            _ if !self.ready => Err(EditError::NotReady),
+            _ if self.role == Some(Role::Viewer) => Err(EditError::ReadOnly),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn perform(
+        &mut self,
+        now: Time,
+        edits: Vec<Edit>,
+        group: Option<Group>,
+    ) -> Result<(Action, Vec<StickerId>), EditError> {
+        self.tell_time(now);
+        self.may_edit()?;
+        let typed = match edits.as_slice() {
+            [Edit::EditText { id, .. } | Edit::ReplaceText { id, .. }] => Some(*id),
+            _ => None,
+        };
+        let author = self.me();
+        let (batch, created) = edit::batch(&self.view, edits, &mut self.random, author, now)?;
+        if batch.is_empty() {
+            return Ok((self.actions, created));
+        }
+        self.actions = Action(self.actions.0 + 1);
+        let fresh = Group(self.actions);
+        let group = group.unwrap_or_else(|| self.typing_group(now, typed).unwrap_or(fresh));
+        self.history.typing = typed.map(|sticker| Typing { sticker, group, last: now });
+        self.show(&batch);
+        self.enqueue(batch, group);
+        self.store.touch();
+        Ok((self.actions, created))
+    }
+
+    /// The step that the next character belongs to, too.
+    fn typing_group(&self, now: Time, typed: Option<StickerId>) -> Option<Group> {
+        let typing = self.history.typing?;
+        let goes_on = typed == Some(typing.sticker) && now.since(typing.last) < TYPING_PAUSE;
+        goes_on.then_some(typing.group)
+    }
+
+    /// Lays a batch over the view.
+    fn show(&mut self, batch: &Batch) {
+        let (author, now) = (self.me(), self.now);
+        overlay(&mut self.view, batch, author, now.unix_millis());
+        let scope = Scope::of(batch.operations());
+        self.changed.extend(scope.stickers);
+        self.changed_title |= scope.title;
+    }
+
+    fn enqueue(&mut self, batch: Batch, group: Group) {
+        self.history.redo.clear();
+        self.settle_all(Owner::Redo);
+        if self.config.undo_steps == 0 {
+            self.pending.push_settled(batch, self.actions);
+            return;
+        }
+        let same = self
+            .history
+            .undo
+            .last()
+            .is_some_and(|top| top.group == group && matches!(top.content, Content::Queued));
+        if let (true, Some(last)) = (same, self.pending.queue.back_mut()) {
+            assert!(last.owner == Owner::Undo, "the newest step is the last of the queue");
+            if let Some(both) = composed(&last.batch, &batch) {
+                last.batch = both;
+                last.through = self.actions;
+                return;
+            }
+        }
+        let (through, level, restores) = (self.actions, None, false);
+        let owner = Owner::Undo;
+        self.pending.queue.push_back(Entry { owner, batch, through, level, restores });
+        self.history.undo.push(Step { group, content: Content::Queued });
+        if self.history.undo.len() > self.config.undo_steps {
+            self.forget_oldest_step();
+        }
+    }
+
+    fn forget_oldest_step(&mut self) {
+        let oldest = self.history.undo.remove(0);
+        if oldest.ready().is_none() {
+            let first = self.pending.queue.iter().position(|entry| entry.owner == Owner::Undo);
+            self.pending.settle(first.expect("a queued step has its entry"));
+        }
+    }
+
+    fn settle_all(&mut self, owner: Owner) {
+        while let Some(at) = self.pending.queue.iter().position(|entry| entry.owner == owner) {
+            self.pending.settle(at);
+        }
+    }
+
+    fn retrace(&mut self, now: Time, direction: Direction) -> bool {
+        self.tell_time(now);
+        if self.may_edit().is_err() {
+            return false;
+        }
+        self.history.typing = None;
+        let Some(group) = self.stack(direction).last().map(|step| step.group) else {
+            return false;
+        };
+        self.actions = Action(self.actions.0 + 1);
+        while let Some(step) = self.stack(direction).pop_if(|step| step.group == group) {
+            match step.content {
+                Content::Queued => self.take_out(direction, group),
+                Content::Ready(ready) => self.do_step(direction, group, ready),
+            }
+        }
+        self.refresh();
+        self.store.touch();
+        true
+    }
+
+    /// Rule 20: what is still queued is taken out; the queue's earlier content,
+    /// transformed meanwhile, is what remains.
+    fn take_out(&mut self, direction: Direction, group: Group) {
+        let entry = self.pending.queue.pop_back().expect("a queued step has its entry");
+        assert!(entry.owner == direction.owner(), "the newest step is the last of the queue");
+        self.mark(&Scope::of(entry.batch.operations()));
+        let level = self.pending.level();
+        let ready = Ready {
+            batch: yielding(&entry.batch),
+            level: if entry.restores { entry.level } else { level },
+            restores: entry.restores,
+        };
+        let content = Content::Ready(ready);
+        self.stack(direction.other()).push(Step { group, content });
+    }
+
+    /// Rule 21: what was sent is taken back by doing something that gives way.
+    fn do_step(&mut self, direction: Direction, group: Group, ready: Ready) {
+        self.refresh();
+        self.show(&ready.batch);
+        self.pending.queue.push_back(Entry {
+            owner: direction.other().owner(),
+            batch: ready.batch,
+            through: self.actions,
+            level: ready.level,
+            restores: ready.restores,
+        });
+        self.stack(direction.other()).push(Step { group, content: Content::Queued });
+    }
+
+    fn stack(&mut self, direction: Direction) -> &mut Vec<Step> {
+        match direction {
+            Direction::Undo => &mut self.history.undo,
+            Direction::Redo => &mut self.history.redo,
+        }
+    }
+
+    /// Forgets steps that would do nothing any more, with their entries.
+    pub(crate) fn prune(&mut self) {
+        let (owner, start) = self.pending.run();
+        if owner != Owner::Nobody {
+            let stack = match owner {
+                Owner::Undo => &mut self.history.undo,
+                _ => &mut self.history.redo,
+            };
+            let queued = History::queued(stack);
+            assert!(queued == self.pending.queue.len() - start, "each queued step has its entry");
+            let bottom = stack.len() - queued;
+            for above in (0..queued).rev() {
+                if self.pending.queue[start + above].batch.is_empty() {
+                    self.pending.queue.remove(start + above);
+                    stack.remove(bottom + above);
+                }
+            }
+        }
+        self.pending.queue.retain(|entry| entry.owner != Owner::Nobody || !entry.batch.is_empty());
+        self.history.prune();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Direction {
+    Undo,
+    Redo,
+}
+
+impl Direction {
+    const fn other(self) -> Self {
+        match self {
+            Self::Undo => Self::Redo,
+            Self::Redo => Self::Undo,
+        }
+    }
+
+    /// Whose queued entries steps of this direction take out.
+    const fn owner(self) -> Owner {
+        match self {
+            Self::Undo => Owner::Undo,
+            Self::Redo => Owner::Redo,
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! The client: its parts, its construction, and what it answers.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use desk_protocol::codec::{Decoded, decode_server};
+use desk_protocol::frame::{ClientFrame, Presence, Role, ServerFrame};
+use desk_protocol::limits::SNAPSHOT_BYTES_MAX;
+use desk_protocol::text::diff;
+use desk_protocol::{Author, ClientSeq, Delta, Desk, Operation, Revision, StickerId, Time};
+
+use crate::batch::Scope;
+use crate::drag::Dragging;
+use crate::event::{Action, Event, Line, Status, Unsaved, UnsavedReason};
+use crate::history::History;
+use crate::inbox::{Assembly, Inbox, SnapshotError};
+use crate::limits::{UNDO_STEPS_MAX, UNSAVED_MAX};
+use crate::line::Connection;
+use crate::pending::Pending;
+use crate::people::{Own, People};
+use crate::random::Random;
+use crate::record::Store;
+
+/// What a client is started with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Fresh for every start: ids and jitter come from it.
+    pub seed: u64,
+    /// As `init` gave it.
+    pub session_key: String,
+    /// The label shown with commits; may be empty.
+    pub user: String,
+    /// Whether greetings and batches wait until the state is persisted (MERGE
+    /// rule 17). Without it a restart loses what was not acknowledged.
+    pub durable: bool,
+    /// Steps that can be undone; 0 turns undo off.
+    pub undo_steps: usize,
+}
+
+impl Config {
+    /// Not durable, with undo, without a label.
+    pub fn new(seed: u64, session_key: impl Into<String>) -> Self {
+        Self {
+            seed,
+            session_key: session_key.into(),
+            user: String::new(),
+            durable: false,
+            undo_steps: UNDO_STEPS_MAX,
+        }
+    }
+}
+
+/// Why the desk that `init` gave cannot be used. The client is unchanged.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A frame cannot be read.
+    #[error(transparent)]
+    Frame(#[from] desk_protocol::codec::DecodeError),
+    /// The parts do not make a snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The bytes end before the snapshot does.
+    #[error("the snapshot is not whole")]
+    Incomplete,
+}
+
+/// One client of one desk. See the crate's documentation for how to drive it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) config: Config,
+    pub(crate) random: Random,
+    /// The newest time told; deadlines start from it.
+    pub(crate) now: Time,
+
+    pub(crate) line: Connection,
+    /// The number of the current or last connection (MERGE rule 9).
+    pub(crate) connection: u64,
+    /// The change of the stored state that holds this connection's number,
+    /// until the greeting is sent.
+    pub(crate) greeting: Option<u64>,
+    pub(crate) welcomed: bool,
+    /// The revision at which catching up is over.
+    pub(crate) target: Revision,
+    pub(crate) awaiting_snapshot: bool,
+    /// The desk does not know this client by its old name any more, and what
+    /// became of a batch sent under it is to be found out.
+    pub(crate) identity_lost: bool,
+    /// A snapshot hid the commits that would have told.
+    pub(crate) snapshot_seen: bool,
+    /// Commits did not fit: ask for a snapshot next time.
+    pub(crate) distrust: bool,
+    pub(crate) inbox: Inbox,
+    pub(crate) assembly: Assembly,
+    pub(crate) outbox: VecDeque<ClientFrame>,
+
+    pub(crate) author: Option<Author>,
+    pub(crate) role: Option<Role>,
+    pub(crate) lifetime: Option<(u64, u64)>,
+
+    pub(crate) ready: bool,
+    pub(crate) confirmed: Desk,
+    pub(crate) view: Desk,
+    pub(crate) pending: Pending,
+    pub(crate) next_seq: ClientSeq,
+    pub(crate) levels: u64,
+    pub(crate) actions: Action,
+    pub(crate) history: History,
+    pub(crate) unsaved: Vec<Unsaved>,
+    pub(crate) next_unsaved: u64,
+
+    /// Stickers of the view that must be shown anew.
+    pub(crate) stale: Scope,
+    pub(crate) stale_whole: bool,
+    /// How the text being edited was moved by others since it was shown.
+    pub(crate) caret_delta: Delta,
+
+    pub(crate) people: People,
+    pub(crate) own: Own,
+    pub(crate) drag: Option<Dragging>,
+
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) changed: BTreeSet<StickerId>,
+    pub(crate) changed_title: bool,
+    pub(crate) changed_whole: bool,
+    pub(crate) changed_people: bool,
+    pub(crate) reported: Option<Status>,
+
+    pub(crate) store: Store,
+}
+
+impl Client {
+    /// A client without state. It asks for a connection at once.
+    pub fn new(config: Config) -> Self {
+        let mut random = Random::new(config.seed);
+        let store = Store::new(config.durable, random.next());
+        Self {
+            config,
+            random,
+            now: Time(0),
+            line: Connection::new(),
+            connection: 0,
+            greeting: None,
+            welcomed: false,
+            target: Revision(0),
+            awaiting_snapshot: false,
+            identity_lost: false,
+            snapshot_seen: false,
+            distrust: false,
+            inbox: Inbox::default(),
+            assembly: Assembly::default(),
+            outbox: VecDeque::new(),
+            author: None,
+            role: None,
+            lifetime: None,
+            ready: false,
+            confirmed: Desk::default(),
+            view: Desk::default(),
+            pending: Pending::default(),
+            next_seq: ClientSeq(1),
+            levels: 0,
+            actions: Action(0),
+            history: History::default(),
+            unsaved: Vec::new(),
+            next_unsaved: 1,
+            stale: Scope::default(),
+            stale_whole: false,
+            caret_delta: Delta::new(),
+            people: People::default(),
+            own: Own::default(),
+            drag: None,
+            events: VecDeque::from([Event::Connect { attempt: 0 }]),
+            changed: BTreeSet::new(),
+            changed_title: false,
+            changed_whole: false,
+            changed_people: false,
+            reported: None,
+            store,
+        }
+    }
+
+    /// Takes the desk that `init` gave, as frames, so that there is something
+    /// to show before the connection is made. A client that has state keeps it.
+    ///
+    /// # Errors
+    /// [`LoadError`]; the client is unchanged, and is sent the desk once more
+    /// when it connects.
+    pub fn load(&mut self, frames: &[u8]) -> Result<(), LoadError> {
+        let mut rest = frames;
+        let mut assembly = Assembly::default();
+        // Without this bound a mistaken caller could make it loop over gigabytes.
+        let limit = 2 * SNAPSHOT_BYTES_MAX;
+        while !rest.is_empty() && frames.len() <= limit {
+            let Decoded::Frame(length, frame) = decode_server(rest)? else { break };
+            rest = &rest[length..];
+            let Some(ServerFrame::SnapshotChunk(chunk)) = frame else { continue };
+            if let Some(desk) = assembly.add(&chunk)? {
+                if !self.ready {
+                    self.replace_confirmed(desk);
+                    self.refresh();
+                }
+                return Ok(());
+            }
+        }
+        Err(LoadError::Incomplete)
+    }
+
+    /// The view: what is confirmed, with everything of one's own on top.
+    /// Deleted stickers are in it.
+    pub const fn desk(&self) -> &Desk {
+        &self.view
+    }
+
+    /// What the server has said.
+    pub const fn confirmed(&self) -> &Desk {
+        &self.confirmed
+    }
+
+    /// Whether there is a desk to show.
+    pub const fn ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Where the connection stands.
+    pub const fn line(&self) -> Line {
+        self.line.state()
+    }
+
+    /// Operations that are not acknowledged yet.
+    pub fn pending(&self) -> usize {
+        self.pending.operations().count()
+    }
+
+    /// Whether the person's work is safe.
+    pub fn status(&self) -> Status {
+        let pending = self.pending();
+        match self.line.state() {
+            Line::Ended(code) => Status::Ended { code, pending },
+            _ if !self.unsaved.is_empty() => {
+                Status::Rejected { unsaved: self.unsaved.len(), pending }
+            }
+            Line::Live if pending > 0 => Status::Saving { pending },
+            Line::Live => Status::Saved,
+            Line::Waiting | Line::Connecting | Line::Joining => Status::Offline { pending },
+        }
+    }
+
+    /// Whether a sticker has changes of one's own that are pending or refused.
+    pub fn is_unsaved(&self, id: StickerId) -> bool {
+        let refused = |one: &Unsaved| {
+            let named = one.stickers.iter().any(|sticker| sticker.id == id);
+            named || one.operations.iter().any(|operation| operation.sticker() == Some(id))
+        };
+        self.pending.touches(id) || self.unsaved.iter().any(refused)
+    }
+
+    /// Work that could not be saved, oldest first.
+    pub fn unsaved(&self) -> &[Unsaved] {
+        &self.unsaved
+    }
+
+    /// Forgets an entry of [`Client::unsaved`].
+    pub fn dismiss_unsaved(&mut self, number: u64) {
+        self.unsaved.retain(|one| one.number != number);
+        self.store.touch();
+    }
+
+    /// The others on this desk who show themselves.
+    pub fn people(&self) -> impl Iterator<Item = (Author, &Presence)> {
+        self.people.iter()
+    }
+
+    /// This client's own number on the desk, once it is known.
+    pub const fn author(&self) -> Option<Author> {
+        self.author
+    }
+
+    /// What its key lets it do, once it is known.
+    pub const fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// When the desk was created, in seconds since the Unix epoch.
+    pub fn created_at(&self) -> Option<u64> {
+        self.lifetime.map(|(created, _)| created)
+    }
+
+    /// When the desk is gone, in seconds since the Unix epoch.
+    pub fn expires_at(&self) -> Option<u64> {
+        self.lifetime.map(|(_, expires)| expires)
+    }
+
+    /// The key in use.
+    pub fn session_key(&self) -> &str {
+        &self.config.session_key
+    }
+
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        if std::mem::take(&mut self.changed_whole) {
+            self.changed.clear();
+            self.changed_title = false;
+            return Some(Event::Reset);
+        }
+        let title = std::mem::take(&mut self.changed_title);
+        if title || !self.changed.is_empty() {
+            let ids = std::mem::take(&mut self.changed).into_iter().collect();
+            return Some(Event::Changed { ids, title });
+        }
+        if std::mem::take(&mut self.changed_people) {
+            return Some(Event::People);
+        }
+        let status = self.status();
+        if self.reported != Some(status) {
+            self.reported = Some(status);
+            return Some(Event::Status(status));
+        }
+        None
+    }
+
+    pub(crate) fn me(&self) -> Author {
+        self.author.unwrap_or_default()
+    }
+
+    pub(crate) fn tell_time(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// Keeps work that cannot be saved.
+    pub(crate) fn keep_unsaved(
+        &mut self,
+        reason: UnsavedReason,
+        operations: Vec<Operation>,
+        ids: impl IntoIterator<Item = StickerId>,
+    ) {
+        let number = self.next_unsaved;
+        self.next_unsaved += 1;
+        let stickers = ids.into_iter().filter_map(|id| self.view.sticker(id).cloned()).collect();
+        self.unsaved.push(Unsaved { number, reason, operations, stickers });
+        if self.unsaved.len() > UNSAVED_MAX {
+            self.unsaved.remove(0);
+        }
+        self.events.push_back(Event::Unsaved { number });
+        self.store.touch();
+    }
+
+    /// Marks what a scope names as to be shown anew.
+    pub(crate) fn mark(&mut self, scope: &Scope) {
+        self.stale.stickers.extend(&scope.stickers);
+        self.stale.title |= scope.title;
+    }
+
+    /// Brings the view up to date: what is stale goes back to what is confirmed,
+    /// then everything pending is laid over it.
+    pub(crate) fn refresh(&mut self) {
+        let stale = std::mem::take(&mut self.stale);
+        let whole = std::mem::take(&mut self.stale_whole);
+        if !whole && stale.is_empty() {
+            return;
+        }
+        let editing = self.editing();
+        let before = editing.and_then(|id| self.text_shown(id).map(str::to_owned));
+        let (author, now) = (self.me(), self.now);
+        if whole {
+            self.view.clone_from(&self.confirmed);
+            self.pending.overlay(&mut self.view, author, now);
+            self.changed_whole = true;
+        } else {
+            let mut scope = stale;
+            let covered = self.pending.batches().any(|batch| scope.meets(batch));
+            if covered {
+                let pending = self.pending.scope();
+                scope.stickers.extend(pending.stickers);
+                scope.title |= pending.title;
+            }
+            self.view.mirror(&self.confirmed, scope.stickers.iter().copied());
+            if scope.title {
+                self.view.mirror_title(&self.confirmed);
+            }
+            if covered {
+                self.pending.overlay(&mut self.view, author, now);
+            }
+            self.changed.extend(&scope.stickers);
+            self.changed_title |= scope.title;
+        }
+        let moved = std::mem::take(&mut self.caret_delta);
+        if let (Some(id), Some(before)) = (editing, before) {
+            self.report_caret(id, &before, moved);
+        }
+    }
+
+    /// The sticker whose text the person edits.
+    pub(crate) fn editing(&self) -> Option<StickerId> {
+        self.own.shown.as_ref().and_then(|shown| shown.editing)
+    }
+
+    fn text_shown(&self, id: StickerId) -> Option<&str> {
+        self.view.sticker(id).map(|sticker| sticker.text.value.as_str())
+    }
+
+    fn report_caret(&mut self, id: StickerId, before: &str, moved: Delta) {
+        let Some(after) = self.text_shown(id) else { return };
+        if after == before {
+            return;
+        }
+        let exact = moved.apply(before).is_ok_and(|text| text == after);
+        let delta = if exact { moved } else { diff(before, after) };
+        self.events.push_back(Event::TextChanged { id, delta });
+    }
+}

@@ -1,0 +1,259 @@
+//! What a person can do, and why it cannot be done.
+
+use std::collections::BTreeSet;
+
+use desk_protocol::frame::CloseCode;
+use desk_protocol::limits::{DESK_BYTES_MAX, STICKERS_MAX, TEXT_CHARS_MAX};
+use desk_protocol::resolver::{Invalid, check, overlay};
+use desk_protocol::text::{DeltaError, diff};
+use desk_protocol::{
+    Author, Batch, Color, Create, Delta, Desk, Operation, Point, Size, StickerId, Time, Write,
+};
+
+use crate::batch::{fits, rebuilt};
+use crate::random::Random;
+
+/// A sticker to be made.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NewSticker {
+    /// Top left corner.
+    pub position: Point,
+    /// Its sides.
+    pub size: Size,
+    /// Its colour.
+    pub color: Color,
+    /// Its text.
+    pub text: String,
+}
+
+/// One change that a person makes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Edit {
+    /// Makes a sticker.
+    Create {
+        /// Its id; `None`: drawn from the seed.
+        id: Option<StickerId>,
+        /// Its content.
+        note: NewSticker,
+    },
+    /// Moves a sticker.
+    Move {
+        /// Which.
+        id: StickerId,
+        /// Its new top left corner.
+        to: Point,
+    },
+    /// Resizes a sticker.
+    Resize {
+        /// Which.
+        id: StickerId,
+        /// Its new sides.
+        to: Size,
+    },
+    /// Recolours a sticker.
+    Recolor {
+        /// Which.
+        id: StickerId,
+        /// Its new colour.
+        to: Color,
+    },
+    /// Puts a sticker above all others.
+    Raise {
+        /// Which.
+        id: StickerId,
+    },
+    /// Puts a sticker below all others.
+    Lower {
+        /// Which.
+        id: StickerId,
+    },
+    /// Changes a text.
+    EditText {
+        /// Whose.
+        id: StickerId,
+        /// Against the text shown.
+        delta: Delta,
+    },
+    /// Changes a text to what a field now holds; the difference is found here.
+    ReplaceText {
+        /// Whose.
+        id: StickerId,
+        /// All of it.
+        text: String,
+    },
+    /// Hides a sticker.
+    Delete {
+        /// Which.
+        id: StickerId,
+    },
+    /// Brings a deleted sticker back.
+    Restore {
+        /// Which.
+        id: StickerId,
+    },
+    /// Renames the desk.
+    SetTitle {
+        /// The new title.
+        title: String,
+    },
+}
+
+/// Why an action was not done. Nothing has changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EditError {
+    /// There is no desk yet to change.
+    #[error("the desk has not been loaded yet")]
+    NotReady,
+    /// The key only lets its holder look.
+    #[error("this link lets you look at the desk, not change it")]
+    ReadOnly,
+    /// The connection ended in a way that nothing can be saved any more.
+    #[error("the desk cannot be changed any more: {}", .0.as_str())]
+    Ended(CloseCode),
+    /// There is no such sticker in the view.
+    #[error("there is no sticker {0}")]
+    NoSticker(StickerId),
+    /// The id is taken.
+    #[error("there is a sticker {0} already")]
+    Exists(StickerId),
+    /// A value is out of its range.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A delta does not fit the text shown.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// The text would be too long.
+    #[error("the text would have {0} characters, at most {TEXT_CHARS_MAX} are allowed")]
+    TextTooLong(u64),
+    /// The desk has as many stickers as it may have.
+    #[error("a desk has at most {STICKERS_MAX} stickers")]
+    TooManyStickers,
+    /// The desk is as large as it may be.
+    #[error("a desk has at most {DESK_BYTES_MAX} bytes of stickers")]
+    DeskTooLarge,
+    /// The action does not fit one batch.
+    #[error("this changes too much at once, do it in parts")]
+    TooLarge,
+    /// Nothing was asked for.
+    #[error("the action has no edits")]
+    Empty,
+}
+
+/// The batch of one action against the view. It is empty if the edits would
+/// change nothing.
+pub(crate) fn batch(
+    view: &Desk,
+    edits: Vec<Edit>,
+    random: &mut Random,
+    author: Author,
+    now: Time,
+) -> Result<(Batch, Vec<StickerId>), EditError> {
+    if edits.is_empty() {
+        return Err(EditError::Empty);
+    }
+    // Later edits of the action see what earlier ones did.
+    let mut scratch = Desk::default();
+    let ids: BTreeSet<StickerId> = edits.iter().filter_map(Edit::sticker).collect();
+    scratch.mirror(view, ids);
+    let (stickers, bytes) = (scratch.live_stickers(), scratch.live_bytes());
+    let mut whole = Batch::default();
+    let mut created = Vec::new();
+    for edit in edits {
+        let Some(operation) = edit.against(view, &scratch, random)? else { continue };
+        check(&operation)?;
+        if let Operation::Create(create) = &operation {
+            created.push(create.id);
+        }
+        overlay(&mut scratch, &rebuilt([operation.clone()]), author, now.unix_millis());
+        whole.push(operation).map_err(|_| EditError::TooLarge)?;
+    }
+    let more = scratch.live_stickers().saturating_sub(stickers);
+    if more > 0 && view.live_stickers() + more > STICKERS_MAX {
+        return Err(EditError::TooManyStickers);
+    }
+    let grown = scratch.live_bytes().saturating_sub(bytes);
+    if grown > 0 && view.live_bytes() + grown > DESK_BYTES_MAX {
+        return Err(EditError::DeskTooLarge);
+    }
+    if !fits(&whole) {
+        return Err(EditError::TooLarge);
+    }
+    Ok((whole, created))
+}
+
+impl Edit {
+    /// The sticker that it is about, if it is one that is known before.
+    pub const fn sticker(&self) -> Option<StickerId> {
+        match self {
+            Edit::Create { id, .. } => *id,
+            Edit::Move { id, .. }
+            | Edit::Resize { id, .. }
+            | Edit::Recolor { id, .. }
+            | Edit::Raise { id }
+            | Edit::Lower { id }
+            | Edit::EditText { id, .. }
+            | Edit::ReplaceText { id, .. }
+            | Edit::Delete { id }
+            | Edit::Restore { id } => Some(*id),
+            Edit::SetTitle { .. } => None,
+        }
+    }
+
+    /// The operation; `None` if it would change nothing.
+    fn against(
+        self,
+        view: &Desk,
+        scratch: &Desk,
+        random: &mut Random,
+    ) -> Result<Option<Operation>, EditError> {
+        let known = |id| scratch.sticker(id).ok_or(EditError::NoSticker(id));
+        let set = |id, write| Operation::Set { id, write, yielding: false };
+        Ok(Some(match self {
+            Edit::Create { id, note } => {
+                let id = id.unwrap_or_else(|| fresh(view, scratch, random));
+                if scratch.sticker(id).is_some() {
+                    return Err(EditError::Exists(id));
+                }
+                let NewSticker { position, size, color, text } = note;
+                let (deleted, z) = (false, None);
+                Operation::Create(Create { id, position, size, color, text, deleted, z })
+            }
+            Edit::Move { id, to } => known(id).map(|_| set(id, Write::Position(to)))?,
+            Edit::Resize { id, to } => known(id).map(|_| set(id, Write::Size(to)))?,
+            Edit::Recolor { id, to } => known(id).map(|_| set(id, Write::Color(to)))?,
+            Edit::Raise { id } => known(id).map(|_| Operation::Raise { id, z: None })?,
+            Edit::Lower { id } => known(id).map(|_| Operation::Lower { id, z: None })?,
+            Edit::EditText { id, delta } => return edit_text(&known(id)?.text.value, id, delta),
+            Edit::ReplaceText { id, text } => {
+                let before = &known(id)?.text.value;
+                return edit_text(before, id, diff(before, &text));
+            }
+            Edit::Delete { id } if known(id)?.deleted.value => return Ok(None),
+            Edit::Delete { id } => set(id, Write::Deleted(true)),
+            Edit::Restore { id } if !known(id)?.deleted.value => return Ok(None),
+            Edit::Restore { id } => set(id, Write::Deleted(false)),
+            Edit::SetTitle { title } => Operation::SetTitle { title, yielding: false },
+        }))
+    }
+}
+
+fn edit_text(before: &str, id: StickerId, delta: Delta) -> Result<Option<Operation>, EditError> {
+    let (needed, found) = (delta.base_chars(), before.chars().count() as u64);
+    if needed > found {
+        return Err(DeltaError::PastEnd { needed, found }.into());
+    }
+    let chars = found + delta.inserted_chars() - delta.deleted_chars();
+    if chars > TEXT_CHARS_MAX as u64 && chars > found {
+        return Err(EditError::TextTooLong(chars));
+    }
+    Ok((!delta.is_empty()).then_some(Operation::EditText { id, delta }))
+}
+
+fn fresh(view: &Desk, scratch: &Desk, random: &mut Random) -> StickerId {
+    loop {
+        let id = StickerId(random.next());
+        if view.sticker(id).is_none() && scratch.sticker(id).is_none() {
+            return id;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every bound and delay of the client, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Steps that can be undone; older ones stay done. Two hundred is more than a
+/// person retraces, and bounds what foreign commits are passed through.
+pub const UNDO_STEPS_MAX: usize = 200;
+
+/// What a batch may cost by [`crate::batch`]'s estimate, in bytes. The estimate
+/// lies above the encoded size; the rest up to the frame's 256 KiB is for what
+/// transforming over others' changes adds.
+pub(crate) const BATCH_BYTES_MAX: usize = 200 << 10;
+
+/// Parts of a text delta that is still to be sent: a quarter of what the
+/// protocol allows, since transforming over others' changes splits parts.
+pub(crate) const DELTA_PARTS_QUEUED_MAX: usize = 1_024;
+
+/// Refused batches and purged stickers kept for copying; the oldest go first.
+pub const UNSAVED_MAX: usize = 64;
+
+/// A pause in typing after which the next character begins a new undo step.
+pub const TYPING_PAUSE: Duration = Duration::from_secs(1);
+
+/// Between two durable moves of one drag.
+pub const DRAG_MOVE_EVERY: Duration = Duration::from_millis(250);
+
+/// Between two frames of presence: the rate at which the server passes it on.
+pub const PRESENCE_EVERY: Duration = Duration::from_millis(33);
+
+/// Presence is repeated after this time, so that one who is still there can be
+/// told from one whose leaving was lost on the way.
+pub const PRESENCE_REFRESH: Duration = Duration::from_secs(20);
+
+/// A person not heard of for this long has left. Browsers let a hidden page's
+/// timers fire once a minute, which must still count as being there.
+pub const PERSON_STALE: Duration = Duration::from_secs(75);
+
+/// People kept; a desk has at most 2,000 connections.
+pub(crate) const PEOPLE_MAX: usize = 2_000;
+
+/// From hello to the end of catching up without a byte received: the line is dead.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// With a batch in flight and nothing received for this long, ask whether the
+/// line is alive.
+pub const PING_AFTER_IN_FLIGHT: Duration = Duration::from_secs(3);
+
+/// With nothing in flight and nothing received for this long, ask all the same:
+/// a status that says "saved" must know that the line is there.
+pub const PING_AFTER_IDLE: Duration = Duration::from_secs(15);
+
+/// A ping without an answer, or any other byte, for this long: the line is dead.
+pub const PONG_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The first delay before connecting again; doubles with each failed attempt.
+pub const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(250);
+
+/// The longest delay before connecting again.
+pub const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(15);
+
+/// The shortest delay before connecting again to a server that said it cannot
+/// serve now.
+pub const OVERLOADED_DELAY_MIN: Duration = Duration::from_secs(2);
+
+/// A connection that lasted this long was a success: the next loss starts with
+/// the shortest delay again.
+pub const STABLE_AFTER: Duration = Duration::from_secs(5);
+
+/// Others' commits are persisted at the latest after this delay; one's own
+/// changes at once.
+pub const PERSIST_DELAY: Duration = Duration::from_secs(3);
+
+/// Bytes of commits kept beside the persisted snapshot, at least; see
+/// [`COMMITS_BYTES_MAX`].
+pub(crate) const COMMITS_BYTES_MIN: usize = 8 << 10;
+
+/// Bytes of commits kept beside the persisted snapshot, at most: they are
+/// written again with every keystroke, the snapshot only when they pass this.
+pub(crate) const COMMITS_BYTES_MAX: usize = 64 << 10;
+
+/// Commits held back while a snapshot arrives in parts. Past it the line is
+/// dropped: a server does not send that much ahead of its own snapshot.
+pub(crate) const EARLY_COMMITS_MAX: usize = 10_000;

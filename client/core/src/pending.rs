@@ -1,0 +1,176 @@
+//! What is done here and not yet confirmed: one batch in flight, the rest queued.
+
+use std::collections::VecDeque;
+
+use desk_protocol::resolver::{overlay, transform};
+use desk_protocol::{Author, Batch, ClientSeq, Desk, Operation, Revision, StickerId, Time};
+
+use crate::batch::{Scope, composed};
+use crate::event::Action;
+
+/// Counts the batches put in flight in one run; tells undo entries which of them
+/// lie above a batch that others' commits are still ordered before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Level(pub(crate) u64);
+
+/// The batch in flight: its set of local operations is frozen, its number is
+/// fixed, and it is transformed over what is committed before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Flight {
+    pub(crate) seq: ClientSeq,
+    pub(crate) batch: Batch,
+    pub(crate) through: Action,
+    pub(crate) level: Level,
+    /// As whom it was sent, if it was: its commit bears this author.
+    pub(crate) author: Option<Author>,
+    /// On the current connection.
+    pub(crate) sent: bool,
+    /// The server said that it was applied, as this revision.
+    pub(crate) applied: Option<Revision>,
+    /// The change of the stored state that first held it.
+    pub(crate) frozen_at: u64,
+}
+
+/// On which stack the step lies that takes a queued entry out again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    Nobody,
+    Undo,
+    Redo,
+}
+
+/// One user action, or several that need not be told apart any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) owner: Owner,
+    pub(crate) batch: Batch,
+    pub(crate) through: Action,
+    /// The batch in flight that it takes a write back from, or lies above.
+    pub(crate) level: Option<Level>,
+    /// Whether it puts back what stood before a write of one's own.
+    pub(crate) restores: bool,
+}
+
+/// The batch in flight and the queue behind it. Each applies on top of the
+/// confirmed desk and all that stand before it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) flight: Option<Flight>,
+    pub(crate) queue: VecDeque<Entry>,
+}
+
+/// What operations that were ordered before everything pending become higher up.
+#[derive(Debug)]
+pub(crate) struct Risen {
+    /// On top of all that lies below the entries that a step can take out.
+    pub(crate) below_run: Vec<Operation>,
+    /// On top of everything: a change of the view.
+    pub(crate) view: Vec<Operation>,
+}
+
+impl Pending {
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &Batch> {
+        let flight = self.flight.iter().map(|flight| &flight.batch);
+        flight.chain(self.queue.iter().map(|entry| &entry.batch))
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::of(self.batches().flat_map(Batch::operations))
+    }
+
+    pub(crate) fn touches(&self, id: StickerId) -> bool {
+        self.operations().any(|operation| operation.sticker() == Some(id))
+    }
+
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.batches().flat_map(Batch::operations)
+    }
+
+    pub(crate) fn level(&self) -> Option<Level> {
+        self.flight.as_ref().map(|flight| flight.level)
+    }
+
+    /// Shows everything pending on top of a desk.
+    pub(crate) fn overlay(&self, desk: &mut Desk, author: Author, now: Time) {
+        for batch in self.batches() {
+            overlay(desk, batch, author, now.unix_millis());
+        }
+    }
+
+    /// Where the entries begin that the undo or the redo stack can take out: the
+    /// last ones in a row with one owner.
+    pub(crate) fn run(&self) -> (Owner, usize) {
+        let owner = self.queue.back().map_or(Owner::Nobody, |entry| entry.owner);
+        if owner == Owner::Nobody {
+            return (owner, self.queue.len());
+        }
+        let length = self.queue.iter().rev().take_while(|entry| entry.owner == owner).count();
+        (owner, self.queue.len() - length)
+    }
+
+    /// Moves everything over operations that were ordered before it, batch by
+    /// batch (MERGE rule 2: the batch in flight as a whole, as the server does).
+    pub(crate) fn rebase(&mut self, operations: &[Operation]) -> Risen {
+        let mut rising = operations.to_vec();
+        if let Some(flight) = &mut self.flight {
+            (flight.batch, rising) = transform(&flight.batch, &rising);
+        }
+        let (_, run) = self.run();
+        let mut below_run = None;
+        let mut scope = Scope::of(&rising);
+        for (index, entry) in self.queue.iter_mut().enumerate() {
+            if index == run {
+                below_run = Some(rising.clone());
+            }
+            if scope.meets(&entry.batch) {
+                (entry.batch, rising) = transform(&entry.batch, &rising);
+                scope = Scope::of(&rising);
+            }
+        }
+        let below_run = below_run.unwrap_or_else(|| rising.clone());
+        Risen { below_run, view: rising }
+    }
+
+    /// Puts an entry that no step will take out behind the others, joined with
+    /// the one before it if both fit one batch.
+    pub(crate) fn push_settled(&mut self, batch: Batch, through: Action) {
+        let entry = Entry { owner: Owner::Nobody, batch, through, level: None, restores: false };
+        self.queue.push_back(entry);
+        self.settle(self.queue.len() - 1);
+    }
+
+    /// Takes an entry from its owner and joins it with its neighbours that have
+    /// none, so that a long absence does not make a long queue.
+    pub(crate) fn settle(&mut self, index: usize) {
+        self.queue[index].owner = Owner::Nobody;
+        let Some(before) = index.checked_sub(1) else { return };
+        if self.queue[before].owner != Owner::Nobody {
+            return;
+        }
+        if let Some(both) = composed(&self.queue[before].batch, &self.queue[index].batch) {
+            let through = self.queue[index].through;
+            self.queue[before].batch = both;
+            self.queue[before].through = through;
+            self.queue.remove(index);
+        }
+    }
+
+    /// How many entries from the front make up the next batch, and the batch.
+    pub(crate) fn next_batch(&self) -> (usize, Batch) {
+        let mut batch = Batch::default();
+        let mut count = 0;
+        for entry in &self.queue {
+            let both = if batch.is_empty() {
+                Some(entry.batch.clone())
+            } else {
+                composed(&batch, &entry.batch)
+            };
+            match both {
+                Some(both) => batch = both,
+                None => break,
+            }
+            count += 1;
+        }
+        (count, batch)
+    }
+}

@@ -1,0 +1,215 @@
+//! The queue record: writing it, and making a client of both records again.
+
+use desk_protocol::codec::{Decoded, decode_client, decode_server, encode_client, encode_snapshot};
+use desk_protocol::desk::DeskParts;
+use desk_protocol::frame::{ClientFrame, Role, Submit};
+use desk_protocol::resolver::apply;
+use desk_protocol::{Author, Batch, ClientSeq, Desk, Operation, Revision, ServerFrame, Sticker};
+
+use crate::batch::rebuilt;
+use crate::client::{Client, Config};
+use crate::event::{Action, Unsaved, UnsavedReason};
+use crate::inbox::desk_from;
+use crate::pending::{Entry, Flight, Level, Owner};
+use crate::record::{BASE_MAGIC, QUEUE_MAGIC, Reader, RestoreError, Writer};
+
+impl Client {
+    /// A client as it was persisted; it asks for a connection at once. What can
+    /// be undone is not kept. An empty session key in `config` stands for the
+    /// one persisted.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: only a client without state can be made.
+    pub fn restore(config: Config, base: &[u8], queue: &[u8]) -> Result<Self, RestoreError> {
+        let mut client = Client::new(config);
+        let mut reader = Reader::new(BASE_MAGIC, base)?;
+        let base_bytes = base.len();
+        client.confirmed = desk_from(reader.bytes()?)?;
+        let generation = reader.generation;
+        let mut reader = Reader::new(QUEUE_MAGIC, queue)?;
+        if reader.generation != generation {
+            return Err(RestoreError::Mismatch);
+        }
+        let commits = reader.bytes()?;
+        client.replay(commits)?;
+        client.store.resume(generation, base_bytes, commits.to_vec());
+        client.read_identity(&mut reader)?;
+        client.read_pending(&mut reader)?;
+        client.read_unsaved(&mut reader)?;
+        client.stale_whole = client.ready;
+        client.refresh();
+        Ok(client)
+    }
+
+    pub(crate) fn queue_record(&self) -> Vec<u8> {
+        let mut writer = Writer::new(QUEUE_MAGIC, self.store.generation);
+        writer.bytes(&self.store.commits);
+        writer.flag(self.ready);
+        writer.bytes(self.config.session_key.as_bytes());
+        writer.number(self.connection);
+        writer.optional(self.author.map(|author| u64::from(author.0)));
+        writer.optional(self.role.map(|role| role as u64));
+        writer.optional(self.lifetime.map(|(created, _)| created));
+        writer.optional(self.lifetime.map(|(_, expires)| expires));
+        writer.flag(self.identity_lost);
+        writer.number(self.next_seq.0);
+
+        writer.optional(self.pending.flight.as_ref().map(|flight| flight.seq.0));
+        if let Some(flight) = &self.pending.flight {
+            writer.optional(flight.author.map(|author| u64::from(author.0)));
+            write_operations(&mut writer, flight.batch.operations());
+        }
+        writer.number(self.pending.queue.len() as u64);
+        for entry in &self.pending.queue {
+            write_operations(&mut writer, entry.batch.operations());
+        }
+        writer.number(self.unsaved.len() as u64);
+        for unsaved in &self.unsaved {
+            write_unsaved(&mut writer, unsaved);
+        }
+        writer.finish()
+    }
+
+    fn replay(&mut self, commits: &[u8]) -> Result<(), RestoreError> {
+        let mut rest = commits;
+        while !rest.is_empty() {
+            let Decoded::Frame(length, frame) = decode_server(rest)? else {
+                return Err(RestoreError::Truncated);
+            };
+            rest = &rest[length..];
+            if let Some(ServerFrame::Commit(commit)) = frame {
+                apply(&mut self.confirmed, &commit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_identity(&mut self, reader: &mut Reader<'_>) -> Result<(), RestoreError> {
+        self.ready = reader.flag()?;
+        let session_key = reader.text()?;
+        if self.config.session_key.is_empty() {
+            self.config.session_key = session_key;
+        }
+        self.connection = reader.number()?;
+        self.author = reader.optional()?.map(author_from);
+        self.role = reader.optional()?.map(|role| match role {
+            0 => Role::Viewer,
+            1 => Role::Editor,
+            _ => Role::Owner,
+        });
+        let (created, expires) = (reader.optional()?, reader.optional()?);
+        self.lifetime = created.zip(expires);
+        self.identity_lost = reader.flag()?;
+        self.next_seq = ClientSeq(reader.number()?);
+        Ok(())
+    }
+
+    fn read_pending(&mut self, reader: &mut Reader<'_>) -> Result<(), RestoreError> {
+        if let Some(seq) = reader.optional()? {
+            let author = reader.optional()?.map(author_from);
+            let batch = read_batch(reader)?;
+            self.pending.flight = Some(Flight {
+                seq: ClientSeq(seq),
+                batch,
+                through: Action(0),
+                level: Level(0),
+                author,
+                sent: false,
+                applied: None,
+                frozen_at: 0,
+            });
+        }
+        for _ in 0..reader.number()? {
+            let batch = read_batch(reader)?;
+            self.pending.queue.push_back(Entry {
+                owner: Owner::Nobody,
+                batch,
+                through: Action(0),
+                level: None,
+                restores: false,
+            });
+        }
+        Ok(())
+    }
+
+    fn read_unsaved(&mut self, reader: &mut Reader<'_>) -> Result<(), RestoreError> {
+        for _ in 0..reader.number()? {
+            let unsaved = read_unsaved(reader, self.next_unsaved)?;
+            self.next_unsaved += 1;
+            self.unsaved.push(unsaved);
+        }
+        Ok(())
+    }
+}
+
+fn author_from(number: u64) -> Author {
+    Author(u32::try_from(number).unwrap_or_default())
+}
+
+/// Operations are kept as the submit frame that would carry them.
+fn write_operations(writer: &mut Writer, operations: &[Operation]) {
+    let submit =
+        Submit { client_seq: ClientSeq(0), base: Revision(0), operations: operations.to_vec() };
+    let mut frame = Vec::new();
+    if !operations.is_empty() {
+        encode_client(&ClientFrame::Submit(submit), &mut frame);
+    }
+    writer.bytes(&frame);
+}
+
+fn read_operations(reader: &mut Reader<'_>) -> Result<Vec<Operation>, RestoreError> {
+    let frame = reader.bytes()?;
+    if frame.is_empty() {
+        return Ok(Vec::new());
+    }
+    match decode_client(frame)? {
+        Decoded::Frame(_, Some(ClientFrame::Submit(submit))) => Ok(submit.operations),
+        _ => Err(RestoreError::Truncated),
+    }
+}
+
+fn read_batch(reader: &mut Reader<'_>) -> Result<Batch, RestoreError> {
+    read_operations(reader).map(rebuilt)
+}
+
+fn write_unsaved(writer: &mut Writer, unsaved: &Unsaved) {
+    let (kind, operation, detail) = match &unsaved.reason {
+        UnsavedReason::Rejected { operation, detail } => (0, *operation, detail.as_str()),
+        UnsavedReason::Purged => (1, 0, ""),
+        UnsavedReason::Unknown => (2, 0, ""),
+    };
+    writer.number(kind);
+    writer.number(u64::from(operation));
+    writer.bytes(detail.as_bytes());
+    write_operations(writer, &unsaved.operations);
+    let newest = unsaved.stickers.iter().flat_map(stamps).max().unwrap_or_default();
+    let parts =
+        DeskParts { revision: newest, stickers: unsaved.stickers.clone(), ..DeskParts::default() };
+    let stickers = Desk::from_parts(parts).unwrap_or_default();
+    writer.bytes(&encode_snapshot(&stickers));
+}
+
+fn read_unsaved(reader: &mut Reader<'_>, number: u64) -> Result<Unsaved, RestoreError> {
+    let (kind, operation) = (reader.number()?, reader.number()?);
+    let detail = reader.text()?;
+    let operation = u32::try_from(operation).unwrap_or_default();
+    let reason = match kind {
+        0 => UnsavedReason::Rejected { operation, detail },
+        1 => UnsavedReason::Purged,
+        _ => UnsavedReason::Unknown,
+    };
+    let operations = read_operations(reader)?;
+    let stickers = desk_from(reader.bytes()?)?.stickers().cloned().collect();
+    Ok(Unsaved { number, reason, operations, stickers })
+}
+
+fn stamps(sticker: &Sticker) -> [Revision; 6] {
+    [
+        sticker.position.stamp.revision,
+        sticker.size.stamp.revision,
+        sticker.color.stamp.revision,
+        sticker.z.stamp.revision,
+        sticker.deleted.stamp.revision,
+        sticker.text.stamp.revision,
+    ]
+}

@@ -1,0 +1,305 @@
+//! The transport's side: lines come and go, bytes in, bytes out, deadlines.
+
+use std::time::Duration;
+
+use desk_protocol::codec::encode_client;
+use desk_protocol::frame::{
+    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Role, Submit, Welcome,
+};
+use desk_protocol::{ClientSeq, ServerFrame, Time};
+
+use crate::client::Client;
+use crate::event::{Event, Line, UnsavedReason};
+use crate::inbox::Assembly;
+use crate::limits::{EARLY_COMMITS_MAX, OVERLOADED_DELAY_MIN};
+use crate::line::Due;
+
+impl Client {
+    /// A line is open: the greeting goes out first.
+    pub fn connected(&mut self, now: Time) {
+        self.tell_time(now);
+        if self.line.ended().is_some() {
+            return;
+        }
+        self.forget_line();
+        self.line.connected(now);
+        self.connection += 1;
+        self.greeting = Some(self.store.touch());
+        if let Some(flight) = &mut self.pending.flight {
+            flight.sent = false;
+        }
+    }
+
+    /// The line is lost, or could not be opened: another attempt is planned.
+    pub fn disconnected(&mut self, now: Time) {
+        self.tell_time(now);
+        self.lose_line(Duration::ZERO);
+    }
+
+    /// The connection ended for a reason learnt outside of frames: a close code
+    /// of the transport, an answer of `init`.
+    pub fn closed(&mut self, now: Time, code: CloseCode, detail: &str) {
+        self.tell_time(now);
+        self.close(code, detail.to_owned());
+    }
+
+    /// There is reason to believe that connecting works now: do not wait.
+    pub fn retry_now(&mut self, now: Time) {
+        self.tell_time(now);
+        self.line.retry(now);
+    }
+
+    /// Begins again after an end, with a key that `init` gave. `resumed` as it
+    /// said: whether the desk still knows this client. If it does not, its
+    /// batches are numbered anew.
+    pub fn rejoin(&mut self, now: Time, session_key: &str, resumed: bool) {
+        self.tell_time(now);
+        session_key.clone_into(&mut self.config.session_key);
+        if !resumed {
+            self.connection = 0;
+            self.next_seq = ClientSeq(1);
+            self.lose_identity();
+        }
+        self.lose_line(Duration::ZERO);
+        self.line.reopen(now);
+        self.store.touch();
+    }
+
+    /// Bytes that came in: any part of the stream of frames.
+    pub fn receive(&mut self, now: Time, bytes: &[u8]) {
+        self.tell_time(now);
+        if !self.line.open() {
+            return;
+        }
+        self.line.heard(now);
+        self.inbox.extend(bytes);
+        while self.line.open() {
+            match self.inbox.next() {
+                Ok(Some(frame)) => self.take(frame),
+                Ok(None) => break,
+                Err(_) => self.give_up("a frame could not be read"),
+            }
+        }
+        self.refresh();
+    }
+
+    /// What is to be sent: whole frames, one message.
+    pub fn poll_transmit(&mut self, now: Time) -> Option<Vec<u8>> {
+        self.tell_time(now);
+        if !self.line.open() {
+            return None;
+        }
+        let mut out = Vec::new();
+        if let Some(change) = self.greeting {
+            if !self.store.holds(change) {
+                return None;
+            }
+            self.greeting = None;
+            encode_client(&self.hello(), &mut out);
+        }
+        for frame in self.outbox.drain(..) {
+            encode_client(&frame, &mut out);
+        }
+        if self.line.state() == Line::Live {
+            self.transmit_batch(&mut out);
+            if let Some(presence) = self.own.take(now) {
+                encode_client(&ClientFrame::Presence(presence), &mut out);
+            }
+        }
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// The next deadline, and what it is for.
+    pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
+        let live = self.line.state() == Line::Live;
+        [
+            self.line.deadline(self.in_flight()),
+            if live { self.own.deadline(self.now) } else { None },
+            self.people.deadline().map(|at| (at, "people")),
+            self.drag.as_ref().and_then(|drag| drag.deadline()).map(|at| (at, "drag")),
+            self.store.deadline().map(|at| (at, "persist")),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// A deadline may have come. Harmless if none has.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.tell_time(now);
+        match self.line.due(now, self.in_flight()) {
+            Some(Due::Connect { attempt }) => self.events.push_back(Event::Connect { attempt }),
+            Some(Due::Ping { nonce }) => self.outbox.push_back(ClientFrame::Ping { nonce }),
+            Some(Due::Dead { reason }) => self.give_up(reason),
+            None => {}
+        }
+        self.changed_people |= self.people.expire(now);
+        self.move_dragged(now);
+        self.store.expire_delay(now);
+    }
+
+    fn in_flight(&self) -> bool {
+        self.pending.flight.as_ref().is_some_and(|flight| flight.sent)
+    }
+
+    fn hello(&self) -> ClientFrame {
+        ClientFrame::Hello(Hello {
+            session_key: self.config.session_key.clone(),
+            connection: self.connection,
+            revision: (self.ready && !self.distrust).then(|| self.confirmed.revision()),
+            user: self.config.user.clone(),
+        })
+    }
+
+    /// One batch in flight, based on what is confirmed (MERGE rule 8).
+    fn transmit_batch(&mut self, out: &mut Vec<u8>) {
+        if self.role == Some(Role::Viewer) {
+            return;
+        }
+        self.freeze();
+        let Some(flight) = &mut self.pending.flight else { return };
+        if flight.sent || flight.applied.is_some() || !self.store.holds(flight.frozen_at) {
+            return;
+        }
+        flight.sent = true;
+        flight.author = self.author;
+        let submit = Submit {
+            client_seq: flight.seq,
+            base: self.confirmed.revision(),
+            operations: flight.batch.operations().to_vec(),
+        };
+        encode_client(&ClientFrame::Submit(submit), out);
+    }
+
+    fn take(&mut self, frame: ServerFrame) {
+        match frame {
+            ServerFrame::Welcome(welcome) => self.take_welcome(welcome),
+            ServerFrame::Commit(commit) if self.awaiting_snapshot => {
+                self.assembly.early.push(commit);
+                if self.assembly.early.len() > EARLY_COMMITS_MAX {
+                    self.give_up("the snapshot does not come");
+                }
+            }
+            ServerFrame::Commit(commit) => self.take_commit(commit),
+            ServerFrame::SnapshotChunk(chunk) => match self.assembly.add(&chunk) {
+                Ok(Some(desk)) => self.take_snapshot(desk),
+                Ok(None) => {}
+                Err(_) => self.give_up("a snapshot could not be read"),
+            },
+            ServerFrame::Stale { client_seq, .. } => {
+                // Everything needed to catch up was sent before (rule 11).
+                if let Some(flight) = &mut self.pending.flight {
+                    flight.sent &= flight.seq != client_seq;
+                }
+            }
+            ServerFrame::Answer(result) => self.take_result(result),
+            ServerFrame::Presence(news) => {
+                self.changed_people |= self.people.update(self.now, self.author, news);
+            }
+            ServerFrame::Pong { .. } => {}
+            ServerFrame::Close { code, detail } => self.close(code, detail),
+        }
+        self.check_caught_up();
+    }
+
+    fn take_welcome(&mut self, welcome: Welcome) {
+        self.line.set_live(false);
+        self.author = Some(welcome.author);
+        self.role = Some(welcome.role);
+        self.lifetime = Some((welcome.created_at, welcome.expires_at));
+        self.target = welcome.revision;
+        self.awaiting_snapshot = welcome.snapshot;
+        self.assembly = Assembly::default();
+        if !self.welcomed {
+            self.welcomed = true;
+            self.events.push_back(Event::Joined { author: welcome.author, role: welcome.role });
+        }
+        if let Some(last) = welcome.last {
+            self.take_last(last);
+        }
+    }
+
+    /// The result of this client's newest number, as the server knows it (rule 10).
+    fn take_last(&mut self, last: BatchResult) {
+        let newest = last.client_seq;
+        let current = self.pending.flight.as_ref().map(|flight| flight.seq);
+        match current {
+            Some(seq) if seq == newest => self.take_result(last),
+            // A number beyond the one in flight: this state is older than what
+            // was sent from it. What became of the batch cannot be learnt.
+            Some(seq) if seq < newest => {
+                self.next_seq = newest.next();
+                self.drop_flight(UnsavedReason::Unknown);
+            }
+            Some(_) => {}
+            None => self.next_seq = self.next_seq.max(newest.next()),
+        }
+    }
+
+    fn take_result(&mut self, result: BatchResult) {
+        let Some(flight) = &mut self.pending.flight else { return };
+        if flight.seq != result.client_seq {
+            return;
+        }
+        match result.outcome {
+            // The commit itself comes, or is in the snapshot; if it went by, it
+            // was taken already.
+            Outcome::Applied { revision, .. } => flight.applied = Some(revision),
+            Outcome::Rejected { operation, detail } => {
+                self.next_seq = result.client_seq.next();
+                self.drop_flight(UnsavedReason::Rejected { operation, detail });
+            }
+        }
+    }
+
+    fn check_caught_up(&mut self) {
+        let joining = self.line.state() == Line::Joining && self.welcomed;
+        if joining && !self.awaiting_snapshot && self.confirmed.revision() >= self.target {
+            if !self.ready {
+                self.ready = true;
+                self.changed_whole = true;
+            }
+            if std::mem::take(&mut self.identity_lost) {
+                self.settle_identity();
+            }
+            self.line.set_live(true);
+        }
+    }
+
+    /// Something is wrong with this connection: make another.
+    pub(crate) fn give_up(&mut self, reason: &'static str) {
+        self.events.push_back(Event::LineDead { reason });
+        self.lose_line(Duration::ZERO);
+    }
+
+    fn close(&mut self, code: CloseCode, detail: String) {
+        if code.reconnect() {
+            self.events.push_back(Event::LineDead { reason: code.as_str() });
+            let overloaded = code == CloseCode::Overloaded;
+            self.lose_line(if overloaded { OVERLOADED_DELAY_MIN } else { Duration::ZERO });
+        } else if self.line.ended() != Some(code) {
+            self.forget_line();
+            self.line.end(code);
+            self.events.push_back(Event::Closed { code, detail });
+            self.store.touch();
+        }
+    }
+
+    fn lose_line(&mut self, least: Duration) {
+        self.forget_line();
+        self.line.lost(self.now, least, &mut self.random);
+        self.store.touch_if_behind();
+    }
+
+    /// What belongs to one connection only.
+    fn forget_line(&mut self) {
+        self.inbox.clear();
+        self.outbox.clear();
+        self.assembly = Assembly::default();
+        self.greeting = None;
+        self.welcomed = false;
+        self.awaiting_snapshot = false;
+        self.changed_people |= self.people.clear();
+        self.own.repeat();
+    }
+}

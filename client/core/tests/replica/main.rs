@@ -1,0 +1,5 @@
+//! Clients against a tiny server, in one thread and made-up time.
+#![forbid(unsafe_code)]
+
+mod net;
+mod stories;

@@ -1,0 +1,222 @@
+//! A tiny server: one desk, the resolver, a dedupe record for each client.
+
+use std::collections::BTreeMap;
+
+use desk_protocol::codec::{Decoded, decode_client, encode_server, encode_snapshot};
+use desk_protocol::frame::{
+    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Person, Role, SnapshotChunk, Submit,
+    Welcome,
+};
+use desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;
+use desk_protocol::resolver::{HistoryLimits, Refusal, Submission, TextHistories, accept};
+use desk_protocol::{Author, Batch, ClientSeq, Commit, Desk, Revision, ServerFrame};
+
+/// What the server does to one line.
+pub(crate) type Output = (usize, Vec<u8>);
+
+#[derive(Default)]
+struct Known {
+    author: Author,
+    connection: u64,
+    last: Option<BatchResult>,
+    line: Option<usize>,
+}
+
+pub(crate) struct Server {
+    pub(crate) desk: Desk,
+    histories: TextHistories,
+    known: BTreeMap<String, Known>,
+    commits: Vec<Commit>,
+    /// Commits kept; a client further behind gets a snapshot.
+    pub(crate) kept: usize,
+    pub(crate) role: Role,
+    pub(crate) log: Vec<Submit>,
+    now_ms: u64,
+}
+
+impl Server {
+    pub(crate) fn new(history: HistoryLimits, kept: usize) -> Self {
+        Self {
+            desk: Desk::new("desk".into()),
+            histories: TextHistories::new(history),
+            known: BTreeMap::new(),
+            commits: Vec::new(),
+            kept,
+            role: Role::Editor,
+            log: Vec::new(),
+            now_ms: 1_000,
+        }
+    }
+
+    /// A crash: text history and lines are gone; what was accepted is durable.
+    pub(crate) fn crash(&mut self) {
+        self.histories.clear();
+        for known in self.known.values_mut() {
+            known.line = None;
+        }
+    }
+
+    pub(crate) fn lost(&mut self, line: usize) {
+        for known in self.known.values_mut() {
+            known.line = known.line.filter(|current| *current != line);
+        }
+    }
+
+    /// Forgets a client, as finishing does: its key makes a new one.
+    pub(crate) fn forget(&mut self, key: &str) {
+        self.known.remove(key);
+    }
+
+    pub(crate) fn lines(&self) -> Vec<usize> {
+        self.known.values().filter_map(|known| known.line).collect()
+    }
+
+    /// Bytes of whole frames from one line.
+    pub(crate) fn receive(&mut self, line: usize, bytes: &[u8]) -> Vec<Output> {
+        let mut out = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Decoded::Frame(length, frame) = decode_client(rest).expect("clients send frames")
+            else {
+                panic!("clients send whole frames");
+            };
+            rest = &rest[length..];
+            match frame.expect("of known types") {
+                ClientFrame::Hello(hello) => self.hello(line, &hello, &mut out),
+                ClientFrame::Submit(submit) => self.submit(line, submit, &mut out),
+                ClientFrame::Presence(presence) => {
+                    let Some(author) = self.author_of(line) else { continue };
+                    let person =
+                        Person { author, counter: self.now_ms as u32, presence: Some(presence) };
+                    for other in self.lines() {
+                        send(other, &ServerFrame::Presence(vec![person.clone()]), &mut out);
+                    }
+                }
+                ClientFrame::Ping { nonce } => send(line, &ServerFrame::Pong { nonce }, &mut out),
+            }
+            self.now_ms += 1;
+        }
+        out
+    }
+
+    fn author_of(&self, line: usize) -> Option<Author> {
+        self.known.values().find(|known| known.line == Some(line)).map(|known| known.author)
+    }
+
+    fn hello(&mut self, line: usize, hello: &Hello, out: &mut Vec<Output>) {
+        let next = Author(self.known.len() as u32 + 1);
+        let known = self.known.entry(hello.session_key.clone()).or_default();
+        if known.author == Author(0) {
+            known.author = next;
+        }
+        if hello.connection <= known.connection {
+            let detail = "an older connection".into();
+            send(line, &ServerFrame::Close { code: CloseCode::Superseded, detail }, out);
+            return;
+        }
+        known.connection = hello.connection;
+        known.line = Some(line);
+        self.welcome(line, hello.revision, out);
+    }
+
+    /// Also unasked, to one that fell behind.
+    pub(crate) fn welcome(&mut self, line: usize, since: Option<Revision>, out: &mut Vec<Output>) {
+        let known = self.known.values().find(|known| known.line == Some(line)).expect("greeted");
+        let head = self.desk.revision();
+        let oldest = self.commits.len().saturating_sub(self.kept);
+        let missed = since.filter(|since| since.0 as usize >= oldest);
+        let welcome = Welcome {
+            author: known.author,
+            role: self.role,
+            revision: head,
+            snapshot: missed.is_none(),
+            last: known.last.clone(),
+            created_at: 100,
+            expires_at: 700,
+        };
+        send(line, &ServerFrame::Welcome(welcome), out);
+        match missed {
+            Some(since) => {
+                for commit in &self.commits[since.0 as usize..] {
+                    send(line, &ServerFrame::Commit(commit.clone()), out);
+                }
+            }
+            None => {
+                let snapshot = encode_snapshot(&self.desk);
+                let total = snapshot.len() as u32;
+                let size = SNAPSHOT_CHUNK_BYTES_MAX.min(300);
+                for (index, bytes) in snapshot.chunks(size).enumerate() {
+                    let chunk = SnapshotChunk {
+                        revision: head,
+                        offset: (index * size) as u32,
+                        total,
+                        bytes: bytes.to_vec(),
+                    };
+                    send(line, &ServerFrame::SnapshotChunk(chunk), out);
+                }
+            }
+        }
+    }
+
+    /// The order of work of MERGE rule 15.
+    fn submit(&mut self, line: usize, submit: Submit, out: &mut Vec<Output>) {
+        self.log.push(submit.clone());
+        let Some(known) = self.known.values_mut().find(|known| known.line == Some(line)) else {
+            return;
+        };
+        let last = known.last.as_ref().map_or(ClientSeq(0), |last| last.client_seq);
+        if submit.client_seq == last {
+            let answer = known.last.clone().expect("there is a last one");
+            send(line, &ServerFrame::Answer(answer), out);
+            return;
+        }
+        assert_eq!(submit.client_seq, last.next(), "numbers come without gaps");
+        assert!(submit.base <= self.desk.revision(), "no base lies ahead");
+        let batch = Batch::from_operations(submit.operations).expect("clients send sound batches");
+        let submission = Submission {
+            author: known.author,
+            client_seq: submit.client_seq,
+            base: submit.base,
+            batch: &batch,
+            user: "",
+            now_ms: self.now_ms,
+            text_at_head: &[],
+        };
+        let client_seq = submit.client_seq;
+        match accept(&mut self.desk, &mut self.histories, submission) {
+            Ok(acceptance) => {
+                let commit = acceptance.commit;
+                known.last = Some(BatchResult {
+                    client_seq,
+                    outcome: Outcome::Applied {
+                        revision: commit.revision,
+                        status: commit.status,
+                        created: acceptance.created,
+                    },
+                });
+                self.commits.push(commit.clone());
+                for other in self.lines() {
+                    send(other, &ServerFrame::Commit(commit.clone()), out);
+                }
+            }
+            Err(Refusal::Stale(sticker)) => {
+                send(line, &ServerFrame::Stale { client_seq, sticker }, out);
+            }
+            Err(Refusal::Rejected(rejection)) => {
+                let outcome = Outcome::Rejected {
+                    operation: rejection.operation as u32,
+                    detail: rejection.to_string(),
+                };
+                let result = BatchResult { client_seq, outcome };
+                known.last = Some(result.clone());
+                send(line, &ServerFrame::Answer(result), out);
+            }
+        }
+    }
+}
+
+fn send(line: usize, frame: &ServerFrame, out: &mut Vec<Output>) {
+    let mut bytes = Vec::new();
+    encode_server(frame, &mut bytes);
+    out.push((line, bytes));
+}
