@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod compaction;
 pub mod disk;
 pub mod file;
+pub mod inspect;
 pub mod key;
 pub mod limits;
 pub mod log;

@@ -11,26 +11,31 @@ use crate::log::batch::Batch;
 use crate::log::replay::{Expected, LostRange, Tail, Walk, walk};
 use crate::log::segment::{Closed, DATA_START, SegmentError, SegmentHeader, Slot};
 use crate::manifest::{Manifest, SegmentUse};
-use crate::options::Options;
 
 use super::merge::Merge;
 use super::report::{LogReport, RecoveryReport};
-use super::{Free, RecoverError, place};
+use super::{RecoverError, Touch, place};
 
-/// A segment that holds batches.
-pub(super) struct Found {
-    pub(super) log: LogId,
-    pub(super) closed: Closed,
-    pub(super) bytes: u64,
-    pub(super) next_slot: Slot,
+/// What a segment holds.
+pub(crate) struct Contents {
+    pub(crate) log: LogId,
+    pub(crate) closed: Closed,
+    pub(crate) batches: u64,
+    pub(crate) lost: Vec<LostRange>,
 }
 
-/// What the segments hold.
+/// A segment that is there.
+pub(crate) struct Segment {
+    pub(crate) bytes: u64,
+    pub(crate) next_slot: Slot,
+    /// `None` for one whose contents nobody needs.
+    pub(crate) contents: Option<Contents>,
+}
+
+/// All segments that are there.
 #[derive(Default)]
-pub(super) struct Logs {
-    pub(super) found: BTreeMap<FileId, Found>,
-    /// Segments without anything, of the right length.
-    pub(super) free: Free,
+pub(crate) struct Logs {
+    pub(crate) segments: BTreeMap<FileId, Segment>,
 }
 
 /// A segment's file, opened.
@@ -49,13 +54,13 @@ impl<F> Opened<F> {
 pub(super) async fn read_all<D: Disk>(
     disk: &D,
     manifest: &Manifest,
-    options: &Options,
+    touch: Touch,
     merge: &mut Merge,
     report: &mut RecoveryReport,
 ) -> Result<Logs, RecoverError> {
     let mut opened = BTreeMap::new();
     for id in manifest.segments.keys() {
-        match open(disk, manifest, *id).await? {
+        match open(disk, manifest, *id, touch).await? {
             Some(segment) => {
                 if let Err(SegmentError::Version(found)) = segment.header {
                     let error = crate::manifest::slot::SlotError::Version { found };
@@ -69,25 +74,25 @@ pub(super) async fn read_all<D: Disk>(
             None => report.missing_segments.push(*id),
         }
     }
-    let mut reader =
-        Reader { disk, manifest, opened, merge, logs: Logs::default(), lines: BTreeMap::new() };
+    let (contents, lines) = (BTreeMap::new(), BTreeMap::new());
+    let mut reader = Reader { disk, manifest, opened, merge, contents, lines };
     reader.read_retained().await?;
     reader.read_last_run().await?;
     reader.read_headless().await?;
-    let Reader { opened, mut logs, lines, .. } = reader;
-    for (id, segment) in opened {
-        if !logs.found.contains_key(&id) && segment.bytes == options.segment_bytes {
-            logs.free.insert(id, segment.next_slot());
-        }
-    }
+    let Reader { opened, mut contents, lines, .. } = reader;
+    let segments = opened.into_iter().map(|(id, segment)| {
+        let (bytes, next_slot) = (segment.bytes, segment.next_slot());
+        (id, Segment { bytes, next_slot, contents: contents.remove(&id) })
+    });
     report.logs = lines.into_values().map(|line| line.report).collect();
-    Ok(logs)
+    Ok(Logs { segments: segments.collect() })
 }
 
 async fn open<D: Disk>(
     disk: &D,
     manifest: &Manifest,
     id: FileId,
+    touch: Touch,
 ) -> Result<Option<Opened<D::File>>, DiskError> {
     let file = match disk.open(&id.segment_name(), Writes::Deferred).await {
         Ok(file) => file,
@@ -96,7 +101,9 @@ async fn open<D: Disk>(
     };
     // A batch that a killed process was writing may still be on its way to
     // the medium; what is read now must stay.
-    disk.sync(&file).await?;
+    if touch == Touch::Files {
+        disk.sync(&file).await?;
+    }
     let bytes = block_down(disk.length(&file).await?);
     let header = if bytes < DATA_START {
         Err(SegmentError::NoHeader)
@@ -119,7 +126,7 @@ struct Reader<'a, D: Disk> {
     manifest: &'a Manifest,
     opened: BTreeMap<FileId, Opened<D::File>>,
     merge: &'a mut Merge,
-    logs: Logs,
+    contents: BTreeMap<FileId, Contents>,
     lines: BTreeMap<LogId, Line>,
 }
 
@@ -171,7 +178,7 @@ impl<D: Disk> Reader<'_, D> {
     /// its batches: the first one tells.
     async fn read_headless(&mut self) -> Result<(), RecoverError> {
         let rest: Vec<FileId> =
-            self.opened.keys().filter(|id| !self.logs.found.contains_key(*id)).copied().collect();
+            self.opened.keys().filter(|id| !self.contents.contains_key(*id)).copied().collect();
         let mut headless = Vec::new();
         for id in rest {
             let Some(segment) = self.opened.get(&id) else { continue };
@@ -241,13 +248,8 @@ impl<D: Disk> Reader<'_, D> {
             first: expected.first,
             end: walk.end,
         };
-        let found = Found {
-            log: expected.log,
-            closed,
-            bytes: segment.bytes,
-            next_slot: segment.next_slot(),
-        };
-        self.logs.found.insert(id, found);
+        let (log, batches, lost) = (expected.log, walk.batches, walk.lost.clone());
+        self.contents.insert(id, Contents { log, closed, batches, lost });
         let line = self.line(expected.log);
         line.end = line.end.max(walk.end);
         line.report.batches += walk.batches;

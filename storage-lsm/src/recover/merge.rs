@@ -72,7 +72,7 @@ impl Known {
     }
 }
 
-pub(super) struct Merge {
+pub(crate) struct Merge {
     buckets: BucketTable,
     now: UnixSecond,
     drop_expired: bool,

@@ -4,9 +4,9 @@
 //! and last the manifest of the new run. Until that last write nothing of the
 //! old state has changed, so a crash during recovery repeats it.
 
-mod logs;
-mod merge;
-mod open_manifest;
+pub(crate) mod logs;
+pub(crate) mod merge;
+pub(crate) mod open_manifest;
 mod report;
 mod tables;
 
@@ -74,9 +74,6 @@ pub enum RecoverError {
     Manifest(#[from] ManifestError),
 }
 
-/// A free segment and the slot that its next header goes to.
-type Free = BTreeMap<FileId, Slot>;
-
 /// Opens a store with what all former shards left, for `start.shards` new ones.
 ///
 /// It runs once at start, before any shard, with the folder locked against a
@@ -89,21 +86,7 @@ pub async fn recover<D: Disk>(
     options.check()?;
     let opened = open_manifest::open(disk, options, start).await?;
     let (mut manifest, clock) = (opened.manifest, opened.clock);
-    let mut report = RecoveryReport {
-        epoch: manifest.epoch + 1,
-        fresh: opened.fresh,
-        clock,
-        recorded: manifest.recorded,
-        logs: Vec::new(),
-        missing_segments: Vec::new(),
-        damaged_segments: Vec::new(),
-        tables: Vec::new(),
-        quarantined: Vec::new(),
-        keys: 0,
-        records: 0,
-        expired: 0,
-        doomed: 0,
-    };
+    let recorded = manifest.recorded;
     if clock == ClockState::Trusted {
         manifest.expire(start.now, &mut Needs::default());
         manifest.recorded = manifest.recorded.max(start.now);
@@ -111,26 +94,26 @@ pub async fn recover<D: Disk>(
             manifest.recorded = start.now;
         }
     }
-    let mut merge = merge::Merge::new(manifest.buckets.clone(), start.now, clock);
-    tables::read_all(disk, &manifest, &mut merge, &mut report).await?;
-    let mut logs = logs::read_all(disk, &manifest, options, &mut merge, &mut report).await?;
-    merge.finish(&mut report);
+    let read = read(disk, &manifest, start.now, clock, Touch::Files).await?;
+    let Read { merge, logs, mut report } = read;
+    report.epoch = manifest.epoch + 1;
+    report.fresh = opened.fresh;
+    report.recorded = recorded;
 
     // Segments that no key needs are free for the new run.
     let needed = merge.needed_segments();
-    for (file, found) in &logs.found {
-        if !needed.contains(file) && found.bytes == options.segment_bytes {
-            logs.free.insert(*file, found.next_slot);
-        }
-    }
+    let unneeded = logs.segments.iter().filter(|(file, _)| !needed.contains(file));
+    let fitting = unneeded.filter(|(_, segment)| segment.bytes == options.segment_bytes);
+    let free = fitting.map(|(file, segment)| (*file, segment.next_slot)).collect();
     let retained: BTreeMap<FileId, (LogId, Closed)> = logs
-        .found
+        .segments
         .iter()
         .filter(|(file, _)| needed.contains(file))
-        .map(|(file, found)| (*file, (found.log, found.closed)))
+        .filter_map(|(file, segment)| Some((*file, segment.contents.as_ref()?)))
+        .map(|(file, contents)| (file, (contents.log, contents.closed)))
         .collect();
     manifest.epoch += 1;
-    let spares = share_segments(disk, options, start.shards, manifest.epoch, logs.free).await?;
+    let spares = share_segments(disk, options, start.shards, manifest.epoch, free).await?;
     manifest.segments = retained
         .iter()
         .map(|(file, (log, closed))| (*file, SegmentUse::Retained { log: *log, closed: *closed }))
@@ -156,8 +139,54 @@ pub async fn recover<D: Disk>(
     Ok(Recovered { manifest, seeds, report })
 }
 
+/// Whether reading may change files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Touch {
+    /// Sync what is read and seal tables that are open.
+    Files,
+    /// Only look.
+    Nothing,
+}
+
+/// What tables and logs hold.
+pub(crate) struct Read {
+    pub(crate) merge: merge::Merge,
+    pub(crate) logs: logs::Logs,
+    pub(crate) report: RecoveryReport,
+}
+
+/// Reads all tables and logs that the manifest names, and merges them by key.
+pub(crate) async fn read<D: Disk>(
+    disk: &D,
+    manifest: &Manifest,
+    now: UnixSecond,
+    clock: ClockState,
+    touch: Touch,
+) -> Result<Read, RecoverError> {
+    let mut report = RecoveryReport {
+        epoch: manifest.epoch,
+        fresh: false,
+        clock,
+        recorded: manifest.recorded,
+        logs: Vec::new(),
+        missing_segments: Vec::new(),
+        damaged_segments: Vec::new(),
+        tables: Vec::new(),
+        quarantined: Vec::new(),
+        keys: 0,
+        records: 0,
+        expired: 0,
+        doomed: 0,
+    };
+    let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock);
+    tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
+    let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
+    merge.finish(&mut report);
+    Ok(Read { merge, logs, report })
+}
+
 /// Every file of the store that the new manifest does not name.
-async fn doomed_files<D: Disk>(
+pub(crate) async fn doomed_files<D: Disk>(
     disk: &D,
     manifest: &Manifest,
 ) -> Result<VecDeque<FileKind>, DiskError> {
@@ -188,7 +217,7 @@ async fn share_segments<D: Disk>(
     options: &Options,
     shards: ShardCount,
     epoch: u32,
-    free: Free,
+    free: BTreeMap<FileId, Slot>,
 ) -> Result<Vec<Vec<Spare>>, DiskError> {
     let max = options.segments_per_shard(shards);
     let mut spares: Vec<Vec<Spare>> = vec![Vec::new(); usize::from(shards.get())];

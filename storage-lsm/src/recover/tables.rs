@@ -10,11 +10,12 @@ use crate::table::reader::{Contents, Depth, read_table};
 
 use super::merge::Merge;
 use super::report::{RecoveryReport, TableFault, TableFaultKind};
-use super::{RecoverError, place};
+use super::{RecoverError, Touch, place};
 
 pub(super) async fn read_all<D: Disk>(
     disk: &D,
     manifest: &Manifest,
+    touch: Touch,
     merge: &mut Merge,
     report: &mut RecoveryReport,
 ) -> Result<(), RecoverError> {
@@ -30,7 +31,9 @@ pub(super) async fn read_all<D: Disk>(
         };
         // What is read now must stay, so it is made durable before anything
         // is built on it.
-        disk.sync(&file).await?;
+        if touch == Touch::Files {
+            disk.sync(&file).await?;
+        }
         let place = place(manifest.store, *id);
         let contents = read_table(disk, &file, place, Depth::Unsealed).await?;
         if let Err(TableError::Version(found)) = contents.bucket {
@@ -45,7 +48,8 @@ pub(super) async fn read_all<D: Disk>(
         if !contents.broken.is_empty() {
             fault(TableFaultKind::Values(contents.broken.len() as u64));
         }
-        if !contents.sealed && contents.broken.is_empty() && !contents.entries.is_empty() {
+        let whole = contents.broken.is_empty() && !contents.entries.is_empty();
+        if touch == Touch::Files && !contents.sealed && whole {
             seal(disk, &file, place, &contents).await?;
         }
         merge.add_table(*id, *bucket, &contents);
