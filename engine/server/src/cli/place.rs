@@ -1,0 +1,104 @@
+//! Which server and which desk a command means.
+
+use std::str::FromStr;
+
+use clap::Args;
+use desk_client_native::{Api, DeskLink, Server, Trust};
+use desk_protocol::LinkId;
+
+/// Which server, and how it proves itself.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// The server, for links that are only an id
+    #[arg(long, value_name = "URL", env = "STICKER_DESK_SERVER", default_value = "http://127.0.0.1:8080")]
+    server: Server,
+
+    /// Trust the server by this SHA-256 of its certificate (64 hex digits; a
+    /// server with a self-made certificate prints it)
+    #[arg(long, value_name = "SHA256")]
+    certificate: Option<Fingerprint>,
+}
+
+impl Place {
+    /// How the server proves itself.
+    pub(crate) fn trust(&self) -> Trust {
+        self.certificate.map_or(Trust::System, |Fingerprint(sha256)| Trust::Certificate(sha256))
+    }
+
+    /// The server's interface.
+    pub(crate) fn api(&self) -> Api {
+        Api::new(self.server.clone(), &self.trust())
+    }
+
+    /// The desk that is meant.
+    pub(crate) fn desk(&self, link: &Link) -> DeskLink {
+        match link {
+            Link::Url(link) => link.clone(),
+            Link::Id(id) => self.server.desk(*id),
+        }
+    }
+
+    /// The interface of that desk's server.
+    pub(crate) fn api_of(&self, link: &DeskLink) -> Api {
+        Api::new(link.server.clone(), &self.trust())
+    }
+}
+
+/// A link as a person gives it: whole, or its id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Link {
+    Url(DeskLink),
+    Id(LinkId),
+}
+
+impl FromStr for Link {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        text.parse()
+            .map(Self::Url)
+            .map_err(|_| "expected http://HOST/d/ID, or the ID alone (26 characters)".to_owned())
+    }
+}
+
+/// SHA-256 of a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl FromStr for Fingerprint {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let expected = "expected 64 hex digits, colons between them allowed";
+        let digits: Vec<_> = text.chars().filter(|char| *char != ':').collect();
+        if digits.len() != 64 {
+            return Err(expected);
+        }
+        let mut sha256 = [0; 32];
+        for (byte, pair) in sha256.iter_mut().zip(digits.chunks(2)) {
+            let digit = |char: char| char.to_digit(16).ok_or(expected);
+            *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).map_err(|_| expected)?;
+        }
+        Ok(Self(sha256))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_reads_with_and_without_colons() {
+        let plain = "00ff".repeat(16);
+        let Fingerprint(sha256) = plain.parse().unwrap();
+        assert_eq!(sha256[..3], [0, 255, 0]);
+        let pairs: Vec<_> = plain.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+        let Fingerprint(again) = pairs.join(":").parse().unwrap();
+        assert_eq!(again, sha256);
+        assert!("00".repeat(31).parse::<Fingerprint>().is_err());
+        assert!("zz".repeat(32).parse::<Fingerprint>().is_err());
+    }
+}

@@ -1,0 +1,303 @@
+//! What the server runs with: flags over environment over file over defaults.
+
+mod flags;
+mod quantity;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use flags::{Network, Settings};
+
+use crate::limits;
+
+/// The settings of one run, complete and checked against each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) shards: u16,
+    pub(crate) desk_ttl: Duration,
+    pub(crate) bucket: Duration,
+    pub(crate) session_idle: Duration,
+    /// Bytes, all shards together.
+    pub(crate) memory_bytes: u64,
+    /// Bytes, all shards together; `None`: by the disk's size.
+    pub(crate) log_budget_bytes: Option<u64>,
+    pub(crate) tls: Tls,
+    pub(crate) http_redirect: Option<SocketAddr>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) allow_origin: Vec<String>,
+    pub(crate) trusted_proxy: Vec<Network>,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) share: bool,
+    pub(crate) accept_clock: bool,
+    pub(crate) limits: Limits,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Tls {
+    /// Plain http.
+    Off,
+    /// Made by the server, kept in the data folder.
+    SelfSigned,
+    /// Given by the operator.
+    Files {
+        /// PEM chain.
+        cert: PathBuf,
+        /// PEM key.
+        key: PathBuf,
+    },
+}
+
+/// Limits of this process; [`crate::limits`] has their defaults and reasons.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections_per_desk: usize,
+    pub(crate) connections: usize,
+    pub(crate) requests_between_shards: usize,
+    pub(crate) segment_bytes: u64,
+    pub(crate) request_time: Duration,
+    pub(crate) drain_time: Duration,
+    pub(crate) close_time: Duration,
+    pub(crate) free_space_bytes: u64,
+}
+
+/// Settings that do not go together or cannot be read: the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {error}", path = .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file does not say what it should.
+    #[error("the configuration {path} is wrong: {detail}", path = .path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// Where and what, in one line.
+        detail: String,
+    },
+    /// One value or a combination makes no sense.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+impl Config {
+    /// Completes flags and environment by the file that they name and by
+    /// defaults; `cores` and `machine_bytes` describe the machine.
+    ///
+    /// # Errors
+    /// What the operator has to mend, in one line.
+    pub(crate) fn load(
+        settings: Settings,
+        cores: u16,
+        machine_bytes: u64,
+    ) -> Result<Self, ConfigError> {
+        let file = match &settings.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| ConfigError::Unreadable { path: path.clone(), error })?;
+                read_file(&text)
+                    .map_err(|detail| ConfigError::Malformed { path: path.clone(), detail })?
+            }
+            None => Settings::default(),
+        };
+        Self::complete(settings.or(file), cores, machine_bytes)
+    }
+
+    fn complete(settings: Settings, cores: u16, machine_bytes: u64) -> Result<Self, ConfigError> {
+        let share = settings.share.unwrap_or(false);
+        let tls = tls(&settings, share)?;
+        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let listen = match (settings.listen, share) {
+            (Some(address), true) => SocketAddr::new(any, address.port()),
+            (Some(address), false) => address,
+            (None, true) => SocketAddr::new(any, 8080),
+            (None, false) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+        };
+        let shards = settings.shards.unwrap_or(cores.max(1));
+        let span =
+            |setting: Option<quantity::Span>, default| setting.map_or(default, |span| span.0);
+        let config = Self {
+            listen,
+            data: settings.data.unwrap_or_else(|| PathBuf::from("./data")),
+            shards,
+            desk_ttl: span(settings.desk_ttl, limits::DESK_TTL),
+            bucket: span(settings.bucket, limits::BUCKET),
+            session_idle: span(settings.session_idle, limits::SESSION_IDLE),
+            memory_bytes: settings.memory.map_or(machine_bytes / 4, |bytes| bytes.0),
+            log_budget_bytes: settings.log_budget.map(|bytes| bytes.0),
+            tls,
+            http_redirect: settings.http_redirect,
+            public_url: settings.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            allow_origin: settings.allow_origin,
+            trusted_proxy: settings.trusted_proxy,
+            admin: settings.admin,
+            share,
+            accept_clock: settings.accept_clock.unwrap_or(false),
+            limits: Limits {
+                connections_per_desk: settings
+                    .limits
+                    .connections_per_desk
+                    .unwrap_or(desk_engine_core::limits::CONNECTIONS_PER_DESK_MAX),
+                connections: settings.limits.connections.unwrap_or(limits::CONNECTIONS_MAX),
+                requests_between_shards: settings
+                    .limits
+                    .requests_between_shards
+                    .unwrap_or(limits::REQUESTS_BETWEEN_SHARDS_MAX),
+                segment_bytes: settings
+                    .limits
+                    .segment
+                    .map_or(limits::SEGMENT_BYTES, |bytes| bytes.0),
+                request_time: span(settings.limits.request_time, limits::REQUEST_TIME),
+                drain_time: span(settings.limits.drain_time, limits::DRAIN_TIME),
+                close_time: span(settings.limits.close_time, limits::CLOSE_TIME),
+                free_space_bytes: settings
+                    .limits
+                    .free_space
+                    .map_or(limits::FREE_SPACE_BYTES, |bytes| bytes.0),
+            },
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let no = |why: String| Err(ConfigError::Impossible(why));
+        let shards_max = desk_engine_core::placement::PARTITIONS;
+        if !(1..=shards_max).contains(&self.shards) {
+            return no(format!("--shards may be 1 to {shards_max}, not {}", self.shards));
+        }
+        let second = Duration::from_secs(1);
+        if self.desk_ttl < second || self.bucket < second {
+            return no("--desk-ttl and --bucket are at least 1s".to_owned());
+        }
+        if self.desk_ttl > limits::DESK_TTL_MAX {
+            return no("--desk-ttl is at most 365d".to_owned());
+        }
+        if self.session_idle < second {
+            return no("--session-idle is at least 1s".to_owned());
+        }
+        if self.limits.requests_between_shards == 0 || self.limits.connections == 0 {
+            return no(
+                "limits.connections and limits.requests-between-shards are at least 1".to_owned()
+            );
+        }
+        if let Some(url) = &self.public_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return no(format!("--public-url {url} must begin with http:// or https://"));
+        }
+        if self.http_redirect.is_some() && self.tls == Tls::Off && self.public_url.is_none() {
+            return no("--http-redirect needs https: add --tls-self-signed, --tls-cert or an \
+                       https --public-url"
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    /// Where a redirect and the printed link lead: `https` or `http`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls == Tls::Off { "http" } else { "https" }
+    }
+}
+
+fn tls(settings: &Settings, share: bool) -> Result<Tls, ConfigError> {
+    let self_signed = settings.tls_self_signed.unwrap_or(false);
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(_), Some(_)) if self_signed => Err(ConfigError::Impossible(
+            "--tls-self-signed and --tls-cert exclude each other".to_owned(),
+        )),
+        (Some(cert), Some(key)) => Ok(Tls::Files { cert: cert.clone(), key: key.clone() }),
+        (None, None) if self_signed || share => Ok(Tls::SelfSigned),
+        (None, None) => Ok(Tls::Off),
+        _ => Err(ConfigError::Impossible("--tls-cert and --tls-key go together".to_owned())),
+    }
+}
+
+/// Reads the file; what is wrong comes in one line.
+fn read_file(text: &str) -> Result<Settings, String> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
+        let what = error.message().replace('\n', " ");
+        line.map_or(what.clone(), |line| format!("line {line}: {what}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(toml: &str) -> Result<Config, ConfigError> {
+        Config::complete(read_file(toml).expect("good TOML"), 2, 8 << 30)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_interface() {
+        let config = complete("").unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.data, PathBuf::from("./data"));
+        assert_eq!(config.shards, 2);
+        assert_eq!(config.desk_ttl, Duration::from_secs(7 * 86_400));
+        assert_eq!(config.bucket, Duration::from_secs(86_400));
+        assert_eq!(config.session_idle, Duration::from_secs(900));
+        assert_eq!(config.memory_bytes, 2 << 30);
+        assert_eq!(config.tls, Tls::Off);
+    }
+
+    #[test]
+    fn a_file_sets_everything_and_flags_win() {
+        let file = read_file(
+            "listen = \"0.0.0.0:1\"\ndesk-ttl = \"2h\"\nshards = 3\nlog-budget = \"1GiB\"\n\
+             allow-origin = [\"https://a.example\"]\n[limits]\nconnections = 7\n\
+             drain-time = \"5s\"\nsegment = 1048576\n",
+        )
+        .unwrap();
+        let flags = Settings { shards: Some(5), ..Settings::default() };
+        let config = Config::complete(flags.or(file), 2, 8 << 30).unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.shards, 5);
+        assert_eq!(config.desk_ttl, Duration::from_secs(7_200));
+        assert_eq!(config.log_budget_bytes, Some(1 << 30));
+        assert_eq!(config.allow_origin, ["https://a.example"]);
+        assert_eq!(config.limits.connections, 7);
+        assert_eq!(config.limits.drain_time, Duration::from_secs(5));
+        assert_eq!(config.limits.segment_bytes, 1 << 20);
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_by_line() {
+        assert!(read_file("\nlisten = 5\n").unwrap_err().starts_with("line 2: "));
+        assert!(read_file("lissen = \"x\"").unwrap_err().contains("lissen"));
+        assert!(read_file("desk-ttl = \"7x\"").unwrap_err().contains("unknown unit"));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (toml, says) in [
+            ("shards = 0", "--shards"),
+            ("tls-cert = \"a\"", "go together"),
+            ("tls-cert = \"a\"\ntls-key = \"b\"\ntls-self-signed = true", "exclude"),
+            ("desk-ttl = \"0s\"", "--desk-ttl"),
+            ("public-url = \"desk\"", "--public-url"),
+            ("http-redirect = \"127.0.0.1:1\"", "--http-redirect"),
+        ] {
+            let said = complete(toml).unwrap_err().to_string();
+            assert!(said.contains(says), "{toml}: {said}");
+        }
+    }
+
+    #[test]
+    fn share_listens_everywhere_with_tls() {
+        let config = complete("share = true\nlisten = \"127.0.0.1:99\"").unwrap();
+        assert_eq!(config.listen, "0.0.0.0:99".parse().unwrap());
+        assert_eq!(config.tls, Tls::SelfSigned);
+        assert_eq!(config.scheme(), "https");
+    }
+}

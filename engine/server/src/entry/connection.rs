@@ -1,0 +1,286 @@
+//! One HTTP connection: bytes in, answers out, until it ends or is upgraded.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use desk_engine_core::{Reply, Request, ServiceError};
+use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Response};
+use desk_gateway_http::{Problem, Time};
+
+use super::{Door, exchange};
+use crate::net::scratch;
+use crate::net::stream::{ByteStream as _, Stream};
+use crate::shard::{Deadline, Event, Shell, Upgrade};
+
+/// A connection and what its requests need.
+pub(super) struct Http {
+    pub(super) shell: Rc<Shell>,
+    pub(super) door: Door,
+    pub(super) peer: SocketAddr,
+    stream: Stream,
+    protocol: Connection,
+    deadline: Deadline,
+    changed: Rc<Event>,
+    /// The peer sends nothing more.
+    ended: bool,
+    /// Our direction was ended.
+    shut: bool,
+}
+
+/// The peer is gone; nobody reads an answer.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// What becomes of a connection after a request.
+pub(super) enum Next {
+    /// The next request.
+    Request,
+    /// It becomes a WebSocket on the shard of its desk.
+    Upgrade {
+        /// The shard.
+        target: usize,
+        /// The `101`.
+        answer: Vec<u8>,
+        /// The key it was opened with.
+        key: desk_engine_core::SessionKey,
+    },
+}
+
+/// Serves an accepted connection to its end.
+pub(crate) async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
+    let changed = Rc::new(Event::default());
+    let http = Http {
+        protocol: Connection::new(shell.clock.now()),
+        deadline: shell.deadlines.waiter(Rc::clone(&changed)),
+        shell,
+        door,
+        peer,
+        stream,
+        changed,
+        ended: false,
+        shut: false,
+    };
+    // The future of the requests is large and the connection may wait long.
+    if let Err(error) = Box::pin(http.run()).await {
+        tracing::debug!(%peer, ?error, "an HTTP connection was cut off");
+    }
+}
+
+impl Http {
+    async fn run(mut self) -> Result<(), Gone> {
+        loop {
+            self.write().await?;
+            if self.protocol.is_closed() {
+                return Ok(());
+            }
+            let now = self.now();
+            match self.protocol.poll_event(now) {
+                Err(error) => self.respond(&error.problem().to_response()),
+                Ok(Some(Arrived::Head(head))) => {
+                    let busy = Busy::new(&self.shell);
+                    let next = exchange::serve(&mut self, &head).await?;
+                    self.write().await?;
+                    drop(busy);
+                    if let Next::Upgrade { target, answer, key } = next {
+                        return self.upgrade(target, answer, key);
+                    }
+                }
+                // The exchange takes the body that it asked for.
+                Ok(Some(Arrived::Body(_))) => {}
+                Ok(None) if self.protocol.is_closed() => {}
+                Ok(None) => self.wait().await?,
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.shell.clock.now()
+    }
+
+    /// Answers the request in hand.
+    pub(super) fn respond(&mut self, response: &Response) {
+        let metrics = self.shell.metrics();
+        metrics.requests.add(1);
+        if response.status.0 >= 500 {
+            metrics.requests_failed.add(1);
+        }
+        self.protocol.respond(self.now(), response);
+    }
+
+    /// Appends a part of a streamed answer and writes it.
+    pub(super) async fn stream_part(&mut self, part: &[u8]) -> Result<(), Gone> {
+        self.protocol.push_body(part);
+        self.write().await
+    }
+
+    /// Ends a streamed answer.
+    pub(super) fn end_stream(&mut self) {
+        self.protocol.finish_body(self.now());
+    }
+
+    /// Asks for the body of the request in hand; `None` when it was refused
+    /// and answered.
+    pub(super) async fn body(&mut self) -> Result<Option<Vec<u8>>, Gone> {
+        self.protocol.accept_body(self.now());
+        loop {
+            self.write().await?;
+            let now = self.now();
+            match self.protocol.poll_event(now) {
+                Ok(Some(Arrived::Body(body))) => return Ok(Some(body)),
+                Ok(Some(Arrived::Head(_))) => return Ok(None),
+                Ok(None) if self.protocol.is_closed() => return Err(Gone),
+                Ok(None) => self.wait().await?,
+                Err(error) => {
+                    self.respond(&error.problem().to_response());
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Asks the owner of a desk. A peer that goes away meanwhile abandons what
+    /// it asked for; one that only ended its direction still gets an answer,
+    /// unless it polls.
+    pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Gone> {
+        let polls = matches!(request, Request::Poll { .. });
+        let shell = Rc::clone(&self.shell);
+        let asking = shell.ask(shell.target_of(&request), request).await;
+        let until = shell.clock.now() + shell.shared.config.limits.request_time;
+        self.deadline.set(Some(until));
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(reply) = asking.poll(context) {
+                return Poll::Ready(Ok(reply));
+            }
+            while self.changed.poll(context).is_ready() {
+                if until <= self.shell.clock.now() {
+                    let why = ServiceError::Unavailable("the answer takes too long");
+                    return Poll::Ready(Ok(Reply::Failed(why)));
+                }
+            }
+            while !self.ended && self.protocol.wants_input() {
+                match self.poll_input(context) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(())) if self.ended && polls => return Poll::Ready(Err(Gone)),
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits for more bytes, or for the protocol's next deadline.
+    async fn wait(&mut self) -> Result<(), Gone> {
+        if self.protocol.is_ending() && !self.shut {
+            self.shut = true;
+            self.stream.end(Shutdown::Write);
+        }
+        self.deadline.set(self.protocol.poll_timeout().map(|(at, _)| at));
+        std::future::poll_fn(|context| {
+            while self.changed.poll(context).is_ready() {
+                let now = self.now();
+                if self.protocol.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                    self.protocol.handle_timeout(now);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            if self.ended || !self.protocol.wants_input() {
+                return Poll::Pending;
+            }
+            self.poll_input(context).map_err(|_| Gone)
+        })
+        .await
+    }
+
+    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        scratch::read(|buffer| {
+            let Poll::Ready(read) = self.stream.poll_receive(context, buffer)? else {
+                return Poll::Pending;
+            };
+            if read == 0 {
+                self.ended = true;
+                self.protocol.handle_end();
+            } else {
+                let now = self.shell.clock.now();
+                self.protocol.handle_bytes(now, &buffer[..read]);
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// Writes all of the output. A peer that does not take it in time is cut
+    /// off.
+    async fn write(&mut self) -> Result<(), Gone> {
+        if self.protocol.output().is_empty() {
+            return Ok(());
+        }
+        let output = std::mem::take(self.protocol.output());
+        let mut sent = match self.stream.try_send(&output) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return Err(Gone),
+        };
+        if sent == output.len() {
+            return Ok(());
+        }
+        let until = self.now() + self.shell.shared.config.limits.request_time;
+        self.deadline.set(Some(until));
+        while sent < output.len() {
+            sent += std::future::poll_fn(|context| {
+                while self.changed.poll(context).is_ready() {
+                    if until <= self.now() {
+                        return Poll::Ready(Err(Gone));
+                    }
+                }
+                self.stream.poll_send(context, &output[sent..]).map_err(|_| Gone)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    fn upgrade(
+        self,
+        target: usize,
+        answer: Vec<u8>,
+        key: desk_engine_core::SessionKey,
+    ) -> Result<(), Gone> {
+        let leftover = self.protocol.into_leftover();
+        let upgrade = Upgrade { stream: self.stream, answer, leftover, key };
+        self.shell.hand_over(target, upgrade).map_err(|error| {
+            tracing::warn!(%error, "a socket could not be given to its desk's core");
+            Gone
+        })
+    }
+
+    /// Answers with a problem.
+    pub(super) fn refuse(&mut self, problem: &Problem) {
+        self.respond(&problem.to_response());
+    }
+}
+
+/// Counts a request under way, so that a planned stop waits for its answer.
+struct Busy {
+    shell: Rc<Shell>,
+}
+
+impl Busy {
+    fn new(shell: &Rc<Shell>) -> Self {
+        shell.busy.set(shell.busy.get() + 1);
+        Self { shell: Rc::clone(shell) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.shell.busy.set(self.shell.busy.get() - 1);
+    }
+}
+
+/// The head of a request, for what follows from it alone.
+pub(super) fn host(head: &RequestHead) -> &str {
+    head.host().unwrap_or("localhost")
+}

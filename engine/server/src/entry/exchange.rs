@@ -1,0 +1,369 @@
+//! One request: what it asks for, who serves it, what it gets.
+
+use desk_engine_core::service::Joined;
+use desk_engine_core::{Reply, Request, SessionKey};
+use desk_gateway_http::bodies::{
+    Collaboration, InitAnswer, InitTarget, finish_answer, links_answer, read_finish, read_init,
+    read_links, removed_answer,
+};
+use desk_gateway_http::http::{RequestHead, Response, Status};
+use desk_gateway_http::operations::{read_submit, submit_answer};
+use desk_gateway_http::route::{self, Export, Poll, Route, SubmitBody};
+use desk_gateway_http::websocket::handshake::Upgrade;
+use desk_gateway_http::{Problem, Time, export, import, page};
+use desk_protocol::codec::{self, Decoded};
+use desk_protocol::frame::Submit;
+use desk_protocol::{ClientFrame, LinkId, StickerId};
+
+use super::connection::{Gone, Http, Next, host};
+use super::{Door, answers, operator};
+use crate::clock;
+
+/// Serves the request whose head is in hand, to its answer.
+pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, Gone> {
+    let started = clock::instant();
+    let route = match address(http, head) {
+        Ok(Some(route)) => route,
+        Ok(None) => {
+            operator::take_down(http, head).await?;
+            return Ok(Next::Request);
+        }
+        Err(response) => {
+            http.respond(&response);
+            return Ok(Next::Request);
+        }
+    };
+    let waits = matches!(route, Route::Poll(_));
+    let result = match route {
+        Route::Init => init(http, head).await?,
+        Route::Collaborate => match collaborate(http, head).await? {
+            Ok(upgrade) => return Ok(upgrade),
+            Err(problem) => Err(problem),
+        },
+        Route::Submit => submit(http, head).await?,
+        Route::Poll(poll) => wait(http, head, poll).await?,
+        Route::Finish => finish(http, head).await?,
+        Route::Links(link) => links(http, head, link).await?,
+        Route::Remove(link) => remove(http, head, link).await?,
+        Route::Import(link) => add_notes(http, head, link).await?,
+        Route::Export(wanted) => send_export(http, wanted).await?,
+        Route::Page | Route::Asset => Ok(Some(page::respond(head, &connect_source(http, head)))),
+        Route::Health => {
+            operator::health(http);
+            Ok(None)
+        }
+        Route::Ready => {
+            operator::ready(http);
+            Ok(None)
+        }
+        Route::Metrics => {
+            operator::metrics(http);
+            Ok(None)
+        }
+    };
+    match result {
+        Ok(Some(response)) => http.respond(&response),
+        Ok(None) => {}
+        Err(problem) => http.refuse(&problem),
+    }
+    if !waits {
+        http.shell.metrics().request_time.record(started.elapsed());
+    }
+    Ok(Next::Request)
+}
+
+/// An answer; `None` if it was given already; a problem.
+type Answer = Result<Result<Option<Response>, Problem>, Gone>;
+
+/// Gives a problem to the caller of a function that answers.
+macro_rules! attempt {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(problem) => return Ok(Err(problem)),
+        }
+    };
+}
+
+/// Takes the body, or ends: it was refused, and that was answered.
+macro_rules! body {
+    ($http:expr) => {
+        match $http.body().await? {
+            Some(body) => body,
+            None => return Ok(Ok(None)),
+        }
+    };
+}
+
+/// What is asked for; `None`: a takedown.
+fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
+    let refuse = |problem: Problem| problem.to_response();
+    if http.door == Door::Redirect {
+        return Err(redirect(http, head));
+    }
+    http.shell.shared.origins.check_host(head).map_err(refuse)?;
+    if operator::is_takedown(head) {
+        return Ok(None);
+    }
+    let route = Route::of(head).map_err(refuse)?;
+    let for_all = matches!(route, Route::Health | Route::Ready | Route::Metrics);
+    if http.door == Door::Admin && !for_all {
+        let detail =
+            "This is the admin address: metrics and takedown; desks are at the listen address.";
+        return Err(refuse(Problem::new(Status::NOT_FOUND, detail)));
+    }
+    Ok(Some(route))
+}
+
+fn redirect(http: &Http, head: &RequestHead) -> Response {
+    let shared = &http.shell.shared;
+    let base = shared.config.public_url.clone().unwrap_or_else(|| {
+        let host = host(head);
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name);
+        format!("https://{name}:{}", shared.listen.port())
+    });
+    if let Err(problem) = shared.origins.check_host(head) {
+        return problem.to_response();
+    }
+    let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Response::new(Status::PERMANENT_REDIRECT)
+        .with("Location", format!("{base}{}{query}", head.path()))
+}
+
+/// How this server is reached by who sent this request.
+fn base(http: &Http, head: &RequestHead) -> String {
+    let shared = &http.shell.shared;
+    if let Some(url) = &shared.config.public_url {
+        return url.clone();
+    }
+    let trusted = shared.config.trusted_proxy.iter().any(|net| net.contains(http.peer.ip()));
+    let forwarded = head.field("x-forwarded-proto").filter(|_| trusted);
+    let scheme = match forwarded {
+        Some("https") => "https",
+        _ => shared.config.scheme(),
+    };
+    format!("{scheme}://{}", host(head))
+}
+
+/// The same for a WebSocket.
+fn websocket_base(http: &Http, head: &RequestHead) -> String {
+    // http becomes ws, https becomes wss.
+    base(http, head).replacen("http", "ws", 1)
+}
+
+/// Older browsers do not take a WebSocket to the page's own host for 'self'.
+fn connect_source(http: &Http, head: &RequestHead) -> String {
+    websocket_base(http, head)
+}
+
+fn session_key(head: &RequestHead) -> Result<SessionKey, Problem> {
+    route::session_key(head)?.parse().map_err(|_| route::void_session_key())
+}
+
+fn unexpected(reply: Reply) -> Problem {
+    match reply {
+        Reply::Failed(error) => answers::problem(&error),
+        _ => answers::defect(),
+    }
+}
+
+async fn init(http: &mut Http, head: &RequestHead) -> Answer {
+    attempt!(route::require_json(head));
+    let body = body!(http);
+    let wanted = attempt!(read_init(&body));
+    // A key that cannot be read is as good as none: the client begins anew.
+    let old_key = wanted.old_key.and_then(|key| key.parse().ok());
+    let content = wanted.content;
+    let request = match wanted.target {
+        InitTarget::New(title) => Request::Create { title, content },
+        InitTarget::Known(link) => Request::Join { link, old_key, content },
+    };
+    let joined = match http.ask(request).await? {
+        Reply::Joined(joined) => joined,
+        other => return Ok(Err(unexpected(other))),
+    };
+    let answer = init_answer(http, head, &joined);
+    let Some(content) = &joined.content else { return Ok(Ok(Some(answer.response()))) };
+    let bytes = content.frames.iter().map(|frame| frame.len() as u64).sum();
+    let (response, mut stream) = answer.streamed(bytes);
+    http.respond(&response);
+    for frame in &content.frames {
+        http.stream_part(stream.push(frame).as_bytes()).await?;
+    }
+    http.stream_part(stream.finish().as_bytes()).await?;
+    http.end_stream();
+    Ok(Ok(None))
+}
+
+fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
+    let shared = &http.shell.shared;
+    let websocket = format!("{}/api/desk/collaboration/init", websocket_base(http, head));
+    InitAnswer {
+        session_key: joined.key.to_string(),
+        link: joined.link,
+        link_base: format!("{}/d/", base(http, head)),
+        owner_link: joined.owner_link,
+        resumed: joined.resumed,
+        role: joined.role,
+        author: joined.author,
+        revision: joined.revision,
+        expires_at: Time::from_unix_seconds(joined.expires_at),
+        collaboration: Collaboration {
+            websocket,
+            shard_hint: shared.placement.shard(joined.link),
+            ..Collaboration::default()
+        },
+    }
+}
+
+async fn collaborate(http: &mut Http, head: &RequestHead) -> Result<Result<Next, Problem>, Gone> {
+    attempt!(http.shell.shared.origins.check_origin(head));
+    let upgrade = attempt!(Upgrade::check(head).map_err(|error| error.problem()));
+    let Some(key) = &upgrade.session_key else { return Ok(Err(route::missing_session_key())) };
+    let key: SessionKey = attempt!(key.parse().map_err(|_| route::void_session_key()));
+    let request = Request::Attach { key };
+    let target = http.shell.target_of(&request);
+    match http.ask(request).await? {
+        Reply::Allowed => {
+            let answer = upgrade.to_bytes(http.now());
+            Ok(Ok(Next::Upgrade { target, answer, key }))
+        }
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+async fn submit(http: &mut Http, head: &RequestHead) -> Answer {
+    let key = attempt!(session_key(head));
+    let user = attempt!(route::user_label(head)).to_owned();
+    let kind = attempt!(route::submit_body(head));
+    let body = body!(http);
+    let (submit, base_texts) = match kind {
+        SubmitBody::Frame => (attempt!(submit_frame(&body)), Vec::new()),
+        SubmitBody::Json => {
+            let read = read_submit(&body, &mut new_id);
+            let read = attempt!(read.map_err(|error| error.problem()));
+            let (client_seq, base) = (read.client_seq, read.base);
+            let submit = Submit { client_seq, base, operations: read.operations };
+            (submit, read.base_texts.into_iter().collect())
+        }
+    };
+    match http.ask(Request::Sync { key, user, submit, base_texts }).await? {
+        Reply::Synced { status, revision, created } => {
+            Ok(Ok(Some(submit_answer(status, revision, &created))))
+        }
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+/// Reads a body that is one submit frame.
+fn submit_frame(body: &[u8]) -> Result<Submit, Problem> {
+    let wrong = |what: &str| {
+        let detail = format!("The body is not one submit frame: {what}; send one whole frame.");
+        Problem::new(Status::BAD_REQUEST, detail)
+    };
+    match codec::decode_client(body) {
+        Ok(Decoded::Frame(length, Some(ClientFrame::Submit(submit)))) if length == body.len() => {
+            Ok(submit)
+        }
+        Ok(Decoded::Frame(length, _)) if length < body.len() => Err(wrong("more follows it")),
+        Ok(Decoded::Frame(..)) => Err(wrong("it is another frame")),
+        Ok(Decoded::Incomplete) => Err(wrong("its end is missing")),
+        Err(error) => Err(wrong(&error.to_string())),
+    }
+}
+
+/// An id for a sticker whose sender chose none.
+fn new_id() -> StickerId {
+    match crate::keys::random::<8>() {
+        Ok(bytes) => StickerId(u64::from_le_bytes(bytes)),
+        // Without randomness no key could be made either.
+        Err(error) => crate::failure::die(&error.to_string()),
+    }
+}
+
+async fn wait(http: &mut Http, head: &RequestHead, poll: Poll) -> Answer {
+    let key = attempt!(session_key(head));
+    let wait_seconds = u32::from(poll.wait_s);
+    match http.ask(Request::Poll { key, since: poll.since, wait_seconds }).await? {
+        Reply::Polled(polled) => Ok(Ok(Some(answers::polled(&polled, poll.frames)))),
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+async fn finish(http: &mut Http, head: &RequestHead) -> Answer {
+    let text = attempt!(route::session_key(head)).to_owned();
+    let key = attempt!(session_key(head));
+    attempt!(route::require_json(head));
+    let body = body!(http);
+    let diff = match attempt!(read_finish(&body)) {
+        Some(frame) => Some(attempt!(submit_frame(&frame))),
+        None => None,
+    };
+    match http.ask(Request::Finish { key, diff }).await? {
+        Reply::Finished => Ok(Ok(Some(finish_answer(&text)))),
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+async fn links(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
+    let key = attempt!(session_key(head));
+    attempt!(route::require_json(head));
+    // Who may not is told before the body is read.
+    match http.ask(Request::MayOwn { key, desk }).await? {
+        Reply::Allowed => {}
+        other => return Ok(Err(unexpected(other))),
+    }
+    let body = body!(http);
+    let wanted = attempt!(read_links(&body));
+    let request = Request::Link { key, desk, role: wanted.role, rotate: wanted.rotate };
+    match http.ask(request).await? {
+        Reply::Link { role, link } => {
+            let link_base = format!("{}/d/", base(http, head));
+            Ok(Ok(Some(links_answer(role, link, &link_base))))
+        }
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+async fn remove(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
+    let key = attempt!(session_key(head));
+    match http.ask(Request::Delete { key, desk }).await? {
+        Reply::Deleted => Ok(Ok(Some(removed_answer()))),
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
+    let key = attempt!(session_key(head));
+    let source = attempt!(route::import_source(head));
+    // A label is welcome here, but nobody has to have one.
+    let user = match head.values(route::USER_FIELD).next() {
+        Some(_) => attempt!(route::user_label(head)).to_owned(),
+        None => String::new(),
+    };
+    match http.ask(Request::MayImport { key, desk }).await? {
+        Reply::Allowed => {}
+        other => return Ok(Err(unexpected(other))),
+    }
+    let body = body!(http);
+    let read = import::read(source, &body, &mut new_id);
+    let operations = attempt!(read.map_err(|error| error.problem()));
+    match http.ask(Request::Import { key, desk, user, operations }).await? {
+        Reply::Synced { status, revision, created } => {
+            Ok(Ok(Some(submit_answer(status, revision, &created))))
+        }
+        other => Ok(Err(unexpected(other))),
+    }
+}
+
+async fn send_export(http: &mut Http, wanted: Export) -> Answer {
+    match http.ask(Request::Export { link: wanted.link }).await? {
+        Reply::Content(content) => {
+            let desk = answers::exported(&content);
+            Ok(Ok(Some(export::respond(&desk, wanted.format, wanted.deleted))))
+        }
+        other => Ok(Err(unexpected(other))),
+    }
+}

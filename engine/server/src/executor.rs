@@ -1,0 +1,91 @@
+//! One executor: opens its shard's store, starts its tasks, turns its loop.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use desk_disk::Folder;
+use desk_engine_core::{Keyring, Shard, ShardConfig};
+use desk_storage_lsm::{ManifestOwner, ManifestSeed, ShardSeed, Store};
+use glommio::net::TcpListener;
+
+use crate::entry::Door;
+use crate::net::listener;
+use crate::queue::Mesh;
+use crate::shard::{Message, Shell, own_manifest};
+use crate::shared::Shared;
+
+/// What an executor is given.
+pub(crate) struct Part {
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) seed: ShardSeed,
+    pub(crate) mesh: Mesh<Message>,
+    /// For the one shard that owns it.
+    pub(crate) manifest: Option<ManifestSeed>,
+    pub(crate) keyring: Keyring,
+    pub(crate) entropy: [u8; 32],
+    pub(crate) core: ShardConfig,
+    pub(crate) doors: Vec<(SocketAddr, Door)>,
+    /// Told once whether the shard serves.
+    pub(crate) report: Sender<Result<(), String>>,
+}
+
+/// A shard's thread must not end unnoticed: half of the desks would hang.
+struct Watch;
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            crate::failure::die("a shard ended by a defect; see the message above");
+        }
+    }
+}
+
+/// Runs a shard until the server has stopped.
+pub(crate) async fn run(part: Part) {
+    let _watch = Watch;
+    let report = part.report.clone();
+    match start(part).await {
+        Err(why) => {
+            // The starting thread waits for it, or has failed itself.
+            let _ = report.send(Err(why));
+        }
+        Ok(shell) => {
+            let _ = report.send(Ok(()));
+            drop(report);
+            let turning = glommio::spawn_local(watched(Rc::clone(&shell).run()));
+            turning.await;
+        }
+    }
+}
+
+/// A task without which the shard cannot go on.
+async fn watched(task: impl Future<Output = ()>) {
+    let _watch = Watch;
+    task.await;
+}
+
+async fn start(part: Part) -> Result<Rc<Shell>, String> {
+    let Part { index, shared, seed, mesh, manifest, keyring, entropy, core, doors, .. } = part;
+    let data = shared.config.data.clone();
+    let open = || Folder::open(&data);
+    let disk = open().await.map_err(|error| error.to_string())?;
+    let store = Store::open(disk, seed).await.map_err(|error| error.to_string())?;
+    let shell = Shell::new(index, shared, Shard::new(core, keyring, entropy), store, mesh);
+    if let Some(manifest) = manifest {
+        let disk = open().await.map_err(|error| error.to_string())?;
+        let owner = ManifestOwner::open(disk, manifest).await.map_err(|error| error.to_string())?;
+        glommio::spawn_local(watched(own_manifest(Rc::clone(&shell), owner))).detach();
+    }
+    glommio::spawn_local(watched(Rc::clone(&shell).commit_in_groups())).detach();
+    glommio::spawn_local(watched(Rc::clone(&shell).keep_up())).detach();
+    for (address, door) in doors {
+        let listener = TcpListener::bind(address)
+            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let accepting = listener::accept(Rc::clone(&shell), listener, door);
+        glommio::spawn_local(watched(accepting)).detach();
+    }
+    Ok(shell)
+}

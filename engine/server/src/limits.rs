@@ -1,0 +1,83 @@
+//! Every bound and time of the shell, with its unit and its reason. Bounds of
+//! the desk, the sessions, HTTP and files stand in their own crates.
+
+use std::time::Duration;
+
+/// How long a new desk lives.
+pub(crate) const DESK_TTL: Duration = Duration::from_secs(7 * 86_400);
+
+/// The longest lifetime: a link carries a 32-bit second, and buckets of a
+/// year's desks are still few.
+pub(crate) const DESK_TTL_MAX: Duration = Duration::from_secs(365 * 86_400);
+
+/// Desks created within this time are stored together.
+pub(crate) const BUCKET: Duration = Duration::from_secs(86_400);
+
+/// How long a session without changes stays in memory.
+pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// Connections of the process. Preflight lowers it to what descriptors allow.
+pub(crate) const CONNECTIONS_MAX: usize = 100_000;
+
+/// Descriptors that are not for connections: files of the store, rings,
+/// listeners, libraries.
+pub(crate) const DESCRIPTORS_RESERVED: usize = 512;
+
+/// Requests and sockets that one shard has under way at another. Past it the
+/// connections that ask for more are not read until an answer came.
+pub(crate) const REQUESTS_BETWEEN_SHARDS_MAX: usize = 1_024;
+
+/// Places in a ring between two shards for messages that nobody waits for:
+/// news of the manifest, abandoned requests.
+pub(crate) const RING_CONTROL_MESSAGES: usize = 64;
+
+/// Bytes of one log segment, prewritten and recycled.
+pub(crate) const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// The largest default budget of the log, in bytes.
+pub(crate) const LOG_BUDGET_BYTES: u64 = 4 << 30;
+
+/// Free disk space below which the server refuses to start, in bytes: room for
+/// the first segments and some tables.
+pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;
+
+/// How long the answer to a request may take: longer than the longest poll.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(40);
+
+/// How long a planned stop may take; past it the rest is cut off. What was
+/// acknowledged is durable long before.
+pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(8);
+
+/// How long a closing WebSocket waits for its peer's close.
+pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes of one read: the shard's scratch, lent to one connection at a time.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+
+/// Bytes that are gathered into one write, and into one WebSocket message.
+pub(crate) const WRITE_BYTES: usize = 256 << 10;
+
+/// How long accepting rests when descriptors have run out.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often the manifest's owner looks at the clock.
+pub(crate) const MANIFEST_TICK: Duration = Duration::from_secs(1);
+
+/// How often upkeep of a store goes on while it has work that it waits for.
+pub(crate) const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a planned stop looks whether everything has left.
+pub(crate) const STOP_PAUSE: Duration = Duration::from_millis(5);
+
+/// Keys that are named to the core at a time when the log is under pressure.
+pub(crate) const PRESSURE_KEYS: usize = 256;
+
+/// Bytes of memory that each of an executor's rings registers. Small: memory
+/// that may be locked is often limited to 8 MiB.
+pub(crate) const RING_IO_MEMORY_BYTES: usize = 1 << 20;
+
+/// Entries of each of an executor's rings.
+pub(crate) const RING_DEPTH: usize = 128;
+
+/// Memory that must be lockable for the rings, in bytes.
+pub(crate) const MEMLOCK_BYTES: u64 = 512 << 10;

@@ -1,0 +1,63 @@
+//! Accepting connections.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use glommio::net::TcpListener;
+use glommio::timer::Timer;
+
+use super::stream::{Stream, Tcp};
+use crate::entry::{self, Door};
+use crate::limits::ACCEPT_PAUSE;
+use crate::shard::Shell;
+
+/// Accepts on one address until the server stops. Every shard listens on it
+/// (`SO_REUSEPORT`), so the kernel spreads connections over them.
+pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) {
+    let stopping = shell.stopping_event();
+    loop {
+        let mut accepted = std::pin::pin!(listener.shared_accept());
+        let accepted = std::future::poll_fn(|context| {
+            if stopping.poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            accepted.as_mut().poll(context).map(Some)
+        })
+        .await;
+        match accepted {
+            // The listener is closed with this.
+            None => return,
+            Some(Ok(accepted)) => {
+                let peer = accepted.peer_addr();
+                let tcp = Tcp::accepted(accepted.bind_to_executor());
+                if let Ok(peer) = peer {
+                    welcome(&shell, tcp, peer, door);
+                }
+            }
+            Some(Err(error)) => {
+                // Mostly descriptors have run out; some will come back.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                shell.metrics().connections_refused.add(1);
+                Timer::new(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn welcome(shell: &Rc<Shell>, tcp: Tcp, peer: SocketAddr, door: Door) {
+    let metrics = shell.metrics();
+    if !shell.shared.has_room() {
+        metrics.connections_refused.add(1);
+        tracing::warn!(%peer, "too many connections: one was closed at once");
+        return;
+    }
+    metrics.connections_accepted.add(1);
+    metrics.connections.add(1);
+    let task = entry::serve(Rc::clone(shell), Stream::Plain(tcp), peer, door);
+    let end = {
+        let shell = Rc::clone(shell);
+        move || shell.metrics().connections.subtract(1)
+    };
+    super::spawn(shell, task, end);
+}

@@ -1,0 +1,336 @@
+//! A WebSocket on its desk's core.
+//!
+//! One task reads. Frames to send gather here until the end of the shard's
+//! turn, and leave in one write and one message; only a peer that reads too
+//! slowly gets a second task, which waits until its socket takes more. Buffers
+//! are lent by the thread, so an idle connection holds none.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use desk_engine_core::{ConnectionId, Input, SessionKey};
+use desk_gateway_http::limits::WEBSOCKET_MESSAGE_BYTES_MAX;
+use desk_gateway_http::websocket::{
+    CloseCode as WireCode, Event as Arrived, FrameHeader, Input as Bytes, Opcode, Role, WebSocket,
+};
+use desk_protocol::Time;
+use desk_protocol::frame::CloseCode;
+
+use super::scratch;
+use super::stream::{ByteStream as _, Stream};
+use crate::limits::WRITE_BYTES;
+use crate::shard::{Deadline, Event, Shell, Upgrade};
+
+/// One connection.
+pub(crate) struct Socket {
+    id: ConnectionId,
+    stream: RefCell<Stream>,
+    protocol: RefCell<WebSocket>,
+    outbox: RefCell<Outbox>,
+    /// The beginning of a frame whose rest is still to come.
+    inbox: RefCell<Vec<u8>>,
+    /// Over its rate: not read for a while.
+    paused: Cell<bool>,
+    /// When the peer's close must have come.
+    close_by: Cell<Option<Time>>,
+    deadline: Deadline,
+    /// Something changed that the reading task has to look at.
+    changed: Rc<Event>,
+    failed: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Outbox {
+    /// Bytes of the protocol itself: the handshake's answer, pongs, closes.
+    raw: Vec<u8>,
+    frames: VecDeque<Arc<[u8]>>,
+    /// What the socket did not take, and how much of it has gone since.
+    unsent: Vec<u8>,
+    unsent_from: usize,
+    /// Bytes of frames in `unsent`, told to the core when they have left.
+    unsent_frames: usize,
+    close: Option<CloseCode>,
+    dirty: bool,
+}
+
+impl Socket {
+    /// Begins a connection on this shard.
+    pub(crate) fn start(shell: &Rc<Shell>, id: ConnectionId, upgrade: Upgrade<Stream>) {
+        let Upgrade { stream, answer, leftover, key } = upgrade;
+        let changed = Rc::new(Event::default());
+        let socket = Rc::new(Self {
+            id,
+            stream: RefCell::new(stream),
+            protocol: RefCell::new(WebSocket::new(Role::Server, WEBSOCKET_MESSAGE_BYTES_MAX)),
+            outbox: RefCell::new(Outbox { raw: answer, ..Outbox::default() }),
+            inbox: RefCell::default(),
+            paused: Cell::new(false),
+            close_by: Cell::new(None),
+            deadline: shell.deadlines.waiter(Rc::clone(&changed)),
+            changed,
+            failed: Cell::new(false),
+        });
+        shell.add_socket(id, &socket, key);
+        socket.mark_dirty(shell);
+        let reader = Rc::clone(&socket).read(Rc::clone(shell), leftover);
+        let end = {
+            let shell = Rc::clone(shell);
+            move || socket.leave(&shell)
+        };
+        super::spawn(shell, reader, end);
+    }
+
+    /// Queues a frame for the end of the turn.
+    pub(crate) fn push(&self, frame: Arc<[u8]>) {
+        self.outbox.borrow_mut().frames.push_back(frame);
+    }
+
+    /// Ends the connection once what is queued has left.
+    pub(crate) fn close_after(&self, code: CloseCode) {
+        self.outbox.borrow_mut().close.get_or_insert(code);
+    }
+
+    /// Stops reading.
+    pub(crate) fn pause(&self) {
+        self.paused.set(true);
+    }
+
+    /// Reads again.
+    pub(crate) fn resume(&self) {
+        self.paused.set(false);
+        self.changed.set();
+    }
+
+    /// Sees to it that this turn flushes it.
+    pub(crate) fn mark_dirty(self: &Rc<Self>, shell: &Shell) {
+        if !std::mem::replace(&mut self.outbox.borrow_mut().dirty, true) {
+            shell.add_dirty(self);
+        }
+    }
+
+    /// Writes what is queued.
+    pub(crate) fn flush(self: &Rc<Self>, shell: &Rc<Shell>) {
+        self.outbox.borrow_mut().dirty = false;
+        while !self.failed.get() && self.outbox.borrow().unsent.is_empty() {
+            let Some(frames) = scratch::write(|out| self.write_once(shell, out)) else { return };
+            if frames > 0 {
+                shell.feed(Input::Sent { connection: self.id, bytes: frames });
+            }
+        }
+        if self.failed.get() {
+            self.changed.set();
+        }
+    }
+
+    /// One write of everything; how many bytes of frames have left. `None`:
+    /// there was nothing, or the rest has to wait.
+    fn write_once(self: &Rc<Self>, shell: &Rc<Shell>, out: &mut Vec<u8>) -> Option<usize> {
+        let frames = self.gather(shell, out);
+        if out.is_empty() {
+            // Frames behind a close are dropped; the core counts them as gone.
+            return (frames > 0).then_some(frames);
+        }
+        let metrics = shell.metrics();
+        let sent = match self.stream.borrow_mut().try_send(out) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.failed.set(true);
+                return None;
+            }
+        };
+        metrics.writes.add(1);
+        metrics.written_bytes.add(sent as u64);
+        if sent == out.len() {
+            return Some(frames);
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        outbox.unsent = out[sent..].to_vec();
+        outbox.unsent_from = 0;
+        outbox.unsent_frames = frames;
+        drop(outbox);
+        let sender = Rc::clone(self).send_rest(Rc::clone(shell));
+        let socket = Rc::clone(self);
+        super::spawn(shell, sender, move || socket.changed.set());
+        None
+    }
+
+    /// Gathers one message, and the close if nothing else is left to send.
+    fn gather(&self, shell: &Shell, out: &mut Vec<u8>) -> usize {
+        let mut outbox = self.outbox.borrow_mut();
+        let mut protocol = self.protocol.borrow_mut();
+        out.append(&mut outbox.raw);
+        if !protocol.is_open() {
+            return outbox.frames.drain(..).map(|frame| frame.len()).sum();
+        }
+        let mut bytes = 0;
+        let fits = outbox.frames.iter().take_while(|frame| {
+            bytes += frame.len();
+            bytes <= WRITE_BYTES
+        });
+        // A frame larger than a write goes alone.
+        let count = fits.count().max(1).min(outbox.frames.len());
+        let bytes = outbox.frames.iter().take(count).map(|frame| frame.len()).sum();
+        if bytes > 0 {
+            FrameHeader::whole(Opcode::Binary, bytes).append(out);
+            outbox.frames.drain(..count).for_each(|frame| out.extend_from_slice(&frame));
+        }
+        if outbox.frames.is_empty()
+            && let Some(code) = outbox.close
+        {
+            protocol.close(WireCode(code.websocket()), code.as_str(), out);
+            self.expect_close(shell);
+        }
+        bytes
+    }
+
+    /// The peer has some time to answer a close.
+    fn expect_close(&self, shell: &Shell) {
+        let by = shell.clock.now() + shell.shared.config.limits.close_time;
+        self.close_by.set(Some(by));
+        self.deadline.set(Some(by));
+    }
+
+    /// Sends the rest of a write that did not fit, then what came meanwhile.
+    async fn send_rest(self: Rc<Self>, shell: Rc<Shell>) {
+        loop {
+            let sent = std::future::poll_fn(|context| {
+                let outbox = self.outbox.borrow();
+                let rest = &outbox.unsent[outbox.unsent_from..];
+                self.stream.borrow_mut().poll_send(context, rest)
+            })
+            .await;
+            let Ok(sent) = sent else {
+                self.failed.set(true);
+                self.changed.set();
+                return;
+            };
+            shell.metrics().written_bytes.add(sent as u64);
+            let mut outbox = self.outbox.borrow_mut();
+            outbox.unsent_from += sent;
+            if outbox.unsent_from < outbox.unsent.len() {
+                continue;
+            }
+            outbox.unsent = Vec::new();
+            let bytes = std::mem::take(&mut outbox.unsent_frames);
+            drop(outbox);
+            shell.feed(Input::Sent { connection: self.id, bytes });
+            self.mark_dirty(&shell);
+            shell.wake();
+            return;
+        }
+    }
+
+    /// Reads until the end.
+    async fn read(self: Rc<Self>, shell: Rc<Shell>, mut leftover: Vec<u8>) {
+        self.take(&shell, &mut leftover);
+        drop(leftover);
+        while std::future::poll_fn(|context| self.poll_read(context, &shell)).await {
+            glommio::executor().yield_if_needed().await;
+        }
+        if !self.failed.get() {
+            // What is left, such as the answer to a close, goes if it can.
+            self.flush(&shell);
+        }
+        self.stream.borrow_mut().end(Shutdown::Both);
+    }
+
+    /// One read; whether there may be another.
+    fn poll_read(self: &Rc<Self>, context: &mut Context<'_>, shell: &Rc<Shell>) -> Poll<bool> {
+        loop {
+            let over = self.close_by.get().is_some_and(|by| by <= shell.clock.now());
+            if over || self.failed.get() || self.protocol.borrow().is_closed() {
+                return Poll::Ready(false);
+            }
+            if self.changed.poll(context).is_pending() {
+                break;
+            }
+        }
+        if self.paused.get() {
+            return Poll::Pending;
+        }
+        scratch::read(|buffer| {
+            let read = self.stream.borrow_mut().poll_receive(context, buffer);
+            match read {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(false),
+                Poll::Ready(Ok(length)) => {
+                    shell.metrics().read_bytes.add(length as u64);
+                    self.take(shell, &mut buffer[..length]);
+                    Poll::Ready(true)
+                }
+            }
+        })
+    }
+
+    /// Takes the bytes of a read: all messages in it go to the core.
+    fn take(self: &Rc<Self>, shell: &Rc<Shell>, bytes: &mut [u8]) {
+        let mut answers = Vec::new();
+        let mut input = Bytes::new(bytes);
+        let mut protocol = self.protocol.borrow_mut();
+        loop {
+            match protocol.next(&mut input, &mut answers) {
+                Ok(None) => break,
+                Ok(Some(Arrived::Binary(message))) => self.deliver(shell, message),
+                Ok(Some(Arrived::Text(_))) => {
+                    let why = "frames come in binary messages";
+                    protocol.close(WireCode::UNSUPPORTED, why, &mut answers);
+                    self.expect_close(shell);
+                }
+                Ok(Some(Arrived::Pong(_) | Arrived::Closed(_))) => {}
+                Err(error) => tracing::debug!(%error, "a WebSocket broke its protocol"),
+            }
+        }
+        drop(protocol);
+        if !answers.is_empty() {
+            self.outbox.borrow_mut().raw.append(&mut answers);
+            self.mark_dirty(shell);
+        }
+        shell.wake();
+    }
+
+    /// Hands frames to the core. A frame may be cut by messages, though no
+    /// client of ours does it.
+    fn deliver(&self, shell: &Shell, message: &[u8]) {
+        let mut inbox = self.inbox.borrow_mut();
+        if inbox.is_empty() {
+            let used = shell.receive(self.id, message);
+            inbox.extend_from_slice(&message[used..]);
+        } else {
+            inbox.extend_from_slice(message);
+            let used = shell.receive(self.id, &inbox);
+            inbox.drain(..used);
+            if inbox.is_empty() {
+                *inbox = Vec::new();
+            }
+        }
+    }
+
+    /// The connection is gone, however it ended.
+    fn leave(&self, shell: &Shell) {
+        self.failed.set(true);
+        self.deadline.set(None);
+        shell.remove_socket(self.id);
+    }
+}
+
+impl Shell {
+    fn add_socket(&self, id: ConnectionId, socket: &Rc<Socket>, key: SessionKey) {
+        self.sockets.borrow_mut().insert(id.0, Rc::clone(socket));
+        self.feed(Input::Opened { connection: id, key: Some(key) });
+        self.wake();
+    }
+
+    fn remove_socket(&self, id: ConnectionId) {
+        if self.sockets.borrow_mut().remove(&id.0).is_some() {
+            self.feed(Input::Closed { connection: id });
+            self.metrics().connections.subtract(1);
+            self.wake();
+        }
+    }
+}

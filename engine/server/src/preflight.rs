@@ -1,0 +1,152 @@
+//! What is looked at before the server starts, each with its remedy.
+
+use std::path::Path;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::Config;
+use crate::limits::{DESCRIPTORS_RESERVED, LOG_BUDGET_BYTES, MEMLOCK_BYTES};
+
+/// A check that failed: what is wrong and what helps, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unfit(pub(crate) String);
+
+/// What the machine allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means {
+    /// Connections that descriptors allow.
+    pub(crate) connections: usize,
+    /// Bytes for the log.
+    pub(crate) log_budget_bytes: u64,
+}
+
+/// Cores that this process may use, by number.
+pub(crate) fn cores() -> Vec<usize> {
+    match rustix::thread::sched_getaffinity(None) {
+        Ok(set) => (0..rustix::thread::CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect(),
+        Err(_) => vec![0],
+    }
+}
+
+/// The machine's memory in bytes, or the control group's if that is less.
+pub(crate) fn machine_bytes() -> u64 {
+    let info = rustix::system::sysinfo();
+    let total = info.totalram as u64 * u64::from(info.mem_unit);
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse().ok());
+    group.map_or(total, |group: u64| group.min(total))
+}
+
+/// Looks at limits and the disk, and raises what may be raised.
+///
+/// # Errors
+/// What keeps the server from working at all.
+pub(crate) fn check(config: &Config) -> Result<Means, Unfit> {
+    memlock();
+    clock()?;
+    let connections = descriptors(config)?;
+    let log_budget_bytes = disk(config)?;
+    Ok(Means { connections, log_budget_bytes })
+}
+
+/// Raises a soft limit to its hard one; what it is then. `None`: no limit.
+fn raise(resource: Resource) -> Option<u64> {
+    let limit = getrlimit(resource);
+    if limit.current != limit.maximum {
+        // May be forbidden; what counts is what is then.
+        let _ = setrlimit(resource, Rlimit { current: limit.maximum, ..limit });
+    }
+    getrlimit(resource).current
+}
+
+fn memlock() {
+    if let Some(bytes) = raise(Resource::Memlock)
+        && bytes < MEMLOCK_BYTES
+    {
+        tracing::warn!(
+            "only {bytes} bytes of memory may be locked, the rings may need {MEMLOCK_BYTES}: if the \
+             start fails, raise it with `ulimit -l unlimited` or LimitMEMLOCK=infinity"
+        );
+    }
+}
+
+fn descriptors(config: &Config) -> Result<usize, Unfit> {
+    let Some(descriptors) = raise(Resource::Nofile) else { return Ok(config.limits.connections) };
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let room = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
+    if room < 64 {
+        return Err(Unfit(format!(
+            "only {descriptors} descriptors are allowed, at least {} are needed: raise it with \
+             `ulimit -n 65536` or LimitNOFILE=65536",
+            DESCRIPTORS_RESERVED + 64
+        )));
+    }
+    if room < config.limits.connections.min(4_096) {
+        tracing::warn!(
+            "descriptors allow {room} connections: raise it with `ulimit -n 65536` or \
+             LimitNOFILE=65536"
+        );
+    }
+    Ok(room.min(config.limits.connections))
+}
+
+fn clock() -> Result<(), Unfit> {
+    // 2024: older than this program. Links carry the second of their creation.
+    let now = crate::clock::wall().unix_seconds();
+    if (1_704_067_200..u64::from(u32::MAX)).contains(&now) {
+        return Ok(());
+    }
+    Err(Unfit(format!("the clock is wrong (second {now}): set the date, for example by NTP")))
+}
+
+fn disk(config: &Config) -> Result<u64, Unfit> {
+    let space = rustix::fs::statvfs(&config.data).map_err(|error| {
+        Unfit(format!("cannot look at the data folder {}: {error}", config.data.display()))
+    })?;
+    let total = space.f_blocks * space.f_frsize;
+    let free = space.f_bavail * space.f_frsize;
+    let need = config.limits.free_space_bytes;
+    if free < need && !has_store(&config.data) {
+        return Err(Unfit(format!(
+            "only {} MiB are free at {}, {} are needed: free some, or choose another folder with \
+             --data",
+            free >> 20,
+            config.data.display(),
+            need >> 20
+        )));
+    }
+    if free < need {
+        tracing::warn!(
+            "only {} MiB are free at {}: changes are refused when the reserve is used up; free some",
+            free >> 20,
+            config.data.display()
+        );
+    }
+    Ok(config.log_budget_bytes.unwrap_or_else(|| LOG_BUDGET_BYTES.min(total / 10)))
+}
+
+/// A store that exists may always be opened: reading needs no space.
+fn has_store(folder: &Path) -> bool {
+    folder.join("manifest").exists()
+}
+
+/// Says why no executor could be made, and what helps.
+pub(crate) fn no_executor(error: &str) -> Unfit {
+    let kernel = rustix::system::uname();
+    let release = kernel.release().to_string_lossy().into_owned();
+    Unfit(format!(
+        "io_uring cannot be used ({error}; Linux {release}): it takes Linux 5.8 or newer, \
+         kernel.io_uring_disabled=0, a container that allows it (Docker: --security-opt \
+         seccomp=unconfined), and `ulimit -l` of 512 KiB or more"
+    ))
+}
+
+/// Warns of a data folder without O_DIRECT.
+pub(crate) fn warn_of_buffering(folder: &Path) {
+    tracing::warn!(
+        "{} has no O_DIRECT: writes go through the page cache with fdatasync, which is slower; put \
+         --data on ext4 or xfs",
+        folder.display()
+    );
+}

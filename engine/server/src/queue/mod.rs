@@ -1,0 +1,231 @@
+//! The message queue between shards: a ring for each pair and direction.
+//!
+//! A shard never waits here. What it sends in a turn goes out in one batch at
+//! the turn's end, with one ring of the other's bell. Whoever wants an answer
+//! reserves it first ([`Mesh::reserve`]); a ring has room for all reserved
+//! requests, all reserved answers and some messages that nobody waits for, so
+//! it is full only when those few are; then they stay behind until the other
+//! side has taken some.
+
+mod doorbell;
+mod ring;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+pub(crate) use doorbell::Doorbell;
+use ring::{Consumer, Producer, ring};
+
+use crate::limits::RING_CONTROL_MESSAGES;
+
+/// One shard's end of all its rings.
+pub(crate) struct Mesh<M> {
+    own: usize,
+    bells: Arc<[Doorbell]>,
+    lanes: Vec<Option<Lane<M>>>,
+    reservations_max: usize,
+}
+
+/// The rings to and from one other shard.
+struct Lane<M> {
+    to: Producer<M>,
+    from: Consumer<M>,
+    /// Sent in this turn, or left behind by a full ring.
+    outbox: VecDeque<M>,
+    /// Set by the producer of a ring that is full: "ring when there is room".
+    starved_to: Arc<AtomicBool>,
+    starved_from: Arc<AtomicBool>,
+    reserved: usize,
+    waiting: VecDeque<Waker>,
+}
+
+/// Makes the ends of all shards, in order.
+pub(crate) fn mesh<M: Send>(shards: usize, reservations_max: usize) -> Vec<Mesh<M>> {
+    let bells: Arc<[Doorbell]> = (0..shards).map(|_| Doorbell::default()).collect();
+    let capacity = 2 * reservations_max + RING_CONTROL_MESSAGES;
+    let mut grid: Vec<Vec<Option<Lane<M>>>> =
+        (0..shards).map(|_| (0..shards).map(|_| None).collect()).collect();
+    for a in 0..shards {
+        for b in 0..a {
+            let (to_b, from_a) = ring(capacity);
+            let (to_a, from_b) = ring(capacity);
+            let (starved_ab, starved_ba) =
+                (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+            grid[a][b] = Some(Lane::new(to_b, from_b, &starved_ab, &starved_ba));
+            grid[b][a] = Some(Lane::new(to_a, from_a, &starved_ba, &starved_ab));
+        }
+    }
+    let ends = grid.into_iter().enumerate();
+    ends.map(|(own, lanes)| Mesh { own, bells: Arc::clone(&bells), lanes, reservations_max })
+        .collect()
+}
+
+impl<M> Lane<M> {
+    fn new(
+        to: Producer<M>,
+        from: Consumer<M>,
+        starved_to: &Arc<AtomicBool>,
+        starved_from: &Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            to,
+            from,
+            outbox: VecDeque::new(),
+            starved_to: Arc::clone(starved_to),
+            starved_from: Arc::clone(starved_from),
+            reserved: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl<M: Send> Mesh<M> {
+    /// The bells of all shards, for threads that are none.
+    pub(crate) fn bells(&self) -> Arc<[Doorbell]> {
+        Arc::clone(&self.bells)
+    }
+
+    /// The bell of this shard.
+    pub(crate) fn bell(&self) -> &Doorbell {
+        &self.bells[self.own]
+    }
+
+    /// Reserves the place of an answer from `target`; whoever gets it sends a
+    /// request, and gives it back with [`Mesh::release`] when answered.
+    pub(crate) fn poll_reserve(&mut self, target: usize, context: &mut Context<'_>) -> Poll<()> {
+        let reservations_max = self.reservations_max;
+        let lane = self.lane(target);
+        if lane.reserved < reservations_max {
+            lane.reserved += 1;
+            return Poll::Ready(());
+        }
+        lane.waiting.push_back(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Gives back a reserved place.
+    pub(crate) fn release(&mut self, target: usize) {
+        let lane = self.lane(target);
+        lane.reserved = lane.reserved.checked_sub(1).expect("a place is given back once");
+        if let Some(waker) = lane.waiting.pop_front() {
+            waker.wake();
+        }
+    }
+
+    /// Sends at the end of this turn.
+    pub(crate) fn send(&mut self, target: usize, message: M) {
+        self.lane(target).outbox.push_back(message);
+    }
+
+    /// Takes what arrived from one other shard.
+    pub(crate) fn receive(&mut self, source: usize) -> Option<M> {
+        let bells = &self.bells;
+        let lane = self.lanes[source].as_mut()?;
+        let message = lane.from.pop();
+        // Either the producer finds room after it said that it starves, or
+        // this load finds that it said so.
+        if message.is_some() && lane.starved_from.load(Ordering::SeqCst) {
+            lane.starved_from.store(false, Ordering::SeqCst);
+            bells[source].ring();
+        }
+        message
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// How many messages wait at this end, for metrics.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lanes.iter().flatten().map(|lane| lane.outbox.len() + lane.waiting.len()).sum()
+    }
+
+    /// Hands this turn's messages over and wakes who has got some.
+    pub(crate) fn flush(&mut self) {
+        for (target, lane) in self.lanes.iter_mut().enumerate() {
+            let Some(lane) = lane else { continue };
+            if lane.outbox.is_empty() {
+                continue;
+            }
+            if !lane.hand_over() {
+                lane.starved_to.store(true, Ordering::SeqCst);
+                // Room may have come between the attempt and the word.
+                lane.hand_over();
+            }
+            self.bells[target].ring();
+        }
+    }
+
+    fn lane(&mut self, target: usize) -> &mut Lane<M> {
+        self.lanes[target].as_mut().expect("a shard sends nothing to itself")
+    }
+}
+
+impl<M: Send> Lane<M> {
+    /// Says whether everything went.
+    fn hand_over(&mut self) -> bool {
+        while let Some(message) = self.outbox.pop_front() {
+            if let Err(message) = self.to.push(message) {
+                self.outbox.push_front(message);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_go_at_the_end_of_a_turn_in_order() {
+        let mut ends = mesh::<u32>(3, 4);
+        ends[0].send(2, 1);
+        ends[0].send(2, 2);
+        assert_eq!(ends[2].receive(0), None, "the turn is not over");
+        ends[0].flush();
+        assert!(ends[2].bell().answer() && !ends[1].bell().answer());
+        assert_eq!((ends[2].receive(0), ends[2].receive(0)), (Some(1), Some(2)));
+        assert_eq!(
+            (ends[2].receive(0), ends[2].receive(1), ends[2].receive(2)),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn reservations_are_bounded_and_wake_in_order() {
+        let mut ends = mesh::<u32>(2, 2);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(ends[0].poll_reserve(1, &mut context).is_ready());
+        assert!(ends[0].poll_reserve(1, &mut context).is_ready());
+        assert!(ends[0].poll_reserve(1, &mut context).is_pending());
+        assert_eq!(ends[0].waiting(), 1);
+        ends[0].release(1);
+        assert_eq!(ends[0].waiting(), 0);
+        assert!(ends[0].poll_reserve(1, &mut context).is_ready());
+    }
+
+    #[test]
+    fn what_a_full_ring_leaves_behind_goes_when_there_is_room() {
+        let mut ends = mesh::<usize>(2, 1);
+        let many = 10 * RING_CONTROL_MESSAGES;
+        (0..many).for_each(|message| ends[0].send(1, message));
+        let mut next = 0;
+        while next < many {
+            ends[0].flush();
+            ends[0].bell().answer();
+            assert!(ends[1].bell().answer());
+            let before = next;
+            while let Some(message) = ends[1].receive(0) {
+                assert_eq!(message, next);
+                next += 1;
+            }
+            assert!(next > before);
+            assert!(next == many || ends[0].bell().answer(), "the sender is told of the room");
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Starting, running and stopping the server.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::sync::{Arc, atomic};
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+use desk_disk::{Folder, FolderLock};
+use desk_engine_core::{Keyring, Placement, ShardConfig};
+use desk_gateway_http::route::OriginPolicy;
+use desk_storage_lsm::disk::Durability;
+use desk_storage_lsm::{
+    ClockState, ManifestSeed, Options, Recovered, RecoveryReport, Seconds, ShardCount, ShardSeed,
+    Start, UnixSecond, recover,
+};
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement as Pinning};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::config::{Config, Settings};
+use crate::entry::Door;
+use crate::executor::{self, Part};
+use crate::limits::{RING_DEPTH, RING_IO_MEMORY_BYTES};
+use crate::preflight::{self, Means, Unfit};
+use crate::queue::mesh;
+use crate::shared::Shared;
+use crate::{clock, keys, log};
+
+/// Why the server did not start, or did not stop well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The operator's settings; exit code 2.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The settings of hosts and origins; exit code 2.
+    #[error(transparent)]
+    Origins(#[from] desk_gateway_http::route::OriginPolicyError),
+    /// The machine.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The data folder is in use.
+    #[error(transparent)]
+    Lock(#[from] desk_disk::LockError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] keys::KeyError),
+    /// The store.
+    #[error("cannot open the data folder {path}: {error}", path = .path.display())]
+    Store {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// An address.
+    #[error(
+        "cannot listen on {address}: {error}; stop what uses it, or choose another with {flag}"
+    )]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+        /// What sets it.
+        flag: &'static str,
+    },
+    /// A shard.
+    #[error("a shard did not start: {0}")]
+    Shard(String),
+    /// Something written is not on disk.
+    #[error("the store failed while the server stopped; its log says more")]
+    Stop,
+}
+
+impl ServeError {
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Origins(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// Why it does not run, in one line.
+pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
+    let cores = preflight::cores();
+    let core_count = u16::try_from(cores.len()).unwrap_or(u16::MAX);
+    let config = Config::load(settings, core_count, preflight::machine_bytes())?;
+    log::start();
+    // Kept until the process ends: a second one must not open the store.
+    let _lock = FolderLock::take(&config.data)?;
+    let means = preflight::check(&config)?;
+    let keyring = keys::keyring(&config.data)?;
+    let mut doors = Doors::open(&config)?;
+    let opened = open_store(&config, means)?;
+    let shared = share(config, &doors, means)?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| ServeError::Shard(format!("signals cannot be watched: {error}")))?;
+    let shards = start_shards(&shared.0, shared.1, opened, &keyring, &doors, &cores)?;
+    let shared = shared.0;
+    doors.release();
+    shared.ready.store(true, Ordering::SeqCst);
+    announce(&shared, &doors);
+    for signal in signals.forever() {
+        if signal == SIGHUP {
+            tracing::info!("SIGHUP: certificates are read again");
+            continue;
+        }
+        tracing::info!("stopping");
+        break;
+    }
+    stop(&shared, shards)
+}
+
+/// Addresses that are held until the shards listen on them.
+struct Doors {
+    open: Vec<(SocketAddr, Door, Option<Socket>)>,
+}
+
+impl Doors {
+    fn open(config: &Config) -> Result<Self, ServeError> {
+        let wanted = [
+            (Some(config.listen), Door::Public, "--listen"),
+            (config.admin, Door::Admin, "--admin"),
+            (config.http_redirect, Door::Redirect, "--http-redirect"),
+        ];
+        let mut open = Vec::new();
+        for (address, door, flag) in wanted {
+            let Some(address) = address else { continue };
+            let held =
+                hold(address).map_err(|error| ServeError::Listen { address, error, flag })?;
+            open.push((held.0, door, Some(held.1)));
+        }
+        Ok(Self { open })
+    }
+
+    fn address(&self, door: Door) -> Option<SocketAddr> {
+        self.open.iter().find(|(_, known, _)| *known == door).map(|(address, ..)| *address)
+    }
+
+    fn addresses(&self) -> Vec<(SocketAddr, Door)> {
+        self.open.iter().map(|(address, door, _)| (*address, *door)).collect()
+    }
+
+    /// The shards listen now.
+    fn release(&mut self) {
+        for (_, _, socket) in &mut self.open {
+            *socket = None;
+        }
+    }
+}
+
+/// Binds an address without listening, so that it is ours (and its port is
+/// known, if 0 was asked for) before the shards share it. Sharing would also
+/// let us join another process's listeners, so a plain bind is tried first.
+fn hold(address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
+    if address.port() != 0 {
+        drop(TcpListener::bind(address)?);
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
+    Ok((bound, socket))
+}
+
+/// The store as recovery left it, for the shards.
+struct Opened {
+    manifest: ManifestSeed,
+    seeds: Vec<ShardSeed>,
+}
+
+fn open_store(config: &Config, means: Means) -> Result<Opened, ServeError> {
+    let failed = |error: String| ServeError::Store { path: config.data.clone(), error };
+    let lifetime =
+        |duration: Duration| Seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
+    let options = Options {
+        lifetime: lifetime(config.desk_ttl),
+        bucket: lifetime(config.bucket),
+        segment_bytes: config.limits.segment_bytes,
+        log_budget_bytes: means.log_budget_bytes,
+        ..Options::default()
+    };
+    let shards = ShardCount::new(config.shards).expect("the configuration was checked");
+    let start = Start {
+        now: UnixSecond(clock::wall().unix_seconds()),
+        shards,
+        accept_clock: config.accept_clock,
+        fresh_store_id: keys::random()?,
+    };
+    let executor = builder(Pinning::Unbound, "recovery")
+        .make()
+        .map_err(|error| preflight::no_executor(&error.to_string()))?;
+    let folder = config.data.clone();
+    let recovered = executor.run(async move {
+        let disk = Folder::open(&folder).await.map_err(|error| error.to_string())?;
+        if disk.durability() == Durability::Buffered {
+            preflight::warn_of_buffering(&folder);
+        }
+        recover(&disk, &options, start).await.map_err(|error| error.to_string())
+    });
+    let Recovered { manifest, seeds, report } = recovered.map_err(failed)?;
+    tell(&report);
+    Ok(Opened { manifest, seeds })
+}
+
+/// Logs what recovery found.
+fn tell(report: &RecoveryReport) {
+    tracing::info!(
+        start = report.epoch,
+        fresh = report.fresh,
+        keys = report.keys,
+        records = report.records,
+        expired = report.expired,
+        "the store is open"
+    );
+    if let ClockState::Suspect { .. } = report.clock {
+        tracing::error!(
+            "the clock is more than a day ahead of the last run: no bucket is dropped until it \
+             agrees; if it is right, restart with --accept-clock"
+        );
+    }
+    if !report.is_sound() {
+        tracing::error!(
+            lost = ?report.logs.iter().flat_map(|log| &log.lost).collect::<Vec<_>>(),
+            missing = ?report.missing_segments,
+            tables = ?report.tables,
+            quarantined = report.quarantined.len(),
+            "the store is damaged: what is affected is not served; look with `sticker-desk inspect`"
+        );
+    }
+}
+
+type Ends = Vec<crate::queue::Mesh<crate::shard::Message>>;
+
+fn share(config: Config, doors: &Doors, means: Means) -> Result<(Arc<Shared>, Ends), ServeError> {
+    let listen = doors.address(Door::Public).expect("the public door is always open");
+    let addresses: Vec<_> = doors.addresses().into_iter().map(|(address, _)| address).collect();
+    let origins =
+        OriginPolicy::new(&addresses, config.public_url.as_deref(), &config.allow_origin)?;
+    let shards = usize::from(config.shards);
+    let ends: Ends = mesh(shards, config.limits.requests_between_shards);
+    let shared = Arc::new(Shared {
+        placement: Placement::new(config.shards),
+        metrics: (0..shards).map(|_| CachePadded::default()).collect(),
+        origins,
+        listen,
+        bells: ends.first().expect("there is at least one shard").bells(),
+        connections_max: means.connections,
+        ready: atomic::AtomicBool::new(false),
+        stopping: atomic::AtomicBool::new(false),
+        stopped: atomic::AtomicUsize::new(0),
+        edits_under_way: atomic::AtomicUsize::new(0),
+        finished: atomic::AtomicBool::new(false),
+        config,
+    });
+    Ok((shared, ends))
+}
+
+fn builder(pinning: Pinning, name: &str) -> LocalExecutorBuilder {
+    LocalExecutorBuilder::new(pinning)
+        .name(name)
+        .io_memory(RING_IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH)
+}
+
+type Shards = Vec<ExecutorJoinHandle<()>>;
+
+fn start_shards(
+    shared: &Arc<Shared>,
+    ends: Ends,
+    opened: Opened,
+    keyring: &Keyring,
+    doors: &Doors,
+    cores: &[usize],
+) -> Result<Shards, ServeError> {
+    let (report, reports) = mpsc::channel();
+    let mut manifest = Some(opened.manifest);
+    let mut handles = Vec::new();
+    let config = &shared.config;
+    for (index, (seed, mesh)) in opened.seeds.into_iter().zip(ends).enumerate() {
+        let part = Part {
+            index,
+            shared: Arc::clone(shared),
+            seed,
+            mesh,
+            // Shard 0 owns it.
+            manifest: manifest.take(),
+            keyring: keyring.clone(),
+            entropy: keys::random()?,
+            core: ShardConfig {
+                index: index as u16,
+                placement: shared.placement,
+                desk_ttl: config.desk_ttl,
+                session_idle: config.session_idle,
+                memory_bytes: usize::try_from(config.memory_bytes).unwrap_or(usize::MAX)
+                    / usize::from(config.shards),
+                connections_per_desk: config.limits.connections_per_desk,
+            },
+            doors: doors.addresses(),
+            report: report.clone(),
+        };
+        // More shards than cores work, too; the kernel places them then.
+        let pinning = match cores.get(index) {
+            Some(core) if usize::from(config.shards) <= cores.len() => Pinning::Fixed(*core),
+            _ => Pinning::Unbound,
+        };
+        let handle = builder(pinning, &format!("shard-{index}"))
+            .spawn(move || executor::run(part))
+            .map_err(|error| preflight::no_executor(&error.to_string()))?;
+        handles.push(handle);
+    }
+    drop(report);
+    for _ in &handles {
+        match reports.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Err(ServeError::Shard(why)),
+            Err(_) => return Err(ServeError::Shard("its thread ended".to_owned())),
+        }
+    }
+    Ok(handles)
+}
+
+/// The one line that says that and where the server is ready.
+fn announce(shared: &Shared, doors: &Doors) {
+    let scheme = shared.config.scheme();
+    let mut line = format!("Sticker Desk is ready: {scheme}://{}", shown(shared.listen));
+    if let Some(admin) = doors.address(Door::Admin) {
+        line.push_str(&format!(", admin http://{}", shown(admin)));
+    }
+    if let Some(redirect) = doors.address(Door::Redirect) {
+        line.push_str(&format!(", redirect http://{}", shown(redirect)));
+    }
+    let mut out = std::io::stdout();
+    // Nobody may be reading; the server serves all the same.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// An address that a browser on this machine can open.
+fn shown(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    let local = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
+    SocketAddr::new(local.parse().expect("a literal address"), address.port())
+}
+
+/// The planned stop: everything accepted becomes durable, clients are told.
+fn stop(shared: &Arc<Shared>, shards: Shards) -> Result<(), ServeError> {
+    shared.stop();
+    let (done, finished) = mpsc::channel();
+    std::thread::spawn(move || {
+        let sound = shards.into_iter().all(|shard| shard.join().is_ok());
+        // The other end may have given up waiting.
+        let _ = done.send(sound);
+    });
+    let result = finished.recv_timeout(shared.config.limits.drain_time);
+    let poisoned = shared.metrics.iter().any(|shard| shard.poisoned.get() != 0);
+    match result {
+        _ if poisoned => Err(ServeError::Stop),
+        Ok(true) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Ok(false) => Err(ServeError::Stop),
+        Err(_) => {
+            // Everything acknowledged is in the log; the next start reads it.
+            tracing::warn!("the stop took too long; the rest is left to the next start");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Asking the owner of a desk, wherever it is.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use desk_engine_core::{Input, Reply, Request, RequestId};
+
+use super::{Message, Shell};
+
+/// A request whose answer is awaited.
+pub(super) struct Pending {
+    /// The other shard, of which a place was reserved.
+    target: Option<usize>,
+    reply: Option<Reply>,
+    waiter: Option<Waker>,
+    /// Nobody waits any more.
+    abandoned: bool,
+}
+
+/// A request under way. Dropped, it is abandoned.
+pub(crate) struct Asking {
+    shell: Rc<Shell>,
+    request: RequestId,
+}
+
+/// Breaks ties between shards that are equally loaded.
+static TURN: AtomicUsize = AtomicUsize::new(0);
+
+impl Shell {
+    /// The shard that serves a request: the owner of its desk, or, for a new
+    /// desk, the one with the fewest collaboration instances.
+    pub(crate) fn target_of(&self, request: &Request) -> usize {
+        if let Some(link) = request.link() {
+            return usize::from(self.shared.placement.shard(link));
+        }
+        let shards = self.shared.metrics.len();
+        let first = TURN.fetch_add(1, Ordering::Relaxed);
+        (0..shards)
+            .map(|step| (first + step) % shards)
+            .min_by_key(|&shard| self.shared.metrics[shard].instances.get())
+            .expect("there is at least one shard")
+    }
+
+    /// Asks a shard; waits first until it may have one more request of ours.
+    pub(crate) async fn ask(self: &Rc<Self>, target: usize, request: Request) -> Asking {
+        if target != self.index {
+            std::future::poll_fn(|context| self.mesh.borrow_mut().poll_reserve(target, context))
+                .await;
+        }
+        let id = self.new_request(target);
+        let (request, body) = (id, Box::new(request));
+        if target == self.index {
+            self.feed(Input::Request { request, body });
+        } else {
+            self.mesh.borrow_mut().send(target, Message::Request { request, body });
+        }
+        self.wake();
+        Asking { shell: Rc::clone(self), request }
+    }
+
+    fn new_request(&self, target: usize) -> RequestId {
+        let count = self.next_request.get();
+        self.next_request.set(count + 1);
+        let id = (self.index as u64) << 48 | count;
+        let target = (target != self.index).then_some(target);
+        let pending = Pending { target, reply: None, waiter: None, abandoned: false };
+        self.asked.borrow_mut().insert(id, pending);
+        RequestId(id)
+    }
+
+    /// The shard that a request was asked on.
+    pub(super) fn origin_of(request: RequestId) -> usize {
+        (request.0 >> 48) as usize
+    }
+
+    /// An answer has arrived.
+    pub(super) fn answered(&self, request: RequestId, reply: Reply) {
+        let mut asked = self.asked.borrow_mut();
+        let Some(pending) = asked.get_mut(&request.0) else { return };
+        if let Some(target) = pending.target {
+            self.mesh.borrow_mut().release(target);
+        }
+        if pending.abandoned {
+            asked.remove(&request.0);
+            return;
+        }
+        pending.target = None;
+        pending.reply = Some(reply);
+        if let Some(waiter) = pending.waiter.take() {
+            waiter.wake();
+        }
+    }
+
+    /// The owner will not answer an abandoned request any more.
+    pub(super) fn forgotten(&self, request: RequestId) {
+        let Some(pending) = self.asked.borrow_mut().remove(&request.0) else { return };
+        if let Some(target) = pending.target {
+            self.mesh.borrow_mut().release(target);
+        }
+    }
+
+    fn abandon(&self, request: RequestId) {
+        let mut asked = self.asked.borrow_mut();
+        let Some(pending) = asked.get_mut(&request.0) else { return };
+        if pending.reply.is_none()
+            && let Some(target) = pending.target
+        {
+            // The place stays reserved until the owner has said its last word.
+            pending.abandoned = true;
+            self.mesh.borrow_mut().send(target, Message::Abandon { request });
+        } else {
+            let answered = asked.remove(&request.0).is_some_and(|pending| pending.reply.is_some());
+            drop(asked);
+            if !answered {
+                self.feed(Input::Abandoned { request });
+            }
+        }
+        self.wake();
+    }
+}
+
+impl Asking {
+    /// The answer, once.
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Reply> {
+        let mut asked = self.shell.asked.borrow_mut();
+        let pending = asked.get_mut(&self.request.0).expect("an answer is taken once");
+        match pending.reply.take() {
+            Some(reply) => {
+                asked.remove(&self.request.0);
+                Poll::Ready(reply)
+            }
+            None => {
+                pending.waiter = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The answer.
+    pub(crate) async fn reply(self) -> Reply {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.shell.abandon(self.request);
+    }
+}

@@ -1,0 +1,134 @@
+//! What shards say to each other.
+
+use std::rc::Rc;
+
+use desk_engine_core::{Input, Reply, Request, RequestId, SessionKey};
+use desk_storage_lsm::{Edit, EditNumber, News};
+
+use super::Shell;
+use crate::net::socket::Socket;
+use crate::net::stream::Detached;
+
+/// A message between two shards.
+pub(crate) enum Message {
+    /// For a desk of the other. Its answer has a reserved place.
+    Request {
+        /// Its name; says who asks.
+        request: RequestId,
+        /// What is asked.
+        body: Box<Request>,
+    },
+    /// The answer.
+    Reply {
+        /// To this request.
+        request: RequestId,
+        /// The answer.
+        reply: Box<Reply>,
+    },
+    /// Nobody waits for the answer any more.
+    Abandon {
+        /// To this request.
+        request: RequestId,
+    },
+    /// It was taken note of; what was not answered by now will not be.
+    Abandoned {
+        /// The request.
+        request: RequestId,
+    },
+    /// A socket whose desk is the other's.
+    Upgrade(Box<Upgrade<Detached>>),
+    /// For the manifest's owner.
+    Edits(Vec<Edit>),
+    /// From the manifest's owner: these edits are durable.
+    EditsDurable(EditNumber),
+    /// From the manifest's owner.
+    News(News),
+}
+
+/// A connection that becomes a WebSocket.
+pub(crate) struct Upgrade<S> {
+    /// The stream.
+    pub(crate) stream: S,
+    /// The `101`, to be sent first.
+    pub(crate) answer: Vec<u8>,
+    /// What came behind the request: frames.
+    pub(crate) leftover: Vec<u8>,
+    /// The key that was asked about.
+    pub(crate) key: SessionKey,
+}
+
+impl Shell {
+    /// Takes what the other shards sent.
+    pub(super) fn take_messages(self: &Rc<Self>) {
+        for source in 0..self.shared.metrics.len() {
+            loop {
+                let message = self.mesh.borrow_mut().receive(source);
+                let Some(message) = message else { break };
+                self.take(source, message);
+            }
+        }
+    }
+
+    fn take(self: &Rc<Self>, source: usize, message: Message) {
+        match message {
+            Message::Request { request, body } => self.feed(Input::Request { request, body }),
+            Message::Reply { request, reply } => self.answered(request, *reply),
+            Message::Abandon { request } => {
+                self.feed(Input::Abandoned { request });
+                self.mesh.borrow_mut().send(source, Message::Abandoned { request });
+            }
+            Message::Abandoned { request } => self.forgotten(request),
+            Message::Upgrade(upgrade) => {
+                let Upgrade { stream, answer, leftover, key } = *upgrade;
+                self.open(Upgrade { stream: stream.attach(), answer, leftover, key });
+            }
+            Message::Edits(edits) => {
+                self.edits.borrow_mut().extend(edits);
+                self.edits_arrived.set();
+            }
+            Message::EditsDurable(number) => self.take_edits_durable(number),
+            Message::News(news) => {
+                self.store.apply_news(&news);
+                self.upkeep_wanted.set();
+            }
+        }
+    }
+
+    /// Sends to a shard, which may be this one.
+    pub(super) fn send(self: &Rc<Self>, target: usize, message: Message) {
+        if target == self.index {
+            self.take(target, message);
+        } else {
+            self.mesh.borrow_mut().send(target, message);
+            self.wake();
+        }
+    }
+
+    /// Hands an upgraded connection to the shard of its desk.
+    ///
+    /// # Errors
+    /// No descriptor is left for the copy that changes executors.
+    pub(crate) fn hand_over(
+        self: &Rc<Self>,
+        target: usize,
+        upgrade: Upgrade<crate::net::stream::Stream>,
+    ) -> std::io::Result<()> {
+        if target == self.index {
+            self.open(upgrade);
+            return Ok(());
+        }
+        let Upgrade { stream, answer, leftover, key } = upgrade;
+        let stream = stream.detach()?;
+        self.metrics().handovers.add(1);
+        let upgrade = Box::new(Upgrade { stream, answer, leftover, key });
+        self.send(target, Message::Upgrade(upgrade));
+        Ok(())
+    }
+
+    fn open(self: &Rc<Self>, upgrade: Upgrade<crate::net::stream::Stream>) {
+        let count = self.next_connection.get();
+        self.next_connection.set(count + 1);
+        let id = desk_engine_core::ConnectionId((self.index as u64) << 48 | count);
+        Socket::start(self, id, upgrade);
+    }
+}

@@ -1,0 +1,114 @@
+//! Desks to and from the store.
+
+use std::rc::Rc;
+
+use desk_engine_core::{Input, StoredRecord, shard::Loaded};
+use desk_protocol::LinkId;
+use desk_storage_lsm::{GetError, Key, PutError, Revision, UnixSecond};
+
+use super::Shell;
+use crate::log::LinkHash;
+use crate::snapshot;
+
+/// A record that the store had no room for; tried again after upkeep.
+pub(super) struct Unstored {
+    key: LinkId,
+    sequence: u64,
+    bytes: rkyv::util::AlignedVec<16>,
+}
+
+impl Shell {
+    /// Reads a key, beside everything else.
+    pub(super) fn load(self: &Rc<Self>, key: LinkId) {
+        let shell = Rc::clone(self);
+        glommio::spawn_local(async move {
+            let found = shell.look_up(key).await;
+            shell.metrics().loads.add(1);
+            shell.feed(Input::Loaded { key, found });
+            shell.wake();
+        })
+        .detach();
+    }
+
+    async fn look_up(&self, link: LinkId) -> Loaded {
+        let now = UnixSecond(self.clock.now().unix_seconds());
+        let stored = match self.store.get(&Key::new(link.to_bytes()), now).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Loaded::Missing,
+            Err(GetError::Expired { .. }) => return Loaded::Expired,
+            Err(error @ (GetError::Quarantined(_) | GetError::Damaged { .. })) => {
+                tracing::error!(desk = %LinkHash(link), %error, "a desk is damaged");
+                return Loaded::Quarantined;
+            }
+            Err(error @ GetError::Disk(_)) => {
+                tracing::error!(desk = %LinkHash(link), %error, "a desk cannot be read");
+                return Loaded::Failed;
+            }
+        };
+        let record = match stored.snapshot.map(|found| snapshot::read(&found.value)).transpose() {
+            Ok(record) => record.map(Box::new),
+            Err(error) => {
+                tracing::error!(desk = %LinkHash(link), %error, "a desk's snapshot cannot be read");
+                return Loaded::Quarantined;
+            }
+        };
+        let entries = stored.records.into_iter();
+        let entries = entries.map(|record| (record.revision.0, record.payload)).collect();
+        Loaded::Record { record, entries }
+    }
+
+    /// Gives a record to the store, which writes it by and by. The log has all
+    /// of it until then.
+    pub(super) fn store(&self, key: LinkId, sequence: u64, record: &StoredRecord) {
+        let bytes = snapshot::write(record);
+        let unstored = Unstored { key, sequence, bytes };
+        if self.unstored.borrow().is_empty() {
+            self.try_put(unstored);
+        } else {
+            self.unstored.borrow_mut().push_back(unstored);
+        }
+        self.upkeep_wanted.set();
+    }
+
+    /// Tries again what the store had no room for.
+    pub(super) fn store_again(&self) {
+        loop {
+            let Some(unstored) = self.unstored.borrow_mut().pop_front() else { return };
+            if !self.try_put(unstored) {
+                return;
+            }
+        }
+    }
+
+    /// Says whether it went.
+    fn try_put(&self, unstored: Unstored) -> bool {
+        let Unstored { key, sequence, bytes } = &unstored;
+        match self.store.put(Key::new(key.to_bytes()), Revision(*sequence), bytes) {
+            Ok(()) => {
+                self.metrics().snapshots.add(1);
+                self.metrics().snapshot_bytes.add(bytes.len() as u64);
+            }
+            Err(PutError::Backlog { .. } | PutError::NoSpace | PutError::Poisoned(_)) => {
+                self.unstored.borrow_mut().push_front(unstored);
+                return false;
+            }
+            // Its bucket has gone, and so may it.
+            Err(error @ PutError::NoBucket { .. }) => {
+                tracing::warn!(desk = %LinkHash(*key), %error, "an expired desk was not stored");
+            }
+            Err(error @ (PutError::Quarantined(_) | PutError::TooLarge { .. })) => {
+                // The log keeps what it has; the desk stays in memory.
+                tracing::error!(desk = %LinkHash(*key), %error, "a desk cannot be stored");
+                return true;
+            }
+        }
+        self.feed(Input::Stored { key: *key, sequence: *sequence });
+        self.wake();
+        true
+    }
+
+    /// Whether records wait for room in the store.
+    pub(super) fn has_unstored(&self) -> bool {
+        !self.unstored.borrow().is_empty()
+    }
+}

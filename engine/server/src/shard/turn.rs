@@ -1,0 +1,196 @@
+//! The loop of a shard. A turn has no period: it comes when something arrived,
+//! when the log got further, when another shard rang, or when a time has come.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use desk_engine_core::{Output, RequestId};
+use desk_protocol::Time;
+use glommio::timer::Timer;
+
+use super::{Message, Shell, Stopping};
+use crate::clock;
+
+/// Rounds of outputs and writes in one turn. A write makes room in a queue,
+/// which may bring more to write; what remains waits for the next turn, so
+/// that reading gets its share.
+const ROUNDS_MAX: usize = 4;
+
+impl Shell {
+    /// Turns until the shard has stopped.
+    pub(crate) async fn run(self: Rc<Self>) {
+        let mut alarm = Alarm::default();
+        while self.stopping.get() != Stopping::Done {
+            self.turn();
+            self.wait(&mut alarm).await;
+        }
+    }
+
+    fn turn(self: &Rc<Self>) {
+        let started = clock::instant();
+        self.mesh.borrow().bell().answer();
+        self.follow_stop();
+        self.take_messages();
+        self.append_backlog();
+        self.report_durable();
+        self.keep_time();
+        for round in 0..ROUNDS_MAX {
+            self.carry_out();
+            if self.commit_is_due() {
+                self.commit_wanted.set();
+            }
+            self.flush_sockets();
+            if self.dirty.borrow().is_empty() {
+                break;
+            }
+            if round + 1 == ROUNDS_MAX {
+                self.wake();
+            }
+        }
+        self.mesh.borrow_mut().flush();
+        self.count(started.elapsed());
+    }
+
+    /// Acts on what is due.
+    fn keep_time(&self) {
+        self.with_core(|core, now| {
+            if core.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                core.handle_timeout(now);
+            }
+        });
+        self.deadlines.fire(self.clock.now());
+    }
+
+    /// Does what the core says, in its order.
+    fn carry_out(self: &Rc<Self>) {
+        while let Some(output) = self.with_core(|core, _| core.poll_output()) {
+            match output {
+                Output::Append { position, key, sequence, entry } => {
+                    self.append(position, key, sequence, entry);
+                }
+                Output::Forget { position, key } => self.forget(position, key),
+                Output::Load { key } => self.load(key),
+                Output::Store { key, sequence, record } => self.store(key, sequence, &record),
+                Output::Send { connection, frame, .. } => {
+                    self.with_socket(connection, |socket| socket.push(frame));
+                }
+                Output::Close { connection, code } => {
+                    self.with_socket(connection, |socket| socket.close_after(code));
+                }
+                Output::Pause { connection } => {
+                    if let Some(socket) = self.socket(connection) {
+                        socket.pause();
+                    }
+                }
+                Output::Resume { connection } => {
+                    if let Some(socket) = self.socket(connection) {
+                        socket.resume();
+                    }
+                }
+                Output::Reply { request, reply } => self.reply(request, reply),
+            }
+        }
+    }
+
+    fn reply(&self, request: RequestId, reply: desk_engine_core::Reply) {
+        let origin = Self::origin_of(request);
+        if origin == self.index {
+            self.answered(request, reply);
+        } else {
+            let reply = Message::Reply { request, reply: Box::new(reply) };
+            self.mesh.borrow_mut().send(origin, reply);
+        }
+    }
+
+    fn flush_sockets(self: &Rc<Self>) {
+        let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
+        for socket in dirty {
+            socket.flush(self);
+        }
+    }
+
+    /// Waits for a reason to turn. Whatever else is ready runs first, also when
+    /// there is a reason already: that is what gathers a turn's inputs.
+    async fn wait(&self, alarm: &mut Alarm) {
+        let next = [
+            self.with_core(|core, _| core.poll_timeout().map(|(at, _)| at)),
+            self.deadlines.first(),
+        ];
+        alarm.set(next.into_iter().flatten().min(), self.clock.now());
+        let mut yielded = false;
+        std::future::poll_fn(|context| {
+            if !yielded {
+                self.mesh.borrow().bell().install(context.waker());
+            }
+            let wanted = self.turn_wanted.poll(context).is_ready();
+            let rung = self.mesh.borrow().bell().is_rung();
+            if wanted || rung || alarm.poll(context).is_ready() {
+                if yielded {
+                    return Poll::Ready(());
+                }
+                // What was taken is a reason still.
+                self.turn_wanted.set();
+                context.waker().wake_by_ref();
+            }
+            yielded = true;
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn count(&self, took: Duration) {
+        let stats = self.core.borrow().stats();
+        let metrics = self.metrics();
+        metrics.turns.add(1);
+        metrics.turn_time.record(took);
+        metrics.instances.set(stats.sessions as u64);
+        metrics.sessions.set(stats.connections as u64);
+        metrics.websockets.set(self.sockets.borrow().len() as u64);
+        metrics.batches.set(stats.batches);
+        metrics.operations.set(stats.operations);
+        metrics.rejected.set(stats.rejected);
+        metrics.stale.set(stats.stale);
+        metrics.duplicates.set(stats.duplicates);
+        metrics.deliveries.set(stats.deliveries);
+        metrics.presence_received.set(stats.presence_received);
+        metrics.presence_sent.set(stats.presence_sent);
+        metrics.resyncs.set(stats.resyncs);
+        metrics.paused.set(stats.paused);
+        metrics.malformed.set(stats.malformed);
+        metrics.desks_created.set(stats.desks_created);
+        metrics.memory_bytes.set(stats.memory_bytes as u64);
+        metrics.waiting_outputs.set(stats.waiting_outputs as u64);
+        metrics.queue_waiting.set(self.mesh.borrow().waiting() as u64);
+        metrics.log_lag.set(self.log.borrow().lag() as u64);
+    }
+}
+
+/// The shard's one timer.
+#[derive(Default)]
+struct Alarm {
+    set: Option<(Time, Timer)>,
+}
+
+impl Alarm {
+    /// Sees to it that it goes off at `next`, or before: one that goes off too
+    /// early costs a turn, which is less than to move it each time.
+    fn set(&mut self, next: Option<Time>, now: Time) {
+        let Some(next) = next else { return };
+        if self.set.as_ref().is_none_or(|(at, _)| *at > next) {
+            // The executor's timer takes no zero.
+            let delay = next.since(now).max(Duration::from_micros(1));
+            self.set = Some((next, Timer::new(delay)));
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some((_, timer)) = &mut self.set else { return Poll::Pending };
+        if Future::poll(Pin::new(timer), context).is_pending() {
+            return Poll::Pending;
+        }
+        self.set = None;
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,217 @@
+//! Upkeep of the store, the manifest's owner, and the planned stop.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use desk_engine_core::Input;
+use desk_protocol::LinkId;
+use desk_storage_lsm::{
+    ClockState, EditNumber, ManifestError, ManifestOwner, PressureLevel, Progress, ShardId,
+    UnixSecond,
+};
+use glommio::timer::Timer;
+
+use super::{Disk, Event, Message, Shell, Stopping};
+use crate::limits::{MANIFEST_TICK, PRESSURE_KEYS, STOP_PAUSE, UPKEEP_PAUSE};
+
+/// The shard whose executor runs the manifest's owner.
+const OWNER: usize = 0;
+
+impl Shell {
+    fn second(&self) -> UnixSecond {
+        UnixSecond(self.clock.now().unix_seconds())
+    }
+
+    /// Writes what was put, keeps spare segments, compacts. Sleeps while there
+    /// is nothing to do.
+    pub(crate) async fn keep_up(self: Rc<Self>) {
+        loop {
+            if self.stopping.get() != Stopping::No {
+                return self.finish_storing().await;
+            }
+            let progress = match self.store.maintain(self.second()).await {
+                Ok(progress) => progress,
+                Err(error) => return self.poisoned(&error.to_string()),
+            };
+            self.after_upkeep();
+            let busy = progress == Progress::More || self.has_unstored() || self.has_backlog();
+            if busy || self.under_pressure.get() {
+                // A pause, and less if something comes.
+                self.wait_for_upkeep(UPKEEP_PAUSE).await;
+            } else {
+                self.upkeep_wanted.wait().await;
+            }
+        }
+    }
+
+    async fn wait_for_upkeep(&self, pause: std::time::Duration) {
+        let mut timer = Timer::new(pause);
+        std::future::poll_fn(|context| {
+            use std::task::Poll;
+            let timer = std::pin::Pin::new(&mut timer);
+            if self.upkeep_wanted.poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            Future::poll(timer, context).map(|_| ())
+        })
+        .await;
+    }
+
+    fn after_upkeep(self: &Rc<Self>) {
+        self.send_edits();
+        self.store_again();
+        let pressure = self.store.pressure();
+        let metrics = self.metrics();
+        metrics.log_used_bytes.set(pressure.used_bytes + pressure.inherited_bytes);
+        metrics.log_budget_bytes.set(pressure.budget_bytes);
+        metrics.log_pressure.set(match pressure.level {
+            PressureLevel::Low => 0,
+            PressureLevel::Snapshot => 1,
+            PressureLevel::Urgent => 2,
+            PressureLevel::Full => 3,
+        });
+        let counters = self.store.counters();
+        metrics.log_written_bytes.set(counters.log_bytes);
+        metrics.table_written_bytes.set(counters.table_bytes);
+        metrics.stored_keys.set(counters.keys);
+        metrics.quarantined.set(counters.quarantined);
+        self.under_pressure.set(pressure.level > PressureLevel::Low);
+        if self.under_pressure.get() && !self.has_unstored() {
+            let keys = self.store.holding_keys(PRESSURE_KEYS);
+            let keys: Vec<_> = keys.iter().map(|key| LinkId::from_bytes(*key.bytes())).collect();
+            if keys.is_empty() {
+                self.under_pressure.set(false);
+            } else {
+                self.feed(Input::Pressure { keys });
+            }
+        }
+        self.wake();
+    }
+
+    fn send_edits(self: &Rc<Self>) {
+        let edits = self.store.take_edits();
+        if !edits.is_empty() {
+            self.shared.edits_under_way.fetch_add(edits.len(), Ordering::SeqCst);
+            self.send(OWNER, Message::Edits(edits));
+        }
+    }
+
+    pub(super) fn take_edits_durable(&self, number: EditNumber) {
+        self.store.edits_durable(number);
+        self.upkeep_wanted.set();
+        self.wake();
+    }
+
+    /// An event that is set when a planned stop begins.
+    pub(crate) fn stopping_event(&self) -> Rc<Event> {
+        let event = Rc::new(Event::default());
+        self.stop_events.borrow_mut().push(Rc::clone(&event));
+        event
+    }
+
+    /// Takes the next step of a planned stop, if there is one to take.
+    pub(super) fn follow_stop(&self) {
+        if self.shared.finished.load(Ordering::SeqCst) {
+            self.stopping.set(Stopping::Done);
+        } else if self.shared.stopping.load(Ordering::SeqCst) && self.stopping.get() == Stopping::No
+        {
+            self.stopping.set(Stopping::Draining);
+            self.stop_events.borrow().iter().for_each(|event| event.set());
+            self.feed(Input::Drain);
+            self.upkeep_wanted.set();
+        }
+    }
+
+    /// The stop's last part: what was accepted is durable, connections have
+    /// got what they were to get, tables are sealed.
+    async fn finish_storing(self: Rc<Self>) {
+        while !self.is_quiet() && self.metrics().poisoned.get() == 0 {
+            self.wake();
+            self.wait_for_upkeep(STOP_PAUSE).await;
+        }
+        self.store_again();
+        if let Err(error) = self.store.shutdown().await {
+            self.poisoned(&error.to_string());
+        }
+        self.send_edits();
+        self.shared.stopped.fetch_add(1, Ordering::SeqCst);
+        if self.index != OWNER {
+            return;
+        }
+        let all = self.shared.metrics.len();
+        while self.shared.stopped.load(Ordering::SeqCst) < all
+            || self.shared.edits_under_way.load(Ordering::SeqCst) > 0
+        {
+            self.wait_for_upkeep(STOP_PAUSE).await;
+        }
+        self.shared.finished.store(true, Ordering::SeqCst);
+        self.shared.wake_all();
+    }
+
+    fn is_quiet(&self) -> bool {
+        let waiting = self.core.borrow().stats().waiting_outputs;
+        let lag = self.log.borrow().lag();
+        waiting == 0 && lag == 0 && self.busy.get() == 0 && self.sockets.borrow().is_empty()
+    }
+
+    /// Edits that came for the manifest's owner.
+    fn take_arrived_edits(&self) -> Vec<desk_storage_lsm::Edit> {
+        std::mem::take(&mut *self.edits.borrow_mut())
+    }
+}
+
+/// Runs the one task that writes the manifest, on the first shard.
+pub(crate) async fn own_manifest(shell: Rc<Shell>, mut owner: ManifestOwner<Disk>) {
+    loop {
+        if let Err(error) = manage(&shell, &mut owner).await {
+            return shell.poisoned(&error.to_string());
+        }
+        let mut timer = Timer::new(MANIFEST_TICK);
+        std::future::poll_fn(|context| {
+            use std::task::Poll;
+            if shell.edits_arrived.poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            Future::poll(std::pin::Pin::new(&mut timer), context).map(|_| ())
+        })
+        .await;
+    }
+}
+
+async fn manage(shell: &Rc<Shell>, owner: &mut ManifestOwner<Disk>) -> Result<(), ManifestError> {
+    let edits = shell.take_arrived_edits();
+    if !edits.is_empty() {
+        let mut newest = std::collections::BTreeMap::<ShardId, EditNumber>::new();
+        for edit in &edits {
+            let number = newest.entry(edit.shard).or_default();
+            *number = (*number).max(edit.number);
+        }
+        let count = edits.len();
+        owner.apply(edits).await?;
+        shell.shared.edits_under_way.fetch_sub(count, Ordering::SeqCst);
+        for (shard, number) in newest {
+            shell.send(usize::from(shard.0), Message::EditsDurable(number));
+        }
+    }
+    let before = owner.clock();
+    if let Some(news) = owner.tick(shell.second()).await? {
+        for shard in 0..shell.shared.metrics.len() {
+            shell.send(shard, Message::News(news.clone()));
+        }
+    }
+    if owner.clock() != before && matches!(owner.clock(), ClockState::Suspect { .. }) {
+        tracing::error!(
+            "the clock has jumped ahead by more than a day: no bucket is dropped until it agrees \
+             again, or a restart with --accept-clock vouches for it"
+        );
+    }
+    // One file a tick while idle would be slow, all at once would hold the
+    // executor: a few, with a yield after each.
+    for _ in 0..8 {
+        if !owner.unlink_step().await? {
+            break;
+        }
+        glommio::executor().yield_if_needed().await;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! What all shards of the process share. Everything here is read by many and
+//! written rarely, or is a cache line of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crossbeam_utils::CachePadded;
+use desk_engine_core::Placement;
+use desk_gateway_http::route::OriginPolicy;
+
+use crate::config::Config;
+use crate::metrics::ShardMetrics;
+use crate::queue::Doorbell;
+
+/// Shared by all shards.
+pub(crate) struct Shared {
+    /// The settings.
+    pub(crate) config: Config,
+    /// Which shard owns a desk.
+    pub(crate) placement: Placement,
+    /// What each shard counts; also what the load balancer looks at.
+    pub(crate) metrics: Box<[CachePadded<ShardMetrics>]>,
+    /// Hosts and origins that are ours.
+    pub(crate) origins: OriginPolicy,
+    /// Where everybody connects.
+    pub(crate) listen: SocketAddr,
+    /// Wakes a shard.
+    pub(crate) bells: Arc<[Doorbell]>,
+    /// Connections that descriptors allow.
+    pub(crate) connections_max: usize,
+    /// All shards serve.
+    pub(crate) ready: AtomicBool,
+    /// A planned stop has begun.
+    pub(crate) stopping: AtomicBool,
+    /// Shards whose part of the stop is on disk.
+    pub(crate) stopped: AtomicUsize,
+    /// Edits on their way to the manifest's owner.
+    pub(crate) edits_under_way: AtomicUsize,
+    /// All is on disk: the loops end.
+    pub(crate) finished: AtomicBool,
+}
+
+impl Shared {
+    /// Why `/readyz` should say no.
+    pub(crate) fn unready(&self) -> Option<&'static str> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Some("The server is going down; come again later.");
+        }
+        if !self.ready.load(Ordering::Relaxed) {
+            return Some("The server is starting; come again soon.");
+        }
+        if self.metrics.iter().any(|shard| shard.poisoned.get() != 0) {
+            return Some(
+                "A write to the data folder failed, so nothing is stored any more. Look at the \
+                 log and the disk, then restart the server.",
+            );
+        }
+        if self.metrics.iter().any(|shard| shard.unwritable.get() != 0) {
+            return Some(
+                "Changes cannot be stored now: the disk or the log's budget is full. Free space \
+                 or raise --log-budget.",
+            );
+        }
+        None
+    }
+
+    /// Whether one more connection may be accepted.
+    pub(crate) fn has_room(&self) -> bool {
+        let open: u64 = self.metrics.iter().map(|shard| shard.connections.get()).sum();
+        open < self.connections_max as u64
+    }
+
+    /// Wakes all shards.
+    pub(crate) fn wake_all(&self) {
+        self.bells.iter().for_each(Doorbell::ring);
+    }
+
+    /// Begins the planned stop.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.wake_all();
+    }
+}

@@ -1,0 +1,77 @@
+//! A stored record as bytes: what the store's tables hold.
+//!
+//! ```text
+//! 0   "DESKSNAP"
+//! 8   version, u32 little-endian
+//! 12  zero, u32
+//! 16  the archive of that version (rkyv; its root stands at its end)
+//! ```
+//! The archive is checked once ([`read`]) and then read in place. rkyv has no
+//! way to change a type that was written, so a version's types are never
+//! changed: a new version gets a module of its own beside [`v1`], and a fixture
+//! of each version stays in `fixtures/` and stays readable.
+
+mod v1;
+
+use desk_engine_core::StoredRecord;
+use desk_protocol::desk::DeskPartsError;
+use rkyv::util::AlignedVec;
+
+const MAGIC: [u8; 8] = *b"DESKSNAP";
+const HEADER_BYTES: usize = 16;
+
+/// Why bytes are no record. The store checks what a disk does to them, so this
+/// is a defect, a hostile file, or a newer version's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    /// No header.
+    #[error("{0} bytes do not begin like a snapshot")]
+    Header(usize),
+    /// Written by a newer program.
+    #[error("snapshot version {found} is newer than {newest}, the newest that this program knows")]
+    Version {
+        /// The version.
+        found: u32,
+        /// The newest known.
+        newest: u32,
+    },
+    /// The archive is damaged.
+    #[error("the snapshot's archive is damaged: {0}")]
+    Archive(rkyv::rancor::Error),
+    /// A value that its type does not have.
+    #[error("the snapshot's {0} has a value that does not exist")]
+    Value(&'static str),
+    /// The desk does not hold together.
+    #[error("the snapshot's desk does not hold together: {0}")]
+    Desk(#[from] DeskPartsError),
+}
+
+/// Writes a record, in the newest version.
+pub(crate) fn write(record: &StoredRecord) -> AlignedVec<16> {
+    let mut bytes = AlignedVec::new();
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&v1::VERSION.to_le_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    v1::write(record, bytes)
+}
+
+/// Reads a record of any version. `bytes` should be aligned to 16, as the
+/// store's values are; if they are not, they are copied.
+pub(crate) fn read(bytes: &[u8]) -> Result<StoredRecord, SnapshotError> {
+    if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
+        return Err(SnapshotError::Header(bytes.len()));
+    }
+    if !bytes.as_ptr().addr().is_multiple_of(16) {
+        let mut aligned = AlignedVec::<16>::with_capacity(bytes.len());
+        aligned.extend_from_slice(bytes);
+        return read(&aligned);
+    }
+    let version = u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
+    match version {
+        v1::VERSION => v1::read(&bytes[HEADER_BYTES..]),
+        found => Err(SnapshotError::Version { found, newest: v1::VERSION }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

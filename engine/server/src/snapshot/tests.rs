@@ -1,0 +1,225 @@
+//! Records survive the round trip, old ones stay readable, hostile ones do no harm.
+
+use std::collections::BTreeMap;
+
+use desk_engine_core::record::{Links, Member};
+use desk_engine_core::{Alias, DeskRecord, StoredRecord};
+use desk_protocol::desk::DeskParts;
+use desk_protocol::frame::{BatchResult, Outcome};
+use desk_protocol::sticker::Stamped;
+use desk_protocol::{
+    Author, ClientId, ClientSeq, CollisionStatus, Color, Desk, LinkId, Point, Revision, Size,
+    Stamp, Sticker, StickerId,
+};
+use proptest::prelude::*;
+
+use super::*;
+
+const FIXTURE_V1: &[u8] = include_bytes!("fixtures/v1.bin");
+
+fn stamp(revision: u64) -> impl Strategy<Value = Stamp> {
+    (0..=revision, any::<u32>(), 0..=revision).prop_map(|(revision, author, other)| Stamp {
+        revision: Revision(revision),
+        author: Author(author),
+        other: Revision(other),
+    })
+}
+
+prop_compose! {
+    fn sticker(revision: u64)(
+        id in any::<u64>(),
+        (x, y, width, height) in any::<(i32, i32, u32, u32)>(),
+        (color, z, deleted, text) in (any::<u32>(), any::<i64>(), any::<bool>(), "\\PC{0,40}"),
+        stamps in prop::collection::vec(stamp(revision), 6),
+        (author, created_at_ms, kind, locked) in any::<(u32, u64, u8, bool)>(),
+        counters in prop::collection::btree_map(any::<u128>().prop_map(ClientId), any::<u32>(), 0..3),
+    ) -> Sticker {
+        Sticker {
+            id: StickerId(id),
+            position: Stamped::new(Point { x, y }, stamps[0]),
+            size: Stamped::new(Size { width, height }, stamps[1]),
+            color: Stamped::new(Color(color), stamps[2]),
+            z: Stamped::new(z, stamps[3]),
+            deleted: Stamped::new(deleted, stamps[4]),
+            text: Stamped::new(text, stamps[5]),
+            author: Author(author),
+            created_at_ms,
+            kind,
+            locked,
+            counters,
+        }
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let statuses = [
+        CollisionStatus::Clean,
+        CollisionStatus::Merged,
+        CollisionStatus::Overrode,
+        CollisionStatus::Hidden,
+        CollisionStatus::Purged,
+    ];
+    let created = prop::collection::vec(any::<u64>().prop_map(StickerId), 0..4);
+    prop_oneof![
+        (any::<u64>(), prop::sample::select(statuses.to_vec()), created).prop_map(
+            |(revision, status, created)| Outcome::Applied {
+                revision: Revision(revision),
+                status,
+                created,
+            }
+        ),
+        (any::<u32>(), "\\PC{0,20}")
+            .prop_map(|(operation, detail)| Outcome::Rejected { operation, detail }),
+    ]
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    let last = (any::<u64>(), outcome())
+        .prop_map(|(seq, outcome)| BatchResult { client_seq: ClientSeq(seq), outcome });
+    (any::<u32>(), prop::option::of(last))
+        .prop_map(|(author, last)| Member { author: Author(author), last })
+}
+
+prop_compose! {
+    fn desk(revision: u64)(
+        title in "\\PC{0,40}",
+        title_stamp in stamp(revision),
+        stickers in prop::collection::vec(sticker(revision), 0..8),
+        purged in prop::collection::vec((any::<u64>(), any::<u64>()), 0..4),
+        purge_floor in any::<u64>(),
+        registers in prop::collection::btree_map(any::<u8>(), prop::collection::vec(any::<u8>(), 0..9), 0..3),
+    ) -> Desk {
+        let mut stickers = stickers;
+        stickers.sort_by_key(|sticker| sticker.id);
+        stickers.dedup_by_key(|sticker| sticker.id);
+        let purged = purged.into_iter().map(|(id, at)| (StickerId(id), Revision(at))).collect();
+        Desk::from_parts(DeskParts {
+            revision: Revision(revision),
+            title: Stamped::new(title, title_stamp),
+            stickers,
+            purged,
+            purge_floor: Revision(purge_floor),
+            registers,
+        })
+        .expect("generated desks hold together")
+    }
+}
+
+prop_compose! {
+    fn record()(
+        desk in (0u64..1 << 40).prop_flat_map(desk),
+        (key, edit, owner, view) in any::<(u128, u128, u128, Option<u128>)>(),
+        (sequence, expires_at, key_epoch) in any::<(u64, u64, u32)>(),
+        members in prop::collection::btree_map(any::<u128>().prop_map(ClientId), member(), 0..5),
+    ) -> StoredRecord {
+        let links = Links { edit: LinkId(edit), owner: LinkId(owner), view: view.map(LinkId) };
+        StoredRecord::Desk(DeskRecord {
+            key: LinkId(key), sequence, expires_at, key_epoch, links, members, desk,
+        })
+    }
+}
+
+proptest! {
+    #[test]
+    fn records_survive_the_round_trip(record in record()) {
+        let bytes = write(&record);
+        prop_assert_eq!(read(&bytes).unwrap(), record.clone());
+        // And from a place that is not aligned.
+        let mut shifted = vec![0];
+        shifted.extend_from_slice(&bytes);
+        prop_assert_eq!(read(&shifted[1..]).unwrap(), record);
+    }
+
+    #[test]
+    fn damaged_bytes_do_no_harm(
+        record in record(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = write(&record).to_vec();
+        for (at, bit) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        let _ = read(&bytes);
+        let _ = read(&bytes[..cut.index(bytes.len())]);
+    }
+}
+
+#[test]
+fn aliases_survive_the_round_trip() {
+    let alias = StoredRecord::Alias(Alias { desk: LinkId(7) });
+    assert_eq!(read(&write(&alias)).unwrap(), alias);
+}
+
+/// The desk of the fixture, with something in every field.
+fn fixture() -> StoredRecord {
+    let stamp = |revision, author, other| Stamp {
+        revision: Revision(revision),
+        author: Author(author),
+        other: Revision(other),
+    };
+    let sticker = |id: u64, deleted: bool| Sticker {
+        id: StickerId(id),
+        position: Stamped::new(Point { x: -5, y: 1_000_000 }, stamp(3, 1, 2)),
+        size: Stamped::new(Size { width: 20, height: 4_000 }, stamp(4, 2, 3)),
+        color: Stamped::new(Color(0xab_cd_ef), stamp(5, 1, 4)),
+        z: Stamped::new(-7, stamp(6, 2, 5)),
+        deleted: Stamped::new(deleted, stamp(7, 1, 6)),
+        text: Stamped::new("Grüße 👋".to_owned(), stamp(8, 2, 7)),
+        author: Author(2),
+        created_at_ms: 1_700_000_000_123,
+        kind: 1,
+        locked: true,
+        counters: BTreeMap::from([(ClientId(11), 3), (ClientId(12), 1)]),
+    };
+    let applied = Outcome::Applied {
+        revision: Revision(8),
+        status: CollisionStatus::Hidden,
+        created: vec![StickerId(1), StickerId(2)],
+    };
+    let rejected = Outcome::Rejected { operation: 4, detail: "no such sticker".to_owned() };
+    let member = |author, seq, outcome| Member {
+        author: Author(author),
+        last: Some(BatchResult { client_seq: ClientSeq(seq), outcome }),
+    };
+    StoredRecord::Desk(DeskRecord {
+        key: LinkId::new(1_700_000_000, 1),
+        sequence: 12,
+        expires_at: 1_700_604_800,
+        key_epoch: 2,
+        links: Links {
+            edit: LinkId::new(1_700_000_000, 4),
+            owner: LinkId::new(1_700_000_000, 2),
+            view: Some(LinkId::new(1_700_000_000, 3)),
+        },
+        members: BTreeMap::from([
+            (ClientId(11), member(1, 9, applied)),
+            (ClientId(12), member(2, 3, rejected)),
+            (ClientId(13), Member { author: Author(3), last: None }),
+        ]),
+        desk: Desk::from_parts(DeskParts {
+            revision: Revision(9),
+            title: Stamped::new("Plan".to_owned(), stamp(9, 3, 8)),
+            stickers: vec![sticker(1, false), sticker(u64::MAX, true)],
+            purged: vec![(StickerId(5), Revision(6))],
+            purge_floor: Revision(1),
+            registers: BTreeMap::from([(1, vec![1, 2, 3])]),
+        })
+        .expect("the fixture holds together"),
+    })
+}
+
+#[test]
+fn version_1_stays_readable() {
+    assert_eq!(read(FIXTURE_V1).unwrap(), fixture());
+}
+
+#[test]
+fn what_is_no_snapshot_is_told() {
+    let mut newer = FIXTURE_V1.to_vec();
+    newer[8] = 200;
+    assert!(matches!(read(&newer), Err(SnapshotError::Version { found: 200, newest: 1 })));
+    assert!(matches!(read(b"DESKSNAP"), Err(SnapshotError::Header(8))));
+    assert!(matches!(read(&[0; 64]), Err(SnapshotError::Header(64))));
+}
