@@ -1,0 +1,164 @@
+//! Where a server is, and which desk on it is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use desk_protocol::LinkId;
+
+/// Why an address was not understood; the caller's to mend.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AddressError {
+    /// Not the URL of a server.
+    #[error("{0:?} is not a server's address; expected http://HOST[:PORT] or https://HOST[:PORT]")]
+    Server(String),
+    /// Not a link to a desk.
+    #[error("{0:?} is not a link to a desk; expected http://HOST/d/ID, ID having 26 characters")]
+    Link(String),
+}
+
+/// A server: `http://127.0.0.1:8080`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Server {
+    secure: bool,
+    host: String,
+    port: u16,
+}
+
+impl Server {
+    /// Whether TLS is spoken.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Its name or address, IPv6 without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `HOST[:PORT]`, as in the header field `Host`: the scheme's own port is
+    /// left out.
+    pub fn authority(&self) -> String {
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The link of `desk` here.
+    pub fn desk(&self, id: LinkId) -> DeskLink {
+        DeskLink { server: self.clone(), id }
+    }
+
+    /// Reads `SCHEME://AUTHORITY[/PATH]`; the schemes are those given, plain
+    /// first.
+    pub(crate) fn split<'u>(url: &'u str, schemes: [&str; 2]) -> Option<(Self, &'u str)> {
+        let (scheme, rest) = url.split_once("://")?;
+        let secure = schemes.iter().position(|known| scheme.eq_ignore_ascii_case(known))? == 1;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']')?;
+                host.parse::<std::net::Ipv6Addr>().ok()?;
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+            }
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            },
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+        if host.is_empty() || !host.bytes().all(plain) {
+            return None;
+        }
+        let port = match port {
+            Some(port) => port.parse().ok().filter(|&port| port != 0)?,
+            None => default_port(secure),
+        };
+        Some((Self { secure, host: host.to_ascii_lowercase(), port }, path))
+    }
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+impl FromStr for Server {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match Self::split(text, ["http", "https"]) {
+            Some((server, "" | "/")) => Ok(server),
+            _ => Err(AddressError::Server(text.to_owned())),
+        }
+    }
+}
+
+/// A link to a desk: `http://127.0.0.1:8080/d/ID`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeskLink {
+    /// The server.
+    pub server: Server,
+    /// The desk, and what one may do there.
+    pub id: LinkId,
+}
+
+impl fmt::Display for DeskLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/d/{}", self.server, self.id)
+    }
+}
+
+impl FromStr for DeskLink {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let wrong = || AddressError::Link(text.to_owned());
+        let (server, path) = Server::split(text, ["http", "https"]).ok_or_else(wrong)?;
+        let id = path.strip_prefix("/d/").ok_or_else(wrong)?;
+        Ok(Self { server, id: id.parse().map_err(|_| wrong())? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_read_and_show() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        for server in ["http://127.0.0.1:8080", "https://desk.example.org", "http://[::1]:9"] {
+            let text = format!("{server}/d/{id}");
+            let link: DeskLink = text.parse().unwrap();
+            assert_eq!(link.to_string(), text);
+            assert_eq!(link.server, server.parse().unwrap());
+            assert_eq!(link.server.desk(link.id), link);
+        }
+        let server: Server = "HTTPS://Desk.Example.org:443/".parse().unwrap();
+        assert_eq!(server.to_string(), "https://desk.example.org");
+        assert_eq!((server.host(), server.port()), ("desk.example.org", 443));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for wrong in ["", "127.0.0.1:8080", "ftp://host", "http://", "http://host:0", "http://a/b"]
+        {
+            let refused = Err(AddressError::Server(wrong.to_owned()));
+            assert_eq!(wrong.parse::<Server>(), refused, "{wrong}");
+        }
+        for wrong in ["http://host", "http://host/d/", "http://host/d/tooshort", "d/x"] {
+            let refused = Err(AddressError::Link(wrong.to_owned()));
+            assert_eq!(wrong.parse::<DeskLink>(), refused, "{wrong}");
+        }
+    }
+}

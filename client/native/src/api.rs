@@ -1,0 +1,253 @@
+//! The requests of the HTTP interface, typed.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use desk_protocol::frame::Role;
+use desk_protocol::{LinkId, Revision};
+use serde_json::{Value, json};
+
+use crate::address::{DeskLink, Server};
+use crate::error::RequestError;
+use crate::http;
+use crate::stream::Connector;
+use crate::trust::Trust;
+
+/// The HTTP interface of one server.
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub(crate) connector: Connector,
+}
+
+/// What `init` answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Joined {
+    /// Opens connections and signs requests.
+    pub session_key: String,
+    /// The link joined by; at creation the edit link.
+    pub link: DeskLink,
+    /// The owner's link, at creation only.
+    pub owner_link: Option<DeskLink>,
+    /// Whether the old key was good and the client goes on as itself.
+    pub resumed: bool,
+    /// What the key lets its holder do.
+    pub role: Role,
+    /// The desk's revision.
+    pub revision: Revision,
+    /// When the desk is gone (RFC 3339).
+    pub expires_at: String,
+    /// The content as frames; empty if it was not asked for.
+    pub desk: Vec<u8>,
+    /// Where to open a WebSocket.
+    pub websocket: Option<String>,
+    /// SHA-256 of the server's certificate, if it is one of its own making.
+    pub certificate_sha256: Option<[u8; 32]>,
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// All there is.
+    Json,
+    /// A table.
+    Csv,
+    /// Markdown.
+    Markdown,
+    /// A picture.
+    Svg,
+}
+
+impl Form {
+    /// Its name in the interface.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Markdown => "md",
+            Self::Svg => "svg",
+        }
+    }
+}
+
+/// A session key, in requests.
+const KEY: &str = "WebSocket-Session-Key";
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+impl Api {
+    /// The interface of `server`.
+    pub fn new(server: Server, trust: &Trust) -> Self {
+        Self { connector: Connector::new(server, trust) }
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        &self.connector.server
+    }
+
+    /// Makes a desk and joins it as its creator. `content`: the answer carries
+    /// the desk.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn create(&self, title: &str, content: bool) -> Result<Joined, RequestError> {
+        self.init(&json!({ "name": title, "create_new": true, "desk": content })).await
+    }
+
+    /// Joins a desk; with the key of an earlier session as the same client.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn join(
+        &self,
+        link: LinkId,
+        old_key: Option<&str>,
+        content: bool,
+    ) -> Result<Joined, RequestError> {
+        let mut body = json!({ "name": link.to_string(), "create_new": false, "desk": content });
+        if let Some(key) = old_key {
+            body["session_key"] = key.into();
+        }
+        self.init(&body).await
+    }
+
+    async fn init(&self, body: &Value) -> Result<Joined, RequestError> {
+        let body = body.to_string();
+        let target = "/api/desk/init";
+        let answer = self.request("POST", target, &[JSON], body.as_bytes()).await?;
+        self.joined(&parse(&answer)?)
+    }
+
+    fn joined(&self, answer: &Value) -> Result<Joined, RequestError> {
+        let text = |name: &'static str| {
+            answer[name].as_str().ok_or(RequestError::Unexpected(name)).map(str::to_owned)
+        };
+        let role = match answer["role"].as_str() {
+            Some("owner") => Role::Owner,
+            Some("editor") => Role::Editor,
+            Some("viewer") => Role::Viewer,
+            _ => return Err(RequestError::Unexpected("role")),
+        };
+        let id: LinkId =
+            text("desk_id")?.parse().map_err(|_| RequestError::Unexpected("desk_id"))?;
+        // The server knows itself under the name that its operator gave it;
+        // links are shown as it gives them.
+        let link = |name| text(name)?.parse().map_err(|_| RequestError::Unexpected(name));
+        let owner_link = match &answer["owner_link"] {
+            Value::Null => None,
+            _ => Some(link("owner_link")?),
+        };
+        let binary = |value: &Value| STANDARD.decode(value.as_str().unwrap_or_default()).ok();
+        let collaboration = &answer["collaboration"];
+        let link = link("link").unwrap_or_else(|_| self.server().desk(id));
+        Ok(Joined {
+            session_key: text("session_key")?,
+            link,
+            owner_link,
+            resumed: answer["resumed"].as_bool().unwrap_or(false),
+            role,
+            revision: Revision(
+                answer["revision"].as_u64().ok_or(RequestError::Unexpected("revision"))?,
+            ),
+            expires_at: text("expires_at")?,
+            desk: binary(&answer["desk"]).ok_or(RequestError::Unexpected("desk"))?,
+            websocket: collaboration["websocket"].as_str().map(str::to_owned),
+            certificate_sha256: binary(&collaboration["certificate_sha256"])
+                .and_then(|sha256| sha256.try_into().ok()),
+        })
+    }
+
+    /// The desk as a file; `deleted`: with deleted stickers.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn export(
+        &self,
+        link: LinkId,
+        form: Form,
+        deleted: bool,
+    ) -> Result<Vec<u8>, RequestError> {
+        let form = form.name();
+        let target = format!("/api/desk/{link}/export?format={form}&deleted={deleted}");
+        self.request("GET", &target, &[], b"").await
+    }
+
+    /// Adds the notes of a file as one batch and says how many; `media_type` is
+    /// `application/json`, `text/csv` or `text/plain`.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn import(
+        &self,
+        link: LinkId,
+        session_key: &str,
+        media_type: &str,
+        file: &[u8],
+    ) -> Result<usize, RequestError> {
+        let target = format!("/api/desk/{link}/import");
+        let fields = [(KEY, session_key), ("Content-Type", media_type)];
+        let answer = parse(&self.request("POST", &target, &fields, file).await?)?;
+        let created = answer["created"].as_array().ok_or(RequestError::Unexpected("created"))?;
+        Ok(created.len())
+    }
+
+    /// The link of a role, made if there is none, replaced if `rotate`. Owners
+    /// only.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn link(
+        &self,
+        link: LinkId,
+        session_key: &str,
+        role: Role,
+        rotate: bool,
+    ) -> Result<DeskLink, RequestError> {
+        let target = format!("/api/desk/{link}/links");
+        let body = json!({ "role": role.as_str(), "rotate": rotate }).to_string();
+        let fields = [(KEY, session_key), JSON];
+        let answer = parse(&self.request("POST", &target, &fields, body.as_bytes()).await?)?;
+        let link = answer["link"].as_str().and_then(|link| link.parse().ok());
+        link.ok_or(RequestError::Unexpected("link"))
+    }
+
+    /// Deletes the desk. Owners only.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn delete(&self, link: LinkId, session_key: &str) -> Result<(), RequestError> {
+        let target = format!("/api/desk/{link}");
+        self.request("DELETE", &target, &[(KEY, session_key)], b"").await.map(drop)
+    }
+
+    /// Ends the session for everybody; all keys are void. Owners only.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn finish(&self, session_key: &str) -> Result<(), RequestError> {
+        let target = "/api/desk/collaboration/finish";
+        let fields = [(KEY, session_key), JSON];
+        self.request("PATCH", target, &fields, br#"{"diff":""}"#).await.map(drop)
+    }
+
+    /// The operator's takedown; this is the interface at the admin address.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn remove(&self, link: LinkId) -> Result<(), RequestError> {
+        self.request("DELETE", &format!("/admin/desk/{link}"), &[], b"").await.map(drop)
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<u8>, RequestError> {
+        let answer = http::send(&self.connector, method, target, fields, body).await?;
+        http::accepted(answer).map(|answer| answer.body)
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Value, RequestError> {
+    serde_json::from_slice(body).map_err(|_| RequestError::Unexpected("JSON"))
+}

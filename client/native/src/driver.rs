@@ -1,0 +1,121 @@
+//! The task behind a desk: does what the core asks, and tells it what happened.
+
+use std::future::{Future, pending};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use desk_client_core::Token;
+
+use crate::folder::Folder;
+use crate::shared::Shared;
+use crate::transport::{Line, LineEnd, Transport};
+
+type Attempt<L> = Pin<Box<dyn Future<Output = Result<L, LineEnd>> + Send>>;
+type Writing = Pin<Box<dyn Future<Output = io::Result<Token>> + Send>>;
+
+enum Connection<L> {
+    None,
+    Opening(Attempt<L>),
+    Open(L),
+}
+
+enum Happened<L> {
+    Opened(L),
+    Received(Vec<u8>),
+    Ended(LineEnd),
+}
+
+impl<L: Line> Connection<L> {
+    /// Waits for the next thing to happen to it. Dropping the future loses nothing.
+    async fn turn(&mut self) -> Happened<L> {
+        match self {
+            Self::None => pending().await,
+            Self::Opening(attempt) => match attempt.await {
+                Ok(line) => Happened::Opened(line),
+                Err(end) => Happened::Ended(end),
+            },
+            Self::Open(line) => match line.turn().await {
+                Ok(frames) => Happened::Received(frames),
+                Err(end) => Happened::Ended(end),
+            },
+        }
+    }
+}
+
+/// Runs until the last handle is gone.
+pub(crate) async fn run<T: Transport>(
+    shared: Arc<Shared>,
+    transport: Arc<T>,
+    folder: Option<Folder>,
+) {
+    let mut connection: Connection<T::Line> = Connection::None;
+    let mut writing: Option<Writing> = None;
+    loop {
+        let open = matches!(connection, Connection::Open(_));
+        let orders = shared.orders(open, writing.is_none());
+        if orders.hang_up
+            && let Connection::Open(line) = std::mem::replace(&mut connection, Connection::None)
+        {
+            tokio::spawn(line.close());
+        }
+        if let Some(key) = orders.connect {
+            let transport = Arc::clone(&transport);
+            let attempt = Box::pin(async move { transport.connect(key).await });
+            connection = Connection::Opening(attempt);
+        }
+        if let Connection::Open(line) = &mut connection {
+            orders.send.iter().for_each(|frames| line.queue(frames));
+        }
+        if let (Some(records), Some(folder)) = (orders.persist, &folder) {
+            writing = Some(Box::pin(folder.clone().write(records)));
+        }
+        if orders.stop && writing.is_none() {
+            break;
+        }
+        tokio::select! {
+            happened = connection.turn() => match happened {
+                Happened::Opened(line) => {
+                    connection = Connection::Open(line);
+                    shared.turn(|client, now| client.connected(now));
+                }
+                Happened::Received(bytes) => {
+                    shared.turn(|client, now| client.receive(now, &bytes));
+                }
+                Happened::Ended(end) => {
+                    connection = Connection::None;
+                    shared.line_ended(end);
+                }
+            },
+            () = shared.wake.notified() => {}
+            () = due(orders.wake_at) => shared.turn(|client, now| client.handle_timeout(now)),
+            outcome = written(&mut writing) => {
+                writing = None;
+                match outcome {
+                    Ok(token) => shared.persisted(token),
+                    Err(error) => shared.cannot_persist(error),
+                }
+            }
+        }
+    }
+    if let Connection::Open(line) = connection {
+        line.close().await;
+    }
+    shared.lock().stopped = true;
+    shared.progress.send_modify(|progress| progress.turn += 1);
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}
+
+async fn written(writing: &mut Option<Writing>) -> io::Result<Token> {
+    match writing {
+        Some(writing) => writing.await,
+        None => pending().await,
+    }
+}

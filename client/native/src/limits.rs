@@ -1,0 +1,29 @@
+//! Every bound and delay of the connection, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Time to open a connection, TLS included: twice the usual first retransmits.
+pub const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Time for one request and its answer. A server's own limit for a body is 30 s.
+pub const REQUEST_TIME: Duration = Duration::from_secs(40);
+
+/// Time in which a closing line may still flush and hear the peer's close.
+pub const CLOSE_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes of an answer's body: a whole desk in base64, and its envelope.
+pub const ANSWER_BYTES_MAX: usize = desk_protocol::limits::SNAPSHOT_BYTES_MAX / 3 * 4 + (1 << 20);
+
+/// A WebSocket message from the server, in bytes: what it sends in one turn, at
+/// most its queue for one connection and one frame on top.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes taken from the socket at once.
+pub const READ_BYTES: usize = 64 << 10;
+
+/// Events kept for a subscriber that does not take them; then it is told that
+/// it missed some.
+pub const EVENTS_KEPT: usize = 1_024;
+
+/// Random bytes drawn at once for masking keys: one system call for 64 frames.
+pub const RANDOM_BYTES: usize = 256;

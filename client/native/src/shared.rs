@@ -1,0 +1,173 @@
+//! What the handles of a desk and its driver share: the core, and who waits
+//! for what.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard};
+
+use desk_client_core::{Client, Event, Records, Token};
+use desk_protocol::Time;
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::clock::Clock;
+use crate::error::Ended;
+use crate::limits::EVENTS_KEPT;
+use crate::transport::LineEnd;
+
+/// How far things went, for those who wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Progress {
+    /// Grows when the view may have changed.
+    pub(crate) view: u64,
+    /// Grows with everything.
+    pub(crate) turn: u64,
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// Wakes the driver.
+    pub(crate) wake: Notify,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) events: broadcast::Sender<Event>,
+}
+
+/// The core and what it asked for.
+pub(crate) struct State {
+    pub(crate) client: Client,
+    clock: Clock,
+    /// A line is to be opened.
+    pub(crate) connect: bool,
+    /// The line is to be closed.
+    pub(crate) hang_up: bool,
+    /// The last handle is gone.
+    pub(crate) stop: bool,
+    /// The driver is done.
+    pub(crate) stopped: bool,
+    pub(crate) ended: Option<Ended>,
+    /// Why nothing is kept on disk any more.
+    pub(crate) folder_error: Option<String>,
+}
+
+/// What the driver does next.
+#[derive(Default)]
+pub(crate) struct Orders {
+    pub(crate) stop: bool,
+    pub(crate) hang_up: bool,
+    /// Open a line with this session key.
+    pub(crate) connect: Option<String>,
+    pub(crate) send: Vec<Vec<u8>>,
+    pub(crate) persist: Option<Records>,
+    pub(crate) wake_at: Option<std::time::Instant>,
+}
+
+impl Shared {
+    pub(crate) fn new(client: Client, clock: Clock) -> Self {
+        let state = State {
+            client,
+            clock,
+            connect: false,
+            hang_up: false,
+            stop: false,
+            stopped: false,
+            ended: None,
+            folder_error: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            progress: watch::Sender::new(Progress::default()),
+            events: broadcast::Sender::new(EVENTS_KEPT),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds the core")
+    }
+
+    /// Lets `act` use the core, and wakes the driver to do what follows.
+    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut Client, Time) -> R) -> R {
+        let result = self.turn(act);
+        self.wake.notify_one();
+        result
+    }
+
+    /// Lets `act` use the core, on the driver's own behalf.
+    pub(crate) fn turn<R>(&self, act: impl FnOnce(&mut Client, Time) -> R) -> R {
+        let mut state = self.lock();
+        let now = state.clock.now();
+        let result = act(&mut state.client, now);
+        self.take_events(&mut state);
+        result
+    }
+
+    /// The line, or an attempt to open it, ended.
+    pub(crate) fn line_ended(&self, end: LineEnd) {
+        self.turn(|client, now| match end {
+            LineEnd::Lost(_) => client.disconnected(now),
+            LineEnd::Closed { code, detail } => client.closed(now, code, &detail),
+        });
+    }
+
+    /// What is to be done; `open`: there is a line to send on, `free`: nothing
+    /// is being persisted.
+    pub(crate) fn orders(&self, open: bool, free: bool) -> Orders {
+        let mut state = self.lock();
+        self.take_events(&mut state);
+        let now = state.clock.now();
+        let mut orders = Orders { stop: state.stop, ..Orders::default() };
+        orders.hang_up = std::mem::take(&mut state.hang_up);
+        if std::mem::take(&mut state.connect) {
+            orders.connect = Some(state.client.session_key().to_owned());
+        }
+        if free {
+            orders.persist = state.client.persist();
+        }
+        if open && !orders.hang_up {
+            while let Some(frames) = state.client.poll_transmit(now) {
+                orders.send.push(frames);
+            }
+        }
+        self.take_events(&mut state);
+        let deadline = state.client.poll_timeout();
+        orders.wake_at = deadline.map(|(at, _)| state.clock.instant(at));
+        orders
+    }
+
+    /// Everything up to `token` is on disk.
+    pub(crate) fn persisted(&self, token: Token) {
+        self.turn(|client, _| client.persisted(token));
+    }
+
+    /// The folder cannot be written: go on without it.
+    pub(crate) fn cannot_persist(&self, error: io::Error) {
+        self.turn(|client, _| client.stop_persisting());
+        self.lock().folder_error = Some(error.to_string());
+    }
+
+    fn take_events(&self, state: &mut State) {
+        let mut view = false;
+        let mut any = false;
+        while let Some(event) = state.client.poll_event() {
+            any = true;
+            match &event {
+                Event::Connect { .. } => state.connect = true,
+                Event::LineDead { .. } => state.hang_up = true,
+                Event::Closed { code, detail } => {
+                    state.hang_up = true;
+                    let pending = state.client.pending();
+                    state.ended = Some(Ended { code: *code, detail: detail.clone(), pending });
+                }
+                Event::Changed { .. } | Event::Reset => view = true,
+                _ => {}
+            }
+            // Nobody may be listening.
+            let _ = self.events.send(event);
+        }
+        if any {
+            self.progress.send_modify(|progress| {
+                progress.turn += 1;
+                progress.view += u64::from(view);
+            });
+        }
+    }
+}

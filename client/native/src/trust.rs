@@ -1,0 +1,109 @@
+//! Which servers are believed to be who they say.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, ring as provider, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+/// How a server proves who it is, when TLS is spoken.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Trust {
+    /// By a certificate of an authority that this machine trusts.
+    #[default]
+    System,
+    /// By exactly the certificate with this SHA-256: a server with a self-made
+    /// one prints it, and `init` gives it as `certificate_sha256`.
+    Certificate([u8; 32]),
+}
+
+impl Trust {
+    /// The TLS configuration that follows from it.
+    pub(crate) fn config(&self) -> ClientConfig {
+        let crypto = Arc::new(provider::default_provider());
+        let verifier: Arc<dyn ServerCertVerifier> = match self {
+            Self::System => system(&crypto),
+            Self::Certificate(sha256) => {
+                Arc::new(Pinned { sha256: *sha256, crypto: Arc::clone(&crypto) })
+            }
+        };
+        let mut config = ClientConfig::builder_with_provider(crypto)
+            .with_safe_default_protocol_versions()
+            .expect("ring offers the default protocol versions")
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config
+    }
+}
+
+fn system(crypto: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+    let mut roots = RootCertStore::empty();
+    // A certificate of the machine that cannot be read trusts nobody.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(crypto)).build();
+    match verifier {
+        Ok(verifier) => verifier,
+        // No authority is known to this machine: no certificate will do.
+        Err(_) => Arc::new(Pinned { sha256: [0; 32], crypto: Arc::clone(crypto) }),
+    }
+}
+
+/// Believes one certificate, whatever name and time stand in it.
+#[derive(Debug)]
+struct Pinned {
+    sha256: [u8; 32],
+    crypto: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let found = ring::digest::digest(&ring::digest::SHA256, end_entity);
+        if found.as_ref() == self.sha256 {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.crypto.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.crypto.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.crypto.signature_verification_algorithms.supported_schemes()
+    }
+}
