@@ -3,6 +3,7 @@
 
 mod act;
 mod batch;
+mod check;
 mod client;
 mod drag;
 mod edit;

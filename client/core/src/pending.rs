@@ -21,8 +21,8 @@ pub(crate) struct Flight {
     pub(crate) batch: Batch,
     pub(crate) through: Action,
     pub(crate) level: Level,
-    /// As whom it was sent, if it was: its commit bears this author.
-    pub(crate) author: Option<Author>,
+    /// As whom it is sent: its commit bears this author.
+    pub(crate) author: Author,
     /// On the current connection.
     pub(crate) sent: bool,
     /// The server said that it was applied, as this revision.

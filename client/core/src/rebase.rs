@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use desk_protocol::frame::Role;
 use desk_protocol::resolver::{apply, invert, overlay};
 use desk_protocol::text::diff;
 use desk_protocol::{
@@ -10,7 +11,7 @@ use desk_protocol::{
 
 use crate::batch::{Scope, insists_on, yielding};
 use crate::client::Client;
-use crate::event::{Event, UnsavedReason};
+use crate::event::{Event, Line, UnsavedReason};
 use crate::history::{Content, History, Passing, Ready, pass, restore_instead};
 use crate::pending::{Flight, Level, Owner};
 
@@ -18,6 +19,9 @@ impl Client {
     /// Freezes the front of the queue as the next batch in flight, and works out
     /// what takes its steps back: the values that stand below each.
     pub(crate) fn freeze(&mut self) {
+        if self.line.state() != Line::Live || self.role == Some(Role::Viewer) {
+            return;
+        }
         // A batch that others' changes left nothing of, and that the server has
         // not got, needs no number.
         if self.pending.flight.as_ref().is_some_and(|one| one.batch.is_empty() && !one.sent) {
@@ -60,7 +64,7 @@ impl Client {
             batch,
             through,
             level,
-            author: None,
+            author: self.me(),
             sent: false,
             applied: None,
             frozen_at,
@@ -84,9 +88,10 @@ impl Client {
         if commit.revision <= self.confirmed.revision() {
             return;
         }
-        let flight = self.pending.flight.take_if(|flight| {
-            flight.seq == commit.client_seq && flight.author == Some(commit.author)
-        });
+        let flight = self
+            .pending
+            .flight
+            .take_if(|flight| flight.seq == commit.client_seq && flight.author == commit.author);
         let mine = flight.is_some();
         if let Some(flight) = &flight {
             self.acknowledge(flight, &commit);
@@ -260,12 +265,13 @@ impl Client {
     /// old one, its commit went by and it was taken; behind a snapshot nobody
     /// can tell, and sending it again might do it twice.
     pub(crate) fn settle_identity(&mut self) {
+        let author = self.me();
         let Some(flight) = &mut self.pending.flight else { return };
-        if flight.author.is_some() && self.snapshot_seen {
+        if self.snapshot_seen {
             self.drop_flight(UnsavedReason::Unknown);
         } else {
             flight.seq = self.next_seq;
-            flight.author = None;
+            flight.author = author;
             flight.frozen_at = self.store.touch();
             self.next_seq = self.next_seq.next();
         }

@@ -191,8 +191,12 @@ impl Client {
     /// anything. Write both records in one transaction, in the order in which
     /// they were handed out.
     pub fn persist(&mut self) -> Option<Records> {
+        if !self.store.durable {
+            return None;
+        }
+        self.freeze();
         let store = &mut self.store;
-        if !store.durable || store.change == store.handed_out {
+        if store.change == store.handed_out {
             return None;
         }
         store.handed_out = store.change;

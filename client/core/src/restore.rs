@@ -56,7 +56,7 @@ impl Client {
 
         writer.optional(self.pending.flight.as_ref().map(|flight| flight.seq.0));
         if let Some(flight) = &self.pending.flight {
-            writer.optional(flight.author.map(|author| u64::from(author.0)));
+            writer.number(u64::from(flight.author.0));
             write_operations(&mut writer, flight.batch.operations());
         }
         writer.number(self.pending.queue.len() as u64);
@@ -106,7 +106,7 @@ impl Client {
 
     fn read_pending(&mut self, reader: &mut Reader<'_>) -> Result<(), RestoreError> {
         if let Some(seq) = reader.optional()? {
-            let author = reader.optional()?.map(author_from);
+            let author = author_from(reader.number()?);
             let batch = read_batch(reader)?;
             self.pending.flight = Some(Flight {
                 seq: ClientSeq(seq),

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use desk_protocol::codec::encode_client;
-use desk_protocol::frame::{
-    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Role, Submit, Welcome,
-};
+use desk_protocol::frame::{BatchResult, ClientFrame, CloseCode, Hello, Outcome, Submit, Welcome};
 use desk_protocol::{ClientSeq, ServerFrame, Time};
 
 use crate::client::Client;
@@ -153,16 +151,16 @@ impl Client {
 
     /// One batch in flight, based on what is confirmed (MERGE rule 8).
     fn transmit_batch(&mut self, out: &mut Vec<u8>) {
-        if self.role == Some(Role::Viewer) {
-            return;
+        // With a disk, freezing waits for `persist`, so that one write holds the
+        // action and the batch that it goes out in.
+        if !self.config.durable {
+            self.freeze();
         }
-        self.freeze();
         let Some(flight) = &mut self.pending.flight else { return };
         if flight.sent || flight.applied.is_some() || !self.store.holds(flight.frozen_at) {
             return;
         }
         flight.sent = true;
-        flight.author = self.author;
         let submit = Submit {
             client_seq: flight.seq,
             base: self.confirmed.revision(),

@@ -35,6 +35,8 @@ pub(crate) struct Net {
     pub(crate) server: Server,
     pub(crate) peers: Vec<Peer>,
     pub(crate) now: Time,
+    /// Nothing is written to a disk but by [`Net::write_all`].
+    pub(crate) lazy_disks: bool,
     lines: usize,
     seed: u64,
 }
@@ -54,6 +56,7 @@ impl Net {
             server: Server::new(history, kept),
             peers: Vec::new(),
             now: Time::from_unix_seconds(1_000),
+            lazy_disks: false,
             lines: 0,
             seed,
         };
@@ -107,12 +110,10 @@ impl Net {
 
     /// Everything that one peer can do without others.
     pub(crate) fn pump(&mut self, index: usize) {
-        self.write_all(index);
-        self.pump_unwritten(index);
-    }
-
-    pub(crate) fn pump_unwritten(&mut self, index: usize) {
         loop {
+            if !self.lazy_disks {
+                self.write_all(index);
+            }
             let peer = &mut self.peers[index];
             while let Some(event) = peer.client.poll_event() {
                 match &event {
@@ -133,8 +134,10 @@ impl Net {
                 }
                 peer.events.push(event);
             }
-            if let Some(records) = peer.client.persist() {
-                peer.writing.push_back(records);
+            let records = peer.client.persist();
+            let handed_out = records.is_some();
+            peer.writing.extend(records);
+            if handed_out && !self.lazy_disks {
                 continue;
             }
             match (peer.client.poll_transmit(self.now), peer.line) {
@@ -220,6 +223,19 @@ impl Net {
         self.server.crash();
     }
 
+    /// The server sends a snapshot out of turn, as to a slow reader.
+    pub(crate) fn resync(&mut self, index: usize) {
+        let Some(line) = self.peers[index].line else { return };
+        if !self.server.lines().contains(&line) {
+            return;
+        }
+        let mut out = Vec::new();
+        self.server.welcome(line, None, &mut out);
+        for (to, bytes) in out {
+            self.enqueue_down(to, bytes);
+        }
+    }
+
     /// The page is reloaded: memory is gone, what the disk has written is not.
     pub(crate) fn restart(&mut self, index: usize) {
         self.cut(index);
@@ -263,6 +279,7 @@ impl Net {
     /// Delivers everything in turn until nothing moves any more and all that
     /// are online are live.
     pub(crate) fn settle(&mut self) {
+        self.lazy_disks = false;
         for _ in 0..10_000 {
             let mut moved = false;
             for index in 0..self.peers.len() {
@@ -290,13 +307,15 @@ impl Net {
     pub(crate) fn assert_converged(&self) {
         for (index, peer) in self.peers.iter().enumerate() {
             let client = &peer.client;
-            assert_eq!(client.pending(), 0, "client {index} has nothing pending");
+            let line = client.line();
+            assert_eq!(client.pending(), 0, "client {index}, {line:?}, has nothing pending");
             assert_eq!(client.confirmed(), &self.server.desk, "client {index} is a replica");
             assert_eq!(client.desk().title(), self.server.desk.title(), "client {index}");
             let shown: Vec<&Sticker> = client.desk().stickers().collect();
             let kept: Vec<&Sticker> = self.server.desk.stickers().collect();
             assert_eq!(shown, kept, "client {index} shows what is there");
             assert!(matches!(client.status(), Status::Saved | Status::Rejected { .. }));
+            client.check_invariants();
         }
     }
 }
