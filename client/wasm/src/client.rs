@@ -1,0 +1,512 @@
+//! The binding itself: one object a desk.
+
+use std::collections::BTreeSet;
+
+use desk_client_core::{Client, Config, Edit, Event, Line, NewSticker, Records, Token};
+use desk_protocol::frame::{CloseCode, Presence};
+use desk_protocol::{Color, Point, Size, StickerId, Time};
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+use crate::editor::Editor;
+use crate::record::{ClosedRecord, NoteRecord, PersonRecord, Turn, UnsavedRecord};
+
+/// A client of one desk. After every call: [`DeskClient::turn`], then
+/// [`DeskClient::transmit`] until it is empty, then [`DeskClient::persist`]
+/// unless a write is under way. All times are milliseconds since the Unix epoch.
+#[wasm_bindgen]
+pub struct DeskClient {
+    client: Client,
+    presence: Presence,
+    editor: Option<Editor>,
+    /// The latest time seen: the browser's clock may be set back, ours not.
+    now: Time,
+    /// The next turn tells the whole desk.
+    reset: bool,
+}
+
+/// What to write before the next send; all of it in one transaction.
+#[wasm_bindgen]
+pub struct StoredRecords {
+    token: Token,
+    base: Option<Vec<u8>>,
+    queue: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl StoredRecords {
+    /// Replaces the stored base; `undefined`: the stored one stays.
+    #[wasm_bindgen(js_name = takeBase)]
+    pub fn take_base(&mut self) -> Option<Vec<u8>> {
+        self.base.take()
+    }
+
+    /// Replaces the stored queue.
+    #[wasm_bindgen(js_name = takeQueue)]
+    pub fn take_queue(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.queue)
+    }
+}
+
+#[wasm_bindgen]
+impl DeskClient {
+    /// A client without state; `seed` is random. It asks for a line at once.
+    #[wasm_bindgen(constructor)]
+    pub fn new(seed_high: u32, seed_low: u32, session_key: &str) -> Self {
+        Self::over(Client::new(config(seed_high, seed_low, session_key)))
+    }
+
+    /// A client that goes on from what was stored.
+    pub fn restore(
+        seed_high: u32,
+        seed_low: u32,
+        base: &[u8],
+        queue: &[u8],
+    ) -> Result<DeskClient, JsError> {
+        Ok(Self::over(Client::restore(config(seed_high, seed_low, ""), base, queue)?))
+    }
+
+    fn over(client: Client) -> Self {
+        Self {
+            client,
+            presence: Presence::default(),
+            editor: None,
+            now: Time::default(),
+            reset: true,
+        }
+    }
+
+    /// The desk as `init` gave it.
+    pub fn load(&mut self, frames: &[u8]) -> Result<(), JsError> {
+        self.client.load(frames)?;
+        self.reset = true;
+        Ok(())
+    }
+
+    // ---- the line
+
+    /// The line is open.
+    pub fn connected(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.connected(now);
+    }
+
+    /// The line is lost, or could not be opened.
+    pub fn disconnected(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.disconnected(now);
+    }
+
+    /// The server ended the connection, with the word or the WebSocket code for
+    /// why. `false`: it is no word or code of ours, and nothing was done.
+    pub fn closed(&mut self, now_ms: f64, word: &str, websocket: u16, detail: &str) -> bool {
+        let code =
+            CODES.into_iter().find(|code| code.as_str() == word || code.websocket() == websocket);
+        if let Some(code) = code {
+            let now = self.time(now_ms);
+            self.client.closed(now, code, detail);
+        }
+        code.is_some()
+    }
+
+    /// There is reason to hope that the line is back.
+    #[wasm_bindgen(js_name = retryNow)]
+    pub fn retry_now(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.retry_now(now);
+    }
+
+    /// Goes on after an end, with a new key.
+    pub fn rejoin(&mut self, now_ms: f64, session_key: &str, resumed: bool) {
+        let now = self.time(now_ms);
+        self.client.rejoin(now, session_key, resumed);
+    }
+
+    /// The key that the line is opened with.
+    #[wasm_bindgen(js_name = sessionKey)]
+    pub fn session_key(&self) -> String {
+        self.client.session_key().to_owned()
+    }
+
+    /// The confirmed revision.
+    pub fn revision(&self) -> f64 {
+        self.client.confirmed().revision().0 as f64
+    }
+
+    /// A message came.
+    pub fn receive(&mut self, now_ms: f64, bytes: &[u8]) {
+        let now = self.time(now_ms);
+        self.client.receive(now, bytes);
+    }
+
+    /// The next message to send.
+    pub fn transmit(&mut self, now_ms: f64) -> Option<Vec<u8>> {
+        let now = self.time(now_ms);
+        self.client.poll_transmit(now)
+    }
+
+    /// The time that a turn named has come.
+    #[wasm_bindgen(js_name = handleTimeout)]
+    pub fn handle_timeout(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.handle_timeout(now);
+    }
+
+    // ---- the browser's storage
+
+    /// What has to be written, if anything.
+    pub fn persist(&mut self) -> Option<StoredRecords> {
+        let Records { token, base, queue } = self.client.persist()?;
+        Some(StoredRecords { token, base, queue })
+    }
+
+    /// It is written.
+    pub fn persisted(&mut self, records: StoredRecords) {
+        self.client.persisted(records.token);
+    }
+
+    /// The browser stores nothing for this page.
+    #[wasm_bindgen(js_name = stopPersisting)]
+    pub fn stop_persisting(&mut self) {
+        self.client.stop_persisting();
+    }
+
+    // ---- changes
+
+    /// A new sticker; answers its id.
+    #[expect(clippy::too_many_arguments, reason = "one crossing instead of building an object")]
+    pub fn create(
+        &mut self,
+        now_ms: f64,
+        x: i32,
+        y: i32,
+        width: u32,
+        height: u32,
+        color: &str,
+        text: &str,
+    ) -> Result<String, JsError> {
+        let note = NewSticker {
+            position: Point { x, y },
+            size: Size { width, height },
+            color: color.parse::<Color>()?,
+            text: text.to_owned(),
+        };
+        let now = self.time(now_ms);
+        Ok(self.client.create(now, note)?.to_string())
+    }
+
+    /// Moves a sticker.
+    #[wasm_bindgen(js_name = "move")]
+    pub fn move_to(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Move { id, to: Point { x, y } })
+    }
+
+    /// Changes a sticker's sides.
+    pub fn resize(
+        &mut self,
+        now_ms: f64,
+        id: &str,
+        width: u32,
+        height: u32,
+    ) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Resize { id, to: Size { width, height } })
+    }
+
+    /// Changes a sticker's colour.
+    pub fn recolor(&mut self, now_ms: f64, id: &str, color: &str) -> Result<(), JsError> {
+        let (id, to) = (id.parse()?, color.parse()?);
+        self.act(now_ms, Edit::Recolor { id, to })
+    }
+
+    /// Puts a sticker on top.
+    pub fn raise(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Raise { id })
+    }
+
+    /// Puts a sticker below all others.
+    pub fn lower(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Lower { id })
+    }
+
+    /// Deletes a sticker.
+    pub fn remove(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Delete { id })
+    }
+
+    /// Brings a deleted sticker back.
+    pub fn unremove(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Restore { id })
+    }
+
+    /// Renames the desk.
+    pub fn rename(&mut self, now_ms: f64, title: &str) -> Result<(), JsError> {
+        self.act(now_ms, Edit::SetTitle { title: title.to_owned() })
+    }
+
+    fn act(&mut self, now_ms: f64, edit: Edit) -> Result<(), JsError> {
+        let now = self.time(now_ms);
+        self.client.act(now, vec![edit])?;
+        Ok(())
+    }
+
+    /// A sticker follows the hand.
+    pub fn drag(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
+        let now = self.time(now_ms);
+        Ok(self.client.drag_to(now, id.parse()?, Point { x, y })?)
+    }
+
+    /// The hand lets go.
+    #[wasm_bindgen(js_name = "drop")]
+    pub fn drop_at(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
+        let now = self.time(now_ms);
+        self.client.drop_at(now, &[(id.parse()?, Point { x, y })])?;
+        Ok(())
+    }
+
+    /// The sticker goes back to where the hand took it.
+    #[wasm_bindgen(js_name = cancelDrag)]
+    pub fn cancel_drag(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.cancel_drag(now);
+    }
+
+    /// Takes back the last of this person's own actions.
+    pub fn undo(&mut self, now_ms: f64) -> bool {
+        let now = self.time(now_ms);
+        self.client.undo(now)
+    }
+
+    /// Does again what was taken back.
+    pub fn redo(&mut self, now_ms: f64) -> bool {
+        let now = self.time(now_ms);
+        self.client.redo(now)
+    }
+
+    /// Gives up a change that could not be saved.
+    #[wasm_bindgen(js_name = dismissUnsaved)]
+    pub fn dismiss_unsaved(&mut self, number: f64) {
+        // A count of refused batches: far below the integers that f64 holds.
+        self.client.dismiss_unsaved(number as u64);
+    }
+
+    /// Texts of the stickers with changes that no server has seen.
+    #[wasm_bindgen(js_name = unsavedTexts)]
+    pub fn unsaved_texts(&self) -> Vec<String> {
+        let desk = self.client.desk();
+        desk.pile()
+            .filter(|sticker| !sticker.deleted.value && self.client.is_unsaved(sticker.id))
+            .map(|sticker| sticker.text.value.clone())
+            .filter(|text| !text.trim().is_empty())
+            .collect()
+    }
+
+    // ---- the text field
+
+    /// Begins typing into a sticker; answers its text.
+    #[wasm_bindgen(js_name = openEditor)]
+    pub fn open_editor(&mut self, now_ms: f64, id: &str) -> Result<String, JsError> {
+        let id: StickerId = id.parse()?;
+        let text = self.text(id).unwrap_or_default().to_owned();
+        self.editor = Some(Editor::new(id, &text));
+        self.presence.editing = Some(id);
+        self.presence.caret = None;
+        self.tell_presence(now_ms);
+        Ok(text)
+    }
+
+    /// The person made the field show `text`; its caret is at `caret` (UTF-16).
+    /// A refused change throws, and the field has to catch up.
+    #[wasm_bindgen(js_name = editorInput)]
+    pub fn editor_input(&mut self, now_ms: f64, text: &str, caret: usize) -> Result<(), JsError> {
+        let now = self.time(now_ms);
+        let Some(editor) = &mut self.editor else { return Ok(()) };
+        let delta = editor.input(text, caret);
+        if delta.is_empty() {
+            return Ok(());
+        }
+        let id = editor.sticker();
+        let made = self.client.edit_text(now, id, delta);
+        if let Err(error) = made {
+            let text = self.text(id).unwrap_or_default().to_owned();
+            if let Some(editor) = &mut self.editor {
+                editor.refused(&text);
+            }
+            return Err(error.into());
+        }
+        self.caret(now_ms, caret);
+        Ok(())
+    }
+
+    /// What the field should show, given its selection now: `undefined` if it
+    /// does, else `[text, start, end]` as JSON.
+    #[wasm_bindgen(js_name = editorCatchUp)]
+    pub fn editor_catch_up(&mut self, start: usize, end: usize) -> Option<String> {
+        let field = self.editor.as_mut()?.catch_up(start, end)?;
+        Some(json(&(field.text, field.start, field.end)))
+    }
+
+    /// The caret was moved.
+    pub fn caret(&mut self, now_ms: f64, offset: usize) {
+        let caret = self.editor.as_ref().map(|editor| editor.caret(offset));
+        if caret != self.presence.caret {
+            self.presence.caret = caret;
+            self.tell_presence(now_ms);
+        }
+    }
+
+    /// Ends the typing.
+    #[wasm_bindgen(js_name = closeEditor)]
+    pub fn close_editor(&mut self, now_ms: f64) {
+        self.editor = None;
+        self.presence.editing = None;
+        self.presence.caret = None;
+        self.tell_presence(now_ms);
+    }
+
+    // ---- presence
+
+    /// What the person is called, and its colour.
+    pub fn person(&mut self, now_ms: f64, name: &str, color: &str) -> Result<(), JsError> {
+        name.clone_into(&mut self.presence.name);
+        self.presence.color = color.parse()?;
+        self.tell_presence(now_ms);
+        Ok(())
+    }
+
+    /// The pointer is here.
+    pub fn point(&mut self, now_ms: f64, x: i32, y: i32) {
+        self.presence.cursor = Some(Point { x, y });
+        self.tell_presence(now_ms);
+    }
+
+    /// The pointer is off the board.
+    #[wasm_bindgen(js_name = pointAway)]
+    pub fn point_away(&mut self, now_ms: f64) {
+        self.presence.cursor = None;
+        self.tell_presence(now_ms);
+    }
+
+    fn tell_presence(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.set_presence(now, self.presence.clone());
+    }
+
+    // ---- what happened
+
+    /// Everything since the last turn, as JSON (`Turn` in the page).
+    pub fn turn(&mut self) -> String {
+        let mut turn = Turn::default();
+        let mut changed = BTreeSet::new();
+        let mut title = false;
+        while let Some(event) = self.client.poll_event() {
+            match event {
+                Event::Connect { .. } => turn.connect = true,
+                Event::LineDead { .. } => turn.drop_line = true,
+                Event::Changed { ids, title: renamed } => {
+                    changed.extend(ids);
+                    title |= renamed;
+                }
+                Event::Reset => self.reset = true,
+                Event::TextChanged { id, delta } => {
+                    if let Some(editor) = self.editor.as_mut().filter(|it| it.sticker() == id) {
+                        editor.changed(&delta);
+                        turn.field_behind = true;
+                    }
+                }
+                Event::Unsaved { .. } => {}
+                Event::People => turn.people = Some(self.people()),
+                Event::Closed { code, detail } => {
+                    turn.drop_line = true;
+                    turn.closed = Some(ClosedRecord { code: code.as_str(), detail });
+                }
+                Event::Joined { .. }
+                | Event::Acknowledged { .. }
+                | Event::Committed { .. }
+                | Event::Status(_) => {}
+            }
+        }
+        self.tell_notes(&mut turn, &changed, title);
+        turn.unsaved = Some(self.client.unsaved().iter().map(UnsavedRecord::from).collect());
+        turn.ready = self.client.ready();
+        turn.status = Some(self.client.status().into());
+        turn.line = match self.client.line() {
+            Line::Waiting => "waiting",
+            Line::Connecting => "connecting",
+            Line::Joining => "joining",
+            Line::Live => "live",
+            Line::Ended(_) => "ended",
+        };
+        turn.role = self.client.role().map(|role| role.as_str());
+        turn.expires_at = self.client.expires_at();
+        turn.can_undo = self.client.can_undo();
+        turn.can_redo = self.client.can_redo();
+        turn.wake = self.client.poll_timeout().map(|(time, _)| time.0 as f64 / 1000.0);
+        json(&turn)
+    }
+
+    fn tell_notes(&mut self, turn: &mut Turn, changed: &BTreeSet<StickerId>, title: bool) {
+        if std::mem::take(&mut self.reset) {
+            turn.reset = true;
+            turn.notes = self.client.desk().stickers().map(NoteRecord::from).collect();
+            turn.people = Some(self.people());
+            if let Some(id) = self.editor.as_ref().map(Editor::sticker) {
+                let text = self.text(id).unwrap_or_default().to_owned();
+                if let Some(editor) = &mut self.editor {
+                    editor.reset(&text);
+                    turn.field_behind = true;
+                }
+            }
+        } else {
+            for id in changed {
+                match self.client.desk().sticker(*id) {
+                    Some(sticker) => turn.notes.push(sticker.into()),
+                    None => turn.gone.push(id.to_string()),
+                }
+            }
+        }
+        if title || turn.reset {
+            turn.title = Some(self.client.desk().title().value.clone());
+        }
+    }
+
+    fn people(&self) -> Vec<PersonRecord> {
+        self.client.people().map(|(author, presence)| PersonRecord::new(author, presence)).collect()
+    }
+
+    fn text(&self, id: StickerId) -> Option<&str> {
+        self.client.desk().sticker(id).map(|sticker| sticker.text.value.as_str())
+    }
+
+    fn time(&mut self, now_ms: f64) -> Time {
+        self.now = self.now.max(Time((now_ms * 1000.0) as u64));
+        self.now
+    }
+}
+
+/// All reasons for which a server ends a connection.
+const CODES: [CloseCode; 10] = [
+    CloseCode::Malformed,
+    CloseCode::KeyVoid,
+    CloseCode::NotAllowed,
+    CloseCode::Finished,
+    CloseCode::Expired,
+    CloseCode::Deleted,
+    CloseCode::Superseded,
+    CloseCode::Draining,
+    CloseCode::Overloaded,
+    CloseCode::Internal,
+];
+
+fn config(seed_high: u32, seed_low: u32, session_key: &str) -> Config {
+    let seed = u64::from(seed_high) << 32 | u64::from(seed_low);
+    Config { durable: true, ..Config::new(seed, session_key) }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("records have string keys and no failing parts")
+}

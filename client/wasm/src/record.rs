@@ -1,0 +1,192 @@
+//! What the page is told, as it is written into a turn's JSON.
+
+use desk_client_core::{Status, Unsaved, UnsavedReason};
+use desk_protocol::frame::Presence;
+use desk_protocol::{Author, Sticker};
+use serde::Serialize;
+
+/// A sticker as the page shows it.
+#[derive(Serialize)]
+pub(crate) struct NoteRecord {
+    id: String,
+    x: i32,
+    y: i32,
+    width: u32,
+    height: u32,
+    color: String,
+    z: i64,
+    text: String,
+    author: u32,
+    deleted: bool,
+    /// The revision of its deletion or restoring: the order of the bin.
+    deletion: u64,
+}
+
+impl From<&Sticker> for NoteRecord {
+    fn from(sticker: &Sticker) -> Self {
+        Self {
+            id: sticker.id.to_string(),
+            x: sticker.position.value.x,
+            y: sticker.position.value.y,
+            width: sticker.size.value.width,
+            height: sticker.size.value.height,
+            color: sticker.color.value.to_string(),
+            z: sticker.z.value,
+            text: sticker.text.value.clone(),
+            author: sticker.author.0,
+            deleted: sticker.deleted.value,
+            deletion: sticker.deleted.stamp.revision.0,
+        }
+    }
+}
+
+/// Somebody else on the desk.
+#[derive(Serialize)]
+pub(crate) struct PersonRecord {
+    author: u32,
+    name: String,
+    color: String,
+    cursor: Option<Place>,
+    editing: Option<String>,
+    drag: Option<DragRecord>,
+}
+
+/// A place on the board.
+#[derive(Serialize)]
+pub(crate) struct Place {
+    x: i32,
+    y: i32,
+}
+
+/// A sticker in somebody's hand.
+#[derive(Serialize)]
+pub(crate) struct DragRecord {
+    id: String,
+    x: i32,
+    y: i32,
+}
+
+impl PersonRecord {
+    /// One row of [`desk_client_core::Client::people`].
+    pub(crate) fn new(author: Author, presence: &Presence) -> Self {
+        Self {
+            author: author.0,
+            name: presence.name.clone(),
+            color: presence.color.to_string(),
+            cursor: presence.cursor.map(|point| Place { x: point.x, y: point.y }),
+            editing: presence.editing.map(|id| id.to_string()),
+            drag: presence.drag.as_ref().map(|drag| DragRecord {
+                id: drag.sticker.to_string(),
+                x: drag.to.x,
+                y: drag.to.y,
+            }),
+        }
+    }
+}
+
+/// The status line.
+#[derive(Serialize)]
+pub(crate) struct StatusRecord {
+    state: &'static str,
+    pending: usize,
+}
+
+impl From<Status> for StatusRecord {
+    fn from(status: Status) -> Self {
+        let (state, pending) = match status {
+            Status::Saved => ("saved", 0),
+            Status::Saving { pending } => ("saving", pending),
+            Status::Offline { pending } => ("offline", pending),
+            Status::Rejected { pending: 0, .. } => ("saved", 0),
+            Status::Rejected { pending, .. } => ("saving", pending),
+            Status::Ended { pending, .. } => ("offline", pending),
+        };
+        Self { state, pending }
+    }
+}
+
+/// A change that could not be saved.
+#[derive(Serialize)]
+pub(crate) struct UnsavedRecord {
+    number: u64,
+    kind: &'static str,
+    detail: String,
+    notes: Vec<NoteRecord>,
+}
+
+impl From<&Unsaved> for UnsavedRecord {
+    fn from(unsaved: &Unsaved) -> Self {
+        let (kind, detail) = match &unsaved.reason {
+            UnsavedReason::Rejected { detail, .. } => ("rejected", detail.clone()),
+            UnsavedReason::Purged => ("purged", String::new()),
+            UnsavedReason::Unknown => ("unknown", String::new()),
+        };
+        Self {
+            number: unsaved.number,
+            kind,
+            detail,
+            notes: unsaved.stickers.iter().map(NoteRecord::from).collect(),
+        }
+    }
+}
+
+/// Everything that happened since the last turn; what did not is left out.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Turn {
+    /// Open a line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) connect: bool,
+    /// Close the line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) drop_line: bool,
+    /// The connection ended until a rejoin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<ClosedRecord>,
+    /// `notes` is the whole desk.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reset: bool,
+    /// Stickers that may have changed, deleted ones too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<NoteRecord>,
+    /// Stickers that are no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) gone: Vec<String>,
+    /// The desk's title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    /// All others on the desk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) people: Option<Vec<PersonRecord>>,
+    /// All changes that could not be saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unsaved: Option<Vec<UnsavedRecord>>,
+    /// The text being edited is not what its field shows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) field_behind: bool,
+    /// Whether there is a desk to show.
+    pub(crate) ready: bool,
+    /// The status line.
+    pub(crate) status: Option<StatusRecord>,
+    /// Where the connection stands.
+    pub(crate) line: &'static str,
+    /// What this client may do.
+    pub(crate) role: Option<&'static str>,
+    /// When the desk is gone, in seconds since the Unix epoch.
+    pub(crate) expires_at: Option<u64>,
+    /// Whether there is something to undo.
+    pub(crate) can_undo: bool,
+    /// Whether there is something to redo.
+    pub(crate) can_redo: bool,
+    /// When to call `handleTimeout`, in milliseconds since the Unix epoch.
+    pub(crate) wake: Option<f64>,
+}
+
+/// Why the connection ended.
+#[derive(Serialize)]
+pub(crate) struct ClosedRecord {
+    /// The word for it.
+    pub(crate) code: &'static str,
+    /// For a person.
+    pub(crate) detail: String,
+}

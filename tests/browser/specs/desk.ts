@@ -1,0 +1,135 @@
+import { type Locator, type Page, type WebSocketRoute } from "@playwright/test";
+import { expect } from "../fixtures.ts";
+
+/** A desk as one person sees it. */
+export class Desk {
+  constructor(readonly page: Page) {}
+
+  /** Makes a desk from the start page. */
+  static async create(page: Page): Promise<Desk> {
+    await page.goto("/");
+    await page.getByRole("button", { name: "New desk" }).click();
+    await page.waitForURL(/\/d\/[0-9A-Z]{26}$/);
+    const desk = new Desk(page);
+    await desk.expectSaved();
+    return desk;
+  }
+
+  /** Opens a link. */
+  static async open(page: Page, link: string): Promise<Desk> {
+    await page.goto(new URL(link).pathname);
+    const desk = new Desk(page);
+    await desk.expectSaved();
+    return desk;
+  }
+
+  /** Opens this desk for somebody else. */
+  join(page: Page): Promise<Desk> {
+    return Desk.open(page, this.page.url());
+  }
+
+  get notes(): Locator {
+    return this.page.locator("[data-note]");
+  }
+
+  get status(): Locator {
+    return this.page.locator("[data-status]");
+  }
+
+  get editor(): Locator {
+    return this.page.getByRole("textbox", { name: "Text of the note" });
+  }
+
+  note(text: string): Locator {
+    return this.page.getByRole("group", { name: text, exact: true });
+  }
+
+  button(name: string): Locator {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  async expectSaved(): Promise<void> {
+    await expect(this.status).toHaveAttribute("data-status", "saved");
+  }
+
+  async expectTexts(...texts: string[]): Promise<void> {
+    await expect
+      .poll(async () => (await this.notes.allInnerTexts()).map((text) => text.trim()).sort())
+      .toEqual([...texts].sort());
+  }
+
+  /** Sticks a note with its middle at a place of the window, and leaves it. */
+  async add(text: string, x = 400, y = 320): Promise<Locator> {
+    await this.page.mouse.dblclick(x, y);
+    await expect(this.editor).toBeFocused();
+    await this.page.keyboard.type(text);
+    await this.page.keyboard.press("Escape");
+    await this.page.keyboard.press("Escape");
+    const note = this.note(text);
+    await expect(note).toBeVisible();
+    return note;
+  }
+
+  /** Opens a note for writing. */
+  async write(text: string): Promise<void> {
+    const box = await this.box(this.note(text));
+    await this.page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+    await expect(this.editor).toBeFocused();
+  }
+
+  /** Drags a note by its middle. */
+  async drag(note: Locator, dx: number, dy: number): Promise<void> {
+    const box = await this.box(note);
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await this.page.mouse.move(x, y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + dx, y + dy, { steps: 8 });
+    await this.page.mouse.up();
+  }
+
+  async box(note: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
+    const box = await note.boundingBox();
+    if (box === null) throw new Error("the note is not on the screen");
+    return box;
+  }
+
+  /** Where a note lies on the board, in board units. */
+  place(note: Locator): Promise<string> {
+    return note.evaluate((element) => (element as HTMLElement).style.translate);
+  }
+
+  /** Stops writing and selects nothing. */
+  async leave(): Promise<void> {
+    await this.page.keyboard.press("Escape");
+    await this.page.keyboard.press("Escape");
+  }
+}
+
+/** A person's line to the server, to be cut and mended; HTTP goes on. */
+export class Cable {
+  #cut = false;
+  readonly #sockets = new Set<WebSocketRoute>();
+
+  static async of(page: Page): Promise<Cable> {
+    const cable = new Cable();
+    await page.routeWebSocket(/\/api\/desk\/collaboration\/init/, (socket) => {
+      if (cable.#cut) {
+        void socket.close({ code: 1001 });
+        return;
+      }
+      cable.#sockets.add(socket);
+      socket.connectToServer();
+    });
+    return cable;
+  }
+
+  async cut(): Promise<void> {
+    this.#cut = true;
+    await Promise.all([...this.#sockets].map((socket) => socket.close({ code: 1001 })));
+    this.#sockets.clear();
+  }
+
+  mend(): void {
+    this.#cut = false;
+  }
+}

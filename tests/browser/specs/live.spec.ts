@@ -1,0 +1,148 @@
+import { expect, test } from "../fixtures.ts";
+import { Desk } from "./desk.ts";
+
+test("what one does, the other sees, both ways", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  const bob = await ann.join(await person());
+
+  await ann.add("from Ann", 400, 320);
+  await expect(bob.note("from Ann")).toBeVisible();
+  await bob.add("from Bob", 800, 320);
+  await expect(ann.note("from Bob")).toBeVisible();
+
+  const before = await bob.place(bob.note("from Ann"));
+  await ann.drag(ann.note("from Ann"), 60, 140);
+  const after = await ann.place(ann.note("from Ann"));
+  expect(after).not.toBe(before);
+  await expect.poll(() => bob.place(bob.note("from Ann"))).toBe(after);
+
+  await ann.button("Colour: mint").click();
+  await expect(bob.note("from Ann")).toHaveCSS("background-color", "rgb(174, 234, 203)");
+
+  await bob.note("from Bob").click();
+  await bob.page.keyboard.press("Delete");
+  await expect(ann.note("from Bob")).toBeHidden();
+  await bob.page.getByRole("status").getByRole("button", { name: "Undo" }).click();
+  await expect(ann.note("from Bob")).toBeVisible();
+
+  await ann.page.getByRole("textbox", { name: "Name of the desk" }).fill("Plans");
+  await ann.page.keyboard.press("Enter");
+  await expect(bob.page.getByRole("textbox", { name: "Name of the desk" })).toHaveValue("Plans");
+  await expect(bob.page).toHaveTitle(/^Plans/);
+  await ann.expectSaved();
+  await bob.expectSaved();
+});
+
+test("two type into one note at once: no letter is lost and no caret strays", async ({
+  person,
+}) => {
+  const ann = await Desk.create(await person());
+  const bob = await ann.join(await person());
+  await ann.add("middle");
+  await expect(bob.note("middle")).toBeVisible();
+
+  await ann.write("middle");
+  await bob.write("middle");
+  await expect(ann.page.getByText("is writing")).toBeVisible();
+  await ann.page.keyboard.press("Control+Home");
+  await bob.page.keyboard.press("Control+End");
+  await Promise.all([
+    ann.page.keyboard.type("the quick brown fox ", { delay: 15 }),
+    bob.page.keyboard.type(" jumps over the dog", { delay: 15 }),
+  ]);
+
+  const whole = "the quick brown fox middle jumps over the dog";
+  await expect(ann.editor).toHaveValue(whole);
+  await expect(bob.editor).toHaveValue(whole);
+  const caret = (desk: Desk): Promise<number> =>
+    desk.editor.evaluate((area) => (area as HTMLTextAreaElement).selectionStart);
+  expect(await caret(ann)).toBe("the quick brown fox ".length);
+  expect(await caret(bob)).toBe(whole.length);
+
+  await ann.leave();
+  await bob.leave();
+  await ann.expectTexts(whole);
+  await bob.expectTexts(whole);
+});
+
+test("others' cursors carry their names", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  await ann.button("Your name and colour").click();
+  await ann.page.getByRole("textbox", { name: "Name" }).fill("Ann Other");
+  await ann.button("Done").click();
+  const bob = await ann.join(await person());
+
+  await ann.page.mouse.move(500, 400);
+  await ann.page.mouse.move(520, 410);
+  const cursor = bob.page.locator("[data-cursor]");
+  await expect(cursor).toHaveText("Ann Other");
+  const people = bob.page.getByRole("list", { name: "Who is here" });
+  await expect(people.getByTitle("Ann Other")).toBeVisible();
+
+  const before = await cursor.evaluate((element) => element.style.translate);
+  await ann.page.mouse.move(900, 200);
+  await expect
+    .poll(() => cursor.evaluate((element) => element.style.translate))
+    .not.toBe(before);
+
+  await ann.page.close();
+  await expect(cursor).toBeHidden();
+  await expect(people.getByTitle("Ann Other")).toBeHidden();
+});
+
+test("undo takes back one's own changes only", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  const bob = await ann.join(await person());
+  await ann.add("Ann's", 300, 320);
+  await bob.add("Bob's", 700, 320);
+  await expect(ann.note("Bob's")).toBeVisible();
+  const place = await ann.place(ann.note("Ann's"));
+
+  await ann.drag(ann.note("Ann's"), 50, 150);
+  await bob.drag(bob.note("Bob's"), 90, 150);
+  const bobs = await bob.place(bob.note("Bob's"));
+  await expect.poll(() => ann.place(ann.note("Bob's"))).toBe(bobs);
+
+  await ann.page.keyboard.press("Control+z");
+  await expect.poll(() => ann.place(ann.note("Ann's"))).toBe(place);
+  await expect.poll(() => bob.place(bob.note("Ann's"))).toBe(place);
+  expect(await ann.place(ann.note("Bob's"))).toBe(bobs);
+
+  await ann.button("Redo").click();
+  await expect.poll(() => ann.place(ann.note("Ann's"))).not.toBe(place);
+  // Everything of Ann's goes; what is Bob's stays.
+  while (await ann.button("Undo").isEnabled()) await ann.button("Undo").click();
+  await bob.expectTexts("Bob's");
+  await ann.expectTexts("Bob's");
+});
+
+test("tabs of one browser are people of their own", async ({ person }) => {
+  const first = await Desk.create(await person());
+  const second = await first.join(await first.page.context().newPage());
+  await first.add("first tab", 300, 320);
+  await expect(second.note("first tab")).toBeVisible();
+  await second.add("second tab", 700, 320);
+  await expect(first.note("second tab")).toBeVisible();
+  await expect(first.button("Undo")).toBeEnabled();
+  await first.expectSaved();
+  await second.expectSaved();
+});
+
+test("note text is text, and the page asks nobody but its server", async ({ person, server }) => {
+  const page = await person();
+  const foreign: string[] = [];
+  const refused: string[] = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(server.url)) foreign.push(request.url());
+  });
+  page.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) refused.push(message.text());
+  });
+  const desk = await Desk.create(page);
+  const words = `<img src=x onerror="window.hit=1"><b>bold</b>`;
+  await desk.add(words);
+  await expect(desk.note(words).locator("img, b")).toHaveCount(0);
+  expect(await page.evaluate(() => "hit" in window)).toBe(false);
+  expect(foreign).toEqual([]);
+  expect(refused).toEqual([]);
+});

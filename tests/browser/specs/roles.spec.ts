@@ -1,0 +1,135 @@
+import { expect, test } from "../fixtures.ts";
+import { Desk } from "./desk.ts";
+
+/** The link in the share dialog under this label; made first, if need be. */
+async function link(desk: Desk, label: string): Promise<string> {
+  await desk.button("Share").click();
+  const field = desk.page.getByRole("textbox", { name: label });
+  if ((await field.inputValue()) === "") {
+    await desk.page.locator(".link", { has: field }).getByRole("button").click();
+  }
+  await expect(field).toHaveValue(/\/d\//);
+  const value = await field.inputValue();
+  await desk.page.keyboard.press("Escape");
+  return value;
+}
+
+test("a viewer sees everything live and can change nothing", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  await ann.add("look");
+  const viewer = await Desk.open(await person(), await link(ann, "Can only view"));
+  await expect(viewer.page.getByText("View only")).toBeVisible();
+  await viewer.expectTexts("look");
+
+  await expect(viewer.button("Add a note")).toHaveCount(0);
+  await expect(viewer.page.getByRole("textbox", { name: "Name of the desk" })).toHaveCount(0);
+  await viewer.page.mouse.dblclick(800, 500);
+  await viewer.page.keyboard.press("n");
+  await viewer.note("look").dblclick();
+  await viewer.page.keyboard.press("Delete");
+  await expect(viewer.editor).toHaveCount(0);
+  const place = await viewer.place(viewer.note("look"));
+  await viewer.drag(viewer.note("look"), 80, 80);
+  expect(await viewer.place(viewer.note("look"))).toBe(place);
+
+  await ann.add("new", 800, 320);
+  await viewer.expectTexts("look", "new");
+  await viewer.expectSaved();
+});
+
+test("the creator copies the link with one click and keeps the owner link", async ({ person }) => {
+  const page = await person();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const ann = await Desk.create(page);
+  const edit = await link(ann, "Can edit");
+  const owner = await link(ann, "Your owner link");
+  expect(new URL(edit).pathname).toBe(new URL(page.url()).pathname);
+  expect(owner).not.toBe(edit);
+  await ann.button("Share").click();
+  await page.getByRole("button", { name: "Copy link" }).first().click();
+  await expect(page.getByText("Copied")).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(edit);
+
+  const editor = await Desk.open(await person(), edit);
+  await editor.button("Share").click();
+  await expect(editor.button("Finish the session")).toHaveCount(0);
+  const elsewhere = await Desk.open(await person(), owner);
+  await elsewhere.button("Share").click();
+  await expect(elsewhere.button("Finish the session")).toBeVisible();
+});
+
+test("a finished session stays finished until somebody rejoins", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  const bob = await ann.join(await person());
+  await ann.add("kept");
+  await bob.expectTexts("kept");
+
+  await ann.button("Share").click();
+  await ann.button("Finish the session").click();
+  await ann.button("Finish for everyone").click();
+  const ended = bob.page.getByRole("region", { name: "The session is finished" });
+  await expect(ended).toBeVisible();
+  await expect(ann.button("Rejoin")).toBeVisible();
+  await expect(bob.button("Add a note")).toHaveCount(0);
+  await bob.expectTexts("kept");
+
+  await bob.button("Rejoin").click();
+  await expect(ended).toBeHidden();
+  await bob.expectSaved();
+  await bob.add("again", 800, 320);
+  // Ann has not asked to come back.
+  await expect(ann.button("Rejoin")).toBeVisible();
+  await ann.button("Rejoin").click();
+  await ann.expectTexts("kept", "again");
+  await ann.add("both", 400, 600);
+  await bob.expectTexts("kept", "again", "both");
+});
+
+test("a page that comes back to a finished session does not rejoin by itself", async ({
+  person,
+}) => {
+  const ann = await Desk.create(await person());
+  const bob = await ann.join(await person());
+  await bob.add("there");
+  await bob.expectSaved();
+  await ann.expectTexts("there");
+  const context = bob.page.context();
+  const address = bob.page.url();
+  await bob.page.close();
+  await ann.button("Share").click();
+  await ann.button("Finish the session").click();
+  await ann.button("Finish for everyone").click();
+  await expect(ann.button("Rejoin")).toBeVisible();
+
+  const back = await context.newPage();
+  await back.goto(address);
+  await expect(back.getByRole("button", { name: "Rejoin" })).toBeVisible();
+});
+
+test("an unknown desk says what happened", async ({ person }) => {
+  const page = await person();
+  const second = Math.floor(Date.now() / 1000);
+  const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  const id = [...(BigInt(second) << 96n).toString(32).padStart(26, "0")]
+    .map((digit) => digits[parseInt(digit, 32)])
+    .join("");
+  await page.goto(`/d/${id}`);
+  await expect(page.getByRole("heading", { name: "No such desk" })).toBeVisible();
+  await page.getByRole("link", { name: "To the start page" }).click();
+  await expect(page.getByRole("button", { name: "New desk" })).toBeVisible();
+  await page.goto("/d/not-a-desk");
+  await expect(page.getByRole("heading", { name: "No such desk" })).toBeVisible();
+});
+
+test.describe("a desk of a few seconds", () => {
+  test.use({ flags: ["--desk-ttl", "6s"] });
+
+  test("counts down and then says that it has expired", async ({ person }) => {
+    const ann = await Desk.create(await person());
+    await ann.add("short-lived");
+    await expect(ann.page.getByText(/\d+ s left/)).toBeVisible();
+    await expect(ann.page.getByRole("heading", { name: "This desk has expired" })).toBeVisible();
+    await ann.page.reload();
+    await expect(ann.page.getByRole("heading", { name: "This desk has expired" })).toBeVisible();
+  });
+});
