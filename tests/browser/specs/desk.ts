@@ -93,9 +93,12 @@ export class Desk {
     return box;
   }
 
-  /** Where a note lies on the board, in board units. */
+  /** Where a note lies on the board, as `x,y` in board units. */
   place(note: Locator): Promise<string> {
-    return note.evaluate((element) => (element as HTMLElement).style.translate);
+    return note.evaluate((element) => {
+      const [x, y] = (element as HTMLElement).style.translate.split(" ");
+      return `${parseInt(x ?? "0", 10)},${parseInt(y ?? "0", 10)}`;
+    });
   }
 
   /** Stops writing and selects nothing. */

@@ -14,8 +14,8 @@ test("everything basic goes by keyboard alone", async ({ person }) => {
   const before = await desk.place(note);
   await keyboard.press("ArrowRight");
   await keyboard.press("Shift+ArrowDown");
-  const [x, y] = before.split(" ").map((value) => parseInt(value, 10)) as [number, number];
-  await expect.poll(() => desk.place(note)).toBe(`${x + 10}px ${y + 100}px`);
+  const [x, y] = before.split(",").map(Number) as [number, number];
+  await expect.poll(() => desk.place(note)).toBe(`${x + 10},${y + 100}`);
 
   await keyboard.press("Enter");
   await expect(desk.editor).toBeFocused();

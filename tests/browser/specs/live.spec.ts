@@ -68,7 +68,7 @@ test("two type into one note at once: no letter is lost and no caret strays", as
 test("others' cursors carry their names", async ({ person }) => {
   const ann = await Desk.create(await person());
   await ann.button("Your name and colour").click();
-  await ann.page.getByRole("textbox", { name: "Name" }).fill("Ann Other");
+  await ann.page.getByRole("textbox", { name: "Name", exact: true }).fill("Ann Other");
   await ann.button("Done").click();
   const bob = await ann.join(await person());
 
