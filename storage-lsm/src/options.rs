@@ -24,8 +24,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A week, a day, and sizes for a server; the reasons are in DESIGN-like
-    /// terms beside each limit in [`crate::limits`].
+    /// A week, a day, and sizes for a server. Segments of 64 MiB are long enough
+    /// that changing them costs nothing, and small enough to be freed one by one.
     fn default() -> Self {
         Self {
             lifetime: Seconds(7 * 86_400),

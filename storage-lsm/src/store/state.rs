@@ -213,15 +213,21 @@ impl<F> State<F> {
         self.tables.values().all(|table| table.added <= self.acknowledged)
     }
 
+    /// Whether the oldest segment that can be freed waits for snapshots that
+    /// have been taken. Keys in quarantine keep theirs whatever is done.
     fn oldest_is_covered(&self) -> bool {
-        let Some((age, _)) = self.segments.iter().find(|(_, segment)| segment.closed.is_some())
-        else {
-            return false;
-        };
-        self.holds.of_segment(*age).all(|key| {
-            let last = self.holds.last_in(*age, key).unwrap_or_default();
-            self.covered.get(key).is_some_and(|covered| *covered >= last)
-        })
+        let closed = self.segments.iter().filter(|(_, segment)| segment.closed.is_some());
+        for (age, _) in closed {
+            let free = |key: &&Key| !self.quarantined.contains_key(*key);
+            let mut holders = self.holds.of_segment(*age).filter(free).peekable();
+            if holders.peek().is_some() {
+                return holders.all(|key| {
+                    let last = self.holds.last_in(*age, key).unwrap_or_default();
+                    self.covered.get(key).is_some_and(|covered| *covered >= last)
+                });
+            }
+        }
+        false
     }
 
     /// Everything of a bucket goes.

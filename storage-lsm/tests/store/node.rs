@@ -268,12 +268,12 @@ pub(crate) fn steps(
     for _ in 0..count {
         let key = key(chance.below(keys));
         match chance.below(20) {
-            0..=8 => {
+            0..=6 => {
                 for _ in 0..=chance.below(6) {
                     oracle.append(node, key);
                 }
             }
-            9..=12 => {
+            7..=12 => {
                 for store in &node.stores {
                     let committed = drive(store.commit());
                     assert!(committed.is_ok() || store.poisoned().is_some());

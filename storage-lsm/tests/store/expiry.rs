@@ -1,0 +1,146 @@
+//! Expiry: to the second for readers, by whole buckets on the disk.
+
+use crate::node::{NOW, Node, key_at, small};
+use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::{
+    AppendError, ClockState, GetError, Options, PutError, Revision, Seconds, UnixSecond,
+};
+
+fn brief() -> Options {
+    Options { lifetime: Seconds(500), bucket: Seconds(100), ..small() }
+}
+
+fn at(past: u64) -> UnixSecond {
+    UnixSecond(NOW.0 + past)
+}
+
+fn tables(disk: &MemoryDisk) -> usize {
+    drive(disk.list()).unwrap().iter().filter(|name| name.ends_with(".table")).count()
+}
+
+#[test]
+fn a_key_is_gone_to_the_second_and_its_files_after_the_bucket() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.manifest_round(NOW));
+    assert_eq!(node.stores[0].expires_at(&key), Some(at(500)));
+    assert!(drive(node.stores[0].get(&key, at(499))).unwrap().is_some());
+    let gone = drive(node.stores[0].get(&key, at(500))).err();
+    assert_eq!(gone, Some(GetError::Expired { at: at(500) }));
+    // The bucket spans 100 s; its files go when its last key has expired.
+    let end = NOW.0 - NOW.0 % 100 + 100 + 500 - NOW.0;
+    assert!(node.manifest_round(at(end - 1)));
+    assert_eq!(tables(&disk), 1);
+    assert!(node.manifest_round(at(end)));
+    assert_eq!(tables(&disk), 0);
+    let gone = drive(node.stores[0].get(&key, at(end))).err();
+    assert_eq!(gone, Some(GetError::Expired { at: at(500) }));
+    let second = key.second();
+    assert_eq!(
+        node.stores[0].append(key, Revision(2), b"x"),
+        Err(AppendError::NoBucket { second })
+    );
+    assert_eq!(node.stores[0].put(key, Revision(2), b"x"), Err(PutError::NoBucket { second }));
+    // Its log records hold nothing back any more.
+    assert_eq!(node.stores[0].counters().held_keys, 0);
+    drop(node);
+    let node = Node::start(&disk, brief(), at(end), 1).unwrap();
+    assert!(node.report.is_sound());
+    assert_eq!(node.report.keys, 0);
+}
+
+#[test]
+fn a_start_skips_what_has_expired() {
+    let disk = MemoryDisk::with_seed(1);
+    let node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    let node = Node::start(&disk, brief(), at(500), 1).unwrap();
+    assert_eq!((node.report.keys, node.report.expired), (0, 1));
+    assert_eq!(node.stores[0].pressure().inherited_bytes, 0);
+}
+
+#[test]
+fn a_changed_lifetime_moves_no_promise() {
+    let disk = MemoryDisk::with_seed(1);
+    let old = key_at(NOW.0, 1);
+    let node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    node.stores[0].append(old, Revision(1), b"x").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    for (lifetime, bucket) in [(10, 7), (90_000, 1000)] {
+        let options = Options { lifetime: Seconds(lifetime), bucket: Seconds(bucket), ..brief() };
+        let node = Node::start(&disk, options, at(20), 2).unwrap();
+        assert_eq!(node.store(&old).expires_at(&old), Some(at(500)));
+        assert!(drive(node.store(&old).get(&old, at(499))).unwrap().is_some());
+    }
+    // Later seconds follow the flag of the run that stamped them.
+    let options = Options { lifetime: Seconds(10), bucket: Seconds(7), ..brief() };
+    let later = key_at(NOW.0 + 5000, 1);
+    let node = Node::start(&disk, options, at(5000), 1).unwrap();
+    assert_eq!(node.store(&later).expires_at(&later), Some(at(5010)));
+}
+
+#[test]
+fn a_clock_that_jumps_drops_nothing_until_somebody_vouches() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.manifest_round(NOW));
+    let year = at(365 * 86_400);
+    // While running.
+    assert!(node.manifest_round(year));
+    assert!(matches!(node.owner.clock(), ClockState::Suspect { .. }));
+    assert_eq!(tables(&disk), 1);
+    // Readers still see what the clock says.
+    assert!(matches!(drive(node.stores[0].get(&key, year)), Err(GetError::Expired { .. })));
+    // At start, and then the clock goes back.
+    let node = Node::start(&disk, brief(), year, 1).unwrap();
+    assert!(matches!(node.report.clock, ClockState::Suspect { .. }));
+    let mut node = Node::start(&disk, brief(), at(1), 1).unwrap();
+    assert_eq!(node.report.clock, ClockState::Trusted);
+    assert!(drive(node.stores[0].get(&key, at(1))).unwrap().is_some());
+    assert!(node.manifest_round(at(1)));
+    assert_eq!(tables(&disk), 1);
+    // Vouched for.
+    let mut node = Node::start_with(&disk, brief(), year, 1, true).unwrap();
+    assert_eq!(node.report.clock, ClockState::Trusted);
+    assert_eq!(node.report.keys, 0);
+    while drive(node.owner.unlink_step()).unwrap() {}
+    assert_eq!(tables(&disk), 0);
+    let node = Node::start(&disk, brief(), UnixSecond(year.0 + 60), 1).unwrap();
+    assert_eq!(node.report.clock, ClockState::Trusted);
+}
+
+#[test]
+fn a_bucket_that_goes_during_a_write_is_no_fault() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    // The table is made and its edit is on its way while the bucket goes.
+    drive(node.stores[0].checkpoint()).unwrap();
+    let edits = node.stores[0].take_edits();
+    let late = at(700);
+    let news = drive(node.owner.tick(late)).unwrap().unwrap();
+    let number = edits.last().unwrap().number;
+    drive(node.owner.apply(edits)).unwrap();
+    node.stores[0].edits_durable(number);
+    node.stores[0].apply_news(&news);
+    while drive(node.owner.unlink_step()).unwrap() {}
+    assert_eq!(tables(&disk), 0);
+    assert!(drive(node.stores[0].maintain(late)).is_ok());
+    assert_eq!(node.stores[0].counters().backlog_bytes, 0);
+}

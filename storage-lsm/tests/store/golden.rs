@@ -1,0 +1,119 @@
+//! A folder of format version 1, made once and never again. What was written
+//! then must open for as long as the format is known.
+
+use std::path::PathBuf;
+
+use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::inspect::inspect;
+use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::recover::Tail;
+use desk_storage_lsm::{Revision, Store};
+
+use crate::node::{NOW, Node, key, payload, small, snapshot};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
+}
+
+/// Long files are mostly zeros: a fixture holds the blocks that are not.
+///
+/// ```text
+/// u64 length of the file, then for each block that is not zero:
+/// u64 offset, 4,096 bytes
+/// ```
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    let mut out = (bytes.len() as u64).to_le_bytes().to_vec();
+    for (index, block) in bytes.chunks(4096).enumerate() {
+        if block.iter().any(|byte| *byte != 0) {
+            out.extend_from_slice(&(index as u64 * 4096).to_le_bytes());
+            out.extend_from_slice(block);
+        }
+    }
+    out
+}
+
+fn unpack(packed: &[u8]) -> Vec<u8> {
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap()) as usize;
+    let mut bytes = vec![0; number(&packed[..8])];
+    for block in packed[8..].chunks(8 + 4096) {
+        let at = number(&block[..8]);
+        bytes[at..at + 4096].copy_from_slice(&block[8..]);
+    }
+    bytes
+}
+
+/// What the folder was made with: a former run's log that is still needed, a
+/// sealed table, a table without a footer, a deleted key, a log of the last
+/// run.
+fn make() -> MemoryDisk {
+    let disk = MemoryDisk::with_seed(1);
+    let append = |store: &Store<MemoryDisk>, tail, revision| {
+        store.append(key(tail), Revision(revision), &payload(&key(tail), revision)).unwrap();
+    };
+    let put = |store: &Store<MemoryDisk>, tail, revision| {
+        store.put(key(tail), Revision(revision), &snapshot(&key(tail), revision)).unwrap();
+    };
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let store = &node.stores[0];
+    for revision in 1..=3 {
+        append(store, 0, revision);
+        append(store, 1, revision);
+        drive(store.commit()).unwrap();
+    }
+    put(store, 0, 3);
+    drive(store.shutdown()).unwrap();
+    assert!(node.manifest_round(NOW));
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let store = &node.stores[0];
+    append(store, 0, 4);
+    append(store, 2, 1);
+    append(store, 3, 1);
+    drive(store.commit()).unwrap();
+    put(store, 2, 1);
+    store.delete(key(3)).unwrap();
+    drive(store.commit()).unwrap();
+    drive(store.checkpoint()).unwrap();
+    assert!(node.manifest_round(NOW));
+    disk
+}
+
+#[test]
+fn a_folder_of_version_1_opens() {
+    if !folder().exists() {
+        std::fs::create_dir_all(folder()).unwrap();
+        let disk = make();
+        for name in drive(disk.list()).unwrap() {
+            let packed = pack(&disk.contents(&name).unwrap());
+            std::fs::write(folder().join(format!("{name}.packed")), packed).unwrap();
+        }
+        panic!("the fixture was missing and has been made: commit it");
+    }
+    let disk = MemoryDisk::with_seed(1);
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        disk.overwrite(name, 0, &unpack(&std::fs::read(&path).unwrap()));
+    }
+    let inspection = drive(inspect(&disk)).unwrap();
+    assert!(inspection.is_sound(), "{inspection:?}");
+    assert_eq!((inspection.format, inspection.epoch), (1, 2));
+    assert_eq!(
+        inspection.tables.iter().map(|table| table.sealed).collect::<Vec<_>>(),
+        [true, false]
+    );
+    let node = Node::start(&disk, small(), NOW, 2).unwrap();
+    assert!(node.report.is_sound(), "{:?}", node.report);
+    assert_eq!(node.report.logs.last().unwrap().tail, Some(Tail::Clean));
+    for (tail, snapshot_at, records) in
+        [(0, Some(3), vec![4]), (1, None, vec![1, 2, 3]), (2, Some(1), vec![])]
+    {
+        let key = key(tail);
+        let stored = drive(node.store(&key).get(&key, NOW)).unwrap().unwrap();
+        let found = stored.snapshot.map(|found| (found.revision.0, found.value.to_vec()));
+        assert_eq!(found, snapshot_at.map(|revision| (revision, snapshot(&key, revision))));
+        let found: Vec<_> = stored.records.into_iter().map(|r| (r.revision.0, r.payload)).collect();
+        let expected: Vec<_> = records.into_iter().map(|r| (r, payload(&key, r))).collect();
+        assert_eq!(found, expected);
+    }
+    assert!(drive(node.store(&key(3)).get(&key(3), NOW)).unwrap().is_none());
+}
