@@ -35,10 +35,12 @@ impl Client {
         let level = Level(self.levels);
         let (count, batch) = self.pending.next_batch();
         let mut scratch = self.scratch(count);
+        let mut frozen = Scope::default();
         let mut through = self.actions;
         for _ in 0..count {
             let entry = self.pending.queue.pop_front().expect("the entries were counted");
             through = entry.through;
+            entry.batch.operations().iter().for_each(|operation| frozen.add(operation));
             let stack = match entry.owner {
                 Owner::Nobody => None,
                 Owner::Undo => Some(&mut self.history.undo),
@@ -53,7 +55,13 @@ impl Client {
             overlay(&mut scratch, &entry.batch, self.author.unwrap_or_default(), 0);
         }
         self.history.prune();
+        // What cancels out within the batch is not acknowledged by its commit.
+        if frozen != Scope::of(batch.operations()) {
+            self.mark(&frozen);
+        }
         if batch.is_empty() {
+            self.store.touch();
+            self.refresh();
             return;
         }
         let seq = self.next_seq;
@@ -69,6 +77,7 @@ impl Client {
             applied: None,
             frozen_at,
         });
+        self.refresh();
     }
 
     /// The confirmed stickers that the first entries are about, and the ends of

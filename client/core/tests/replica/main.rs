@@ -4,3 +4,4 @@
 mod net;
 mod random;
 mod stories;
+mod undo;

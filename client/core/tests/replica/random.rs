@@ -205,7 +205,7 @@ fn floors(random: &mut Random) -> (HistoryLimits, usize) {
 /// Whatever people do and whatever breaks, all replicas end up the same.
 #[test]
 fn all_replicas_converge() {
-    for seed in 0..400 {
+    for seed in 0..300 {
         let mut random = Random(seed ^ 0xabcd);
         let (history, kept) = floors(&mut random);
         let clients = 2 + random.below(3);
@@ -220,7 +220,7 @@ fn all_replicas_converge() {
 /// Of what is only inserted, everything is there exactly once.
 #[test]
 fn nothing_is_lost_or_doubled() {
-    for seed in 0..400 {
+    for seed in 0..300 {
         let mut random = Random(seed ^ 0x1234);
         let (history, kept) = floors(&mut random);
         let clients = 2 + random.below(3);

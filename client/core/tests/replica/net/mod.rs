@@ -21,7 +21,6 @@ pub(crate) struct Peer {
     pub(crate) line: Option<usize>,
     up: VecDeque<Vec<u8>>,
     down: VecDeque<Vec<u8>>,
-    key: String,
     base: Option<Vec<u8>>,
     queue: Option<Vec<u8>>,
     /// Handed out for writing and not yet written.
@@ -67,7 +66,6 @@ impl Net {
                 line: None,
                 up: VecDeque::new(),
                 down: VecDeque::new(),
-                key: format!("key {index}"),
                 base: None,
                 queue: None,
                 writing: VecDeque::new(),
