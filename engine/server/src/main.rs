@@ -6,6 +6,7 @@
 //! operation means; ARCHITECTURE.md says who does.
 #![deny(unsafe_code)]
 
+mod cli;
 mod clock;
 mod config;
 mod entry;
@@ -53,12 +54,15 @@ enum Command {
     /// former win. Logs go to stderr, filtered by STICKER_DESK_LOG (info).
     /// SIGTERM stops within seconds and loses nothing; nor does a crash.
     Serve(Box<Settings>),
+    #[command(flatten)]
+    Client(cli::Command),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::Serve(settings)) => serve::serve(*settings),
+        Some(Command::Client(command)) => return cli::run(command),
         None => serve::serve(arguments.settings),
     };
     match result {

@@ -104,7 +104,8 @@ fn buckets(found: &Inspection, text: &mut String) {
 }
 
 fn tables(found: &Inspection, text: &mut String) {
-    *text += "\ntable        bucket from           state     values  tombstones  broken        bytes\n";
+    *text +=
+        "\ntable        bucket from           state     values  tombstones  broken        bytes\n";
     for table in &found.tables {
         let state = match (table.bytes, table.header, table.sealed) {
             (None, ..) => "missing",

@@ -94,6 +94,16 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// How many stickers, in words.
+fn stickers(count: usize) -> String {
+    if count == 1 { "1 sticker".to_owned() } else { format!("{count} stickers") }
+}
+
+/// A title on one line.
+fn title(title: &str) -> String {
+    if title.is_empty() { "Untitled desk".to_owned() } else { one_line(title, usize::MAX) }
+}
+
 /// A text on one line, with what a terminal would obey made visible, cut at
 /// `chars_max` characters.
 fn one_line(text: &str, chars_max: usize) -> String {

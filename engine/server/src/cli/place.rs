@@ -10,7 +10,12 @@ use desk_protocol::LinkId;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Place {
     /// The server, for links that are only an id
-    #[arg(long, value_name = "URL", env = "STICKER_DESK_SERVER", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "STICKER_DESK_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
     server: Server,
 
     /// Trust the server by this SHA-256 of its certificate (64 hex digits; a

@@ -36,8 +36,9 @@ impl Show {
         let link = self.place.desk(&self.link);
         let api = self.place.api_of(&link);
         let export = api.export(link.id, Form::Json, false).await.map_err(Failure::new)?;
-        let desk = serde_json::from_slice(&export)
-            .map_err(|_| Failure::new("the server's answer is not a desk; is it a Sticker Desk?"))?;
+        let desk = serde_json::from_slice(&export).map_err(|_| {
+            Failure::new("the server's answer is not a desk; is it a Sticker Desk?")
+        })?;
         print(&listing(&desk))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -47,14 +48,8 @@ impl Show {
 fn listing(desk: &Value) -> String {
     let no_stickers = Vec::new();
     let stickers = desk["stickers"].as_array().unwrap_or(&no_stickers);
-    let title = match desk["title"].as_str() {
-        None | Some("") => "Untitled desk".to_owned(),
-        Some(title) => one_line(title, usize::MAX),
-    };
-    let count = match stickers.len() {
-        1 => "1 sticker".to_owned(),
-        count => format!("{count} stickers"),
-    };
+    let title = super::title(desk["title"].as_str().unwrap_or_default());
+    let count = super::stickers(stickers.len());
     let until = desk["expires_at"].as_str().unwrap_or("unknown");
     let mut text = format!("{title}: {count}, revision {}, until {until}\n", desk["revision"]);
     for sticker in stickers {

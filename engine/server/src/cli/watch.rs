@@ -1,14 +1,13 @@
 //! `watch`: what changes on a desk, live.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
 use clap::Args;
 use desk_client_native::{Desk, Event, Options, Status};
 use desk_protocol::{Sticker, StickerId};
 
 use super::place::{Link, Place};
-use super::{Done, Failure, one_line, print};
+use super::{Done, Failure, one_line, print, stickers, title};
 
 pub(crate) const EXAMPLES: &str = "\
 Example:
@@ -44,7 +43,7 @@ impl Watch {
         let mut events = desk.events();
         desk.live().await.map_err(Failure::new)?;
         let mut shown = Shown::of(&desk);
-        print(&format!("connected: {}, {} stickers\n", shown.title, shown.stickers.len()))?;
+        print(&format!("connected: {}, {}\n", shown.title, stickers(shown.stickers.len())))?;
         let mut by = String::new();
         loop {
             match events.next().await {
@@ -55,7 +54,9 @@ impl Watch {
                     print(&shown.update(&desk, &by))?;
                 }
                 Event::Changed { .. } | Event::Reset => print(&shown.update(&desk, &by))?,
-                Event::Status(Status::Offline { .. }) => eprintln!("offline: waiting for the server"),
+                Event::Status(Status::Offline { .. }) => {
+                    eprintln!("offline: waiting for the server")
+                }
                 Event::Joined { .. } => eprintln!("online"),
                 Event::Closed { code, detail } => {
                     return Err(Failure::new(format!("{} ({})", detail, code.as_str())));
@@ -75,7 +76,7 @@ struct Shown {
 impl Shown {
     fn of(desk: &Desk) -> Self {
         desk.view(|desk| Self {
-            title: one_line(&desk.title().value, 200),
+            title: title(&desk.title().value),
             stickers: desk
                 .pile()
                 .filter(|sticker| !sticker.deleted.value)
@@ -99,7 +100,9 @@ impl Shown {
                     let text = one_line(&sticker.text.value, 100);
                     line(format!("{id}  added at {},{}: {text}", at.x, at.y));
                 }
-                Some(old) => differences(old, sticker).for_each(|what| line(format!("{id}  {what}"))),
+                Some(old) => {
+                    differences(old, sticker).for_each(|what| line(format!("{id}  {what}")))
+                }
             }
         }
         for id in old.stickers.keys().filter(|id| !self.stickers.contains_key(id)) {
