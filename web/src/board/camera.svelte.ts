@@ -13,6 +13,8 @@ export interface Point {
 
 const SCALE_MIN = 0.1;
 const SCALE_MAX = 4;
+/** Below this scale nobody reads what is being written. */
+const READABLE = 0.6;
 /** Air around the content when all of it is shown, in screen pixels. */
 const FIT_MARGIN = 88;
 
@@ -76,6 +78,19 @@ export class Camera {
     this.scale = Math.max(SCALE_MIN, scale);
     this.x = this.width / 2 - (edges.x + edges.width / 2) * this.scale;
     this.y = this.height / 2 - (edges.y + edges.height / 2) * this.scale;
+  }
+
+  /** Comes close enough to a note to write in it. */
+  approach(rect: Rect): void {
+    if (this.scale < READABLE) {
+      const middle = { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
+      const room = Math.min(this.width / rect.width, this.height / rect.height) * 0.8;
+      this.scale = Math.min(1, Math.max(SCALE_MIN, room));
+      this.x = this.width / 2 - middle.x * this.scale;
+      // In the upper half: a phone's keyboard takes the lower.
+      this.y = this.height * 0.4 - middle.y * this.scale;
+    }
+    this.reveal(rect);
   }
 
   /** Pans as little as shows the whole of `rect`, so that focus is never out of sight. */

@@ -1,8 +1,10 @@
 /** The sizes of a note's text, in board units, largest first. */
-const SIZES = [30, 24, 19, 16, 14] as const;
+const SIZES = [27, 22, 18, 16, 14] as const;
 /** Line height and mean width of a character, as shares of the size. */
 const LINE = 1.32;
-const CHARACTER = 0.54;
+const CHARACTER = 0.56;
+/** From this size down a word longer than a line may be broken. */
+const BROKEN_FROM = 16;
 /** The paper's inner margin on either side, in board units. */
 export const PADDING = 16;
 
@@ -15,16 +17,28 @@ export function textSize(text: string, width: number, height: number): number {
   return SIZES.find((size) => fits(text, size, room)) ?? SIZES[SIZES.length - 1]!;
 }
 
+/** Breaks the text at its spaces, as the browser will, and counts the lines. */
 function fits(text: string, size: number, room: { width: number; height: number }): boolean {
   const lines = Math.floor(room.height / (size * LINE));
   const columns = Math.floor(room.width / (size * CHARACTER));
   if (lines < 1 || columns < 1 || text.length > lines * columns) return false;
   let used = 0;
   for (const line of text.split("\n")) {
-    used += Math.max(1, Math.ceil(line.length / columns));
+    let filled = 0;
+    used += 1;
+    for (const word of line.split(" ")) {
+      // A long word is broken in the middle only when no size spares it.
+      if (word.length > columns && size > BROKEN_FROM) return false;
+      const next = filled === 0 ? word.length : filled + 1 + word.length;
+      if (next <= columns) {
+        filled = next;
+      } else {
+        used += filled === 0 ? 0 : 1;
+        used += Math.floor(word.length / (columns + 1));
+        filled = word.length % (columns + 1);
+      }
+    }
     if (used > lines) return false;
-    const longest = line.split(" ").reduce((most, word) => Math.max(most, word.length), 0);
-    if (longest > columns && size > 16) return false;
   }
   return true;
 }

@@ -1,4 +1,4 @@
-import { Camera } from "./camera.svelte";
+import { Camera, type Rect } from "./camera.svelte";
 import { PAPERS } from "./palette";
 
 /** What this window shows and what is chosen in it; none of it is shared. */
@@ -16,8 +16,9 @@ export class BoardView {
     this.selected = id;
   }
 
-  edit(id: string): void {
+  edit(id: string, rect: Rect | undefined): void {
     this.selected = id;
     this.editing = id;
+    if (rect !== undefined) this.camera.approach(rect);
   }
 }

@@ -107,7 +107,7 @@ export class BoardKeys {
     switch (event.key) {
       case "Enter":
       case "F2":
-        this.view.edit(id);
+        this.view.edit(id, note.rect);
         return true;
       case "Delete":
       case "Backspace":
