@@ -305,6 +305,8 @@ fn start_shards(
                 memory_bytes: usize::try_from(config.memory_bytes).unwrap_or(usize::MAX)
                     / usize::from(config.shards),
                 connections_per_desk: config.limits.connections_per_desk,
+                batches_per_second: config.limits.batches_per_second,
+                batch_burst: config.limits.batch_burst,
             },
             doors: doors.addresses(),
             report: report.clone(),

@@ -8,7 +8,7 @@ use desk_protocol::frame::Role;
 use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
 use crate::identity::SessionKey;
-use crate::limits::{BATCH_BURST, BATCHES_PER_SECOND, PRESENCE_BURST, PRESENCE_PER_SECOND};
+use crate::limits::{PRESENCE_BURST, PRESENCE_PER_SECOND};
 use crate::service::EncodedSnapshot;
 
 /// A connection, from its opening to its end.
@@ -78,12 +78,13 @@ pub(crate) enum Stream {
 }
 
 impl Connection {
-    pub(crate) fn new(key: Option<SessionKey>, now: Time) -> Self {
+    /// `batches`: how many it may send a second, and at once.
+    pub(crate) fn new(key: Option<SessionKey>, batches: (u32, u32), now: Time) -> Self {
         Self {
             key,
             phase: Phase::Greeting,
             queued_bytes: 0,
-            batches: Bucket::new(BATCHES_PER_SECOND, BATCH_BURST, now),
+            batches: Bucket::new(batches.0, batches.1, now),
             presence: Bucket::new(PRESENCE_PER_SECOND, PRESENCE_BURST, now),
             paused: false,
         }
@@ -126,6 +127,8 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     fn new(rate_per_second: u32, burst: u32, now: Time) -> Self {
+        // A rate of 0 would be a debt that is never paid.
+        let rate_per_second = rate_per_second.max(1);
         Self { level: i64::from(burst) * 1_000, rate_per_second, burst, filled_at: now }
     }
 

@@ -263,7 +263,8 @@ impl Shard {
     }
 
     pub(super) fn opened(&mut self, now: Time, id: ConnectionId, key: Option<SessionKey>) {
-        self.env.connections.insert(id, Connection::new(key, now));
+        let batches = (self.env.config.batches_per_second, self.env.config.batch_burst);
+        self.env.connections.insert(id, Connection::new(key, batches, now));
         self.env.timers.arm(now + HELLO_TIMEOUT, Timer::Hello(id));
         if self.env.draining {
             self.end(now, id, CloseCode::Draining, "the server is going down");

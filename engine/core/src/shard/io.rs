@@ -38,6 +38,10 @@ pub struct ShardConfig {
     pub memory_bytes: usize,
     /// Connections of one desk.
     pub connections_per_desk: usize,
+    /// Batches a second of one connection.
+    pub batches_per_second: u32,
+    /// Batches that one connection may send at once.
+    pub batch_burst: u32,
 }
 
 /// Something happened.

@@ -49,6 +49,8 @@ pub fn config() -> ShardConfig {
         session_idle: Duration::from_secs(900),
         memory_bytes: 1 << 30,
         connections_per_desk: 2_000,
+        batches_per_second: desk_engine_core::limits::BATCHES_PER_SECOND,
+        batch_burst: desk_engine_core::limits::BATCH_BURST,
     }
 }
 

@@ -115,6 +115,10 @@ pub(crate) struct Settings {
 pub(crate) struct LimitSettings {
     /// Connections of one desk.
     pub(crate) connections_per_desk: Option<usize>,
+    /// Batches a second of one connection; past it the connection is not read.
+    pub(crate) batches_per_second: Option<u32>,
+    /// Batches that one connection may send at once.
+    pub(crate) batch_burst: Option<u32>,
     /// Connections of the process.
     pub(crate) connections: Option<usize>,
     /// Requests that one shard has under way at another.

@@ -55,6 +55,8 @@ pub(crate) enum Tls {
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) connections_per_desk: usize,
+    pub(crate) batches_per_second: u32,
+    pub(crate) batch_burst: u32,
     pub(crate) connections: usize,
     pub(crate) requests_between_shards: usize,
     pub(crate) segment_bytes: u64,
@@ -146,6 +148,14 @@ impl Config {
                     .limits
                     .connections_per_desk
                     .unwrap_or(desk_engine_core::limits::CONNECTIONS_PER_DESK_MAX),
+                batches_per_second: settings
+                    .limits
+                    .batches_per_second
+                    .unwrap_or(desk_engine_core::limits::BATCHES_PER_SECOND),
+                batch_burst: settings
+                    .limits
+                    .batch_burst
+                    .unwrap_or(desk_engine_core::limits::BATCH_BURST),
                 connections: settings.limits.connections.unwrap_or(limits::CONNECTIONS_MAX),
                 requests_between_shards: settings
                     .limits
