@@ -148,10 +148,10 @@ impl History {
     /// Leaves the operations out of all steps for which `drop` says so.
     pub(crate) fn drop_where(&mut self, drop: impl Fn(&Operation) -> bool) {
         for step in self.undo.iter_mut().chain(&mut self.redo) {
-            if let Content::Ready(ready) = &mut step.content {
-                if ready.batch.operations().iter().any(&drop) {
-                    ready.batch = mapped(&ready.batch, |mine| (!drop(mine)).then(|| mine.clone()));
-                }
+            if let Content::Ready(ready) = &mut step.content
+                && ready.batch.operations().iter().any(&drop)
+            {
+                ready.batch = mapped(&ready.batch, |mine| (!drop(mine)).then(|| mine.clone()));
             }
         }
     }

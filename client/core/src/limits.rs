@@ -6,8 +6,8 @@ use std::time::Duration;
 /// person retraces, and bounds what foreign commits are passed through.
 pub const UNDO_STEPS_MAX: usize = 200;
 
-/// What a batch may cost by [`crate::batch`]'s estimate, in bytes. The estimate
-/// lies above the encoded size; the rest up to the frame's 256 KiB is for what
+/// What a batch may cost by the client's estimate, in bytes. The estimate lies
+/// above the encoded size; the rest up to the frame's 256 KiB is for what
 /// transforming over others' changes adds.
 pub(crate) const BATCH_BYTES_MAX: usize = 200 << 10;
 
@@ -34,6 +34,12 @@ pub const PRESENCE_REFRESH: Duration = Duration::from_secs(20);
 /// A person not heard of for this long has left. Browsers let a hidden page's
 /// timers fire once a minute, which must still count as being there.
 pub const PERSON_STALE: Duration = Duration::from_secs(75);
+
+/// A datagram is not under way for longer than this.
+pub(crate) const LATE_DATAGRAM: Duration = Duration::from_secs(2);
+
+/// Datagrams of one person that can be under way at once: two seconds of them.
+pub(crate) const LATE_DATAGRAMS_MAX: i32 = 64;
 
 /// People kept; a desk has at most 2,000 connections.
 pub(crate) const PEOPLE_MAX: usize = 2_000;
@@ -70,8 +76,8 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// changes at once.
 pub const PERSIST_DELAY: Duration = Duration::from_secs(3);
 
-/// Bytes of commits kept beside the persisted snapshot, at least; see
-/// [`COMMITS_BYTES_MAX`].
+/// Bytes of commits kept beside the persisted snapshot, at least, however small
+/// the snapshot is.
 pub(crate) const COMMITS_BYTES_MIN: usize = 8 << 10;
 
 /// Bytes of commits kept beside the persisted snapshot, at most: they are

@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     connected_at: Option<Time>,
     /// When anything came in, or the connection began.
     heard_at: Time,
+    /// When a batch went out.
+    submitted_at: Time,
     pinged_at: Option<Time>,
     pings: u64,
 }
@@ -44,6 +46,7 @@ impl Connection {
             reconnect_at: None,
             connected_at: None,
             heard_at: Time(0),
+            submitted_at: Time(0),
             pinged_at: None,
             pings: 0,
         }
@@ -75,6 +78,11 @@ impl Connection {
     pub(crate) fn heard(&mut self, now: Time) {
         self.heard_at = now;
         self.pinged_at = None;
+    }
+
+    /// A batch goes out: an answer is due.
+    pub(crate) const fn submitted(&mut self, now: Time) {
+        self.submitted_at = now;
     }
 
     /// Catching up begins, or is over.
@@ -131,7 +139,9 @@ impl Connection {
             Line::Joining => Some((self.heard_at + HELLO_TIMEOUT, "hello")),
             Line::Live => Some(match self.pinged_at {
                 Some(at) => (at + PONG_TIMEOUT, "pong"),
-                None if in_flight => (self.heard_at + PING_AFTER_IN_FLIGHT, "ping"),
+                None if in_flight => {
+                    (self.heard_at.max(self.submitted_at) + PING_AFTER_IN_FLIGHT, "ping")
+                }
                 None => (self.heard_at + PING_AFTER_IDLE, "ping"),
             }),
             Line::Connecting | Line::Ended(_) => None,

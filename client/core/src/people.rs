@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use desk_protocol::frame::{Person, Presence};
 use desk_protocol::{Author, Time};
 
-use crate::limits::{PEOPLE_MAX, PERSON_STALE, PRESENCE_EVERY, PRESENCE_REFRESH};
+use crate::limits::{
+    LATE_DATAGRAM, LATE_DATAGRAMS_MAX, PEOPLE_MAX, PERSON_STALE, PRESENCE_EVERY, PRESENCE_REFRESH,
+};
 
 /// The others of the current connection.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,21 @@ struct Known {
     presence: Option<Presence>,
 }
 
+impl Known {
+    /// Whether news of this counter are older than what is known. Counters wrap:
+    /// newer is what lies less than half the range ahead. One that left and came
+    /// again may count from the start; then only datagrams that were under way
+    /// when it left are late.
+    fn outdates(&self, counter: u32, now: Time) -> bool {
+        let ahead = counter.wrapping_sub(self.counter) as i32;
+        if self.presence.is_some() {
+            return ahead <= 0;
+        }
+        let under_way = now.since(self.heard_at) < LATE_DATAGRAM;
+        under_way && (-LATE_DATAGRAMS_MAX..=0).contains(&ahead)
+    }
+}
+
 impl People {
     /// Takes news; whether anything changed.
     pub(crate) fn update(&mut self, now: Time, me: Option<Author>, news: Vec<Person>) -> bool {
@@ -32,8 +49,7 @@ impl People {
             let full = self.known.len() >= PEOPLE_MAX;
             let Person { author, counter, presence } = person;
             match self.known.get_mut(&author) {
-                // Counters wrap; newer is what lies less than half the range ahead.
-                Some(known) if counter.wrapping_sub(known.counter) as i32 <= 0 => continue,
+                Some(known) if known.outdates(counter, now) => continue,
                 Some(known) => {
                     changed |= known.presence != presence;
                     *known = Known { counter, heard_at: now, presence };
@@ -141,11 +157,14 @@ mod tests {
     fn late_datagrams_bring_nobody_back() {
         let (mut people, now) = (People::default(), Time::from_unix_seconds(9));
         assert!(people.update(now, Some(Author(1)), vec![person(2, 5, Some("Ada"))]));
-        assert!(people.update(now, Some(Author(1)), vec![person(1, 1, Some("me"))]) == false);
+        assert!(!people.update(now, Some(Author(1)), vec![person(1, 1, Some("me"))]));
         assert_eq!(names(&people), ["Ada"]);
         assert!(people.update(now, None, vec![person(2, 7, None)]));
         assert!(!people.update(now, None, vec![person(2, 6, Some("Ada"))]));
         assert!(names(&people).is_empty());
+        // Later it is the same person, back and counting from the start.
+        assert!(people.update(now + LATE_DATAGRAM, None, vec![person(2, 1, Some("Ada"))]));
+        assert_eq!(names(&people), ["Ada"]);
     }
 
     #[test]

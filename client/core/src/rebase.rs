@@ -262,6 +262,14 @@ impl Client {
         self.store.touch();
     }
 
+    /// The batch in flight is part of what is confirmed.
+    pub(crate) fn forget_flight(&mut self) {
+        if let Some(flight) = self.pending.flight.take() {
+            self.mark(&Scope::of(flight.batch.operations()));
+            self.store.touch();
+        }
+    }
+
     /// The desk does not know this client any more: it will be another author,
     /// numbered from 1.
     pub(crate) fn lose_identity(&mut self) {

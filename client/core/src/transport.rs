@@ -161,6 +161,7 @@ impl Client {
             return;
         }
         flight.sent = true;
+        self.line.submitted(self.now);
         let submit = Submit {
             client_seq: flight.seq,
             base: self.confirmed.revision(),
@@ -240,8 +241,12 @@ impl Client {
             return;
         }
         match result.outcome {
-            // The commit itself comes, or is in the snapshot; if it went by, it
-            // was taken already.
+            // What is confirmed holds it already, though its commit was not
+            // known as one's own.
+            Outcome::Applied { revision, .. } if revision <= self.confirmed.revision() => {
+                self.forget_flight();
+            }
+            // The commit itself comes, or is in the snapshot.
             Outcome::Applied { revision, .. } => flight.applied = Some(revision),
             Outcome::Rejected { operation, detail } => {
                 self.next_seq = result.client_seq.next();

@@ -19,7 +19,7 @@ fn at(x: i32, y: i32) -> Point {
 fn pair(text: &str) -> (Net, StickerId) {
     let mut net = Net::joined(2);
     let now = net.now;
-    let id = net.client(0).create(now, note(text)).unwrap();
+    let id = net.client(0).create(now, note(text)).expect("a sound note");
     net.settle();
     net.assert_converged();
     (net, id)

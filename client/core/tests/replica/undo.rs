@@ -22,7 +22,7 @@ fn pair(text: &str) -> (Net, StickerId) {
 fn create(net: &mut Net, client: usize, text: &str) -> StickerId {
     let note = NewSticker { text: text.into(), ..NewSticker::default() };
     let now = net.now;
-    let id = net.client(client).create(now, note).unwrap();
+    let id = net.client(client).create(now, note).expect("a sound note");
     net.settle();
     id
 }
@@ -31,7 +31,7 @@ fn create(net: &mut Net, client: usize, text: &str) -> StickerId {
 fn act(net: &mut Net, client: usize, edit: Edit) {
     net.now = net.now + Duration::from_secs(2);
     let now = net.now;
-    net.client(client).act(now, vec![edit]).unwrap();
+    net.client(client).act(now, vec![edit]).expect("a sound edit");
 }
 
 fn saved(net: &mut Net, client: usize, edit: Edit) {

@@ -160,6 +160,13 @@ impl Net {
         }
     }
 
+    /// What the disk of a client holds.
+    pub(crate) fn records(&self, index: usize) -> (Vec<u8>, Vec<u8>) {
+        let peer = &self.peers[index];
+        let written = peer.base.clone().zip(peer.queue.clone());
+        written.expect("something was written")
+    }
+
     /// One message from a client reaches the server. Whether there was one.
     pub(crate) fn deliver_up(&mut self, index: usize) -> bool {
         self.pump(index);

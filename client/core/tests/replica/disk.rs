@@ -1,0 +1,263 @@
+//! What a client keeps across restarts, and what it holds back until it is kept.
+
+use std::time::Duration;
+
+use desk_client_core::{Client, Config, Edit, NewSticker, RestoreError, Status, UnsavedReason};
+use desk_protocol::frame::{Presence, ServerFrame};
+use desk_protocol::{
+    Author, ClientSeq, CollisionStatus, Commit, Operation, Point, StickerId, Write,
+};
+
+use crate::net::{self, Net};
+
+fn durable(clients: usize) -> (Net, StickerId) {
+    let mut net = Net::durable(clients, net::plenty(), 1_000, 11);
+    net.settle();
+    let now = net.now;
+    let note = NewSticker { text: "kept".into(), ..NewSticker::default() };
+    let id = net.client(0).create(now, note).expect("a sound note");
+    net.settle();
+    (net, id)
+}
+
+#[test]
+fn merge_17_nothing_is_sent_before_it_is_persisted() {
+    let (mut net, id) = durable(1);
+    net.lazy_disks = true;
+    let (before, now) = (net.server.log.len(), net.now);
+    net.client(0).replace_text(now, id, "kept too").unwrap();
+    net.pump(0);
+    assert!(!net.deliver_up(0), "the record is not written yet");
+    net.write_all(0);
+    assert!(net.deliver_up(0));
+    assert_eq!(net.server.log.len(), before + 1);
+
+    net.cut(0);
+    net.pass_time(Duration::from_secs(1));
+    net.pump(0);
+    assert!(!net.deliver_up(0), "not even the greeting");
+    net.write_all(0);
+    assert!(net.deliver_up(0));
+}
+
+#[test]
+fn merge_17_edits_made_offline_outlive_a_reload() {
+    let (mut net, id) = durable(2);
+    net.go_offline(0);
+    let now = net.now;
+    net.client(0).replace_text(now, id, "kept offline").unwrap();
+    net.client(0).act(now, vec![Edit::Move { id, to: Point { x: 4, y: 4 } }]).unwrap();
+    net.pump(0);
+    net.restart(0);
+    assert_eq!(net.text(0, id), "kept offline");
+    assert!(net.peers[0].client.is_unsaved(id));
+    assert_eq!(net.peers[0].client.status(), Status::Offline { pending: 2 });
+    assert_eq!(net.peers[0].client.expires_at(), Some(700));
+    net.client(1).replace_text(now, id, "well kept").unwrap();
+    net.go_online(0);
+    net.settle();
+    net.assert_converged();
+    assert_eq!(net.text(1, id), "well kept offline");
+}
+
+#[test]
+fn merge_17_a_batch_in_flight_is_sent_once_more_after_a_reload() {
+    for reached in [false, true] {
+        let (mut net, id) = durable(2);
+        let now = net.now;
+        net.client(0).replace_text(now, id, "kept once").unwrap();
+        net.pump(0);
+        if reached {
+            assert!(net.deliver_up(0));
+        }
+        net.restart(0);
+        net.settle();
+        net.assert_converged();
+        assert_eq!(net.text(1, id), "kept once");
+    }
+}
+
+#[test]
+fn a_keystroke_does_not_rewrite_the_desk() {
+    let (mut net, _) = durable(1);
+    let now = net.now;
+    let text = "x".repeat(9_000);
+    for _ in 0..20 {
+        let note = NewSticker { text: text.clone(), ..NewSticker::default() };
+        net.client(0).create(now, note).unwrap();
+        net.settle();
+    }
+    let id = net.client(0).create(now, NewSticker::default()).unwrap();
+    net.settle();
+    let (mut bases, mut largest) = (0, 0);
+    for n in 1..=300 {
+        let now = net.now;
+        net.client(0).replace_text(now, id, &"y".repeat(n)).unwrap();
+        while let Some(records) = net.client(0).persist() {
+            bases += usize::from(records.base.is_some());
+            largest = largest.max(records.queue.len());
+            net.client(0).persisted(records.token);
+        }
+        net.settle();
+    }
+    assert!(bases <= 2, "{bases} times");
+    assert!(largest < 100_000, "{largest} bytes");
+    net.assert_converged();
+}
+
+#[test]
+fn damaged_records_are_refused() {
+    let (mut net, id) = durable(1);
+    net.go_offline(0);
+    let now = net.now;
+    net.client(0).replace_text(now, id, "changed").unwrap();
+    net.pump(0);
+    let (base, queue) = net.records(0);
+    let restore = |base: &[u8], queue: &[u8]| {
+        Client::restore(Config::new(1, ""), base, queue).map(|client| client.pending())
+    };
+    assert_eq!(restore(&base, &queue), Ok(1));
+    assert_eq!(restore(&queue, &base), Err(RestoreError::NotARecord));
+    for record in [&base, &queue] {
+        for at in 4..record.len() {
+            let mut damaged = record.clone();
+            damaged[at] ^= 0x20;
+            let (base, queue) =
+                if record == &base { (&damaged, &queue) } else { (&base, &damaged) };
+            assert!(restore(base, queue).is_err(), "byte {at}");
+        }
+        for length in 0..record.len() {
+            let cut = &record[..length];
+            let (base, queue) = if record == &base { (cut, &queue[..]) } else { (&base[..], cut) };
+            assert!(restore(base, queue).is_err(), "{length} bytes");
+        }
+    }
+    let mut newer = base.clone();
+    newer[4] = 9;
+    assert_eq!(restore(&newer, &queue), Err(RestoreError::Version { found: 9 }));
+
+    // Records that were not written together.
+    let (first, _) = net.records(0);
+    net.go_online(0);
+    net.resync(0);
+    net.settle();
+    net.resync(0);
+    net.settle();
+    let (second, queue) = net.records(0);
+    assert_ne!(first, second);
+    assert_eq!(restore(&first, &queue), Err(RestoreError::Mismatch));
+}
+
+#[test]
+fn merge_19_a_purged_sticker_under_pending_changes_is_kept_for_its_author() {
+    let (mut net, id) = durable(1);
+    net.go_offline(0);
+    let now = net.now;
+    net.client(0).replace_text(now, id, "kept for me").unwrap();
+    net.peers[0].online = true;
+    net.client(0).retry_now(now);
+    net.pass_time(Duration::from_millis(1));
+    let ops = |operations| Commit {
+        revision: net.server.desk.revision().next(),
+        author: Author(9),
+        client_seq: ClientSeq(1),
+        status: CollisionStatus::Clean,
+        user: String::new(),
+        accepted_at_ms: 5,
+        operations,
+    };
+    let hide = Operation::Set { id, write: Write::Deleted(true), yielding: false };
+    let commit = ops(vec![hide, Operation::Purge { id }]);
+    assert!(net.deliver_up(0), "the greeting");
+    assert!(net.deliver_down(0), "the welcome, and nothing to catch up with");
+    net.tell(0, &ServerFrame::Commit(commit));
+    let unsaved = net.peers[0].client.unsaved();
+    assert_eq!(unsaved.len(), 1);
+    assert_eq!(unsaved[0].reason, UnsavedReason::Purged);
+    assert_eq!(unsaved[0].stickers[0].text.value, "kept for me");
+    assert!(net.peers[0].client.desk().sticker(id).is_none());
+    assert!(net.peers[0].client.is_unsaved(id));
+    assert!(!net.peers[0].client.can_undo(), "its undo entries are dropped");
+
+    // It outlives a reload, until it is dismissed.
+    net.pump(0);
+    let (base, queue) = net.records(0);
+    let mut again = Client::restore(Config::new(1, ""), &base, &queue).unwrap();
+    assert_eq!(again.unsaved()[0].stickers[0].text.value, "kept for me");
+    let number = again.unsaved()[0].number;
+    again.dismiss_unsaved(number);
+    assert!(again.unsaved().is_empty());
+}
+
+#[test]
+fn people_come_and_go_with_the_line() {
+    let mut net = Net::joined(3);
+    let now = net.now;
+    for index in 1..3 {
+        let name = format!("person {index}");
+        net.client(index).set_presence(now, Presence { name, ..Presence::default() });
+    }
+    net.settle();
+    let names = |net: &Net| -> Vec<String> {
+        net.peers[0].client.people().map(|(_, shown)| shown.name.clone()).collect()
+    };
+    assert_eq!(names(&net), ["person 1", "person 2"]);
+    assert_eq!(net.peers[1].client.people().count(), 1, "one does not see oneself");
+    // Whoever is silent for too long has left, even if its leaving was lost.
+    net.go_offline(2);
+    for _ in 0..10 {
+        net.pass_time(Duration::from_secs(10));
+        net.settle();
+    }
+    assert_eq!(names(&net), ["person 1"]);
+    net.cut(0);
+    assert!(names(&net).is_empty());
+}
+
+#[test]
+fn a_caret_moves_with_the_text_around_it() {
+    let mut net = Net::joined(2);
+    let now = net.now;
+    let note = NewSticker { text: "hello".into(), ..NewSticker::default() };
+    let id = net.client(0).create(now, note).unwrap();
+    net.settle();
+    let editing = Presence { editing: Some(id), caret: Some(5), ..Presence::default() };
+    net.client(0).set_presence(now, editing);
+    net.client(0).replace_text(now, id, "hello!").unwrap();
+    net.client(1).replace_text(now, id, "oh, hello").unwrap();
+    net.settle();
+    let moves: Vec<String> = net.peers[0]
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            desk_client_core::Event::TextChanged { id: moved, delta } if *moved == id => {
+                Some(delta.to_string())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(moves, ["+\"oh, \""]);
+    assert_eq!(net.text(0, id), "oh, hello!");
+}
+
+/// Records of format 1 as the first release wrote them. They are never written
+/// again: each version to come must go on reading them.
+#[test]
+fn records_of_format_1_are_read() {
+    let base = include_bytes!("../fixtures/record-1-base.bin");
+    let queue = include_bytes!("../fixtures/record-1-queue.bin");
+    let client = Client::restore(Config::new(1, ""), base, queue).unwrap();
+    assert_eq!(client.session_key(), "key 0");
+    assert_eq!(client.author(), Some(Author(1)));
+    assert_eq!(client.expires_at(), Some(700));
+    assert_eq!(client.desk().title().value, "queued title");
+    assert_eq!(client.confirmed().title().value, "desk");
+    let notes: Vec<&str> = client.desk().pile().map(|note| note.text.value.as_str()).collect();
+    assert_eq!(notes, ["kept, in flight", "committed since the base"]);
+    assert_eq!(client.pending(), 3);
+    let unsaved = client.unsaved();
+    assert_eq!(unsaved.len(), 1);
+    assert!(matches!(&unsaved[0].reason, UnsavedReason::Rejected { operation: 0, detail }
+        if detail.contains("was used before")));
+    assert_eq!(unsaved[0].operations.len(), 1);
+}
