@@ -1,4 +1,5 @@
 //! The store's contract suite on a real folder, with and without `O_DIRECT`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use desk_disk::Folder;
 use desk_storage_lsm::disk::Durability;

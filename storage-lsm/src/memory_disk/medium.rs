@@ -21,6 +21,9 @@ pub(super) struct Inode {
     live: Vec<u8>,
     durable: Vec<u8>,
     unsynced: Vec<Unsynced>,
+    /// Whether live and durable bytes may differ, so that a crash need not
+    /// copy files that nobody touched.
+    diverged: bool,
 }
 
 impl Inode {
@@ -34,12 +37,14 @@ impl Inode {
             overlay(&mut self.durable, at, bytes);
         } else {
             self.unsynced.push(Unsynced { at, bytes: bytes.to_vec() });
+            self.diverged = true;
         }
     }
 
     /// A write that the crash interrupts: any of its sectors may be there.
     pub(super) fn tear(&mut self, at: usize, bytes: &[u8], chance: &mut Chance) {
         keep_some_sectors(&mut self.durable, at, bytes, chance);
+        self.diverged = true;
     }
 
     pub(super) fn sync(&mut self) {
@@ -60,7 +65,9 @@ impl Inode {
                 _ => keep_some_sectors(&mut self.durable, write.at, &write.bytes, chance),
             }
         }
-        self.live = self.durable.clone();
+        if std::mem::replace(&mut self.diverged, false) {
+            self.live.clone_from(&self.durable);
+        }
     }
 
     pub(super) fn flip_bit(&mut self, bit: usize) {

@@ -274,7 +274,7 @@ fn random_damage_never_panics_and_never_gives_wrong_bytes() {
         for _ in 0..3 {
             let name = &names[chance.below(names.len() as u64) as usize];
             let length = disk.contents(name).unwrap().len() as u64;
-            let at = chance.below(length.max(1).min(40_000)) as usize;
+            let at = chance.below(length.clamp(1, 40_000)) as usize;
             match chance.below(4) {
                 0 => disk.truncate(name, at),
                 1 => disk.overwrite(name, at, &[chance.below(256) as u8; 700]),

@@ -1,4 +1,5 @@
 //! Whole stores over the disk in memory.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod crash;
 mod damage;
