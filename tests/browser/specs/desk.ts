@@ -132,7 +132,9 @@ export class Cable {
     this.#sockets.clear();
   }
 
-  mend(): void {
+  /** The page need not wait for its next attempt: the browser says that the line is back. */
+  async mend(page: Page): Promise<void> {
     this.#cut = false;
+    await page.evaluate(() => window.dispatchEvent(new Event("online")));
   }
 }

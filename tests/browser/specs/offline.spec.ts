@@ -31,8 +31,7 @@ test("work done offline survives a reload and merges on return", async ({ person
   await expect(ann.status).toHaveAttribute("data-status", "offline");
   await expect(ann.status).toContainText("waiting");
 
-  cable.mend();
-  await ann.page.getByRole("button", { name: "Try now" }).click();
+  await cable.mend(ann.page);
   await ann.expectTexts("long before and after", "offline");
   await bob.expectTexts("long before and after", "offline");
   await ann.expectSaved();
@@ -56,6 +55,31 @@ test("a tab closed offline leaves its work to the next", async ({ person }) => {
   await again.expectTexts("seen", "unseen");
   const bob = await Desk.open(await person(), link);
   await bob.expectTexts("seen", "unseen");
+});
+
+test("two tabs closed offline both leave their work to the next", async ({ person }) => {
+  const page = await person();
+  const ann = await Desk.create(page);
+  const link = page.url();
+  const context = page.context();
+  const other = await context.newPage();
+  const cables = [await Cable.of(page), await Cable.of(other)];
+  await page.reload();
+  await ann.expectSaved();
+  const twin = await ann.join(other);
+  for (const cable of cables) await cable.cut();
+  await expect(ann.status).toHaveAttribute("data-status", "offline");
+  await expect(twin.status).toHaveAttribute("data-status", "offline");
+  await ann.add("first tab", 300, 320);
+  await twin.add("second tab", 700, 320);
+  await expect(ann.status).toContainText("waiting");
+  await expect(twin.status).toContainText("waiting");
+  const third = await context.newPage();
+  await page.close();
+  await other.close();
+
+  const again = await Desk.open(third, link);
+  await again.expectTexts("first tab", "second tab");
 });
 
 test("both windows go on by themselves after the server was killed", async ({

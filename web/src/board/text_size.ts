@@ -2,7 +2,7 @@
 const SIZES = [27, 22, 18, 16, 14] as const;
 /** Line height and mean width of a character, as shares of the size. */
 const LINE = 1.32;
-const CHARACTER = 0.56;
+const CHARACTER = 0.53;
 /** From this size down a word longer than a line may be broken. */
 const BROKEN_FROM = 16;
 /** The paper's inner margin on either side, in board units. */

@@ -13,6 +13,7 @@ import {
   joinDesk,
   Problem,
 } from "./api";
+import { Carriers } from "./carrier";
 import { loadCore } from "./core";
 import { Driver } from "./driver";
 import { TextEditor } from "./editor";
@@ -76,6 +77,7 @@ export class Session {
 
   #driver: Driver | undefined;
   #storage: Storage | undefined;
+  #carriers: Carriers | undefined;
   #clientKey = "";
   #failed = false;
   #closed = false;
@@ -106,6 +108,7 @@ export class Session {
     this.#closed = true;
     clearTimeout(this.#reopen);
     this.#driver?.stop();
+    this.#carriers?.stop();
   }
 
   async #claim(): Promise<void> {
@@ -119,7 +122,12 @@ export class Session {
       this.role = own.role;
       this.expiresAt = own.expiresAt;
     }
-    void this.#storage?.sweep(Date.now()).catch(() => undefined);
+    if (this.#storage !== undefined) {
+      const others = stored.filter((client) => client.key !== this.#clientKey);
+      this.#carriers = new Carriers(this.#storage, seed);
+      void this.#carriers.carry(others).catch(() => undefined);
+      void this.#storage.sweep(Date.now()).catch(() => undefined);
+    }
   }
 
   async #restore(): Promise<boolean> {

@@ -1,0 +1,58 @@
+import { DeskClient } from "../wasm/desk_client";
+import { Driver } from "./driver";
+import type { Storage, StoredClient } from "./storage";
+import { hold } from "./tab";
+
+/**
+ * Brings the work of closed tabs to the server. A tab goes on as one client
+ * only; when several were closed with unsent work, the others' would wait for
+ * as many tabs to be opened. Their clients run here, unseen, until all is sent.
+ */
+export class Carriers {
+  #drivers: Driver[] = [];
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly seed: () => [number, number],
+  ) {}
+
+  /** Looks after every client of `stored` that no tab holds. */
+  async carry(stored: readonly StoredClient[]): Promise<void> {
+    for (const client of stored) {
+      if (!(await hold(client.key, 0))) continue;
+      if (client.pending === 0) await this.storage.remove([client.key]);
+      else await this.#start(client);
+    }
+  }
+
+  stop(): void {
+    for (const driver of this.#drivers) driver.stop();
+  }
+
+  async #start(row: StoredClient): Promise<void> {
+    const records = await this.storage.load(row.key);
+    if (records === undefined) return;
+    const [high, low] = this.seed();
+    let pending = row.pending;
+    let ended = false;
+    const driver: Driver = new Driver(
+      DeskClient.restore(high, low, records.base, records.queue),
+      this.storage,
+      {
+        turn: (turn) => {
+          pending = turn.status.pending + turn.unsaved.length;
+          const done = pending === 0 && turn.line === "live";
+          if (ended || !(done || turn.closed !== undefined)) return;
+          ended = true;
+          // What the server refused stays, for the tab that adopts this client.
+          driver.stop();
+          if (done) void this.storage.remove([row.key]);
+        },
+        stored: () => ({ ...row, pending, savedAt: Date.now() }),
+        kept: () => undefined,
+      },
+    );
+    this.#drivers.push(driver);
+    driver.run((core, now) => core.retryNow(now));
+  }
+}
