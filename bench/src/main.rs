@@ -1,0 +1,219 @@
+//! `make bench`: runs the measurements and writes the report.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use desk_bench::clock::Clock;
+use desk_bench::phases::Lengths;
+use desk_bench::process::Cores;
+use desk_bench::report::{Goal, Machine, Report, Row, commit};
+use desk_bench::subject::Places;
+use desk_bench::ws::Ws;
+use desk_bench::{html, idle, in_process, limits, peers, relay};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Measures Sticker Desk and writes target/bench/report.json and report.html.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+    /// A coarse run in under five minutes
+    #[arg(long)]
+    quick: bool,
+    /// One part alone
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
+    /// The server's binary [default: the one beside this one]
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serves the bare relay that the product is compared with
+    #[command(hide = true)]
+    Relay {
+        /// Where to listen
+        address: String,
+        /// Senders get their messages back, too
+        #[arg(long)]
+        echo: bool,
+    },
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Operations over WebSocket
+    Ws,
+    /// Memory of idle connections
+    Idle,
+    /// Ordering batches, in process
+    Resolver,
+    /// Reading and writing frames, in process
+    Codec,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    raise_descriptors()?;
+    if let Some(Task::Relay { address, echo }) = &arguments.command {
+        return relay::serve(address, *echo);
+    }
+    let own = std::env::current_exe()?;
+    let profile = own.parent().context("the binary lies in a folder")?;
+    let target = profile.parent().context("the binary lies in the build's folder")?;
+    let output = target.join("bench");
+    fs::create_dir_all(&output)?;
+    let places = Places {
+        server: arguments.server.clone().unwrap_or_else(|| profile.join("sticker-desk")),
+        data: output.join("data"),
+        own: own.clone(),
+    };
+    let rows = measure(&arguments, &places)?;
+    let report = Report { machine: Machine::here()?, commit: commit(), rows };
+    for row in &report.rows {
+        let verdict = if row.met { "met" } else { "missed" };
+        println!(
+            "{:44} {:>10} {:3} [{}, {}] target {} {verdict}",
+            row.id, row.value, row.unit, row.spread[0], row.spread[1], row.target
+        );
+    }
+    fs::write(output.join("report.json"), serde_json::to_string_pretty(&report)?)?;
+    fs::write(output.join("report.html"), html::page(&report))?;
+    println!("{}", output.join("report.html").display());
+    Ok(())
+}
+
+/// A thousand connections need more than the usual thousand descriptors.
+fn raise_descriptors() -> Result<()> {
+    let now = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum })
+        .context("cannot raise the limit of descriptors")
+}
+
+fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
+    let clock = Clock::start();
+    let cores = Cores::choose()?;
+    Cores::pin(cores.generator)?;
+    let wanted = |part| arguments.only.is_none_or(|only| only == part);
+    let lengths = if arguments.quick {
+        Lengths { warm: Duration::from_millis(300), measured: Duration::from_millis(700) }
+    } else {
+        Lengths { warm: Duration::from_millis(500), measured: Duration::from_millis(2_500) }
+    };
+    let (mut ws, mut idle_desk, mut idle_relay) = (Ws::default(), Vec::new(), Vec::new());
+    let mut inside = Vec::new();
+    for round in 1..=limits::ROUNDS {
+        let progress = |what: &str| {
+            let seconds = clock.elapsed().as_secs();
+            eprintln!(
+                "[{:02}:{:02}] round {round} of {}: {what}",
+                seconds / 60,
+                seconds % 60,
+                limits::ROUNDS
+            );
+        };
+        let seed = round as u64;
+        if wanted(Part::Resolver) || wanted(Part::Codec) {
+            progress("resolver and codec");
+            inside.push(in_process::measure(lengths.warm / 2, seed)?);
+        }
+        if wanted(Part::Ws) {
+            ws.round(places, cores, lengths, seed, progress)?;
+        }
+        if wanted(Part::Idle) {
+            progress("idle connections");
+            idle_desk.push(idle::desk(places, cores, seed)?);
+            idle_relay.push(idle::relay(places, cores, seed)?);
+        }
+    }
+    let mut rows = Vec::new();
+    if wanted(Part::Ws) {
+        rows.extend(ws.rows());
+    }
+    if wanted(Part::Idle) {
+        rows.extend(idle_rows(&idle_desk, &idle_relay));
+    }
+    rows.extend(in_process_rows(&inside, wanted(Part::Resolver), wanted(Part::Codec)));
+    Ok(rows)
+}
+
+fn idle_rows(desk: &[idle::IdleCost], relay: &[idle::IdleCost]) -> Vec<Row> {
+    let kinds: [(&str, &str, fn(&idle::IdleCost) -> f64); 2] = [
+        ("resident", "all resident memory", |cost| cost.resident_kib),
+        ("anonymous", "heap and stacks alone", |cost| cost.anonymous_kib),
+    ];
+    let rows = kinds.map(|(name, words, figure)| {
+        let what = format!(
+            "Memory of an idle WebSocket connection, from the slope up to {} of them, 100 a desk: \
+             {words}, the kernel's socket buffers left out",
+            limits::IDLE_CONNECTIONS
+        );
+        let samples: Vec<_> = desk.iter().map(figure).collect();
+        let mut here: Vec<_> = relay.iter().map(figure).collect();
+        here.sort_by(f64::total_cmp);
+        let peers = peers::PEERS.iter().map(|peer| (peer.name.to_owned(), peer.idle_kib));
+        Row::new(
+            format!("idle.ws.{name}_kib"),
+            what,
+            "KiB",
+            Goal::at_most(8.0).limit(24.0),
+            &samples,
+        )
+        .peers(peers)
+        .peers([("bare relay, here".to_owned(), here[here.len() / 2])])
+    });
+    rows.into()
+}
+
+fn in_process_rows(inside: &[in_process::InProcess], resolver: bool, codec: bool) -> Vec<Row> {
+    let each = |figure: fn(&in_process::InProcess) -> f64| -> Vec<f64> {
+        inside.iter().map(figure).collect()
+    };
+    let mut rows = Vec::new();
+    if resolver {
+        let goal = Goal::at_least(2e6);
+        rows.push(Row::new(
+            "resolver.head.ops_per_s",
+            "Register operations that one core orders, each a batch whose base is the head",
+            "1/s",
+            goal,
+            &each(|round| round.head_per_second),
+        ));
+        rows.push(Row::new(
+            "resolver.late.ops_per_s",
+            "The same when the author has missed 100,000 revisions",
+            "1/s",
+            goal,
+            &each(|round| round.late_per_second),
+        ));
+        rows.push(Row::new(
+            "resolver.late_cost_ratio",
+            "What a late operation costs against one at the head",
+            "×",
+            Goal::at_most(1.2),
+            &each(|round| round.head_per_second / round.late_per_second),
+        ));
+    }
+    if codec {
+        rows.push(Row::new(
+            "codec.decode_submit_ns",
+            "Reading and checking a submit of one move",
+            "ns",
+            Goal::at_most(1_000.0),
+            &each(|round| round.decode_ns),
+        ));
+        rows.push(Row::new(
+            "codec.encode_commit_ns",
+            "Writing a commit of one move",
+            "ns",
+            Goal::at_most(500.0),
+            &each(|round| round.encode_ns),
+        ));
+    }
+    rows
+}

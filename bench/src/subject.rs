@@ -1,0 +1,213 @@
+//! The servers under test: ours and the bare relay, each with a generator.
+
+use std::cell::Cell;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, ensure};
+use desk_protocol::Desk;
+
+use crate::clock::Clock;
+use crate::desk_client::DeskClient;
+use crate::generator::Generator;
+use crate::join::{Reception, WEBSOCKET_TARGET};
+use crate::limits::STICKERS_PER_CLIENT;
+use crate::process::{Cores, Subject};
+use crate::random::Random;
+use crate::relay_client::RelayClient;
+use crate::shape::Shape;
+use crate::socket::Socket;
+
+/// What the server is told. Durability and all queues are as they come; only
+/// the rate of one connection is lifted, since few connections make the load.
+const SETTINGS: &str = "\
+[limits]
+batches-per-second = 1000000
+batch-burst = 1000000
+";
+
+/// Where binaries are and data goes.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The server's binary.
+    pub server: PathBuf,
+    /// This binary, which is the relay, too.
+    pub own: PathBuf,
+    /// Data folders, on the disk that the build is on.
+    pub data: PathBuf,
+}
+
+/// A running server of ours and its data.
+#[derive(Debug)]
+pub struct DeskServer {
+    /// The process.
+    pub process: Subject,
+    folder: PathBuf,
+}
+
+impl DeskServer {
+    /// Starts the server with one shard on an empty data folder.
+    pub fn start(places: &Places, cores: Cores) -> Result<Self> {
+        let folder = places.data.clone();
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Self::start_again(places, cores, folder)
+    }
+
+    /// Kills it and starts it on what it left.
+    pub fn restart(self, places: &Places, cores: Cores) -> Result<Self> {
+        let Self { process, folder } = self;
+        process.kill()?;
+        Self::start_again(places, cores, folder)
+    }
+
+    fn start_again(places: &Places, cores: Cores, folder: PathBuf) -> Result<Self> {
+        let settings = folder.join("bench.toml");
+        fs::write(&settings, SETTINGS)?;
+        let mut command = Command::new(&places.server);
+        command.args(["serve", "--shards", "1", "--listen", &free_address()?, "--config"]);
+        command.arg(&settings).arg("--data").arg(folder.join("data"));
+        command.args(["--quic", &free_address()?]).env("RUST_LOG", "warn");
+        let process = Subject::start(command, cores)
+            .with_context(|| format!("{}: build it with `make build`", places.server.display()))?;
+        Ok(Self { process, folder })
+    }
+
+    /// Ends it and removes its data.
+    pub fn stop(self) -> Result<()> {
+        self.process.stop()?;
+        remove(&self.folder)
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    fs::remove_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+/// Starts the relay.
+pub fn start_relay(places: &Places, cores: Cores, echo: bool) -> Result<Subject> {
+    let mut command = Command::new(&places.own);
+    command.args(["relay", "127.0.0.1:0"]);
+    if echo {
+        command.arg("--echo");
+    }
+    Subject::start(command, cores)
+}
+
+/// All clients of a shape, on desks that each have stickers of everybody.
+pub fn join_desks(address: &str, shape: Shape, seed: u64) -> Result<Generator<DeskClient>> {
+    let mut random = Random::new(seed);
+    let clock = Clock::start();
+    let mut generator = Generator::new(clock, random.bits())?;
+    let mut reception = Reception::open(address)?;
+    for _ in 0..shape.rooms {
+        let room = generator.add_room(shape.clients);
+        let (desk, mut key) = reception.create("a desk under load")?;
+        for client in 0..shape.clients {
+            if client > 0 {
+                key = reception.join(&desk)?;
+            }
+            let socket = Socket::open(address, WEBSOCKET_TARGET, &key, random.bits())?;
+            let participant = DeskClient::new(clock.now(), &key, random.bits());
+            generator.join(room, socket, participant)?;
+        }
+    }
+    let count = STICKERS_PER_CLIENT * shape.clients;
+    generator.settle("joining", all_settled)?;
+    for room in 0..shape.rooms {
+        let first = generator.participants_mut(room).next().context("a room has clients")?;
+        first.create(clock.now(), count, &mut random)?;
+    }
+    generator.settle("making stickers", |all| {
+        let shown = |client: &DeskClient| client.confirmed().live_stickers() == count;
+        all_settled(all) && (0..all.room_count()).all(|room| all.participants(room).all(shown))
+    })?;
+    let first: Vec<_> = (0..shape.rooms).map(|room| revision(&generator, room) + 1).collect();
+    generator.open_ledgers(shape.clients, |room| first[room]);
+    for room in 0..shape.rooms {
+        let desk = generator.participants(room).next().context("a room has clients")?.confirmed();
+        let stickers: Vec<_> = desk.stickers().map(|sticker| sticker.id).collect();
+        for (own, client) in
+            stickers.chunks(STICKERS_PER_CLIENT).zip(generator.participants_mut(room))
+        {
+            client.own(own.to_vec());
+        }
+    }
+    Ok(generator)
+}
+
+fn revision(generator: &Generator<DeskClient>, room: usize) -> u64 {
+    generator.participants(room).map(|client| client.revision().0).max().unwrap_or(0)
+}
+
+fn all_settled(all: &Generator<DeskClient>) -> bool {
+    (0..all.room_count()).all(|room| {
+        let newest = revision(all, room);
+        all.participants(room).all(|client| client.is_settled() && client.revision().0 == newest)
+    })
+}
+
+/// All clients of a shape, in the relay's rooms.
+pub fn join_relay(address: &str, shape: Shape, seed: u64) -> Result<Generator<RelayClient>> {
+    let mut random = Random::new(seed);
+    let mut generator = Generator::new(Clock::start(), random.bits())?;
+    for room in 0..shape.rooms {
+        generator.add_room(shape.clients);
+        let numbers = Rc::new(Cell::new(1));
+        for _ in 0..shape.clients {
+            let target = format!("/room/{room}");
+            let socket = Socket::open(address, &target, "", random.bits())?;
+            generator.join(room, socket, RelayClient::new(Rc::clone(&numbers)))?;
+        }
+    }
+    generator.open_ledgers(shape.clients, |_| 1);
+    Ok(generator)
+}
+
+/// Waits until everything is with everybody, and then holds all replicas of a
+/// desk against each other.
+///
+/// # Errors
+/// They differ, or something that was acknowledged is missing.
+pub fn check_convergence(generator: &mut Generator<DeskClient>) -> Result<()> {
+    generator.settle("the last commits", all_settled)?;
+    for room in 0..generator.room_count() {
+        let mut clients = generator.participants(room);
+        let first = clients.next().context("a room has clients")?;
+        ensure!(first.view() == first.confirmed(), "a settled client of room {room} shows more");
+        for (number, client) in clients.enumerate() {
+            ensure!(
+                client.confirmed() == first.confirmed() && client.view() == first.confirmed(),
+                "replicas 0 and {} of room {room} differ at revision {}",
+                number + 1,
+                first.revision(),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The desk as a client that comes new is shown it; `key` is of one that was
+/// there, and names the link.
+pub fn look_at(address: &str, key: &str) -> Result<Desk> {
+    let (link, _) = key.split_once('-').context("a session key has three groups")?;
+    let key = Reception::open(address)?.join(link)?;
+    let clock = Clock::start();
+    let mut generator = Generator::new(clock, 1)?;
+    let room = generator.add_room(2);
+    let socket = Socket::open(address, WEBSOCKET_TARGET, &key, 1)?;
+    generator.join(room, socket, DeskClient::new(clock.now(), &key, 2))?;
+    generator.settle("looking at a desk", all_settled)?;
+    let client = generator.participants(room).next().context("a client was added")?;
+    Ok(client.confirmed().clone())
+}
