@@ -54,11 +54,24 @@ pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Bytes of one read: the shard's scratch, lent to one connection at a time.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 
+/// Bytes of one read of an encrypted stream: what comes out of it, with the
+/// record that was begun before, fits [`READ_BYTES`].
+pub(crate) const CIPHER_BYTES: usize = 16 << 10;
+
+/// Days that a self-made certificate lasts: browsers refuse more than 398.
+pub(crate) const CERTIFICATE_DAYS: u64 = 365;
+
+/// Days before its end in which a self-made certificate is made anew.
+pub(crate) const CERTIFICATE_RENEWAL_DAYS: u64 = 30;
+
 /// Bytes that are gathered into one write, and into one WebSocket message.
 pub(crate) const WRITE_BYTES: usize = 256 << 10;
 
 /// How long accepting rests when descriptors have run out.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the start looks for another server at its address.
+pub(crate) const PROBE_TIME: Duration = Duration::from_millis(1_500);
 
 /// How often the manifest's owner looks at the clock.
 pub(crate) const MANIFEST_TICK: Duration = Duration::from_secs(1);

@@ -1,11 +1,11 @@
 //! Starting, running and stopping the server.
 
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::sync::{Arc, atomic};
+use std::sync::{Arc, RwLock, atomic};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -22,14 +22,15 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::certificate::Certificate;
 use crate::config::{Config, Settings};
 use crate::entry::Door;
 use crate::executor::{self, Part};
-use crate::limits::{RING_DEPTH, RING_IO_MEMORY_BYTES};
+use crate::limits::{PROBE_TIME, RING_DEPTH, RING_IO_MEMORY_BYTES};
 use crate::preflight::{self, Means, Unfit};
 use crate::queue::mesh;
 use crate::shared::Shared;
-use crate::{clock, keys, log};
+use crate::{certificate, clock, keys, log};
 
 /// Why the server did not start, or did not stop well.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub(crate) enum ServeError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] keys::KeyError),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] crate::certificate::CertificateError),
     /// The store.
     #[error("cannot open the data folder {path}: {error}", path = .path.display())]
     Store {
@@ -100,9 +104,10 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     let _lock = FolderLock::take(&config.data)?;
     let means = preflight::check(&config)?;
     let keyring = keys::keyring(&config.data)?;
+    let certificate = certificate::load(&config, clock::wall())?;
     let mut doors = Doors::open(&config)?;
     let opened = open_store(&config, means)?;
-    let shared = share(config, &doors, means)?;
+    let shared = share(config, certificate, &doors, means)?;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| ServeError::Shard(format!("signals cannot be watched: {error}")))?;
     let shards = start_shards(&shared.0, shared.1, opened, &keyring, &doors, &cores)?;
@@ -112,7 +117,7 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     announce(&shared, &doors);
     for signal in signals.forever() {
         if signal == SIGHUP {
-            tracing::info!("SIGHUP: certificates are read again");
+            shared.reload_certificate();
             continue;
         }
         tracing::info!("stopping");
@@ -161,16 +166,36 @@ impl Doors {
 
 /// Binds an address without listening, so that it is ours (and its port is
 /// known, if 0 was asked for) before the shards share it. Sharing would also
-/// let us join another process's listeners, so a plain bind is tried first.
+/// let us join another process's listeners, so somebody who answers there
+/// already is looked for first. A plain bind would not do: it also fails for a
+/// while after a crash, when only old connections are left.
 fn hold(address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
-    if address.port() != 0 {
-        drop(TcpListener::bind(address)?);
+    if address.port() != 0 && is_taken(shown(address)) {
+        return Err(ErrorKind::AddrInUse.into());
     }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
     Ok((bound, socket))
+}
+
+/// Whether a server lives at the address. The sockets of one that was killed
+/// stay for some milliseconds, until the kernel has taken its rings apart, and
+/// then reset what connected to them; a living one waits for a request.
+fn is_taken(address: SocketAddr) -> bool {
+    while let Ok(mut stream) = TcpStream::connect_timeout(&address, PROBE_TIME) {
+        if let Err(error) = stream.set_read_timeout(Some(PROBE_TIME)) {
+            tracing::debug!(%error, "a probe cannot be timed");
+            return true;
+        }
+        match stream.read(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+            Ok(1..) => return true,
+            Ok(0) | Err(_) => {}
+        }
+    }
+    false
 }
 
 /// The store as recovery left it, for the shards.
@@ -242,7 +267,12 @@ fn tell(report: &RecoveryReport) {
 
 type Ends = Vec<crate::queue::Mesh<crate::shard::Message>>;
 
-fn share(config: Config, doors: &Doors, means: Means) -> Result<(Arc<Shared>, Ends), ServeError> {
+fn share(
+    config: Config,
+    certificate: Option<Certificate>,
+    doors: &Doors,
+    means: Means,
+) -> Result<(Arc<Shared>, Ends), ServeError> {
     let listen = doors.address(Door::Public).expect("the public door is always open");
     let addresses: Vec<_> = doors.addresses().into_iter().map(|(address, _)| address).collect();
     let origins =
@@ -255,6 +285,7 @@ fn share(config: Config, doors: &Doors, means: Means) -> Result<(Arc<Shared>, En
         origins,
         listen,
         bells: ends.first().expect("there is at least one shard").bells(),
+        certificate: certificate.map(RwLock::new),
         connections_max: means.connections,
         ready: atomic::AtomicBool::new(false),
         stopping: atomic::AtomicBool::new(false),
@@ -345,6 +376,25 @@ fn announce(shared: &Shared, doors: &Doors) {
     let mut out = std::io::stdout();
     // Nobody may be reading; the server serves all the same.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    if shared.config.share {
+        let _ = writeln!(out, "{}", invitation(shared)).and_then(|()| out.flush());
+    }
+}
+
+/// What the host tells guests on the same network.
+fn invitation(shared: &Shared) -> String {
+    let port = shared.listen.port();
+    let Some(address) = certificate::lan_address() else {
+        return "No network was found that guests could come by.".to_owned();
+    };
+    let fingerprint = shared.own_certificate().map(|own| own.fingerprint()).unwrap_or_default();
+    format!(
+        "Guests on your network open https://{}\n\
+         Their browser warns once that the connection is not private, because this server made \
+         its certificate itself: they choose \"Advanced\", then \"Continue\".\n\
+         Who wants to be sure compares the certificate's SHA-256 fingerprint:\n{fingerprint}",
+        SocketAddr::new(address, port)
+    )
 }
 
 /// An address that a browser on this machine can open.

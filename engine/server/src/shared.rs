@@ -2,16 +2,19 @@
 //! written rarely, or is a cache line of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crossbeam_utils::CachePadded;
 use desk_engine_core::Placement;
 use desk_gateway_http::route::OriginPolicy;
+use rustls::ServerConfig;
 
+use crate::certificate::{Certificate, OwnCertificate};
 use crate::config::Config;
 use crate::metrics::ShardMetrics;
 use crate::queue::Doorbell;
+use crate::{certificate, clock};
 
 /// Shared by all shards.
 pub(crate) struct Shared {
@@ -27,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) listen: SocketAddr,
     /// Wakes a shard.
     pub(crate) bells: Arc<[Doorbell]>,
+    /// The certificate for new connections, if they are encrypted.
+    pub(crate) certificate: Option<RwLock<Certificate>>,
     /// Connections that descriptors allow.
     pub(crate) connections_max: usize,
     /// All shards serve.
@@ -69,6 +74,33 @@ impl Shared {
     pub(crate) fn has_room(&self) -> bool {
         let open: u64 = self.metrics.iter().map(|shard| shard.connections.get()).sum();
         open < self.connections_max as u64
+    }
+
+    /// The configuration of TLS for one more connection.
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        let certificate = self.certificate.as_ref()?;
+        // Replaced as a whole, so it is whole whatever happened to a writer.
+        let certificate = certificate.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&certificate.server))
+    }
+
+    /// The self-made certificate.
+    pub(crate) fn own_certificate(&self) -> Option<OwnCertificate> {
+        let certificate = self.certificate.as_ref()?;
+        certificate.read().unwrap_or_else(PoisonError::into_inner).own.clone()
+    }
+
+    /// Reads the certificate again; connections that are open keep theirs.
+    pub(crate) fn reload_certificate(&self) {
+        let Some(certificate) = &self.certificate else { return };
+        match certificate::load(&self.config, clock::wall()) {
+            Ok(Some(new)) => {
+                *certificate.write().unwrap_or_else(PoisonError::into_inner) = new;
+                tracing::info!("the certificate was read again");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the certificate stays as it is"),
+        }
     }
 
     /// Wakes all shards.

@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_interface() {
         let config = complete("").unwrap();
-        assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.listen, "127.0.0.1:8080".parse::<SocketAddr>().unwrap());
         assert_eq!(config.data, PathBuf::from("./data"));
         assert_eq!(config.shards, 2);
         assert_eq!(config.desk_ttl, Duration::from_secs(7 * 86_400));
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn share_listens_everywhere_with_tls() {
         let config = complete("share = true\nlisten = \"127.0.0.1:99\"").unwrap();
-        assert_eq!(config.listen, "0.0.0.0:99".parse().unwrap());
+        assert_eq!(config.listen, "0.0.0.0:99".parse::<SocketAddr>().unwrap());
         assert_eq!(config.tls, Tls::SelfSigned);
         assert_eq!(config.scheme(), "https");
     }

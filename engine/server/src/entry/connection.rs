@@ -223,23 +223,27 @@ impl Http {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Err(Gone),
         };
-        if sent == output.len() {
+        if sent == output.len() && self.stream.is_flushed() {
             return Ok(());
         }
         let until = self.now() + self.shell.shared.config.limits.request_time;
         self.deadline.set(Some(until));
-        while sent < output.len() {
-            sent += std::future::poll_fn(|context| {
-                while self.changed.poll(context).is_ready() {
-                    if until <= self.now() {
-                        return Poll::Ready(Err(Gone));
-                    }
+        std::future::poll_fn(|context| {
+            while self.changed.poll(context).is_ready() {
+                if until <= self.now() {
+                    return Poll::Ready(Err(Gone));
                 }
-                self.stream.poll_send(context, &output[sent..]).map_err(|_| Gone)
-            })
-            .await?;
-        }
-        Ok(())
+            }
+            while sent < output.len() {
+                match self.stream.poll_send(context, &output[sent..]) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(more)) => sent += more,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                }
+            }
+            self.stream.poll_flush(context).map_err(|_| Gone)
+        })
+        .await
     }
 
     fn upgrade(

@@ -200,6 +200,7 @@ async fn init(http: &mut Http, head: &RequestHead) -> Answer {
 fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
     let shared = &http.shell.shared;
     let websocket = format!("{}/api/desk/collaboration/init", websocket_base(http, head));
+    let own = shared.own_certificate();
     InitAnswer {
         session_key: joined.key.to_string(),
         link: joined.link,
@@ -212,6 +213,8 @@ fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
         expires_at: Time::from_unix_seconds(joined.expires_at),
         collaboration: Collaboration {
             websocket,
+            certificate_sha256: own.as_ref().map(|own| own.sha256),
+            certificates: own.map(|own| own.der).into_iter().collect(),
             shard_hint: shared.placement.shard(joined.link),
             ..Collaboration::default()
         },

@@ -8,6 +8,7 @@ use glommio::net::TcpListener;
 use glommio::timer::Timer;
 
 use super::stream::{Stream, Tcp};
+use super::tls::{Session, TlsStream};
 use crate::entry::{self, Door};
 use crate::limits::ACCEPT_PAUSE;
 use crate::shard::Shell;
@@ -52,9 +53,18 @@ fn welcome(shell: &Rc<Shell>, tcp: Tcp, peer: SocketAddr, door: Door) {
         tracing::warn!(%peer, "too many connections: one was closed at once");
         return;
     }
+    let tls = if door == Door::Public { shell.shared.tls() } else { None };
+    let stream = match tls.map(Session::new).transpose() {
+        Ok(None) => Stream::Plain(tcp),
+        Ok(Some(session)) => Stream::Tls(Box::new(TlsStream::new(tcp, Box::new(session)))),
+        Err(error) => {
+            tracing::error!(%error, "TLS cannot be used");
+            return;
+        }
+    };
     metrics.connections_accepted.add(1);
     metrics.connections.add(1);
-    let task = entry::serve(Rc::clone(shell), Stream::Plain(tcp), peer, door);
+    let task = entry::serve(Rc::clone(shell), stream, peer, door);
     let end = {
         let shell = Rc::clone(shell);
         move || shell.metrics().connections.subtract(1)

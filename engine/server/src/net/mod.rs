@@ -4,6 +4,7 @@ pub(crate) mod listener;
 pub(crate) mod scratch;
 pub(crate) mod socket;
 pub(crate) mod stream;
+pub(crate) mod tls;
 
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;

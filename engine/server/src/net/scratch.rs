@@ -3,16 +3,22 @@
 
 use std::cell::RefCell;
 
-use crate::limits::{READ_BYTES, WRITE_BYTES};
+use crate::limits::{CIPHER_BYTES, READ_BYTES, WRITE_BYTES};
 
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    static CIPHER: RefCell<Vec<u8>> = RefCell::new(vec![0; CIPHER_BYTES]);
     static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends the buffer for reads.
 pub(crate) fn read<R>(call: impl FnOnce(&mut [u8]) -> R) -> R {
     READ.with_borrow_mut(|buffer| call(buffer))
+}
+
+/// Lends the buffer for what arrives encrypted.
+pub(crate) fn cipher<R>(call: impl FnOnce(&mut [u8]) -> R) -> R {
+    CIPHER.with_borrow_mut(|buffer| call(buffer))
 }
 
 /// Lends an empty buffer for a write.

@@ -54,6 +54,8 @@ struct Outbox {
     unsent_from: usize,
     /// Bytes of frames in `unsent`, told to the core when they have left.
     unsent_frames: usize,
+    /// A task waits for the socket to take it.
+    sending: bool,
     close: Option<CloseCode>,
     dirty: bool,
 }
@@ -116,7 +118,7 @@ impl Socket {
     /// Writes what is queued.
     pub(crate) fn flush(self: &Rc<Self>, shell: &Rc<Shell>) {
         self.outbox.borrow_mut().dirty = false;
-        while !self.failed.get() && self.outbox.borrow().unsent.is_empty() {
+        while !self.failed.get() && !self.outbox.borrow().sending {
             let Some(frames) = scratch::write(|out| self.write_once(shell, out)) else { return };
             if frames > 0 {
                 shell.feed(Input::Sent { connection: self.id, bytes: frames });
@@ -146,10 +148,11 @@ impl Socket {
         };
         metrics.writes.add(1);
         metrics.written_bytes.add(sent as u64);
-        if sent == out.len() {
+        if sent == out.len() && self.stream.borrow().is_flushed() {
             return Some(frames);
         }
         let mut outbox = self.outbox.borrow_mut();
+        outbox.sending = true;
         outbox.unsent = out[sent..].to_vec();
         outbox.unsent_from = 0;
         outbox.unsent_frames = frames;
@@ -198,32 +201,33 @@ impl Socket {
 
     /// Sends the rest of a write that did not fit, then what came meanwhile.
     async fn send_rest(self: Rc<Self>, shell: Rc<Shell>) {
-        loop {
-            let sent = std::future::poll_fn(|context| {
-                let outbox = self.outbox.borrow();
-                let rest = &outbox.unsent[outbox.unsent_from..];
-                self.stream.borrow_mut().poll_send(context, rest)
-            })
-            .await;
-            let Ok(sent) = sent else {
-                self.failed.set(true);
-                self.changed.set();
-                return;
-            };
-            shell.metrics().written_bytes.add(sent as u64);
-            let mut outbox = self.outbox.borrow_mut();
-            outbox.unsent_from += sent;
-            if outbox.unsent_from < outbox.unsent.len() {
-                continue;
-            }
-            outbox.unsent = Vec::new();
-            let bytes = std::mem::take(&mut outbox.unsent_frames);
-            drop(outbox);
-            shell.feed(Input::Sent { connection: self.id, bytes });
-            self.mark_dirty(&shell);
-            shell.wake();
+        let sent = std::future::poll_fn(|context| self.poll_rest(context, &shell)).await;
+        let mut outbox = self.outbox.borrow_mut();
+        outbox.sending = false;
+        outbox.unsent = Vec::new();
+        let bytes = std::mem::take(&mut outbox.unsent_frames);
+        drop(outbox);
+        if sent.is_err() {
+            self.failed.set(true);
             return;
         }
+        shell.feed(Input::Sent { connection: self.id, bytes });
+        self.mark_dirty(&shell);
+        shell.wake();
+    }
+
+    fn poll_rest(&self, context: &mut Context<'_>, shell: &Shell) -> Poll<io::Result<()>> {
+        let mut outbox = self.outbox.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
+        while outbox.unsent_from < outbox.unsent.len() {
+            let rest = &outbox.unsent[outbox.unsent_from..];
+            let Poll::Ready(sent) = stream.poll_send(context, rest)? else {
+                return Poll::Pending;
+            };
+            shell.metrics().written_bytes.add(sent as u64);
+            outbox.unsent_from += sent;
+        }
+        stream.poll_flush(context)
     }
 
     /// Reads until the end.

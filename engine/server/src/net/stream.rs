@@ -15,6 +15,8 @@ use glommio::net::TcpStream;
 use rustix::net::SendFlags;
 use socket2::{SockRef, Socket};
 
+use super::tls::{Session, TlsStream};
+
 /// A connected stream of bytes, on the executor that it was made on.
 pub(crate) trait ByteStream {
     /// Reads what is there; 0 is the end.
@@ -24,11 +26,18 @@ pub(crate) trait ByteStream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>>;
 
-    /// Sends what fits without waiting; `WouldBlock` if nothing does.
+    /// Takes what it can send without waiting, and says how much that is;
+    /// `WouldBlock` if it is nothing.
     fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Sends a part as soon as something fits.
+    /// Takes a part as soon as it can.
     fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Whether everything taken has left for the network.
+    fn is_flushed(&self) -> bool;
+
+    /// Waits until everything taken has left.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Ends one direction or both; a read that waits sees the end.
     fn end(&mut self, how: Shutdown);
@@ -38,12 +47,16 @@ pub(crate) trait ByteStream {
 pub(crate) enum Stream {
     /// TCP.
     Plain(Tcp),
+    /// TLS over TCP.
+    Tls(Box<TlsStream>),
 }
 
 /// A stream between two executors.
 pub(crate) enum Detached {
     /// TCP.
     Plain(Socket),
+    /// TLS over TCP, with its session.
+    Tls(Socket, Box<Session>),
 }
 
 impl Stream {
@@ -54,6 +67,10 @@ impl Stream {
     pub(crate) fn detach(self) -> io::Result<Detached> {
         match self {
             Self::Plain(tcp) => tcp.detach().map(Detached::Plain),
+            Self::Tls(tls) => {
+                let (tcp, session) = tls.into_parts();
+                Ok(Detached::Tls(tcp.detach()?, session))
+            }
         }
     }
 }
@@ -63,6 +80,9 @@ impl Detached {
     pub(crate) fn attach(self) -> Stream {
         match self {
             Self::Plain(socket) => Stream::Plain(Tcp::attach(socket)),
+            Self::Tls(socket, session) => {
+                Stream::Tls(Box::new(TlsStream::new(Tcp::attach(socket), session)))
+            }
         }
     }
 }
@@ -75,24 +95,42 @@ impl ByteStream for Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(tcp) => tcp.poll_receive(context, buffer),
+            Self::Tls(tls) => tls.poll_receive(context, buffer),
         }
     }
 
     fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.try_send(bytes),
+            Self::Tls(tls) => tls.try_send(bytes),
         }
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(tcp) => tcp.poll_send(context, bytes),
+            Self::Tls(tls) => tls.poll_send(context, bytes),
+        }
+    }
+
+    fn is_flushed(&self) -> bool {
+        match self {
+            Self::Plain(tcp) => tcp.is_flushed(),
+            Self::Tls(tls) => tls.is_flushed(),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(tcp) => tcp.poll_flush(context),
+            Self::Tls(tls) => tls.poll_flush(context),
         }
     }
 
     fn end(&mut self, how: Shutdown) {
         match self {
             Self::Plain(tcp) => tcp.end(how),
+            Self::Tls(tls) => tls.end(how),
         }
     }
 }
@@ -142,6 +180,14 @@ impl ByteStream for Tcp {
 
     fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn end(&mut self, how: Shutdown) {

@@ -133,11 +133,6 @@ impl<M: Send> Mesh<M> {
         message
     }
 
-    /// How many shards there are.
-    pub(crate) fn shards(&self) -> usize {
-        self.lanes.len()
-    }
-
     /// How many messages wait at this end, for metrics.
     pub(crate) fn waiting(&self) -> usize {
         self.lanes.iter().flatten().map(|lane| lane.outbox.len() + lane.waiting.len()).sum()

@@ -136,11 +136,6 @@ impl Asking {
             }
         }
     }
-
-    /// The answer.
-    pub(crate) async fn reply(self) -> Reply {
-        std::future::poll_fn(|context| self.poll(context)).await
-    }
 }
 
 impl Drop for Asking {

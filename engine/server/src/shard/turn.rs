@@ -22,8 +22,11 @@ impl Shell {
     /// Turns until the shard has stopped.
     pub(crate) async fn run(self: Rc<Self>) {
         let mut alarm = Alarm::default();
-        while self.stopping.get() != Stopping::Done {
+        loop {
             self.turn();
+            if self.stopping.get() == Stopping::Done {
+                return;
+            }
             self.wait(&mut alarm).await;
         }
     }
