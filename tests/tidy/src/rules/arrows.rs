@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("desk-storage-lsm", &[]),
     ("desk-disk", &["desk-storage-lsm"]),
     ("desk-client-wasm", &["desk-client-core", "desk-protocol"]),
-    ("desk-client-native", &["desk-client-core", "desk-protocol"]),
+    ("desk-client-native", &["desk-client-core", "desk-gateway-http", "desk-protocol"]),
     (
         "sticker-desk",
         &[

@@ -1,0 +1,129 @@
+//! What must be true of every run.
+//!
+//! * One order: whoever sees revision R of a desk sees the same commit, before
+//!   and after any crash. A commit that was shown and then lost would come back
+//!   as another one, so this also finds outputs that left before the log was
+//!   durable.
+//! * Exactly once: every character that was typed and acknowledged, and that
+//!   nobody may have removed, stands in the final text once.
+//! * Convergence: at the end every replica equals the server's desk.
+//! * Bounds: no connection has more queued than its limit.
+
+use std::collections::BTreeMap;
+
+use desk_protocol::{Author, Desk, Revision, StickerId, Time};
+
+/// A run that went wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// The run's seed: it alone repeats the run.
+    pub seed: u64,
+    /// When, in the run's own time.
+    pub at: Time,
+    /// What was not true.
+    pub what: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "seed {} at {} µs: {}", self.seed, self.at.0, self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What an observer saw of a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) author: Author,
+    pub(crate) accepted_at_ms: u64,
+    pub(crate) operations: usize,
+}
+
+/// A character typed once in the whole run.
+#[derive(Clone, Debug)]
+pub(crate) struct Typed {
+    pub(crate) desk: usize,
+    pub(crate) sticker: StickerId,
+    /// Whether its author was told that it is saved.
+    pub(crate) acknowledged: bool,
+    /// Whether its author's device kept it.
+    pub(crate) kept: bool,
+    /// Whether someone may have removed it again, or taken it back.
+    pub(crate) unsure: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Checker {
+    commits: BTreeMap<(usize, Revision), Sighting>,
+    pub(crate) typed: BTreeMap<char, Typed>,
+}
+
+impl Checker {
+    /// A commit was seen from outside.
+    pub(crate) fn commit(
+        &mut self,
+        desk: usize,
+        revision: Revision,
+        seen: Sighting,
+    ) -> Result<(), String> {
+        let first = *self.commits.entry((desk, revision)).or_insert(seen);
+        if first == seen {
+            return Ok(());
+        }
+        Err(format!("desk {desk} revision {revision} was {first:?} and is {seen:?}"))
+    }
+
+    /// How many commits were seen.
+    pub(crate) fn commits(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// A replica at the end.
+    pub(crate) fn converged(&self, who: &str, replica: &Desk, server: &Desk) -> Result<(), String> {
+        if replica == server {
+            return Ok(());
+        }
+        let mut differences = Vec::new();
+        for sticker in server.stickers() {
+            let other = replica.sticker(sticker.id);
+            if other != Some(sticker) {
+                differences.push(format!("server {sticker:?} replica {other:?}"));
+            }
+        }
+        differences.truncate(2);
+        Err(format!(
+            "{who} ends at revision {} with {} stickers, the server at {} with {}: {}",
+            replica.revision(),
+            replica.stickers().count(),
+            server.revision(),
+            server.stickers().count(),
+            differences.join("; ")
+        ))
+    }
+
+    /// The final texts of a desk.
+    pub(crate) fn texts(&self, number: usize, desk: &Desk) -> Result<(), String> {
+        let mut found: BTreeMap<char, usize> = BTreeMap::new();
+        for sticker in desk.stickers() {
+            for character in sticker.text.value.chars() {
+                *found.entry(character).or_default() += 1;
+            }
+        }
+        for (character, typed) in self.typed.iter().filter(|(_, typed)| typed.desk == number) {
+            let count = found.get(character).copied().unwrap_or(0);
+            if typed.unsure || desk.sticker(typed.sticker).is_none() && !typed.acknowledged {
+                continue;
+            }
+            let wanted = typed.acknowledged || typed.kept;
+            if count > 1 || (wanted && count == 0) {
+                return Err(format!(
+                    "desk {number} sticker {}: a character typed once ({character:?}, {typed:?}) \
+                     stands {count} times",
+                    typed.sticker
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! What kind of run a seed makes.
+
+use std::time::Duration;
+
+use crate::chance::Chance;
+
+/// The mix of loads and faults of one run. "Once in n" is per opportunity; 0 is
+/// never.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The run's seed.
+    pub seed: u64,
+    /// Desks.
+    pub desks: u64,
+    /// Interactive clients of each desk.
+    pub people: u64,
+    /// Clients of each desk that send batches by request alone.
+    pub requesters: u64,
+    /// What each client does before it rests.
+    pub actions: u64,
+    /// Mean time between a client's actions.
+    pub pause: Duration,
+    /// Shards at each start are drawn from 1 to this.
+    pub shards_max: u64,
+    /// Longest delay of the network.
+    pub delay_max: Duration,
+    /// Lines are cut, once in so many messages.
+    pub cut_once_in: u64,
+    /// Cut lines fall silent instead of telling.
+    pub silent_cuts: bool,
+    /// Requests arrive twice, once in so many.
+    pub double_once_in: u64,
+    /// The machine loses power, once in so many accesses of the disk.
+    pub crash_once_in: u64,
+    /// A client's process dies, once in so many actions.
+    pub client_crash_once_in: u64,
+    /// A client goes offline, once in so many actions.
+    pub offline_once_in: u64,
+    /// The longest time offline.
+    pub offline_max: Duration,
+    /// Slow readers, once in so many lines.
+    pub slow_once_in: u64,
+    /// Sessions are parked after this.
+    pub session_idle: Duration,
+    /// Memory for hot desks, in bytes.
+    pub memory_bytes: usize,
+    /// Bytes of a log segment.
+    pub segment_bytes: u64,
+    /// Share of text edits among the actions, in percent.
+    pub typing_percent: u64,
+    /// Whether stickers are deleted, and text cut.
+    pub deleting: bool,
+    /// Whether people undo and redo.
+    pub undoing: bool,
+    /// Whether the desks' time runs out at the end.
+    pub expiring: bool,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut chance = Chance::new(seed ^ 0x0005_711c_4e65_de5c);
+        let odds = |chance: &mut Chance, odds: &[u64]| *chance.pick(odds).expect("there are odds");
+        Self {
+            seed,
+            desks: chance.between(1, 3),
+            people: chance.between(1, 4),
+            requesters: chance.below(2),
+            actions: chance.between(20, 120),
+            pause: Duration::from_millis(odds(&mut chance, &[2, 20, 200, 2_000])),
+            shards_max: chance.between(1, 3),
+            delay_max: Duration::from_millis(odds(&mut chance, &[1, 10, 100, 800])),
+            cut_once_in: odds(&mut chance, &[0, 0, 30, 100, 500]),
+            silent_cuts: chance.once_in(2),
+            double_once_in: odds(&mut chance, &[0, 3, 10]),
+            crash_once_in: odds(&mut chance, &[0, 0, 40, 150, 1_000]),
+            client_crash_once_in: odds(&mut chance, &[0, 0, 20, 60]),
+            offline_once_in: odds(&mut chance, &[0, 10, 40]),
+            offline_max: Duration::from_secs(odds(&mut chance, &[5, 600, 86_400])),
+            slow_once_in: odds(&mut chance, &[0, 0, 2, 5]),
+            session_idle: Duration::from_secs(odds(&mut chance, &[1, 30, 900])),
+            memory_bytes: odds(&mut chance, &[4 << 10, 64 << 10, 1 << 30]) as usize,
+            segment_bytes: odds(&mut chance, &[64 << 10, 256 << 10]),
+            typing_percent: odds(&mut chance, &[10, 50, 90]),
+            deleting: chance.once_in(2),
+            undoing: chance.once_in(2),
+            expiring: chance.once_in(4),
+        }
+    }
+}
