@@ -14,7 +14,7 @@
 //!
 //! # How to drive it
 //!
-//! [`recover`] runs once at start. It reads what all former shards left and
+//! [`recover()`] runs once at start. It reads what all former shards left and
 //! gives one [`ShardSeed`] for each shard of this run, whatever their number,
 //! and a [`ManifestSeed`] for the one [`ManifestOwner`]. Each shard opens its
 //! [`Store`] on its own thread and shares it among three tasks: requests

@@ -150,7 +150,7 @@ impl<'a> Batch<'a> {
         if walked != count { Err(BatchError::Records) } else { Ok(batch) }
     }
 
-    /// The records in order. After [`Batch::decode`] none is an error.
+    /// The records in order. Decoding has walked them, so none is an error.
     pub fn records(&self) -> impl Iterator<Item = Result<BatchRecord<'a>, BatchError>> {
         let mut fields = Cursor::new(self.records);
         let mut offset = HEADER_BYTES;
