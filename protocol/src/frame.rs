@@ -58,8 +58,8 @@ pub enum ClientFrame {
 pub struct Hello {
     /// As `init` gave it.
     pub session_key: String,
-    /// Grows with every connection of this client and is kept by it (MERGE
-    /// rule 9). A hello with a number not above the newest is refused.
+    /// Grows with every connection of this client and is kept by it
+    /// (FLIGHT-9). A hello with a number not above the newest is refused.
     pub connection: u64,
     /// The revision that the client has confirmed; `None` if it has no state.
     pub revision: Option<Revision>,
@@ -141,7 +141,7 @@ pub enum ServerFrame {
     },
 }
 
-/// Tells a client where it stands (MERGE rule 10).
+/// Tells a client where it stands (FLIGHT-10).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Welcome {
     /// The client's own number on this desk.

@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_round_trip_and_read_leniently() {
+    fn identity_1_ids_round_trip_and_read_leniently() {
         for number in [0, 1, 31, 32, u64::MAX, 0x0123_4567_89ab_cdef] {
             let id = StickerId(number);
             assert_eq!(id.to_string().len(), 13);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_ids_say_what_is_wrong() {
+    fn identity_1_bad_ids_say_what_is_wrong() {
         let parse = |text: &str| text.parse::<StickerId>().unwrap_err();
         assert_eq!(parse("abc"), ParseIdError::Length { expected: 13, found: 3 });
         assert_eq!(parse("00000000000U0"), ParseIdError::Digit { position: 11 });

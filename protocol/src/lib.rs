@@ -27,6 +27,8 @@ pub mod stamp;
 pub mod sticker;
 pub mod text;
 pub mod time;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 
 pub use desk::Desk;
 pub use frame::{ClientFrame, ServerFrame};

@@ -288,6 +288,22 @@ fn batch_3_invert_takes_back() {
 }
 
 #[test]
+fn flight_7_after_a_refusal_the_queue_moves_over_the_inverse() {
+    let mut server = Server::default();
+    server.now(9, vec![create(1, "abc")]);
+    // Refused: its edit, move and deletion. Queued behind it: another edit.
+    let list = vec![insert(1, 1, "xx"), move_to(1, 5), delete(1)];
+    let refused = Batch::from_operations(list).expect("fine");
+    let queued = Batch::from_operations(vec![insert(1, 5, "!")]).expect("fine");
+    let inverse = invert(&refused, &server.desk);
+    let (queued, _) = transform(&queued, inverse.operations());
+    let mut view = server.desk.clone();
+    overlay(&mut view, &queued, Author(1), 0);
+    let sticker = view.sticker(StickerId(1)).expect("it is there");
+    assert_eq!((sticker.text.value.as_str(), sticker.deleted.value), ("abc!", false));
+}
+
+#[test]
 fn batch_4_heights_are_evaluated_in_list_order() {
     let mut server = Server::default();
     let heights = |commit: &Commit| {

@@ -314,6 +314,7 @@ fn desk() -> impl Strategy<Value = Desk> {
 }
 
 proptest! {
+    /// FRAME-7: reserved fields, too.
     #[test]
     fn frame_6_snapshots_round_trip(desk in desk()) {
         let bytes = encode_snapshot(&desk);

@@ -1,5 +1,5 @@
 //! Whatever the interleaving, all replicas end up equal, and equal to what the
-//! naive model says: ORDER, FLIGHT and STATUS in one.
+//! naive model says: ORDER-1, FLIGHT-8, FLIGHT-11, FLIGHT-12 and STATUS in one.
 
 mod generator;
 mod naive;

@@ -102,7 +102,7 @@ fn order_7_a_base_below_the_text_history_is_stale() {
     assert_eq!(late(&mut server, 1, 1), Err(Refusal::Stale(StickerId(1))));
     assert_eq!(late(&mut server, 1, 2), Ok(2));
     assert_eq!(late(&mut server, 2, 1), Ok(2));
-    // A restart forgets everything: only those who miss a text change notice.
+    // FLIGHT-12: a restart forgets everything: only those who miss a text change notice.
     server.histories.clear();
     assert_eq!(late(&mut server, 5, 1), Err(Refusal::Stale(StickerId(1))));
     assert_eq!(late(&mut server, 6, 1), Ok(2));
@@ -179,7 +179,7 @@ fn delete_2_the_longest_deleted_are_purged_in_the_commit() {
     assert!(server.desk.is_purged(StickerId(1), Revision(0)));
     let purged: Vec<_> = server.desk.purged().collect();
     assert_eq!(purged, [(StickerId(1), commit.revision)]);
-    // Never again under that id; what was never there is no purged sticker.
+    // IDENTITY-2: never again under that id; what was never there is no purged sticker.
     let head = server.desk.revision().0;
     let used = RejectionReason::IdUsed(StickerId(1));
     assert_eq!(server.rejection(1, head, vec![create(1, "")]), used);

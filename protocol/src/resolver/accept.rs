@@ -28,7 +28,7 @@ pub struct Submission<'a> {
     /// The time of acceptance, in milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// Stickers whose delta was brought to the desk's present text already: by
-    /// a three-way merge, for senders without a replica (MERGE rule 14).
+    /// a three-way merge, for senders without a replica (FLIGHT-14).
     pub text_at_head: &'a [StickerId],
 }
 
@@ -45,7 +45,7 @@ pub struct Acceptance {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
     /// Its base lies below the text history of a sticker that it edits: catch
-    /// up and send it again (MERGE rule 11). Uses up no number.
+    /// up and send it again (FLIGHT-11). Uses up no number.
     #[error("the text of sticker {0} has changed too much since the base revision")]
     Stale(StickerId),
     /// It can never be accepted. Uses up its number.
@@ -105,7 +105,7 @@ pub enum RejectionReason {
 ///
 /// The cost of a register write does not depend on how long the author was
 /// away; a text edit is transformed step by step over that sticker's own
-/// history (MERGE rule 2).
+/// history (TEXT-2).
 ///
 /// # Errors
 /// [`Refusal`]; desk and history are unchanged then.
@@ -173,7 +173,7 @@ pub fn accept_within(
 }
 
 /// Drops the longest deleted stickers beyond the limit, as part of the commit
-/// that went past it (MERGE rule 19).
+/// that went past it (DELETE-2).
 fn purge(desk: &mut Desk, histories: &mut TextHistories, commit: &mut Commit, limits: BinLimits) {
     while desk.deleted_stickers() > limits.stickers || desk.deleted_bytes() > limits.bytes {
         let oldest = desk.bin.first().map(|(_, id)| *id).expect("the bin is over its limit");

@@ -1,4 +1,4 @@
-//! The normal form of a batch (MERGE rule 4), and composition.
+//! The normal form of a batch (BATCH-1), and composition.
 
 use std::collections::{BTreeMap, BTreeSet};
 

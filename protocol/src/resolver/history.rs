@@ -27,7 +27,7 @@ impl Default for HistoryLimits {
 ///
 /// A sticker without history has its floor at its text's last revision, so a
 /// desk just loaded needs none of it: only clients that miss a text change are
-/// told to catch up (MERGE rules 11 and 12).
+/// told to catch up (FLIGHT-11, FLIGHT-12).
 #[derive(Clone, Debug, Default)]
 pub struct TextHistories {
     limits: HistoryLimits,

@@ -1,0 +1,151 @@
+//! What comes out of one case.
+
+use serde_json::{Value, json};
+
+use super::operation::{list, number, read_all, read_delta, string, write_all, write_delta};
+use crate::desk::Desk;
+use crate::id::{Author, ClientSeq, Revision};
+use crate::operation::Batch;
+use crate::resolver::{
+    BinLimits, Refusal, Submission, TextHistories, accept_within, overlay, transform,
+};
+use crate::text::{Delta, Order};
+
+pub(super) fn find(case: &Value) -> Result<Value, String> {
+    match string(case, "kind")? {
+        "text" => text(case),
+        "compose" => compose(case),
+        "invert" => invert(case),
+        "accept" => accept(case),
+        "pending" => pending(case),
+        other => Err(format!("there is no kind {other}")),
+    }
+}
+
+fn apply(delta: &Delta, text: &str) -> Result<String, String> {
+    delta.apply(text).map_err(|error| error.to_string())
+}
+
+fn text(case: &Value) -> Result<Value, String> {
+    let text = string(case, "text")?;
+    let (first, second) = (read_delta(case, "first")?, read_delta(case, "second")?);
+    let over = second.transform(&first, Order::After);
+    let under = first.transform(&second, Order::Before);
+    let result = apply(&over, &apply(&first, text)?)?;
+    if apply(&under, &apply(&second, text)?)? != result {
+        return Err("the two ways do not meet".into());
+    }
+    Ok(json!({ "over": write_delta(&over), "under": write_delta(&under), "result": result }))
+}
+
+fn compose(case: &Value) -> Result<Value, String> {
+    let text = string(case, "text")?;
+    let (first, then) = (read_delta(case, "first")?, read_delta(case, "then")?);
+    let composed = first.compose(&then);
+    let result = apply(&then, &apply(&first, text)?)?;
+    if apply(&composed, text)? != result {
+        return Err("the composition does something else".into());
+    }
+    Ok(json!({ "composed": write_delta(&composed), "result": result }))
+}
+
+fn invert(case: &Value) -> Result<Value, String> {
+    let text = string(case, "text")?;
+    let delta = read_delta(case, "delta")?;
+    let inverse = delta.invert(text).map_err(|error| error.to_string())?;
+    let result = apply(&delta, text)?;
+    if apply(&inverse, &result)? != text {
+        return Err("the inverse does not take it back".into());
+    }
+    Ok(json!({ "result": result, "inverse": write_delta(&inverse) }))
+}
+
+/// The desk after all submits, what became of each, and what was committed.
+struct Ordered {
+    desk: Desk,
+    answers: Vec<Value>,
+    commits: Vec<crate::operation::Commit>,
+}
+
+fn order(case: &Value) -> Result<Ordered, String> {
+    let bin = match case["bin"].is_null() {
+        true => BinLimits::default(),
+        false => BinLimits { stickers: number(case, "bin")?, ..BinLimits::default() },
+    };
+    let (mut desk, mut histories) = (Desk::default(), TextHistories::default());
+    let (mut answers, mut commits) = (Vec::new(), Vec::new());
+    for submit in list(case, "submits")? {
+        let batch = match Batch::from_operations(read_all(submit, "ops")?) {
+            Ok(batch) => batch,
+            Err(error) => {
+                answers.push(json!({ "rejected": error.to_string() }));
+                continue;
+            }
+        };
+        let submission = Submission {
+            author: Author(number(submit, "author")?),
+            client_seq: ClientSeq(1),
+            base: Revision(number(submit, "base")?),
+            batch: &batch,
+            user: "",
+            now_ms: 0,
+            text_at_head: &[],
+        };
+        if submission.base > desk.revision() {
+            return Err(format!("a base above the head: {submit}"));
+        }
+        answers.push(match accept_within(&mut desk, &mut histories, submission, bin) {
+            Ok(acceptance) => {
+                let commit = acceptance.commit;
+                let ops = write_all(&commit.operations);
+                let status = commit.status.as_str();
+                commits.push(commit);
+                json!({ "status": status, "ops": ops })
+            }
+            Err(Refusal::Stale(id)) => json!({ "stale": id.to_string() }),
+            Err(Refusal::Rejected(why)) => json!({ "rejected": why.to_string() }),
+        });
+    }
+    Ok(Ordered { desk, answers, commits })
+}
+
+fn accept(case: &Value) -> Result<Value, String> {
+    let ordered = order(case)?;
+    Ok(json!({ "answers": ordered.answers, "desk": content(&ordered.desk) }))
+}
+
+fn pending(case: &Value) -> Result<Value, String> {
+    let ordered = order(case)?;
+    let mine = &case["mine"];
+    let base = Revision(number(mine, "base")?);
+    let mut over =
+        Batch::from_operations(read_all(mine, "ops")?).map_err(|error| error.to_string())?;
+    let mut under = Vec::new();
+    for commit in ordered.commits.iter().filter(|commit| commit.revision > base) {
+        let above;
+        (over, above) = transform(&over, &commit.operations);
+        under.push(write_all(&above));
+    }
+    let mut view = ordered.desk;
+    overlay(&mut view, &over, Author(number(mine, "author")?), 0);
+    let over = write_all(over.operations());
+    Ok(json!({ "over": over, "under": under, "view": content(&view) }))
+}
+
+/// What a person sees, from the bottom of the pile to its top.
+fn content(desk: &Desk) -> Value {
+    let stickers = desk.pile().map(|sticker| {
+        json!({
+            "id": sticker.id.to_string(),
+            "x": sticker.position.value.x,
+            "y": sticker.position.value.y,
+            "width": sticker.size.value.width,
+            "height": sticker.size.value.height,
+            "color": sticker.color.value.to_string(),
+            "z": sticker.z.value,
+            "text": sticker.text.value,
+            "deleted": sticker.deleted.value,
+        })
+    });
+    json!({ "title": desk.title().value, "stickers": stickers.collect::<Value>() })
+}
