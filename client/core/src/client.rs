@@ -29,8 +29,8 @@ pub struct Config {
     pub session_key: String,
     /// The label shown with commits; may be empty.
     pub user: String,
-    /// Whether greetings and batches wait until the state is persisted (MERGE
-    /// rule 17). Without it a restart loses what was not acknowledged.
+    /// Whether greetings and batches wait until the state is persisted
+    /// (FLIGHT-17). Without it a restart loses what was not acknowledged.
     pub durable: bool,
     /// Steps that can be undone; 0 turns undo off.
     pub undo_steps: usize,
@@ -72,7 +72,7 @@ pub struct Client {
     pub(crate) now: Time,
 
     pub(crate) line: Connection,
-    /// The number of the current or last connection (MERGE rule 9).
+    /// The number of the current or last connection (FLIGHT-9).
     pub(crate) connection: u64,
     /// The change of the stored state that holds this connection's number,
     /// until the greeting is sent.

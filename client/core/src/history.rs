@@ -1,4 +1,4 @@
-//! What can be undone and redone (MERGE rules 20 to 23).
+//! What can be undone and redone (UNDO-20 to UNDO-23).
 //!
 //! Each stack is a chain. Its top applies to the view, but below the queued
 //! entries that the stack itself can take out; each step below applies to what

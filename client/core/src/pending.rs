@@ -109,7 +109,7 @@ impl Pending {
     }
 
     /// Moves everything over operations that were ordered before it, batch by
-    /// batch (MERGE rule 2: the batch in flight as a whole, as the server does).
+    /// batch (TEXT-2: the batch in flight as a whole, as the server does).
     pub(crate) fn rebase(&mut self, operations: &[Operation]) -> Risen {
         let mut rising = operations.to_vec();
         if let Some(flight) = &mut self.flight {

@@ -1,4 +1,4 @@
-//! What a client keeps across restarts (MERGE rule 17): two records, written in
+//! What a client keeps across restarts (FLIGHT-17): two records, written in
 //! one transaction.
 //!
 //! The *base* holds a confirmed desk and is written rarely. The *queue* holds

@@ -149,7 +149,7 @@ impl Client {
         })
     }
 
-    /// One batch in flight, based on what is confirmed (MERGE rule 8).
+    /// One batch in flight, based on what is confirmed (FLIGHT-8).
     fn transmit_batch(&mut self, out: &mut Vec<u8>) {
         // With a disk, freezing waits for `persist`, so that one write holds the
         // action and the batch that it goes out in.

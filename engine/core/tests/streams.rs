@@ -131,7 +131,7 @@ fn polls_answer_at_once_wait_or_give_everything() {
 }
 
 #[test]
-fn text_older_than_the_history_needs_the_text_it_was_made_against() {
+fn flight_14_text_older_than_the_history_needs_the_text_it_was_made_against() {
     let mut world = World::new();
     let ann = world.create();
     world.sync(ann.key, 1, 0, vec![create(1, "one two")]);

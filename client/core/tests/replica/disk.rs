@@ -21,7 +21,7 @@ fn durable(clients: usize) -> (Net, StickerId) {
 }
 
 #[test]
-fn merge_17_nothing_is_sent_before_it_is_persisted() {
+fn flight_17_nothing_is_sent_before_it_is_persisted() {
     let (mut net, id) = durable(1);
     net.lazy_disks = true;
     let (before, now) = (net.server.log.len(), net.now);
@@ -41,7 +41,7 @@ fn merge_17_nothing_is_sent_before_it_is_persisted() {
 }
 
 #[test]
-fn merge_17_edits_made_offline_outlive_a_reload() {
+fn flight_17_edits_made_offline_outlive_a_reload() {
     let (mut net, id) = durable(2);
     net.go_offline(0);
     let now = net.now;
@@ -61,7 +61,7 @@ fn merge_17_edits_made_offline_outlive_a_reload() {
 }
 
 #[test]
-fn merge_17_a_batch_in_flight_is_sent_once_more_after_a_reload() {
+fn flight_17_a_batch_in_flight_is_sent_once_more_after_a_reload() {
     for reached in [false, true] {
         let (mut net, id) = durable(2);
         let now = net.now;
@@ -149,7 +149,7 @@ fn damaged_records_are_refused() {
 }
 
 #[test]
-fn merge_19_a_purged_sticker_under_pending_changes_is_kept_for_its_author() {
+fn delete_2_a_purged_sticker_under_pending_changes_is_kept_for_its_author() {
     let (mut net, id) = durable(1);
     net.go_offline(0);
     let now = net.now;

@@ -68,7 +68,7 @@ fn edits_while_one_batch_is_in_flight_become_the_next() {
 }
 
 #[test]
-fn merge_8_a_lost_batch_is_sent_again_under_its_number() {
+fn flight_8_a_lost_batch_is_sent_again_under_its_number() {
     let (mut net, id) = pair("");
     let now = net.now;
     net.client(0).replace_text(now, id, "mine").unwrap();
@@ -81,7 +81,7 @@ fn merge_8_a_lost_batch_is_sent_again_under_its_number() {
 }
 
 #[test]
-fn merge_10_a_batch_whose_answer_was_lost_is_not_done_twice() {
+fn flight_10_a_batch_whose_answer_was_lost_is_not_done_twice() {
     let (mut net, id) = pair("");
     let now = net.now;
     net.client(0).replace_text(now, id, "once").unwrap();
@@ -93,7 +93,7 @@ fn merge_10_a_batch_whose_answer_was_lost_is_not_done_twice() {
 }
 
 #[test]
-fn merge_11_a_stale_batch_is_sent_again_at_the_head() {
+fn flight_11_a_stale_batch_is_sent_again_at_the_head() {
     let mut net = Net::with(
         2,
         desk_protocol::resolver::HistoryLimits { deltas_per_sticker: 1, bytes: 1 << 20 },
@@ -117,7 +117,7 @@ fn merge_11_a_stale_batch_is_sent_again_at_the_head() {
 }
 
 #[test]
-fn merge_13_after_a_long_absence_a_snapshot_is_merged_three_ways() {
+fn flight_13_after_a_long_absence_a_snapshot_is_merged_three_ways() {
     let mut net = Net::with(2, net::plenty(), 2, 3);
     net.settle();
     let now = net.now;
@@ -140,7 +140,7 @@ fn merge_13_after_a_long_absence_a_snapshot_is_merged_three_ways() {
 }
 
 #[test]
-fn merge_13_a_snapshot_that_holds_the_batch_in_flight() {
+fn flight_13_a_snapshot_that_holds_the_batch_in_flight() {
     let mut net = Net::with(2, net::plenty(), 1, 3);
     net.settle();
     let now = net.now;
@@ -162,7 +162,7 @@ fn merge_13_a_snapshot_that_holds_the_batch_in_flight() {
 }
 
 #[test]
-fn merge_13_a_snapshot_out_of_turn_to_a_slow_reader() {
+fn flight_13_a_snapshot_out_of_turn_to_a_slow_reader() {
     let (mut net, id) = pair("ab");
     let now = net.now;
     net.client(0).replace_text(now, id, "aXb").unwrap();
@@ -184,7 +184,7 @@ fn merge_13_a_snapshot_out_of_turn_to_a_slow_reader() {
 }
 
 #[test]
-fn merge_7_a_refused_batch_is_kept_and_the_queue_goes_on() {
+fn flight_7_a_refused_batch_is_kept_and_the_queue_goes_on() {
     let (mut net, id) = pair("");
     let now = net.now;
     net.go_offline(0);

@@ -1,4 +1,4 @@
-//! Undo and redo, rule by rule (MERGE rules 20 to 23). Client 0 undoes.
+//! Undo and redo, rule by rule (UNDO-20 to UNDO-23). Client 0 undoes.
 
 use std::time::Duration;
 

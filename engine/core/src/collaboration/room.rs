@@ -20,8 +20,8 @@ pub(crate) struct Poll {
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     pub(crate) connections: BTreeSet<ConnectionId>,
-    /// For each client its newest connection, and that one's number (MERGE
-    /// rule 9). Kept while the desk is known to the shard.
+    /// For each client its newest connection, and that one's number
+    /// (FLIGHT-9). Kept while the desk is known to the shard.
     pub(crate) newest: BTreeMap<ClientId, (u64, Option<ConnectionId>)>,
     pub(crate) presence: PresenceRoom,
     pub(crate) polls: BTreeMap<RequestId, Poll>,

@@ -158,7 +158,7 @@ impl Server {
         }
     }
 
-    /// The order of work of MERGE rule 15.
+    /// The order of work of FLIGHT-15.
     fn submit(&mut self, line: usize, submit: Submit, out: &mut Vec<Output>) {
         self.log.push(submit.clone());
         let Some(known) = self.known.values_mut().find(|known| known.line == Some(line)) else {
