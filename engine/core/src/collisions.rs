@@ -1,12 +1,14 @@
 //! The Desk Collisions Service: puts a client's batches into the desk's order,
 //! each exactly once.
 //!
-//! The order of work is MERGE rule 15's: sequence, stale, transform. What comes
+//! The order of work is FLIGHT-15's: sequence, stale, transform. What comes
 //! before it (hello and fence) is the collaboration's, what comes after (append,
 //! durable, acknowledge) the shard's.
 
 use desk_protocol::frame::{BatchResult, Outcome, Submit};
-use desk_protocol::resolver::{self, Acceptance, Refusal, Rejection, Submission, TextHistories};
+use desk_protocol::resolver::{
+    self, Acceptance, BatchError, Refusal, Rejection, Submission, TextHistories,
+};
 use desk_protocol::text::{Order, diff};
 use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Operation, Revision, StickerId, Time};
 
@@ -105,8 +107,14 @@ pub fn order(
     let batch = match Batch::from_operations(operations) {
         Ok(batch) => batch,
         Err(error) => {
-            let operation = error.operation().unwrap_or(0) as u32;
-            return reject(record, client, client_seq, operation, error.to_string());
+            let operation = error.operation().unwrap_or(0);
+            let detail = match (&error, sent.get(operation)) {
+                (BatchError::Invalid { reason, .. }, Some((name, _))) => {
+                    format!("{name}: {reason}")
+                }
+                _ => error.to_string(),
+            };
+            return reject(record, client, client_seq, operation as u32, detail);
         }
     };
     let submission = Submission {
@@ -131,14 +139,14 @@ pub fn order(
         Err(Refusal::Stale(sticker)) => Ordered::Stale(sticker),
         Err(Refusal::Rejected(rejection)) => {
             let operation = position_as_sent(&sent, &rejection);
-            let detail = format!("ops[{operation}].{}: {}", rejection.name, rejection.reason);
+            let detail = format!("{}: {}", rejection.name, rejection.reason);
             reject(record, client, client_seq, operation, detail)
         }
     }
 }
 
 /// Brings deltas that came with the text they were made against to the desk's
-/// present text, three ways (MERGE rule 14), where the history no longer does.
+/// present text, three ways (FLIGHT-14), where the history no longer does.
 fn rebase_onto_head(
     record: &DeskRecord,
     histories: &TextHistories,
@@ -159,9 +167,8 @@ fn rebase_onto_head(
         let found = base_text.chars().count() as u64;
         if delta.base_chars() > found {
             let needed = delta.base_chars();
-            let detail = format!(
-                "ops[{index}].edit_text: the delta counts {needed} characters, base_text has {found}"
-            );
+            let detail =
+                format!("edit_text: the delta counts {needed} characters, base_text has {found}");
             return Err((index as u32, detail));
         }
         *delta = delta.transform(&diff(base_text, &sticker.text.value), Order::After);
