@@ -1,2 +1,21 @@
 //! End-to-end tests of the real binary over real sockets.
+//!
+//! The tests stand in `tests/`, by theme; this is their rig. [`Server`] starts,
+//! kills and restarts the binary; [`http`] and [`socket`] speak to it byte by
+//! byte, on code of their own, so that a mistake that server and product client
+//! share is seen; [`desk`] has the requests that most tests begin with.
+//! Nothing here waits for time: [`eventually`] waits for a condition.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a rig fails by panicking")]
+
+pub mod desk;
+pub mod http;
+pub mod server;
+pub mod socket;
+mod wait;
+
+pub use desk::{Joined, create, join};
+pub use http::{Reply, delete, get, patch, post};
+pub use server::{Server, Setup};
+pub use socket::Socket;
+pub use wait::{PATIENCE, eventually, now, unix_seconds};

@@ -1,0 +1,295 @@
+//! The real binary, started, killed and started again on one data folder.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::wait::{eventually, now};
+
+/// How a server is started.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    flags: Vec<String>,
+    limits: Vec<String>,
+}
+
+impl Setup {
+    /// With a flag and its value.
+    #[must_use]
+    pub fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// With a limit of the configuration's `[limits]`, as TOML.
+    #[must_use]
+    pub fn limit(mut self, name: &str, value: &str) -> Self {
+        self.limits.push(format!("{name} = {value}"));
+        self
+    }
+
+    /// Starts a server on a new data folder.
+    pub fn start(self) -> Server {
+        Server::start(self)
+    }
+}
+
+/// A server and its data folder, which goes with it.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    folder: TempDir,
+    address: SocketAddr,
+    quic: SocketAddr,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// The binary under test: `STICKER_DESK_BIN`, else the one beside this test's
+/// own folder.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("STICKER_DESK_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("sticker-desk");
+    assert!(
+        path.is_file(),
+        "there is no {}: build it (cargo build -p sticker-desk) or set STICKER_DESK_BIN",
+        path.display()
+    );
+    path
+}
+
+/// Runs the binary to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Server {
+    /// Starts a server with two shards on a new data folder.
+    pub fn new() -> Self {
+        Setup::default().start()
+    }
+
+    fn start(setup: Setup) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut server =
+            Self { setup, folder, address: free_address(), quic: free_address(), running: None };
+        server.up();
+        server
+    }
+
+    /// Starts it again, on the same address and data.
+    ///
+    /// # Panics
+    /// When it does not say that it is ready.
+    pub fn up(&mut self) {
+        // Another test may have taken the port meanwhile; only the very first
+        // start may choose another one.
+        for attempt in 0.. {
+            match self.try_up() {
+                Ok(running) => {
+                    self.running = Some(running);
+                    return;
+                }
+                Err(log) if attempt < 3 && log.contains("in use") && self.is_fresh() => {
+                    self.address = free_address();
+                    self.quic = free_address();
+                }
+                Err(log) => panic!("the server did not start:\n{log}"),
+            }
+        }
+    }
+
+    /// Starts it with other flags.
+    pub fn up_with(&mut self, setup: Setup) {
+        self.setup = setup;
+        self.up();
+    }
+
+    fn is_fresh(&self) -> bool {
+        !self.data().join("manifest").exists()
+    }
+
+    /// The command that starts it.
+    pub fn command(&self) -> Command {
+        let config = self.folder.path().join("config.toml");
+        // Small segments: a test's server starts in milliseconds.
+        let mut text = String::from("[limits]\n");
+        if !self.setup.limits.iter().any(|limit| limit.starts_with("segment")) {
+            text += "segment = \"4MiB\"\n";
+        }
+        text += &self.setup.limits.join("\n");
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(binary());
+        command.arg("serve").arg("--config").arg(config).arg("--data").arg(self.data());
+        command.args(["--listen", &self.address.to_string(), "--quic", &self.quic.to_string()]);
+        if !self.setup.flags.iter().any(|flag| flag == "--shards") {
+            command.args(["--shards", "2"]);
+        }
+        command.args(&self.setup.flags);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn try_up(&self) -> Result<Running, String> {
+        let mut child = self.command().spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let ready = self.address.to_string();
+        let (say_ready, hear_ready) = std::sync::mpsc::channel();
+        let mut readers = Vec::new();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let kept = Arc::clone(&log);
+        readers.push(std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&format!("out| {line}\n"));
+                if line.contains(&ready) {
+                    let _ = say_ready.send(());
+                }
+            }
+        }));
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let kept = Arc::clone(&log);
+        readers.push(std::thread::spawn(move || {
+            let mut line = Vec::new();
+            while errors.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                let text = String::from_utf8_lossy(&line).into_owned();
+                kept.lock().unwrap().push_str(&format!("err| {text}"));
+                line.clear();
+            }
+        }));
+        // The channel closes when the process ends, too.
+        if hear_ready.recv_timeout(Duration::from_secs(30)).is_err() {
+            let _ = child.kill();
+            let _ = child.wait();
+            for reader in readers {
+                reader.join().unwrap();
+            }
+            return Err(log.lock().unwrap().clone());
+        }
+        Ok(Running { child, log, readers })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder of the test's own, beside the data.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it has written to stdout and stderr since its last start.
+    pub fn log(&self) -> String {
+        self.running.as_ref().map_or_else(String::new, |run| run.log.lock().unwrap().clone())
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.running.as_ref().expect("the server runs").child.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill9(&mut self) {
+        let mut running = self.running.take().expect("the server runs");
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+        running.readers.into_iter().for_each(|reader| reader.join().unwrap());
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let id = Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended by itself; what it wrote, and for how long it
+    /// went on.
+    pub fn ended(&mut self) -> (ExitStatus, String, Duration) {
+        let begin: Instant = now();
+        let mut running = self.running.take().expect("the server runs");
+        let status = eventually("the server's end", || running.child.try_wait().unwrap());
+        let took = begin.elapsed();
+        running.readers.into_iter().for_each(|reader| reader.join().unwrap());
+        let log = running.log.lock().unwrap().clone();
+        (status, log, took)
+    }
+
+    /// SIGTERM, and a good end.
+    ///
+    /// # Panics
+    /// When the exit code is not 0.
+    pub fn stop(&mut self) {
+        self.terminate();
+        let (status, log, _) = self.ended();
+        assert!(status.success(), "{status}:\n{log}");
+    }
+
+    /// Every file of the data folder that stands for desks, by name.
+    pub fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(self.data())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+            if std::thread::panicking() {
+                for reader in running.readers {
+                    let _ = reader.join();
+                }
+                eprintln!("--- the server's output:\n{}", running.log.lock().unwrap());
+            }
+        }
+    }
+}
+
+/// Reads what is left of a stream.
+pub fn read_all(stream: &mut impl std::io::Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // A reset after the answer ends the stream, too.
+    let _ = stream.by_ref().read_to_end(&mut bytes);
+    bytes
+}

@@ -1,0 +1,134 @@
+//! The client commands of the binary.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+
+use desk_e2e::server::{binary, run};
+use desk_e2e::{Server, Setup, create};
+use serde_json::json;
+
+fn out(output: Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// A failure: exit code 1 and one line on stderr.
+fn failure(output: Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let line = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    line
+}
+
+/// The link on the line that begins with `kind`.
+fn link(text: &str, kind: &str) -> String {
+    let line = text.lines().find(|line| line.starts_with(kind)).expect("the line");
+    line.split_whitespace().nth(1).expect("the link").to_owned()
+}
+
+#[test]
+fn a_desk_from_new_to_remove() {
+    let server = Server::new();
+    let url = server.url();
+    let made = out(run(&["new", "From a shell", "--server", &url]));
+    let (edit, owner) = (link(&made, "edit"), link(&made, "owner"));
+    assert!(edit.starts_with(&format!("{url}/d/")) && owner.starts_with(&url) && edit != owner);
+
+    let lines = server.folder().join("lines.txt");
+    std::fs::write(&lines, "first\nsecond\n").expect("a file");
+    let lines = lines.to_str().expect("a path in UTF-8");
+    assert_eq!(out(run(&["import", lines, "--link", &edit])), "added  2\n");
+
+    let shown = out(run(&["show", &edit]));
+    assert!(shown.starts_with("From a shell: 2 stickers, revision 1, until 20"), "{shown}");
+    assert!(shown.contains("\n    first\n") && shown.contains("\n    second\n"), "{shown}");
+    // The id alone will do, with the server.
+    let id = edit.rsplit('/').next().expect("an id");
+    assert_eq!(out(run(&["show", id, "--server", &url])), shown);
+
+    let json = server.folder().join("desk.json");
+    let json = json.to_str().expect("a path in UTF-8");
+    out(run(&["export", &edit, "--format", "json", "-o", json, "--deleted"]));
+    let copied = out(run(&["import", json, "--title", "Copy", "--server", &url]));
+    let copy = link(&copied, "edit");
+    assert!(out(run(&["show", &copy])).starts_with("Copy: 2 stickers"));
+    for (format, has) in [("csv", "text"), ("md", "# From a shell"), ("svg", "<svg")] {
+        assert!(out(run(&["export", &edit, "--format", format])).contains(has), "{format}");
+    }
+
+    assert_eq!(out(run(&["remove", &edit, "--admin", &url])), "removed\n");
+    assert!(failure(run(&["show", &edit])).contains("404"));
+}
+
+#[test]
+fn failures_are_one_clear_line() {
+    let server = Server::new();
+    let url = server.url();
+    let none = format!("{url}/d/00000000000000000000000001");
+    failure(run(&["show", &none]));
+    failure(run(&["watch", &none]));
+    failure(run(&["export", &none]));
+    failure(run(&["remove", &none, "--admin", &url]));
+    assert!(failure(run(&["import", "/no/such/file"])).contains("/no/such/file"));
+    assert!(failure(run(&["inspect", "/no/such/folder"])).contains("/no/such/folder"));
+    // Nobody listens at port 9 of this machine.
+    assert!(failure(run(&["new", "--server", "http://127.0.0.1:9"])).contains("127.0.0.1:9"));
+    // A file that gives no notes leaves no desk behind.
+    let empty = server.folder().join("empty.txt");
+    std::fs::write(&empty, "\n").expect("a file");
+    failure(run(&["import", empty.to_str().expect("UTF-8"), "--server", &url]));
+}
+
+#[test]
+fn watch_prints_changes_live() {
+    let server = Server::new();
+    let ada = create(&server, "Watched");
+    let id = ada.add(&server, 1, "before");
+    let url = format!("{}/d/{}", server.url(), ada.id);
+    let mut child = Command::new(binary())
+        .args(["watch", &url])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut line = || lines.next().expect("a line").expect("UTF-8");
+    assert_eq!(line(), "connected: Watched, 1 sticker");
+    let ops = json!([
+        { "move": { "id": id, "x": 60, "y": 10 } },
+        { "edit_text": { "id": id, "delta": [{ "retain": 6 }, { "insert": "\nand \u{1b}[2J" }] } },
+    ]);
+    ada.sync(&server, 2, 1, ops).expect(221);
+    let author = &ada.answer["author"];
+    assert_eq!(line(), format!("r2 #{author} (tester)  {id}  moved to 60,10"));
+    assert_eq!(line(), format!("r2 #{author} (tester)  {id}  text: before ⏎ and \u{fffd}[2J"));
+    ada.sync(&server, 3, 2, json!([{ "delete": { "id": id } }])).expect(221);
+    assert_eq!(line(), format!("r3 #{author} (tester)  {id}  deleted"));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+}
+
+#[test]
+fn inspect_tells_sound_from_damaged() {
+    let mut server = Setup::default().flag("--session-idle", "1s").start();
+    let ada = create(&server, "");
+    ada.add(&server, 1, "kept");
+    desk_e2e::eventually("a table", || {
+        server.files().iter().any(|name| name.ends_with(".table")).then_some(())
+    });
+    server.stop();
+    let data = server.data();
+    let folder = data.to_str().expect("a path in UTF-8");
+    let sound = out(run(&["inspect", folder]));
+    assert!(sound.contains("every checksum is right"), "{sound}");
+
+    // One bit of a value in a table.
+    let table = server.files().into_iter().find(|name| name.ends_with(".table")).expect("a table");
+    let path = data.join(table);
+    let mut bytes = std::fs::read(&path).expect("the table");
+    let at = bytes.windows(4).position(|bytes| bytes == b"kept").expect("the text");
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).expect("it is written");
+    let damaged = run(&["inspect", folder]);
+    assert_eq!(damaged.status.code(), Some(1), "{damaged:?}");
+    assert!(String::from_utf8_lossy(&damaged.stdout).contains("damaged"));
+}

@@ -1,0 +1,105 @@
+//! Expiry: to the second, and the bucket's files with it.
+
+use desk_e2e::http::KEY;
+use desk_e2e::server::run;
+use desk_e2e::{Server, Setup, Socket, create, desk, eventually, get, unix_seconds};
+use desk_protocol::LinkId;
+use desk_protocol::frame::CloseCode;
+use serde_json::json;
+
+const TTL: u64 = 5;
+
+fn short() -> Setup {
+    Setup::default()
+        .flag("--desk-ttl", &format!("{TTL}s"))
+        .flag("--bucket", "2s")
+        .flag("--session-idle", "1s")
+}
+
+fn expires(joined: &desk::Joined) -> u64 {
+    let id: LinkId = joined.id.parse().expect("an id");
+    u64::from(id.created_second()) + TTL
+}
+
+#[test]
+fn a_desk_is_gone_to_the_second() {
+    let server = short().start();
+    let ada = create(&server, "");
+    ada.add(&server, 1, "short-lived");
+    let mut socket = Socket::live(&server, &ada.key);
+    let view = ada.link(&server, "viewer", false);
+    let expires = expires(&ada);
+    let target = format!("/api/desk/{}/export", ada.id);
+    eventually("the desk's end", || {
+        let before = unix_seconds();
+        let status = get(&server, &target, &[]).status;
+        let after = unix_seconds();
+        match status {
+            200 => assert!(before < expires, "still there at {before}, promised {expires}"),
+            410 => assert!(after >= expires, "gone at {after}, promised {expires}"),
+            other => panic!("{other}"),
+        }
+        (status == 410).then_some(())
+    });
+    let (code, ..) = socket.closed();
+    assert_eq!(code, CloseCode::Expired);
+    for id in [&ada.id, &view, ada.owner.as_ref().expect("an owner's link")] {
+        desk::init(&server, id).problem(410);
+    }
+    let gone = |reply: desk_e2e::Reply| assert!(matches!(reply.status, 401 | 410), "{reply:?}");
+    gone(ada.sync(&server, 2, 1, json!([])));
+    gone(ada.poll(&server, 0, 0));
+    gone(get(&server, "/api/desk/collaboration/sync?since=0", &[(KEY, &ada.key)]));
+}
+
+/// The folder's table files, by `inspect`'s and by our own count.
+fn tables(server: &Server) -> Vec<String> {
+    server.files().into_iter().filter(|name| name.ends_with(".table")).collect()
+}
+
+#[test]
+fn the_files_of_a_bucket_go_after_its_end() {
+    let server = short().start();
+    let ada = create(&server, "");
+    ada.add(&server, 1, "short-lived");
+    // Idle, it is stored in a table.
+    let stored = eventually("a table", || Some(tables(&server)).filter(|files| !files.is_empty()));
+    eventually("no table", || {
+        let left = tables(&server);
+        stored.iter().all(|file| !left.contains(file)).then_some(())
+    });
+    assert!(unix_seconds() >= expires(&ada), "not before the promised end");
+}
+
+#[test]
+fn expired_desks_do_not_come_back_with_a_restart() {
+    let mut server = short().start();
+    let ada = create(&server, "");
+    ada.add(&server, 1, "short-lived");
+    server.kill9();
+    eventually("its second", || (unix_seconds() > expires(&ada)).then_some(()));
+    server.up();
+    desk::init(&server, &ada.id).problem(410);
+    let new = create(&server, "new");
+    new.add(&server, 1, "fresh");
+    server.stop();
+    let data = server.data();
+    let inspected = run(&["inspect", data.to_str().expect("a path in UTF-8")]);
+    assert!(inspected.status.success(), "{inspected:?}");
+}
+
+#[test]
+fn a_promised_end_does_not_move_with_the_flag() {
+    let mut server = short().start();
+    let ada = create(&server, "");
+    ada.add(&server, 1, "short-lived");
+    server.stop();
+    server.up_with(Setup::default().flag("--desk-ttl", "7d"));
+    let expires = expires(&ada);
+    eventually("the promised end", || {
+        let before = unix_seconds();
+        let status = get(&server, &format!("/api/desk/{}/export", ada.id), &[]).status;
+        assert!(status == 410 || before < expires, "{status} at {before}, promised {expires}");
+        (status == 410).then_some(())
+    });
+}

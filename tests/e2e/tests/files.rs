@@ -1,0 +1,110 @@
+//! Export and import.
+
+use desk_e2e::http::{KEY, send};
+use desk_e2e::{Reply, Server, create, desk, get, join};
+use serde_json::{Value, json};
+
+fn export(server: &Server, id: &str, query: &str) -> Reply {
+    get(server, &format!("/api/desk/{id}/export{query}"), &[]).expect(200)
+}
+
+fn import(server: &Server, who: &desk::Joined, media: &str, file: &[u8]) -> Reply {
+    let fields = [(KEY, &*who.key), ("Content-Type", media)];
+    send(server, "POST", &format!("/api/desk/{}/import", who.id), &fields, file)
+}
+
+/// What a sticker looks like, without who made it and when.
+fn looks(desk: &Value) -> Vec<Value> {
+    let stickers = desk["stickers"].as_array().expect("stickers").iter();
+    let looks = stickers.map(|sticker| {
+        json!([sticker["x"], sticker["y"], sticker["width"], sticker["height"], sticker["color"],
+               sticker["text"]])
+    });
+    looks.collect()
+}
+
+fn desk_with_notes(server: &Server) -> desk::Joined {
+    let ada = create(server, "Ideas");
+    let ops = json!([
+        { "create": { "x": 1, "y": -2, "width": 300, "color": "#a5d8ff", "text": "plain" } },
+        { "create": { "x": 5, "y": 6, "text": "=1+1" } },
+        { "create": { "x": 7, "y": 8, "text": "two\nlines, \"quoted\" 🎈" } },
+        { "create": { "x": 9, "y": 9, "text": "<script>alert(1)</script>" } },
+        { "create": { "x": 9, "y": 9, "text": "-2" } },
+        { "create": { "x": 9, "y": 9, "text": "@home" } },
+        { "create": { "x": 9, "y": 9, "text": "+4" } },
+    ]);
+    ada.sync(server, 1, 0, ops).expect(221);
+    ada
+}
+
+#[test]
+fn json_and_csv_come_back_as_they_were() {
+    let server = Server::new();
+    let ada = desk_with_notes(&server);
+    let original = desk::export(&server, &ada.id);
+    for (query, media) in [("?format=json", "application/json"), ("?format=csv", "text/csv")] {
+        let file = export(&server, &ada.id, query);
+        let copy = create(&server, "copy");
+        let answer = import(&server, &copy, media, &file.body).expect(200).json();
+        assert_eq!(answer["created"].as_array().expect("ids").len(), 7, "{query}");
+        let copied = desk::export(&server, &copy.id);
+        assert_eq!(looks(&copied), looks(&original), "{query}");
+        assert_eq!(copied["revision"], 1, "one batch");
+    }
+}
+
+#[test]
+fn csv_cells_that_a_spreadsheet_would_obey_are_neutralised() {
+    let server = Server::new();
+    let ada = desk_with_notes(&server);
+    let csv = export(&server, &ada.id, "?format=csv");
+    for dangerous in [",=1+1", ",-2\r", ",@home", ",+4", "\n=", "\n@"] {
+        assert!(!csv.text().contains(dangerous), "{dangerous:?} in {}", csv.text());
+    }
+    assert!(csv.text().contains("'=1+1"));
+    assert!(csv.field("Content-Disposition").is_some_and(|how| how.starts_with("attachment")));
+}
+
+#[test]
+fn pictures_and_texts_are_harmless() {
+    let server = Server::new();
+    let ada = desk_with_notes(&server);
+    let svg = export(&server, &ada.id, "?format=svg");
+    assert_eq!(svg.field("Content-Type"), Some("image/svg+xml"));
+    assert!(svg.field("Content-Disposition").is_some_and(|how| how.starts_with("attachment")));
+    assert!(!svg.text().contains("<script"));
+    assert!(svg.text().contains("&lt;script"));
+    let markdown = export(&server, &ada.id, "?format=md");
+    assert!(markdown.text().contains("# Ideas"));
+    get(&server, &format!("/api/desk/{}/export?format=doc", ada.id), &[]).problem(400);
+}
+
+#[test]
+fn lines_become_notes_and_others_see_them() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    let bob = join(&server, &ada.id);
+    let mut socket = desk_e2e::Socket::live(&server, &bob.key);
+    import(&server, &bob, "text/plain", "one\n\ntwo\r\nthree".as_bytes()).expect(200);
+    assert_eq!(socket.commit().operations.len(), 3);
+    assert_eq!(desk::texts(&server, &ada.id), ["one", "three", "two"]);
+}
+
+#[test]
+fn errors_of_import() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    import(&server, &ada, "application/json", b"{").problem(400);
+    import(&server, &ada, "application/json", b"{\"stickers\":7}").problem(400);
+    import(&server, &ada, "text/csv", b"a,b\n1,2\n").problem(400);
+    import(&server, &ada, "text/csv", b"text\n\"open").problem(400);
+    import(&server, &ada, "text/plain", b"\xff\xfe").problem(400);
+    import(&server, &ada, "text/plain", b"\n\n").problem(422);
+    import(&server, &ada, "text/plain", "n\n".repeat(501).as_bytes()).problem(422);
+    import(&server, &ada, "text/plain", "x".repeat(10_001).as_bytes()).problem(422);
+    import(&server, &ada, "image/png", b"x").problem(415);
+    let viewer = join(&server, &ada.link(&server, "viewer", false));
+    import(&server, &viewer, "text/plain", b"x").problem(403);
+    assert_eq!(desk::export(&server, &ada.id)["revision"], 0);
+}
