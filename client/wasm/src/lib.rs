@@ -13,8 +13,12 @@ mod client;
 mod editor;
 mod record;
 mod splice;
+#[cfg(feature = "vectors")]
+mod vectors;
 
 pub use client::{DeskClient, StoredRecords};
+#[cfg(feature = "vectors")]
+pub use vectors::run_vectors;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The version of this binding, for the page's diagnostics.

@@ -62,7 +62,7 @@ export class Desk {
   async add(text: string, x = 400, y = 320): Promise<Locator> {
     await this.page.mouse.dblclick(x, y);
     await expect(this.editor).toBeFocused();
-    await this.page.keyboard.type(text);
+    await this.page.keyboard.insertText(text);
     await this.page.keyboard.press("Escape");
     await this.page.keyboard.press("Escape");
     const note = this.note(text);

@@ -1,0 +1,10 @@
+//! The protocol's vectors, run where the page runs.
+
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+/// Runs the cases of one file; answers how many there were, or throws what the
+/// first wrong one found.
+#[wasm_bindgen(js_name = runVectors)]
+pub fn run_vectors(json: &str) -> Result<usize, JsError> {
+    desk_protocol::vectors::run(json).map_err(|why| JsError::new(&why))
+}
