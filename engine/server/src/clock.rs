@@ -19,6 +19,12 @@ impl Clock {
         Self { last: Cell::new((wall(), Instant::now())) }
     }
 
+    /// The time when it was last asked for: near enough within a turn, and
+    /// free.
+    pub(crate) fn recent(&self) -> Time {
+        self.last.get().0
+    }
+
     /// The time.
     #[expect(clippy::disallowed_methods, reason = "the shell owns the clock")]
     pub(crate) fn now(&self) -> Time {

@@ -53,14 +53,14 @@ impl Server {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
         stream
     }
 
     fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = self.connect();
         let host = self.address.to_string();
-        stream.write_all(&request(method, target, &host, fields, body)).unwrap();
+        stream.write_all(&request(method, target, &host, fields, body)).expect("it is sent");
         let mut reader = AnswerReader::new(8 << 20);
         let mut buffer = [0; 4096];
         loop {
@@ -77,7 +77,7 @@ impl Server {
         let fields = [("Content-Type", "application/json")];
         let answer = self.ask("POST", "/api/desk/init", &fields, body.as_bytes());
         assert_eq!(answer.status.0, 200, "{}", answer.detail());
-        serde_json::from_slice(&answer.body).unwrap()
+        serde_json::from_slice(&answer.body).expect("JSON")
     }
 }
 
@@ -93,7 +93,9 @@ impl Socket {
         let mut stream = server.connect();
         let mut handshake = ClientHandshake::new([7; 16], key);
         let target = "/api/desk/collaboration/init";
-        stream.write_all(&handshake.request(target, &server.address.to_string())).unwrap();
+        stream
+            .write_all(&handshake.request(target, &server.address.to_string()))
+            .expect("it is sent");
         let mut buffer = [0; 4096];
         let leftover = loop {
             let length = stream.read(&mut buffer).expect("it answers in time");
@@ -117,7 +119,7 @@ impl Socket {
         let (mut bytes, mut out) = (Vec::new(), Vec::new());
         codec::encode_client(frame, &mut bytes);
         self.protocol.send(Opcode::Binary, &bytes, &mut out);
-        self.stream.write_all(&out).unwrap();
+        self.stream.write_all(&out).expect("it is sent");
     }
 
     fn take(&mut self, mut bytes: Vec<u8>) {

@@ -121,7 +121,7 @@ impl Socket {
         while !self.failed.get() && !self.outbox.borrow().sending {
             let Some(frames) = scratch::write(|out| self.write_once(shell, out)) else { return };
             if frames > 0 {
-                shell.feed(Input::Sent { connection: self.id, bytes: frames });
+                shell.sent(self.id, frames);
             }
         }
         if self.failed.get() {
@@ -211,7 +211,7 @@ impl Socket {
             self.failed.set(true);
             return;
         }
-        shell.feed(Input::Sent { connection: self.id, bytes });
+        shell.sent(self.id, bytes);
         self.mark_dirty(&shell);
         shell.wake();
     }
@@ -326,6 +326,8 @@ impl Socket {
 impl Shell {
     fn add_socket(&self, id: ConnectionId, socket: &Rc<Socket>, key: SessionKey) {
         self.sockets.borrow_mut().insert(id.0, Rc::clone(socket));
+        // The HTTP connection that it was counts itself out.
+        self.metrics().connections.add(1);
         self.feed(Input::Opened { connection: id, key: Some(key) });
         self.wake();
     }

@@ -38,10 +38,11 @@ struct Lane<M> {
     starved_to: Arc<AtomicBool>,
     starved_from: Arc<AtomicBool>,
     reserved: usize,
-    waiting: VecDeque<Waker>,
+    waiting: Vec<Waker>,
 }
 
 /// Makes the ends of all shards, in order.
+#[expect(clippy::needless_range_loop, reason = "each pair of shards, by their numbers")]
 pub(crate) fn mesh<M: Send>(shards: usize, reservations_max: usize) -> Vec<Mesh<M>> {
     let bells: Arc<[Doorbell]> = (0..shards).map(|_| Doorbell::default()).collect();
     let capacity = 2 * reservations_max + RING_CONTROL_MESSAGES;
@@ -76,7 +77,7 @@ impl<M> Lane<M> {
             starved_to: Arc::clone(starved_to),
             starved_from: Arc::clone(starved_from),
             reserved: 0,
-            waiting: VecDeque::new(),
+            waiting: Vec::new(),
         }
     }
 }
@@ -101,7 +102,7 @@ impl<M: Send> Mesh<M> {
             lane.reserved += 1;
             return Poll::Ready(());
         }
-        lane.waiting.push_back(context.waker().clone());
+        lane.waiting.push(context.waker().clone());
         Poll::Pending
     }
 
@@ -109,9 +110,9 @@ impl<M: Send> Mesh<M> {
     pub(crate) fn release(&mut self, target: usize) {
         let lane = self.lane(target);
         lane.reserved = lane.reserved.checked_sub(1).expect("a place is given back once");
-        if let Some(waker) = lane.waiting.pop_front() {
-            waker.wake();
-        }
+        // All of them: a waiter may be in the list twice, or have been served
+        // meanwhile, and waking one of those would leave another asleep.
+        lane.waiting.drain(..).for_each(Waker::wake);
     }
 
     /// Sends at the end of this turn.
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn reservations_are_bounded_and_wake_in_order() {
+    fn reservations_are_bounded_and_wake_who_waits() {
         let mut ends = mesh::<u32>(2, 2);
         let mut context = Context::from_waker(Waker::noop());
         assert!(ends[0].poll_reserve(1, &mut context).is_ready());

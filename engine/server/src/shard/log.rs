@@ -165,6 +165,9 @@ impl Shell {
                 }
                 self.metrics().commits.add(1);
                 self.metrics().commit_time.record(started.elapsed());
+                if self.store.wants_maintenance() {
+                    self.upkeep_wanted.set();
+                }
                 self.wake();
             }
             self.commit_wanted.wait().await;

@@ -24,7 +24,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use desk_engine_core::{ConnectionId, Input, Shard};
-use desk_protocol::Time;
 use desk_storage_lsm::{Edit, Store};
 
 pub(crate) use deadlines::{Deadline, Deadlines};
@@ -142,7 +141,7 @@ impl Shell {
     /// A panic in there is a broken invariant of the desks in memory. What is
     /// on disk is whole, so the process ends at once and loudly, and the next
     /// start reads it; going on could only damage it.
-    fn with_core<R>(&self, call: impl FnOnce(&mut Shard, Time) -> R) -> R {
+    fn with_core<R>(&self, call: impl FnOnce(&mut Shard) -> R) -> R {
         struct Guard;
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -152,17 +151,25 @@ impl Shell {
             }
         }
         let _guard = Guard;
-        call(&mut self.core.borrow_mut(), self.clock.now())
+        call(&mut self.core.borrow_mut())
     }
 
     /// Hands an input to the core.
     pub(crate) fn feed(&self, input: Input) {
-        self.with_core(|core, now| core.handle(now, input));
+        let now = self.clock.now();
+        self.with_core(|core| core.handle(now, input));
+    }
+
+    /// Tells the core that bytes of a connection have left.
+    pub(crate) fn sent(&self, connection: ConnectionId, bytes: usize) {
+        let now = self.clock.recent();
+        self.with_core(|core| core.handle(now, Input::Sent { connection, bytes }));
     }
 
     /// Hands bytes of a connection to the core; how many it used up.
     pub(crate) fn receive(&self, connection: ConnectionId, bytes: &[u8]) -> usize {
-        self.with_core(|core, now| core.receive(now, connection, bytes))
+        let now = self.clock.now();
+        self.with_core(|core| core.receive(now, connection, bytes))
     }
 
     /// Sees to it that a socket is flushed in this turn or the next.

@@ -58,17 +58,18 @@ impl Shell {
 
     /// Acts on what is due.
     fn keep_time(&self) {
-        self.with_core(|core, now| {
+        let now = self.clock.now();
+        self.with_core(|core| {
             if core.poll_timeout().is_some_and(|(at, _)| at <= now) {
                 core.handle_timeout(now);
             }
         });
-        self.deadlines.fire(self.clock.now());
+        self.deadlines.fire(now);
     }
 
     /// Does what the core says, in its order.
     fn carry_out(self: &Rc<Self>) {
-        while let Some(output) = self.with_core(|core, _| core.poll_output()) {
+        while let Some(output) = self.with_core(|core| core.poll_output()) {
             match output {
                 Output::Append { position, key, sequence, entry } => {
                     self.append(position, key, sequence, entry);
@@ -117,10 +118,8 @@ impl Shell {
     /// Waits for a reason to turn. Whatever else is ready runs first, also when
     /// there is a reason already: that is what gathers a turn's inputs.
     async fn wait(&self, alarm: &mut Alarm) {
-        let next = [
-            self.with_core(|core, _| core.poll_timeout().map(|(at, _)| at)),
-            self.deadlines.first(),
-        ];
+        let next =
+            [self.with_core(|core| core.poll_timeout().map(|(at, _)| at)), self.deadlines.first()];
         alarm.set(next.into_iter().flatten().min(), self.clock.now());
         let mut yielded = false;
         std::future::poll_fn(|context| {
