@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::net::{self, Net};
 use desk_client_core::{Edit, EditError, Event, Line, NewSticker, Status, UnsavedReason};
 use desk_protocol::frame::{CloseCode, Role};
-use desk_protocol::{Point, StickerId};
+use desk_protocol::text::Part;
+use desk_protocol::{Delta, Point, StickerId};
 
 fn note(text: &str) -> NewSticker {
     NewSticker { text: text.into(), ..NewSticker::default() }
@@ -332,4 +333,44 @@ fn garbage_makes_a_new_connection() {
     assert!(net.peers[0].events.iter().any(|event| matches!(event, Event::LineDead { .. })));
     net.settle();
     net.assert_converged();
+}
+
+#[test]
+fn merge_7_the_queue_moves_over_the_taking_back_of_a_refused_batch() {
+    let (mut net, id) = pair("ab");
+    let now = net.now;
+    let taken = StickerId(77);
+    let create = |text: &str| Edit::Create { id: Some(taken), note: note(text) };
+    let text = |text: &str| Edit::ReplaceText { id, text: text.into() };
+    net.client(0).act(now, vec![create("mine"), text("aXb")]).unwrap();
+    net.pump(0);
+    net.client(1).act(now, vec![create("theirs")]).unwrap();
+    while net.deliver_up(1) {}
+    net.client(0).act(now, vec![text("aXYb"), Edit::Move { id: taken, to: at(8, 8) }]).unwrap();
+    net.settle();
+    net.assert_converged();
+    assert_eq!(net.text(1, id), "aYb");
+    assert_eq!(net.sticker(1, taken).position.value, at(0, 0), "theirs was not moved");
+    assert_eq!(net.peers[0].client.unsaved().len(), 1, "nothing else was refused");
+}
+
+#[test]
+fn merge_13_a_batch_that_the_server_transformed_otherwise_than_a_snapshot_told() {
+    let (mut net, id) = pair("aa");
+    let now = net.now;
+    let first = || Delta::from_parts([Part::Delete(1)]).unwrap();
+    net.client(0).edit_text(now, id, first()).unwrap();
+    net.pump(0);
+    net.client(1).edit_text(now, id, first()).unwrap();
+    while net.deliver_up(1) {}
+    // Client 0 reads slowly: instead of the commit it gets a snapshot, which
+    // does not tell which of two equal letters went.
+    assert!(net.take_down(0).is_some());
+    net.resync(0);
+    while net.deliver_down(0) {}
+    assert_eq!(net.text(0, id), "");
+    net.client(0).replace_text(now, id, "Z").unwrap();
+    net.settle();
+    net.assert_converged();
+    assert_eq!(net.text(0, id), "aZ");
 }

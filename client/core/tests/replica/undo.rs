@@ -481,3 +481,26 @@ fn the_oldest_steps_are_forgotten_and_stay_done() {
     net.go_online(0);
     assert_x(&mut net, id, 100);
 }
+
+#[test]
+fn undo_21_a_foreign_write_between_two_of_mine_kills_the_lower_entry() {
+    let (mut net, id) = pair("");
+    saved(&mut net, 0, move_to(id, 1));
+    in_flight(&mut net, move_to(id, 2));
+    overtaken_by(&mut net, move_to(id, 7));
+    net.settle();
+    assert!(undo(&mut net));
+    assert_x(&mut net, id, 7);
+    assert!(!undo(&mut net), "0 stood below a write of mine that stands below another's");
+}
+
+#[test]
+fn undo_21_what_was_taken_out_above_the_flight_outlives_a_write_below_it() {
+    let (mut net, id) = pair("");
+    in_flight(&mut net, move_to(id, 1));
+    act(&mut net, 0, move_to(id, 2));
+    assert!(undo(&mut net));
+    overtaken_by(&mut net, move_to(id, 7));
+    assert!(redo(&mut net));
+    assert_x(&mut net, id, 2);
+}
