@@ -40,7 +40,7 @@ build: web ## Server and page, release
 
 .PHONY: web
 web: wasm web/node_modules/.package-lock.json ## The page, into web/dist
-	@if [ ! -f web/dist/index.html ] || [ -n "$$(find web \( -name node_modules -o -name dist \) \
+	@if [ ! -f web/dist/index.html ] || [ -n "$$(find web \( -name node_modules -o -name dist -o -name vectors \) \
 		-prune -o -type f -newer web/dist/index.html -print -quit)" ]; then \
 		npm --prefix web run --silent build; fi
 
