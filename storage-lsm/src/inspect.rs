@@ -100,7 +100,6 @@ impl Inspection {
     /// Whether every checksum is right and nothing is missing.
     pub fn is_sound(&self) -> bool {
         self.report.is_sound()
-            && self.report.damaged_segments.is_empty()
             && self.tables.iter().all(|table| table.header && table.broken.is_empty())
             && self.segments.iter().all(|segment| segment.bytes.is_some())
     }

@@ -57,7 +57,8 @@ pub struct RecoveryReport {
     pub logs: Vec<LogReport>,
     /// Segments that the manifest names and the folder does not have.
     pub missing_segments: Vec<FileId>,
-    /// Segments whose header is damaged.
+    /// Segments whose header is damaged. That is normal after a crash for one
+    /// that was being taken into use; what it held is read without the header.
     pub damaged_segments: Vec<FileId>,
     /// Tables that are not as they were written.
     pub tables: Vec<TableFault>,

@@ -123,8 +123,14 @@ pub(crate) fn payload(key: &Key, revision: u64) -> Vec<u8> {
     (0..length).map(|i| (i + revision) as u8 ^ key.bytes()[8]).collect()
 }
 
+/// The first tail whose snapshots are large.
+pub(crate) const LARGE: u64 = 100;
+
 pub(crate) fn snapshot(key: &Key, revision: u64) -> Vec<u8> {
-    let length = (revision * 531 + u64::from(key.bytes()[8]) * 97) % 9000;
+    // Keys from `LARGE` on have values that fill a table's block by threes.
+    let tail = u64::from(key.bytes()[8]);
+    let large = if tail >= LARGE { 180_000 } else { 0 };
+    let length = large + (revision * 531 + tail * 97) % 9000;
     (0..length).map(|i| (i * 3 + revision) as u8 ^ key.bytes()[8]).collect()
 }
 
@@ -262,11 +268,11 @@ pub(crate) fn steps(
     oracle: &mut Oracle,
     chance: &mut Chance,
     count: u64,
-    keys: u64,
+    keys: std::ops::Range<u64>,
     now: UnixSecond,
 ) {
     for _ in 0..count {
-        let key = key(chance.below(keys));
+        let key = key(keys.start + chance.below(keys.end - keys.start));
         match chance.below(20) {
             0..=6 => {
                 for _ in 0..=chance.below(6) {
