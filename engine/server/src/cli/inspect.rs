@@ -79,7 +79,7 @@ fn report(found: &Inspection) -> String {
         let _ = writeln!(text, "damaged  desk {key:?} in quarantine: {gap:?}");
     }
     for file in &found.report.damaged_segments {
-        let _ = writeln!(text, "damaged  {file:?}: the segment's header");
+        let _ = writeln!(text, "damaged  {}: the segment's header", file.segment_name());
     }
     for orphan in &found.orphans {
         let _ = writeln!(text, "orphan   {orphan:?}: the next start removes it");
@@ -104,8 +104,11 @@ fn buckets(found: &Inspection, text: &mut String) {
 }
 
 fn tables(found: &Inspection, text: &mut String) {
-    *text +=
-        "\ntable        bucket from           state     values  tombstones  broken        bytes\n";
+    let _ = writeln!(
+        text,
+        "\n{:<28}  {:<20}  state     values  tombstones  broken        bytes",
+        "table", "bucket from",
+    );
     for table in &found.tables {
         let state = match (table.bytes, table.header, table.sealed) {
             (None, ..) => "missing",
@@ -115,8 +118,8 @@ fn tables(found: &Inspection, text: &mut String) {
         };
         let _ = writeln!(
             text,
-            "{:<11}  {}  {state:<8}  {:>6}  {:>10}  {:>6}  {:>11}",
-            format!("{:?}", table.file),
+            "{:<28}  {}  {state:<8}  {:>6}  {:>10}  {:>6}  {:>11}",
+            table.file.table_name(),
             time(u64::from(table.bucket)),
             table.values,
             table.tombstones,
@@ -127,7 +130,7 @@ fn tables(found: &Inspection, text: &mut String) {
 }
 
 fn segments(found: &Inspection, text: &mut String) {
-    *text += "\nsegment      state     batches  lost        bytes\n";
+    let _ = writeln!(text, "\n{:<28}  state     batches  lost        bytes", "segment");
     for segment in &found.segments {
         let (state, batches, lost) = match (&segment.bytes, &segment.contents) {
             (None, _) => ("missing", 0, 0),
@@ -136,8 +139,8 @@ fn segments(found: &Inspection, text: &mut String) {
         };
         let _ = writeln!(
             text,
-            "{:<11}  {state:<8}  {batches:>7}  {lost:>4}  {:>11}",
-            format!("{:?}", segment.file),
+            "{:<28}  {state:<8}  {batches:>7}  {lost:>4}  {:>11}",
+            segment.file.segment_name(),
             segment.bytes.unwrap_or(0),
         );
     }

@@ -40,8 +40,8 @@ impl Watch {
             ..Options::default()
         };
         let desk = Desk::join_with(link, options).await.map_err(Failure::new)?;
-        let mut events = desk.events();
         desk.live().await.map_err(Failure::new)?;
+        let mut events = desk.events();
         let mut shown = Shown::of(&desk);
         print(&format!("connected: {}, {}\n", shown.title, stickers(shown.stickers.len())))?;
         let mut by = String::new();

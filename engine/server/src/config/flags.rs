@@ -125,6 +125,12 @@ pub(crate) struct LimitSettings {
     pub(crate) requests_between_shards: Option<usize>,
     /// Bytes of one log segment.
     pub(crate) segment: Option<Bytes>,
+    /// How long the head of a request may take to arrive.
+    pub(crate) head_time: Option<Span>,
+    /// How long the body of a request may take to arrive.
+    pub(crate) body_time: Option<Span>,
+    /// How long a connection may stay open between two requests.
+    pub(crate) keep_alive_time: Option<Span>,
     /// How long the answer to a request may take before it is given up.
     pub(crate) request_time: Option<Span>,
     /// How long a planned stop may take.

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use desk_gateway_http::http::Times;
 pub(crate) use flags::{Network, Settings};
 
 use crate::limits;
@@ -60,6 +61,7 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) requests_between_shards: usize,
     pub(crate) segment_bytes: u64,
+    pub(crate) http: Times,
     pub(crate) request_time: Duration,
     pub(crate) drain_time: Duration,
     pub(crate) close_time: Duration,
@@ -165,6 +167,7 @@ impl Config {
                     .limits
                     .segment
                     .map_or(limits::SEGMENT_BYTES, |bytes| bytes.0),
+                http: http_times(&settings.limits),
                 request_time: span(settings.limits.request_time, limits::REQUEST_TIME),
                 drain_time: span(settings.limits.drain_time, limits::DRAIN_TIME),
                 close_time: span(settings.limits.close_time, limits::CLOSE_TIME),
@@ -215,6 +218,18 @@ impl Config {
     /// Where a redirect and the printed link lead: `https` or `http`.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls == Tls::Off { "http" } else { "https" }
+    }
+}
+
+fn http_times(settings: &flags::LimitSettings) -> Times {
+    let micros = |setting: Option<quantity::Span>, default| {
+        setting.map_or(default, |span| u64::try_from(span.0.as_micros()).unwrap_or(u64::MAX))
+    };
+    let default = Times::default();
+    Times {
+        head_us: micros(settings.head_time, default.head_us),
+        body_us: micros(settings.body_time, default.body_us),
+        keep_alive_us: micros(settings.keep_alive_time, default.keep_alive_us),
     }
 }
 

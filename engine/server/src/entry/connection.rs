@@ -52,7 +52,7 @@ pub(super) enum Next {
 pub(crate) async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
     let changed = Rc::new(Event::default());
     let http = Http {
-        protocol: Connection::new(shell.clock.now()),
+        protocol: Connection::with_times(shell.clock.now(), shell.shared.config.limits.http),
         deadline: shell.deadlines.waiter(Rc::clone(&changed)),
         shell,
         door,

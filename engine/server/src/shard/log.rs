@@ -7,7 +7,7 @@ use std::rc::Rc;
 use desk_engine_core::{Input, LogPosition};
 use desk_protocol::LinkId;
 use desk_protocol::frame::CloseCode;
-use desk_storage_lsm::{AppendError, Key, Position, Revision};
+use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Revision};
 
 use super::Shell;
 use crate::clock;
@@ -98,12 +98,11 @@ impl Shell {
         }
     }
 
-    /// The store takes nothing now: the core refuses what is new.
+    /// The store took no record; what it refused waits here.
     fn refused(&self, error: &AppendError) {
-        tracing::error!(%error, shard = self.index, "the log takes no records; writes are refused");
+        tracing::error!(%error, shard = self.index, "the log took no record");
         self.metrics().appends_refused.add(1);
-        self.metrics().unwritable.set(1);
-        self.feed(Input::Writable(false));
+        self.judge_writable();
         self.upkeep_wanted.set();
     }
 
@@ -123,9 +122,40 @@ impl Shell {
             }
         }
         drop(log);
-        tracing::info!(shard = self.index, "the log takes records again");
-        self.metrics().unwritable.set(0);
-        self.feed(Input::Writable(true));
+        self.judge_writable();
+    }
+
+    /// Tells the core whether new changes are taken.
+    ///
+    /// They are refused as soon as the log's last segment is in use, not when
+    /// it is full: what was accepted before has to fit, since a desk can be
+    /// stored, which frees segments, only when all its records are durable.
+    pub(super) fn judge_writable(&self) {
+        let full = self.store.pressure().level == PressureLevel::Full;
+        let poisoned = self.metrics().poisoned.get() != 0;
+        let writable = !full && !poisoned && !self.has_backlog();
+        if writable == self.writable.replace(writable) {
+            return;
+        }
+        if writable {
+            tracing::info!(shard = self.index, "changes are taken again");
+        } else {
+            tracing::error!(shard = self.index, full, "changes are refused for now");
+        }
+        self.metrics().unwritable.set(u64::from(!writable));
+        self.feed(Input::Writable(writable));
+    }
+
+    /// A commit may have used up a segment.
+    fn after_commit(&self) {
+        let pressure = self.store.pressure().level;
+        if pressure > PressureLevel::Low || self.store.wants_maintenance() {
+            self.upkeep_wanted.set();
+        }
+        if pressure == PressureLevel::Full {
+            self.judge_writable();
+        }
+        self.wake();
     }
 
     /// Whether records wait that the store refused.
@@ -165,10 +195,7 @@ impl Shell {
                 }
                 self.metrics().commits.add(1);
                 self.metrics().commit_time.record(started.elapsed());
-                if self.store.wants_maintenance() {
-                    self.upkeep_wanted.set();
-                }
-                self.wake();
+                self.after_commit();
             }
             self.commit_wanted.wait().await;
         }
@@ -182,7 +209,7 @@ impl Shell {
         }
         tracing::error!(shard = self.index, why, "the store failed; restart the server");
         self.metrics().poisoned.set(1);
-        self.feed(Input::Writable(false));
+        self.judge_writable();
         for socket in self.sockets.borrow().values() {
             socket.close_after(CloseCode::Internal);
         }

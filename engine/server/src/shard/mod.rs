@@ -70,6 +70,8 @@ pub(crate) struct Shell {
     turn_wanted: Event,
     commit_wanted: Event,
     upkeep_wanted: Event,
+    /// What the core was last told.
+    writable: Cell<bool>,
     /// What upkeep last said about the log.
     under_pressure: Cell<bool>,
     stopping: Cell<Stopping>,
@@ -119,6 +121,7 @@ impl Shell {
             turn_wanted: Event::default(),
             commit_wanted: Event::default(),
             upkeep_wanted: Event::default(),
+            writable: Cell::new(true),
             under_pressure: Cell::new(false),
             stopping: Cell::new(Stopping::No),
             stop_events: RefCell::default(),

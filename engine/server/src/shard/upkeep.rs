@@ -75,6 +75,7 @@ impl Shell {
         metrics.table_written_bytes.set(counters.table_bytes);
         metrics.stored_keys.set(counters.keys);
         metrics.quarantined.set(counters.quarantined);
+        self.judge_writable();
         self.under_pressure.set(pressure.level > PressureLevel::Low);
         if self.under_pressure.get() && !self.has_unstored() {
             let keys = self.store.holding_keys(PRESSURE_KEYS);
