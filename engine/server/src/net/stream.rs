@@ -195,3 +195,59 @@ impl ByteStream for Tcp {
         let _ = SockRef::from(&self.stream).shutdown(how);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use glommio::{LocalExecutorBuilder, Placement};
+
+    fn executor() -> LocalExecutorBuilder {
+        LocalExecutorBuilder::new(Placement::Unbound).io_memory(1 << 16).ring_depth(16)
+    }
+
+    async fn receive(stream: &mut Stream) -> Vec<u8> {
+        let mut buffer = [0; 64];
+        let length =
+            std::future::poll_fn(|context| stream.poll_receive(context, &mut buffer)).await;
+        buffer[..length.expect("the peer is there")].to_vec()
+    }
+
+    /// A socket that is read from on one executor goes on on another, with
+    /// nothing lost of what arrives before, between and after.
+    #[test]
+    fn a_socket_changes_executors() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = Socket::from(listener.accept().unwrap().0);
+        let (send, handed_over) = mpsc::channel();
+        client.write_all(b"one").unwrap();
+        let first = executor().spawn(move || async move {
+            let mut stream = Detached::Plain(accepted).attach();
+            assert_eq!(receive(&mut stream).await, b"one");
+            // A read is under way when the socket goes.
+            let mut buffer = [0; 8];
+            let waits = std::future::poll_fn(|context| {
+                Poll::Ready(stream.poll_receive(context, &mut buffer).is_pending())
+            });
+            assert!(waits.await);
+            send.send(stream.detach().unwrap()).unwrap();
+        });
+        first.unwrap().join().unwrap();
+        client.write_all(b"two").unwrap();
+        let second = executor().spawn(move || async move {
+            let mut stream = handed_over.recv().unwrap().attach();
+            assert_eq!(receive(&mut stream).await, b"two");
+            assert_eq!(stream.try_send(b"three").unwrap(), 5);
+            assert!(stream.is_flushed());
+            stream.end(Shutdown::Both);
+        });
+        second.unwrap().join().unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"three");
+    }
+}
