@@ -1,6 +1,6 @@
 //! Who is where: the newest of each person, sent once a tick, kept by nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use desk_protocol::codec;
@@ -11,9 +11,14 @@ use desk_protocol::{Author, Time};
 use crate::limits::PRESENCE_FRAME_BYTES_MAX;
 
 /// Presence of one desk.
+///
+/// Who left stays known by its counter, for the room's life: a person that comes
+/// back must not look like a late datagram.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceRoom {
     people: BTreeMap<Author, Shown>,
+    /// Who changed since the last tick.
+    changed: BTreeSet<Author>,
     /// When the last tick went out.
     pub(crate) sent_at: Time,
     /// Whether a tick is on its way.
@@ -24,7 +29,6 @@ pub(crate) struct PresenceRoom {
 struct Shown {
     presence: Option<Presence>,
     counter: u32,
-    dirty: bool,
 }
 
 impl PresenceRoom {
@@ -47,22 +51,19 @@ impl PresenceRoom {
     fn set(&mut self, author: Author, presence: Option<Presence>) {
         let counter = self.people.get(&author).map_or(0, |shown| shown.counter);
         let counter = counter.wrapping_add(1);
-        self.people.insert(author, Shown { presence, counter, dirty: true });
+        self.people.insert(author, Shown { presence, counter });
+        self.changed.insert(author);
     }
 
     pub(crate) fn has_news(&self) -> bool {
-        self.people.values().any(|shown| shown.dirty)
+        !self.changed.is_empty()
     }
 
     /// Frames with what changed since the last tick, each a datagram's size.
     pub(crate) fn news(&mut self) -> Vec<Arc<[u8]>> {
-        let mut changed = Vec::new();
-        for (author, shown) in &mut self.people {
-            if std::mem::take(&mut shown.dirty) {
-                changed.push(person(*author, shown));
-            }
-        }
-        self.people.retain(|_, shown| shown.presence.is_some());
+        let changed = std::mem::take(&mut self.changed);
+        let changed = changed.iter().filter_map(|author| self.people.get_key_value(author));
+        let changed = changed.map(|(author, shown)| person(*author, shown)).collect();
         frames(changed)
     }
 
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_who_left_is_told_once_and_forgotten() {
+    fn a_person_who_left_is_told_once_and_comes_back_with_a_higher_counter() {
         let mut room = PresenceRoom::default();
         room.show(Author(1), busy("a"));
         room.news();
@@ -158,5 +159,13 @@ mod tests {
         assert_eq!(room.news().len(), 1);
         assert!(room.everybody().is_empty());
         assert!(!room.has_news());
+        room.show(Author(1), busy("a"));
+        let frames = room.news();
+        let Ok(codec::Decoded::Frame(_, Some(ServerFrame::Presence(people)))) =
+            codec::decode_server(&frames[0])
+        else {
+            panic!("not a presence frame")
+        };
+        assert_eq!(people[0].counter, 3);
     }
 }
