@@ -28,7 +28,11 @@ export class Note {
   readonly place = $derived(this.held ?? this.led ?? this.record);
   readonly size = $derived(this.stretched ?? this.record);
 
-  constructor(record: NoteRecord) {
+  /** `fresh`: it came while the desk was open, and may settle in sight. */
+  constructor(
+    record: NoteRecord,
+    readonly fresh: boolean,
+  ) {
     this.id = record.id;
     this.record = record;
   }

@@ -257,7 +257,7 @@ export class Session {
     }
     this.#deleted.delete(record.id);
     const note = this.notes.get(record.id);
-    if (note === undefined) this.notes.set(record.id, new Note(record));
+    if (note === undefined) this.notes.set(record.id, new Note(record, this.phase === "open"));
     else note.record = record;
   }
 
