@@ -46,7 +46,7 @@ fn phase<P: Participant>(
     load: Load,
 ) -> Result<Measured> {
     let measured = generator.measure(load, lengths.warm, lengths.measured, || process.cpu_ns())?;
-    ensure!(measured.operations > 0, "nothing came through under {load:?}");
+    ensure!(measured.operations > 0, "nothing came through under {load:?}: {measured:?}");
     Ok(measured)
 }
 
@@ -100,7 +100,7 @@ pub fn relay(
     seed: u64,
 ) -> Result<(Saturated, Paced)> {
     let process = start_relay(places, cores, false)?;
-    let mut generator = join_relay(&process.address, shape, seed)?;
+    let mut generator = join_relay(&process.address, shape, seed, false)?;
     let saturated = saturate(&mut generator, &process, lengths)?;
     let paced = pace(&mut generator, &process, lengths, saturated.single.rate())?;
     Ok((saturated, paced))
@@ -115,7 +115,7 @@ pub fn relay_with_echo(
     seed: u64,
 ) -> Result<Saturated> {
     let process = start_relay(places, cores, true)?;
-    let mut generator = join_relay(&process.address, shape, seed)?;
+    let mut generator = join_relay(&process.address, shape, seed, true)?;
     saturate(&mut generator, &process, lengths)
 }
 

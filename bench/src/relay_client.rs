@@ -9,6 +9,9 @@
 //!
 //! One message holds one batch; the relay may put several into one.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use anyhow::{Result, ensure};
 use desk_protocol::Time;
 use desk_protocol::codec::encode_client;
@@ -28,16 +31,29 @@ pub struct RelayClient {
     queued: Vec<Time>,
     /// The batch in flight.
     in_flight: Option<u64>,
+    /// Whether the relay answers, and the answer for that batch is to come.
+    echo: bool,
+    unanswered: bool,
     /// What a submit of so many operations measures, by their number.
     sizes: Vec<usize>,
-    number_next: std::rc::Rc<std::cell::Cell<u64>>,
+    number_next: Rc<Cell<u64>>,
 }
 
 impl RelayClient {
     /// `number_next` is shared by the clients of a room: it numbers batches.
-    pub fn new(number_next: std::rc::Rc<std::cell::Cell<u64>>) -> Self {
+    /// With `echo` a batch is over when it has come back, too.
+    pub fn new(number_next: Rc<Cell<u64>>, echo: bool) -> Self {
         let sizes = (0..=64).map(submit_bytes).collect();
-        Self { queued: Vec::new(), in_flight: None, sizes, number_next }
+        Self { queued: Vec::new(), in_flight: None, echo, unanswered: false, sizes, number_next }
+    }
+}
+
+impl RelayClient {
+    /// Whether nothing is in flight. A bare relay acknowledges nothing: a batch
+    /// is over when all others have it, which the generator, being all of them,
+    /// knows.
+    fn is_over(&self, ledger: &Ledger) -> bool {
+        !self.unanswered && self.in_flight.is_none_or(|number| ledger.is_complete(number))
     }
 }
 
@@ -61,7 +77,8 @@ impl Participant for RelayClient {
         let number = u64::from_le_bytes(message[..8].try_into()?);
         let operations = u32::from_le_bytes(message[8..HEADER_BYTES].try_into()?);
         if self.in_flight == Some(number) {
-            // An echoing relay: one's own message is no delivery.
+            ensure!(self.unanswered, "the relay answers twice, or was not asked to");
+            self.unanswered = false;
             return Ok(());
         }
         ledger.received(number, u64::from(operations), now);
@@ -92,17 +109,16 @@ impl Participant for RelayClient {
         message[8..HEADER_BYTES].copy_from_slice(&(intended.len() as u32).to_le_bytes());
         ledger.authored(number, intended);
         self.in_flight = Some(number);
+        self.unanswered = self.echo;
         Some(message)
     }
 
-    /// The relay acknowledges nothing: a batch is over when all others have it,
-    /// which the generator, being all of them, knows.
     fn is_idle(&self, ledger: &Ledger) -> bool {
-        self.queued.is_empty() && self.in_flight.is_none_or(|number| ledger.is_complete(number))
+        self.queued.is_empty() && self.is_over(ledger)
     }
 
     fn wants_to_send(&self, ledger: &Ledger) -> bool {
-        !self.queued.is_empty() && self.in_flight.is_none_or(|number| ledger.is_complete(number))
+        !self.queued.is_empty() && self.is_over(ledger)
     }
 
     fn handle_timeout(&mut self, _now: Time) {}

@@ -158,7 +158,12 @@ fn all_settled(all: &Generator<DeskClient>) -> bool {
 }
 
 /// All clients of a shape, in the relay's rooms.
-pub fn join_relay(address: &str, shape: Shape, seed: u64) -> Result<Generator<RelayClient>> {
+pub fn join_relay(
+    address: &str,
+    shape: Shape,
+    seed: u64,
+    echo: bool,
+) -> Result<Generator<RelayClient>> {
     let mut random = Random::new(seed);
     let mut generator = Generator::new(Clock::start(), random.bits())?;
     for room in 0..shape.rooms {
@@ -167,7 +172,7 @@ pub fn join_relay(address: &str, shape: Shape, seed: u64) -> Result<Generator<Re
         for _ in 0..shape.clients {
             let target = format!("/room/{room}");
             let socket = Socket::open(address, &target, "", random.bits())?;
-            generator.join(room, socket, RelayClient::new(Rc::clone(&numbers)))?;
+            generator.join(room, socket, RelayClient::new(Rc::clone(&numbers), echo))?;
         }
     }
     generator.open_ledgers(shape.clients, |_| 1);
