@@ -5,11 +5,9 @@ use super::error::RequestError;
 use super::request::{BodyFraming, Method, RequestHead};
 use super::response::{Framing, Response};
 use super::status::Status;
+use super::times::Times;
 use crate::Time;
-use crate::limits::{
-    BODY_BYTES_MAX, BODY_TIME_US, HEAD_BYTES_MAX, HEAD_TIME_US, KEEP_ALIVE_TIME_US, LINGER_TIME_US,
-    PIPELINED_BYTES_MAX,
-};
+use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, LINGER_TIME_US, PIPELINED_BYTES_MAX};
 
 /// What arrived.
 #[derive(Debug)]
@@ -42,6 +40,7 @@ pub enum Deadline {
 /// Requests that arrive behind the one being answered wait in the input.
 #[derive(Debug)]
 pub struct Connection {
+    times: Times,
     state: State,
     input: Vec<u8>,
     /// How much of the input was searched for the head's end.
@@ -103,12 +102,18 @@ enum Then {
 impl Connection {
     /// A connection accepted at `now`.
     pub fn new(now: Time) -> Self {
+        Self::with_times(now, Times::default())
+    }
+
+    /// A connection accepted at `now`, with deadlines of the operator's.
+    pub fn with_times(now: Time, times: Times) -> Self {
         Self {
+            times,
             state: State::Head,
             input: Vec::new(),
             searched: 0,
             output: Vec::new(),
-            deadline: Some((after(now, HEAD_TIME_US), Deadline::Head)),
+            deadline: Some((after(now, times.head_us), Deadline::Head)),
             timed_out: None,
             ended: false,
             request: Request {
@@ -128,7 +133,7 @@ impl Connection {
         }
         self.input.extend_from_slice(bytes);
         if matches!(self.deadline, Some((_, Deadline::KeepAlive))) {
-            self.deadline = Some((after(now, HEAD_TIME_US), Deadline::Head));
+            self.deadline = Some((after(now, self.times.head_us), Deadline::Head));
         }
     }
 
@@ -194,7 +199,7 @@ impl Connection {
         match self.decoder() {
             Ok(decoder) => {
                 self.state = State::Body { decoder, content: Vec::new() };
-                self.deadline = Some((after(now, BODY_TIME_US), Deadline::Body));
+                self.deadline = Some((after(now, self.times.body_us), Deadline::Body));
                 if self.request.expects_continue && self.input.is_empty() {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
@@ -423,7 +428,7 @@ impl Connection {
             Then::NextRequest => self.await_request(now),
             Then::Skip(decoder) => {
                 self.state = State::Skipping { decoder };
-                self.deadline = Some((after(now, BODY_TIME_US), Deadline::Body));
+                self.deadline = Some((after(now, self.times.body_us), Deadline::Body));
             }
             Then::Linger if self.ended => self.close(),
             Then::Linger => {
@@ -439,9 +444,9 @@ impl Connection {
         self.deadline = Some(if self.input.is_empty() {
             // An idle connection holds no buffers.
             self.input = Vec::new();
-            (after(now, KEEP_ALIVE_TIME_US), Deadline::KeepAlive)
+            (after(now, self.times.keep_alive_us), Deadline::KeepAlive)
         } else {
-            (after(now, HEAD_TIME_US), Deadline::Head)
+            (after(now, self.times.head_us), Deadline::Head)
         });
     }
 
