@@ -32,6 +32,8 @@ impl Folder {
     /// it has `O_DIRECT`. Call it inside a glommio executor.
     pub async fn open(path: &Path) -> Result<Self, DiskError> {
         let shown = path.display().to_string();
+        // glommio opens folders relative to no folder at all: only a whole path will do.
+        let path = &std::path::absolute(path).map_err(|error| of_io("find", &shown, &error))?;
         std::fs::create_dir_all(path).map_err(|error| of_io("create", &shown, &error))?;
         let durability = probe(path).map_err(|error| of_io("probe", &shown, &error.into()))?;
         if durability == Durability::Direct {
