@@ -51,6 +51,20 @@ pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(8);
 /// How long a closing WebSocket waits for its peer's close.
 pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(2);
 
+/// How long a closing WebSocket may take to send what is queued before its
+/// close.
+pub(crate) const LAST_WORDS_TIME: Duration = Duration::from_secs(30);
+
+/// A silent peer is probed after this time, so that connections of machines
+/// that vanished end. Browsers' pages ping more often by themselves.
+pub(crate) const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+
+/// Time between two probes.
+pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Probes without an answer that end a connection.
+pub(crate) const KEEPALIVE_PROBES: u32 = 4;
+
 /// Bytes of one read: the shard's scratch, lent to one connection at a time.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 

@@ -148,7 +148,7 @@ impl Http {
         let shell = Rc::clone(&self.shell);
         let asking = shell.ask(shell.target_of(&request), request).await;
         let until = shell.clock.now() + shell.shared.config.limits.request_time;
-        self.deadline.set(Some(until));
+        self.set_deadline(Some(until));
         std::future::poll_fn(|context| {
             if let Poll::Ready(reply) = asking.poll(context) {
                 return Poll::Ready(Ok(reply));
@@ -172,13 +172,21 @@ impl Http {
         .await
     }
 
+    /// Sets or lifts the deadline. One that is now the shard's first needs a turn,
+    /// which sets the timer anew.
+    fn set_deadline(&self, until: Option<Time>) {
+        if self.deadline.set(until) {
+            self.shell.wake();
+        }
+    }
+
     /// Waits for more bytes, or for the protocol's next deadline.
     async fn wait(&mut self) -> Result<(), Gone> {
         if self.protocol.is_ending() && !self.shut {
             self.shut = true;
             self.stream.end(Shutdown::Write);
         }
-        self.deadline.set(self.protocol.poll_timeout().map(|(at, _)| at));
+        self.set_deadline(self.protocol.poll_timeout().map(|(at, _)| at));
         std::future::poll_fn(|context| {
             while self.changed.poll(context).is_ready() {
                 let now = self.now();
@@ -227,7 +235,7 @@ impl Http {
             return Ok(());
         }
         let until = self.now() + self.shell.shared.config.limits.request_time;
-        self.deadline.set(Some(until));
+        self.set_deadline(Some(until));
         std::future::poll_fn(|context| {
             while self.changed.poll(context).is_ready() {
                 if until <= self.now() {

@@ -23,7 +23,7 @@ use desk_protocol::frame::CloseCode;
 
 use super::scratch;
 use super::stream::{ByteStream as _, Stream};
-use crate::limits::WRITE_BYTES;
+use crate::limits::{LAST_WORDS_TIME, WRITE_BYTES};
 use crate::shard::{Deadline, Event, Shell, Upgrade};
 
 /// One connection.
@@ -36,7 +36,7 @@ pub(crate) struct Socket {
     inbox: RefCell<Vec<u8>>,
     /// Over its rate: not read for a while.
     paused: Cell<bool>,
-    /// When the peer's close must have come.
+    /// When the connection ends at the latest.
     close_by: Cell<Option<Time>>,
     deadline: Deadline,
     /// Something changed that the reading task has to look at.
@@ -93,8 +93,11 @@ impl Socket {
     }
 
     /// Ends the connection once what is queued has left.
-    pub(crate) fn close_after(&self, code: CloseCode) {
+    pub(crate) fn close_after(&self, shell: &Shell, code: CloseCode) {
         self.outbox.borrow_mut().close.get_or_insert(code);
+        if self.close_by.get().is_none() {
+            self.end_by(shell.clock.recent() + LAST_WORDS_TIME);
+        }
     }
 
     /// Stops reading.
@@ -194,9 +197,12 @@ impl Socket {
 
     /// The peer has some time to answer a close.
     fn expect_close(&self, shell: &Shell) {
-        let by = shell.clock.now() + shell.shared.config.limits.close_time;
-        self.close_by.set(Some(by));
-        self.deadline.set(Some(by));
+        self.end_by(shell.clock.recent() + shell.shared.config.limits.close_time);
+    }
+
+    fn end_by(&self, time: Time) {
+        self.close_by.set(Some(time));
+        self.deadline.set(Some(time));
     }
 
     /// Sends the rest of a write that did not fit, then what came meanwhile.

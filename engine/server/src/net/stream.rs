@@ -13,9 +13,10 @@ use std::task::{Context, Poll};
 use futures_lite::io::{AsyncRead as _, AsyncWrite as _};
 use glommio::net::TcpStream;
 use rustix::net::SendFlags;
-use socket2::{SockRef, Socket};
+use socket2::{SockRef, Socket, TcpKeepalive};
 
 use super::tls::{Session, TlsStream};
+use crate::limits::{KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, KEEPALIVE_TIME};
 
 /// A connected stream of bytes, on the executor that it was made on.
 pub(crate) trait ByteStream {
@@ -145,7 +146,11 @@ impl Tcp {
     pub(crate) fn accepted(stream: TcpStream) -> Self {
         let socket = SockRef::from(&stream);
         // Everything is gathered into one write already; Nagle only delays it.
-        let set = socket.set_nodelay(true).and_then(|()| socket.set_keepalive(true));
+        let probes = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL)
+            .with_retries(KEEPALIVE_PROBES);
+        let set = socket.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&probes));
         if let Err(error) = set {
             tracing::debug!(%error, "a socket's options cannot be set");
         }

@@ -211,7 +211,7 @@ impl Shell {
         self.metrics().poisoned.set(1);
         self.judge_writable();
         for socket in self.sockets.borrow().values() {
-            socket.close_after(CloseCode::Internal);
+            socket.close_after(self, CloseCode::Internal);
         }
         self.dirty.borrow_mut().extend(self.sockets.borrow().values().cloned());
         self.wake();

@@ -81,7 +81,7 @@ impl Shell {
                     self.with_socket(connection, |socket| socket.push(frame));
                 }
                 Output::Close { connection, code } => {
-                    self.with_socket(connection, |socket| socket.close_after(code));
+                    self.with_socket(connection, |socket| socket.close_after(self, code));
                 }
                 Output::Pause { connection } => {
                     if let Some(socket) = self.socket(connection) {
