@@ -134,11 +134,25 @@ impl Bucket {
 
     /// Takes one token. If that makes a debt, says how long it takes to pay.
     pub(crate) fn take(&mut self, now: Time) -> Option<Duration> {
+        self.fill(now);
+        self.level -= 1_000;
+        self.owed()
+    }
+
+    /// How long it still takes to pay the debt, if there is one.
+    pub(crate) fn debt(&mut self, now: Time) -> Option<Duration> {
+        self.fill(now);
+        self.owed()
+    }
+
+    fn fill(&mut self, now: Time) {
         let elapsed = now.since(self.filled_at).as_micros().min(60_000_000) as i64;
         self.filled_at = now;
         let full = i64::from(self.burst) * 1_000;
         self.level = (self.level + elapsed * i64::from(self.rate_per_second) / 1_000).min(full);
-        self.level -= 1_000;
+    }
+
+    fn owed(&self) -> Option<Duration> {
         if self.level >= 0 {
             return None;
         }

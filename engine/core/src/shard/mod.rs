@@ -111,8 +111,15 @@ impl Shard {
                 }
                 Timer::Resume(id) => {
                     if let Some(connection) = self.env.connections.get_mut(&id) {
-                        connection.paused = false;
-                        self.env.gate.at_once(Output::Resume { connection: id });
+                        // What was read together with the first frame past
+                        // the rate is owed, too.
+                        let owed = connection.batches.debt(now).max(connection.presence.debt(now));
+                        if let Some(owed) = owed {
+                            self.env.timers.arm(now + owed, Timer::Resume(id));
+                        } else {
+                            connection.paused = false;
+                            self.env.gate.at_once(Output::Resume { connection: id });
+                        }
                     }
                 }
                 Timer::Presence(desk) => {
