@@ -11,6 +11,7 @@ export default defineConfig({
     assetsDir: "assets",
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: {
     // `npm run dev` beside a running server.

@@ -1,5 +1,5 @@
 import { expect, test } from "../fixtures.ts";
-import { Desk } from "./desk.ts";
+import { Cable, Desk } from "./desk.ts";
 
 /** The link in the share dialog under this label; made first, if need be. */
 async function link(desk: Desk, label: string): Promise<string> {
@@ -104,6 +104,30 @@ test("a page that comes back to a finished session does not rejoin by itself", a
   const back = await context.newPage();
   await back.goto(address);
   await expect(back.getByRole("button", { name: "Rejoin" })).toBeVisible();
+});
+
+test("work done offline outlives a session that was finished meanwhile", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  const page = await person();
+  const cable = await Cable.of(page);
+  const bob = await ann.join(page);
+  await bob.add("seen", 300, 320);
+  await bob.expectSaved();
+  await cable.cut();
+  await expect(bob.status).toHaveAttribute("data-status", "offline");
+  await bob.add("unseen", 900, 320);
+  await expect(bob.status).toContainText("waiting");
+  await ann.button("Share").click();
+  await ann.button("Finish the session").click();
+  await ann.button("Finish for everyone").click();
+  await expect(ann.button("Rejoin")).toBeVisible();
+
+  await cable.mend(page);
+  await bob.button("Rejoin").click();
+  await bob.expectSaved();
+  await bob.expectTexts("seen", "unseen");
+  await ann.button("Rejoin").click();
+  await ann.expectTexts("seen", "unseen");
 });
 
 test("an unknown desk says what happened", async ({ person }) => {

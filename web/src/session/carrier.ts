@@ -18,8 +18,11 @@ export class Carriers {
 
   /** Looks after every client of `stored` that no tab holds. */
   async carry(stored: readonly StoredClient[]): Promise<void> {
-    for (const client of stored) {
-      if (!(await hold(client.key, 0))) continue;
+    for (const { key } of stored) {
+      if (!(await hold(key, 0))) continue;
+      // Read again under the lock: its tab may have worked on until it closed.
+      const client = await this.storage.client(key);
+      if (client === undefined) continue;
       if (client.pending === 0) await this.storage.remove([client.key]);
       else await this.#start(client);
     }

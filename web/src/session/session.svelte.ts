@@ -445,7 +445,11 @@ export class Session {
     this.#hand = undefined;
     const note = this.notes.get(id);
     const to = note?.held;
-    if (note === undefined || to === null || to === undefined) return;
+    if (note === undefined || to === null || to === undefined) {
+      // Somebody deleted it under the hand.
+      this.#driver?.run((core, now) => core.cancelDrag(now));
+      return;
+    }
     this.#change((core, now) => core.drop(now, id, to.x, to.y));
     note.held = null;
   }

@@ -45,6 +45,13 @@ export class Storage {
     return found.sort((a, b) => b.pending - a.pending || b.savedAt - a.savedAt);
   }
 
+  /** One client's row as it is now. */
+  client(key: string): Promise<StoredClient | undefined> {
+    return answer<StoredClient | undefined>(
+      this.database.transaction("clients").objectStore("clients").get(key),
+    );
+  }
+
   async load(key: string): Promise<{ base: Uint8Array; queue: Uint8Array } | undefined> {
     const transaction = this.database.transaction(["bases", "queues"]);
     const [base, queue] = await Promise.all([
