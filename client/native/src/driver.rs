@@ -102,6 +102,8 @@ pub(crate) async fn run<T: Transport>(
     if let Connection::Open(line) = connection {
         line.close().await;
     }
+    // Whoever waits for the end may open the folder at once.
+    drop(folder);
     shared.lock().stopped = true;
     shared.progress.send_modify(|progress| progress.turn += 1);
 }

@@ -157,3 +157,65 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: &str = "http://127.0.0.1:8080/d/01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+    fn records(base: Option<&str>, queue: &str) -> Records {
+        let base = base.map(|base| base.as_bytes().to_vec());
+        Records { token: Token(1), base, queue: queue.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn what_was_written_is_read_by_the_next_run() {
+        let path = tempfile::tempdir().unwrap();
+        let (folder, kept) = Folder::open(path.path()).unwrap();
+        assert!(kept.is_none());
+        folder.belongs_to(&LINK.parse().unwrap(), Some("ws://127.0.0.1:8080/x"));
+        folder.write_now(&records(Some("base 1"), "queue 1")).unwrap();
+        folder.write_now(&records(None, "queue 2")).unwrap();
+        folder.write_now(&records(Some("base 2"), "queue 3")).unwrap();
+        folder.write_now(&records(None, "queue 4")).unwrap();
+        drop(folder);
+        let (_folder, kept) = Folder::open(path.path()).unwrap();
+        let kept = kept.unwrap();
+        assert_eq!((kept.base, kept.queue), (b"base 2".to_vec(), b"queue 4".to_vec()));
+        assert_eq!(kept.link.to_string(), LINK);
+        assert_eq!(kept.websocket.as_deref(), Some("ws://127.0.0.1:8080/x"));
+        let bases = fs::read_dir(path.path()).unwrap().filter(|entry| {
+            entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("base-")
+        });
+        assert_eq!(bases.count(), 1, "older bases are removed");
+    }
+
+    #[test]
+    fn a_base_without_its_state_changes_nothing() {
+        let path = tempfile::tempdir().unwrap();
+        let (folder, _) = Folder::open(path.path()).unwrap();
+        folder.belongs_to(&LINK.parse().unwrap(), None);
+        folder.write_now(&records(Some("base 1"), "queue 1")).unwrap();
+        // Killed between the new base and the state that names it.
+        write_synced(&folder.base(2), b"half").unwrap();
+        drop(folder);
+        let (folder, kept) = Folder::open(path.path()).unwrap();
+        assert_eq!(kept.unwrap().base, b"base 1");
+        folder.write_now(&records(Some("base 2"), "queue 2")).unwrap();
+        drop(folder);
+        assert_eq!(Folder::open(path.path()).unwrap().1.unwrap().base, b"base 2");
+    }
+
+    #[test]
+    fn a_folder_has_one_user_and_one_purpose() {
+        let path = tempfile::tempdir().unwrap();
+        let (folder, _) = Folder::open(path.path()).unwrap();
+        let busy = Folder::open(path.path()).map(drop).unwrap_err();
+        assert_eq!(busy.kind(), io::ErrorKind::ResourceBusy);
+        drop(folder);
+        fs::write(path.path().join("state"), b"something else").unwrap();
+        let foreign = Folder::open(path.path()).map(drop).unwrap_err();
+        assert_eq!(foreign.kind(), io::ErrorKind::InvalidData);
+    }
+}

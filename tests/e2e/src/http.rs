@@ -166,7 +166,8 @@ fn bytes(
         head += &format!("{name}: {value}\r\n");
     }
     let framed = fields.iter().any(|(name, _)| {
-        name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
+        name.eq_ignore_ascii_case("content-length")
+            || name.eq_ignore_ascii_case("transfer-encoding")
     });
     if !framed && !(body.is_empty() && method == "GET") {
         head += &format!("Content-Length: {}\r\n", body.len());

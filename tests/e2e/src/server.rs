@@ -28,6 +28,13 @@ impl Setup {
         self
     }
 
+    /// With a flag that takes no value.
+    #[must_use]
+    pub fn switch(mut self, name: &str) -> Self {
+        self.flags.push(name.to_owned());
+        self
+    }
+
     /// With a limit of the configuration's `[limits]`, as TOML.
     #[must_use]
     pub fn limit(mut self, name: &str, value: &str) -> Self {
@@ -252,6 +259,15 @@ impl Server {
         self.terminate();
         let (status, log, _) = self.ended();
         assert!(status.success(), "{status}:\n{log}");
+    }
+
+    /// Desks in memory, by its own count.
+    pub fn hot_desks(&self) -> u64 {
+        let metrics = crate::http::get(self, "/metrics", &[]).expect(200);
+        let gauge = "sticker_desk_collaboration_instances{";
+        let lines = metrics.text().lines().filter(|line| line.starts_with(gauge));
+        let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>());
+        values.map(|value| value.expect("a count")).sum()
     }
 
     /// Every file of the data folder that stands for desks, by name.

@@ -112,9 +112,7 @@ fn inspect_tells_sound_from_damaged() {
     let mut server = Setup::default().flag("--session-idle", "1s").start();
     let ada = create(&server, "");
     ada.add(&server, 1, "kept");
-    desk_e2e::eventually("a table", || {
-        server.files().iter().any(|name| name.ends_with(".table")).then_some(())
-    });
+    desk_e2e::eventually("a stored desk", || (server.hot_desks() == 0).then_some(()));
     server.stop();
     let data = server.data();
     let folder = data.to_str().expect("a path in UTF-8");

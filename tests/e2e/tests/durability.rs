@@ -49,7 +49,13 @@ impl Ledger {
 
 /// Edits text through the native client until told to stop. An append that is
 /// applied twice would stand in the text twice.
-async fn edit(link: String, desk_id: String, name: usize, ledger: Arc<Ledger>, stop: Arc<AtomicBool>) {
+async fn edit(
+    link: String,
+    desk_id: String,
+    name: usize,
+    ledger: Arc<Ledger>,
+    stop: Arc<AtomicBool>,
+) {
     let desk = Desk::join(&link).await.expect("a desk");
     let mut id = StickerId(0);
     for number in 0.. {
@@ -59,9 +65,8 @@ async fn edit(link: String, desk_id: String, name: usize, ledger: Arc<Ledger>, s
             let note = NewSticker { text: addition, ..NewSticker::default() };
             id = desk.add(note).expect("it is added");
         } else {
-            let chars = desk.view(|desk| {
-                desk.sticker(id).expect("the sticker").text.value.chars().count()
-            });
+            let chars =
+                desk.view(|desk| desk.sticker(id).expect("the sticker").text.value.chars().count());
             let delta = Delta::from_parts([
                 desk_protocol::text::Part::Retain(u32::try_from(chars).expect("a short text")),
                 desk_protocol::text::Part::Insert(addition),
@@ -79,7 +84,13 @@ async fn edit(link: String, desk_id: String, name: usize, ledger: Arc<Ledger>, s
 }
 
 /// Adds notes by `PATCH`, each under one number until it is acknowledged.
-fn patch(server: std::net::SocketAddr, client: &desk::Joined, name: usize, ledger: &Ledger, stop: &AtomicBool) {
+fn patch(
+    server: std::net::SocketAddr,
+    client: &desk::Joined,
+    name: usize,
+    ledger: &Ledger,
+    stop: &AtomicBool,
+) {
     for seq in 1u64.. {
         let entry = format!("p{name}.{seq}");
         let body = json!({

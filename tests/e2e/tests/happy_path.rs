@@ -27,7 +27,8 @@ fn the_happy_path_of_the_brief() {
     assert_eq!(groups, [26, 26, 26], "three groups of Crockford base32");
 
     let link = created["link"].as_str().expect("a link");
-    let joined = post(&server, "/api/desk/init", &[], &json!({ "name": link, "create_new": false }));
+    let joined =
+        post(&server, "/api/desk/init", &[], &json!({ "name": link, "create_new": false }));
     let joined = joined.expect(200).json();
     let bob = joined["session_key"].as_str().expect("a session key");
     assert_ne!(bob, ada);

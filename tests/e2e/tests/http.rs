@@ -91,9 +91,16 @@ fn errors_of_init() {
         send(&server, "POST", INIT, &[("Content-Type", "application/json")], body.as_bytes())
     };
     for malformed in [
-        "", "{", "[]", "7", r#"{"name":"x"}"#, r#"{"create_new":true}"#,
-        r#"{"name":7,"create_new":true}"#, r#"{"name":"x","create_new":"yes"}"#,
-        r#"{"name":"x","create_new":true,"session_key":7}"#, "\u{0}",
+        "",
+        "{",
+        "[]",
+        "7",
+        r#"{"name":"x"}"#,
+        r#"{"create_new":true}"#,
+        r#"{"name":7,"create_new":true}"#,
+        r#"{"name":"x","create_new":"yes"}"#,
+        r#"{"name":"x","create_new":true,"session_key":7}"#,
+        "\u{0}",
     ] {
         init(malformed).problem(400);
     }
@@ -287,7 +294,8 @@ fn polls_by_the_interface() {
     let server = Server::new();
     let ada = create(&server, "");
     let poll = |query: &str| get(&server, &format!("{SYNC}{query}"), &[(KEY, &ada.key)]);
-    for malformed in ["", "?since=", "?since=-1", "?since=x", "?since=0&wait=26", "?since=0&wait=x"] {
+    for malformed in ["", "?since=", "?since=-1", "?since=x", "?since=0&wait=26", "?since=0&wait=x"]
+    {
         let reply = poll(malformed);
         assert!(matches!(reply.status, 400 | 422), "{malformed}: {}", reply.status_line);
         let status = reply.status;
@@ -336,7 +344,8 @@ fn only_our_own_host_is_answered() {
     {
         get(&server, "/readyz", &[("Host", &host)]).expect(200);
     }
-    for host in ["evil.example.org", "desk.example.org.evil.org", "10.0.0.1", "127.0.0.1.evil.org"] {
+    for host in ["evil.example.org", "desk.example.org.evil.org", "10.0.0.1", "127.0.0.1.evil.org"]
+    {
         get(&server, "/", &[("Host", host)]).problem(421);
         let body = json!({ "name": "x", "create_new": true });
         post(&server, INIT, &[("Host", host)], &body).problem(421);

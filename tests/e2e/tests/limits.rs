@@ -41,7 +41,7 @@ fn a_body_past_a_mebibyte_is_refused() {
 fn a_chunked_body_is_a_body() {
     let server = Server::new();
     let fields = [JSON, ("Transfer-Encoding", "chunked")];
-    let body = b"10\r\n{\"name\":\"pieces\"\r\n13\r\n,\"create_new\":true }\r\n0\r\n\r\n";
+    let body = b"10\r\n{\"name\":\"pieces\"\r\n14\r\n,\"create_new\":true }\r\n0\r\n\r\n";
     send(&server, "POST", INIT, &fields, body).expect(200);
     for malformed in [&b"x\r\n"[..], b"1\r\nab\r\n", b"ffffffffffffffffff\r\n"] {
         let reply = send(&server, "POST", INIT, &fields, malformed);

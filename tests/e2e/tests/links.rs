@@ -3,8 +3,8 @@
 use desk_e2e::http::KEY;
 use desk_e2e::socket::creation;
 use desk_e2e::{Server, Socket, create, desk, get, join, post};
-use desk_protocol::frame::CloseCode;
 use desk_protocol::Revision;
+use desk_protocol::frame::CloseCode;
 use serde_json::json;
 
 #[test]

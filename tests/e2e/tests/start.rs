@@ -36,9 +36,7 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn help_teaches() {
-    for command in
-        ["serve", "new", "show", "watch", "export", "import", "remove", "inspect"]
-    {
+    for command in ["serve", "new", "show", "watch", "export", "import", "remove", "inspect"] {
         let help = run(&[command, "--help"]);
         assert!(help.status.success(), "{command}");
         let text = String::from_utf8(help.stdout).expect("UTF-8");
