@@ -225,7 +225,6 @@ async fn share_segments<D: Disk>(
     for (shard, (file, slot)) in places.zip(free) {
         spares[shard].push(Spare { file, slot });
     }
-    let mut made = false;
     for (shard, list) in shards.ids().zip(&mut spares) {
         for number in 1.. {
             if list.len() >= SEGMENTS_AT_START {
@@ -235,12 +234,11 @@ async fn share_segments<D: Disk>(
             let file = create_anew(disk, &id.segment_name()).await?;
             disk.prewrite(&file, options.segment_bytes).await?;
             list.push(Spare { file: id, slot: Slot::First });
-            made = true;
         }
     }
-    if made {
-        disk.sync_folder().await?;
-    }
+    // Always: every name that the new manifest relies on must be durable
+    // first, also those that a killed process made.
+    disk.sync_folder().await?;
     Ok(spares)
 }
 

@@ -52,7 +52,6 @@ pub(super) struct OpenTable {
     pub(super) end: u64,
     pub(super) entries: Vec<TableEntry>,
     pub(super) unsynced: Vec<(Key, Revision)>,
-    pub(super) name_synced: bool,
 }
 
 /// Live values of a table that are being moved.

@@ -256,6 +256,10 @@ impl<D: Disk> Store<D> {
         let mut buffer = self.disk.buffer(BLOCK_BYTES);
         buffer.as_mut().copy_from_slice(&encode_header(place, &stamp));
         self.disk.write(&file, 0, buffer).await?;
+        // Before the manifest may name it: a named table that is missing, or
+        // has no header, would look like a loss.
+        self.disk.sync(&file).await?;
+        self.disk.sync_folder().await?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let added = state.edit(Change::AddTable { file: id, bucket });
@@ -302,16 +306,12 @@ impl<D: Disk> Store<D> {
             let mut state = self.state.borrow_mut();
             state.tables.get_mut(&number).and_then(|table| {
                 let open = table.open.as_mut()?;
-                let name_synced = std::mem::replace(&mut open.name_synced, true);
                 let snapshots = std::mem::take(&mut open.unsynced);
-                Some((table.handle.clone()?, table.added, name_synced, snapshots))
+                Some((table.handle.clone()?, table.added, snapshots))
             })
         };
-        let Some((file, added, name_synced, snapshots)) = taken else { return Ok(()) };
+        let Some((file, added, snapshots)) = taken else { return Ok(()) };
         self.disk.sync(&file).await?;
-        if !name_synced {
-            self.disk.sync_folder().await?;
-        }
         let mut state = self.state.borrow_mut();
         state.counters.syncs += 1;
         state.synced.push((added, snapshots));
