@@ -169,7 +169,8 @@ fn bytes(
         name.eq_ignore_ascii_case("content-length")
             || name.eq_ignore_ascii_case("transfer-encoding")
     });
-    if !framed && !(body.is_empty() && method == "GET") {
+    let bare = method == "GET" && body.is_empty();
+    if !framed && !bare {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     let mut bytes = (head + "\r\n").into_bytes();

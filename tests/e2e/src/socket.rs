@@ -134,7 +134,7 @@ impl Socket {
     /// # Panics
     /// When the WebSocket ends.
     pub fn frame(&mut self) -> ServerFrame {
-        self.next().unwrap_or_else(|end| panic!("a frame, not the end: {end:?}"))
+        self.receive().unwrap_or_else(|end| panic!("a frame, not the end: {end:?}"))
     }
 
     /// The next frame that is a commit.
@@ -153,7 +153,7 @@ impl Socket {
     pub fn closed(&mut self) -> (CloseCode, String, End) {
         let mut given = None;
         loop {
-            match self.next() {
+            match self.receive() {
                 Ok(ServerFrame::Close { code, detail }) => given = Some((code, detail)),
                 Ok(_) => {}
                 Err(end) => {
@@ -165,7 +165,7 @@ impl Socket {
     }
 
     /// The next frame, or the end.
-    pub fn next(&mut self) -> Result<ServerFrame, End> {
+    pub fn receive(&mut self) -> Result<ServerFrame, End> {
         loop {
             match decode_server(&self.frames).expect("the server's frames are sound") {
                 Decoded::Frame(length, frame) => {

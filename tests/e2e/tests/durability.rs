@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use desk_client_native::{Desk, Edit, NewSticker};
 use desk_e2e::http::{KEY, try_send};
@@ -20,18 +20,22 @@ struct Ledger(Mutex<BTreeMap<String, Vec<String>>>);
 
 impl Ledger {
     fn add(&self, desk: &str, entry: String) {
-        self.0.lock().unwrap().entry(desk.to_owned()).or_default().push(entry);
+        self.lock().entry(desk.to_owned()).or_default().push(entry);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.0.lock().expect("nothing panics while it writes")
     }
 
     fn count(&self) -> usize {
-        self.0.lock().unwrap().values().map(Vec::len).sum()
+        self.lock().values().map(Vec::len).sum()
     }
 
     /// Each entry is on its desk, exactly once.
     fn check(&self, server: &Server, desks: &[String]) {
         for id in desks {
             // Taken before the desk is read: what comes meanwhile is checked next time.
-            let entries = self.0.lock().unwrap().get(id).cloned().unwrap_or_default();
+            let entries = self.lock().get(id).cloned().unwrap_or_default();
             let mut found = BTreeMap::<_, usize>::new();
             let texts = desk::texts(server, id);
             for entry in texts.iter().flat_map(|text| text.split_terminator(';')) {
@@ -126,8 +130,8 @@ async fn twenty_kills_lose_and_double_nothing() {
         let link = format!("{}/d/{id}", server.url());
         editors.push(tokio::spawn(edit(link, id, name, Arc::clone(&ledger), Arc::clone(&stop))));
     }
-    for name in 0..2 {
-        let client = join(&server, &desks[name]);
+    for (name, id) in desks.iter().enumerate().take(2) {
+        let client = join(&server, id);
         let (ledger, stop, address) = (Arc::clone(&ledger), Arc::clone(&stop), server.address());
         patchers.push(std::thread::spawn(move || patch(address, &client, name, &ledger, &stop)));
     }

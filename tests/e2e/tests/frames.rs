@@ -63,20 +63,20 @@ fn a_broken_websocket_is_closed_by_rfc_6455() {
     let mut text = Socket::live(&server, &ada.key);
     text.message(0x81, b"hello");
     let end = loop {
-        if let Err(end) = text.next() {
+        if let Err(end) = text.receive() {
             break end;
         }
     };
     assert!(matches!(end.code, 1003 | 1007), "{end:?}");
     let mut unmasked = Socket::open(&server, &join(&server, &ada.id).key);
     unmasked.stream().write_all(&[0x82, 0x01, 0x00]).expect("it is sent");
-    assert_eq!(unmasked.next().expect_err("the end").code, 1002);
+    assert_eq!(unmasked.receive().expect_err("the end").code, 1002);
     let mut reserved = Socket::open(&server, &join(&server, &ada.id).key);
     reserved.message(0xc2, b"x");
-    assert_eq!(reserved.next().expect_err("the end").code, 1002);
+    assert_eq!(reserved.receive().expect_err("the end").code, 1002);
     let mut large = Socket::open(&server, &join(&server, &ada.id).key);
     let _ = large.try_message(0x82, &vec![0; 2 << 20]);
-    assert!(matches!(large.next().expect_err("the end").code, 1009 | 1006));
+    assert!(matches!(large.receive().expect_err("the end").code, 1009 | 1006));
 }
 
 #[test]
