@@ -79,7 +79,7 @@ pub fn desk(places: &Places, cores: Cores, seed: u64) -> Result<IdleCost> {
             generator.join(number / PER_ROOM, socket, client)?;
         }
     }
-    server.stop()?;
+    server.end()?;
     cost(&points)
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use desk_bench::clock::Clock;
+use desk_bench::generator::Load;
 use desk_bench::phases::Lengths;
 use desk_bench::process::Cores;
 use desk_bench::report::{Goal, Machine, Report, Row, commit};
-use desk_bench::subject::Places;
+use desk_bench::shape::Shape;
+use desk_bench::subject::{Places, check_convergence, join_desks};
 use desk_bench::ws::Ws;
 use desk_bench::{html, idle, in_process, limits, peers, relay};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -43,6 +45,26 @@ enum Task {
         #[arg(long)]
         echo: bool,
     },
+    /// Keeps a running server busy, for a profiler beside it
+    Load {
+        /// The server's address, such as 127.0.0.1:8080
+        address: String,
+        /// How many desks
+        #[arg(long, default_value_t = 50)]
+        desks: usize,
+        /// How many clients each of them has
+        #[arg(long, default_value_t = 2)]
+        clients: usize,
+        /// Operations in each batch
+        #[arg(long, default_value_t = 1)]
+        operations: usize,
+        /// Operations a second in all, instead of as many as the server takes
+        #[arg(long)]
+        rate: Option<f64>,
+        /// How long
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +82,17 @@ enum Part {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     raise_descriptors()?;
-    if let Some(Task::Relay { address, echo }) = &arguments.command {
-        return relay::serve(address, *echo);
+    match arguments.command {
+        Some(Task::Relay { address, echo }) => return relay::serve(&address, echo),
+        Some(Task::Load { address, desks, clients, operations, rate, seconds }) => {
+            let load = match rate {
+                Some(rate_per_second) => Load::Open { rate_per_second },
+                None => Load::Saturating { operations },
+            };
+            let shape = Shape { rooms: desks, clients };
+            return keep_busy(&address, shape, load, Duration::from_secs(seconds));
+        }
+        None => {}
     }
     let own = std::env::current_exe()?;
     let profile = own.parent().context("the binary lies in a folder")?;
@@ -85,6 +116,23 @@ fn main() -> Result<()> {
     fs::write(output.join("report.json"), serde_json::to_string_pretty(&report)?)?;
     fs::write(output.join("report.html"), html::page(&report))?;
     println!("{}", output.join("report.html").display());
+    Ok(())
+}
+
+fn keep_busy(address: &str, shape: Shape, load: Load, length: Duration) -> Result<()> {
+    Cores::pin(Cores::choose()?.generator)?;
+    let mut generator = join_desks(address, shape, 1)?;
+    // The server is somebody else's, and so is its account of time.
+    let measured = generator.measure(load, Duration::ZERO, length, || Ok(0))?;
+    check_convergence(&mut generator)?;
+    println!(
+        "{:.0} operations a second, {:.1} a batch; 99 of 100 within {:.0} µs; the generator was \
+         busy {:.0}%",
+        measured.rate(),
+        measured.operations_per_batch(),
+        measured.latency.at(0.99),
+        100.0 * measured.generator_busy,
+    );
     Ok(())
 }
 

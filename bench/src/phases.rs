@@ -87,7 +87,7 @@ pub fn desk(
     check_convergence(&mut generator)?;
     let server = server.restart(places, cores)?;
     check_durability(&generator, &server.process.address)?;
-    server.stop()?;
+    server.end()?;
     Ok((saturated, paced))
 }
 

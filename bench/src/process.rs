@@ -1,12 +1,11 @@
-//! What a process costs, by the kernel's own books, and how it is stopped.
+//! What a process costs, by the kernel's own books, and how it is ended.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context as _, Result, bail};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The cores of this machine that the load and the server are given.
@@ -75,23 +74,11 @@ impl Subject {
         Memory::parse(&fs::read_to_string(&path).with_context(|| path.clone())?)
     }
 
-    /// Asks it to end, and waits.
-    pub fn stop(mut self) -> Result<()> {
-        kill_process(self.pid()?, Signal::TERM)?;
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the server did not stop well: {status}");
-        Ok(())
-    }
-
     /// Ends it without notice, as a power failure of this process alone.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
-    }
-
-    fn pid(&self) -> Result<Pid> {
-        Pid::from_raw(i32::try_from(self.child.id())?).context("a process has a positive id")
     }
 }
 

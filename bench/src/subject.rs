@@ -78,9 +78,10 @@ impl DeskServer {
         Ok(Self { process, folder })
     }
 
-    /// Ends it and removes its data.
-    pub fn stop(self) -> Result<()> {
-        self.process.stop()?;
+    /// Ends it and removes its data. A planned stop waits for clients, and is
+    /// not what is measured.
+    pub fn end(self) -> Result<()> {
+        self.process.kill()?;
         remove(&self.folder)
     }
 }
