@@ -9,8 +9,10 @@ use desk_disk::Folder;
 use desk_engine_core::{Keyring, Shard, ShardConfig};
 use desk_storage_lsm::{ManifestOwner, ManifestSeed, ShardSeed, Store};
 use glommio::net::TcpListener;
+use glommio::{LocalExecutorBuilder, Placement as Pinning};
 
 use crate::entry::Door;
+use crate::limits::{RING_DEPTH, RING_IO_MEMORY_BYTES};
 use crate::net::listener;
 use crate::queue::Mesh;
 use crate::shard::{Message, Shell, own_manifest};
@@ -41,6 +43,14 @@ impl Drop for Watch {
             crate::failure::die("a shard ended by a defect; see the message above");
         }
     }
+}
+
+/// An executor as all of ours are.
+pub(crate) fn builder(pinning: Pinning, name: &str) -> LocalExecutorBuilder {
+    LocalExecutorBuilder::new(pinning)
+        .name(name)
+        .io_memory(RING_IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH)
 }
 
 /// Runs a shard until the server has stopped.

@@ -1,34 +1,28 @@
 //! Starting, running and stopping the server.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, RwLock, atomic};
-use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use desk_disk::{Folder, FolderLock};
+use desk_disk::FolderLock;
 use desk_engine_core::{Keyring, Placement, ShardConfig};
 use desk_gateway_http::route::OriginPolicy;
-use desk_storage_lsm::disk::Durability;
-use desk_storage_lsm::{
-    ClockState, ManifestSeed, Options, Recovered, RecoveryReport, Seconds, ShardCount, ShardSeed,
-    Start, UnixSecond, recover,
-};
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement as Pinning};
+use glommio::{ExecutorJoinHandle, Placement as Pinning};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::certificate::Certificate;
 use crate::config::{Config, Settings};
+use crate::doors::{Doors, shown};
 use crate::entry::Door;
-use crate::executor::{self, Part};
-use crate::limits::{PROBE_TIME, RING_DEPTH, RING_IO_MEMORY_BYTES};
+use crate::executor::{self, Part, builder};
 use crate::preflight::{self, Means, Unfit};
 use crate::queue::mesh;
+use crate::recovery::{Opened, open_store};
 use crate::shared::Shared;
 use crate::{certificate, clock, keys, log};
 
@@ -126,145 +120,6 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     stop(&shared, shards)
 }
 
-/// Addresses that are held until the shards listen on them.
-struct Doors {
-    open: Vec<(SocketAddr, Door, Option<Socket>)>,
-}
-
-impl Doors {
-    fn open(config: &Config) -> Result<Self, ServeError> {
-        let wanted = [
-            (Some(config.listen), Door::Public, "--listen"),
-            (config.admin, Door::Admin, "--admin"),
-            (config.http_redirect, Door::Redirect, "--http-redirect"),
-        ];
-        let mut open = Vec::new();
-        for (address, door, flag) in wanted {
-            let Some(address) = address else { continue };
-            let held =
-                hold(address).map_err(|error| ServeError::Listen { address, error, flag })?;
-            open.push((held.0, door, Some(held.1)));
-        }
-        Ok(Self { open })
-    }
-
-    fn address(&self, door: Door) -> Option<SocketAddr> {
-        self.open.iter().find(|(_, known, _)| *known == door).map(|(address, ..)| *address)
-    }
-
-    fn addresses(&self) -> Vec<(SocketAddr, Door)> {
-        self.open.iter().map(|(address, door, _)| (*address, *door)).collect()
-    }
-
-    /// The shards listen now.
-    fn release(&mut self) {
-        for (_, _, socket) in &mut self.open {
-            *socket = None;
-        }
-    }
-}
-
-/// Binds an address without listening, so that it is ours (and its port is
-/// known, if 0 was asked for) before the shards share it. Sharing would also
-/// let us join another process's listeners, so somebody who answers there
-/// already is looked for first. A plain bind would not do: it also fails for a
-/// while after a crash, when only old connections are left.
-fn hold(address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
-    if address.port() != 0 && is_taken(shown(address)) {
-        return Err(ErrorKind::AddrInUse.into());
-    }
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_port(true)?;
-    socket.bind(&address.into())?;
-    let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-    Ok((bound, socket))
-}
-
-/// Whether a server lives at the address. The sockets of one that was killed
-/// stay for some milliseconds, until the kernel has taken its rings apart, and
-/// then reset what connected to them; a living one waits for a request.
-fn is_taken(address: SocketAddr) -> bool {
-    while let Ok(mut stream) = TcpStream::connect_timeout(&address, PROBE_TIME) {
-        if let Err(error) = stream.set_read_timeout(Some(PROBE_TIME)) {
-            tracing::debug!(%error, "a probe cannot be timed");
-            return true;
-        }
-        match stream.read(&mut [0]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
-            Ok(1..) => return true,
-            Ok(0) | Err(_) => {}
-        }
-    }
-    false
-}
-
-/// The store as recovery left it, for the shards.
-struct Opened {
-    manifest: ManifestSeed,
-    seeds: Vec<ShardSeed>,
-}
-
-fn open_store(config: &Config, means: Means) -> Result<Opened, ServeError> {
-    let failed = |error: String| ServeError::Store { path: config.data.clone(), error };
-    let lifetime =
-        |duration: Duration| Seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
-    let options = Options {
-        lifetime: lifetime(config.desk_ttl),
-        bucket: lifetime(config.bucket),
-        segment_bytes: config.limits.segment_bytes,
-        log_budget_bytes: means.log_budget_bytes,
-        ..Options::default()
-    };
-    let shards = ShardCount::new(config.shards).expect("the configuration was checked");
-    let start = Start {
-        now: UnixSecond(clock::wall().unix_seconds()),
-        shards,
-        accept_clock: config.accept_clock,
-        fresh_store_id: keys::random()?,
-    };
-    let executor = builder(Pinning::Unbound, "recovery")
-        .make()
-        .map_err(|error| preflight::no_executor(&error.to_string()))?;
-    let folder = config.data.clone();
-    let recovered = executor.run(async move {
-        let disk = Folder::open(&folder).await.map_err(|error| error.to_string())?;
-        if disk.durability() == Durability::Buffered {
-            preflight::warn_of_buffering(&folder);
-        }
-        recover(&disk, &options, start).await.map_err(|error| error.to_string())
-    });
-    let Recovered { manifest, seeds, report } = recovered.map_err(failed)?;
-    tell(&report);
-    Ok(Opened { manifest, seeds })
-}
-
-/// Logs what recovery found.
-fn tell(report: &RecoveryReport) {
-    tracing::info!(
-        start = report.epoch,
-        fresh = report.fresh,
-        keys = report.keys,
-        records = report.records,
-        expired = report.expired,
-        "the store is open"
-    );
-    if let ClockState::Suspect { .. } = report.clock {
-        tracing::error!(
-            "the clock is more than a day ahead of the last run: no bucket is dropped until it \
-             agrees; if it is right, restart with --accept-clock"
-        );
-    }
-    if !report.is_sound() {
-        tracing::error!(
-            lost = ?report.logs.iter().flat_map(|log| &log.lost).collect::<Vec<_>>(),
-            missing = ?report.missing_segments,
-            tables = ?report.tables,
-            quarantined = report.quarantined.len(),
-            "the store is damaged: what is affected is not served; look with `sticker-desk inspect`"
-        );
-    }
-}
-
 type Ends = Vec<crate::queue::Mesh<crate::shard::Message>>;
 
 fn share(
@@ -295,13 +150,6 @@ fn share(
         config,
     });
     Ok((shared, ends))
-}
-
-fn builder(pinning: Pinning, name: &str) -> LocalExecutorBuilder {
-    LocalExecutorBuilder::new(pinning)
-        .name(name)
-        .io_memory(RING_IO_MEMORY_BYTES)
-        .ring_depth(RING_DEPTH)
 }
 
 type Shards = Vec<ExecutorJoinHandle<()>>;
@@ -395,15 +243,6 @@ fn invitation(shared: &Shared) -> String {
          Who wants to be sure compares the certificate's SHA-256 fingerprint:\n{fingerprint}",
         SocketAddr::new(address, port)
     )
-}
-
-/// An address that a browser on this machine can open.
-fn shown(address: SocketAddr) -> SocketAddr {
-    if !address.ip().is_unspecified() {
-        return address;
-    }
-    let local = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
-    SocketAddr::new(local.parse().expect("a literal address"), address.port())
 }
 
 /// The planned stop: everything accepted becomes durable, clients are told.

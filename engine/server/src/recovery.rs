@@ -1,0 +1,90 @@
+//! Opening the store before the shards start.
+
+use std::time::Duration;
+
+use desk_disk::Folder;
+use desk_storage_lsm::disk::Durability;
+use desk_storage_lsm::{
+    ClockState, ManifestSeed, Options, Recovered, RecoveryReport, Seconds, ShardCount, ShardSeed,
+    Start, UnixSecond, recover,
+};
+use glommio::Placement as Pinning;
+
+use crate::config::Config;
+use crate::executor::builder;
+use crate::preflight::{self, Means};
+use crate::serve::ServeError;
+use crate::{clock, keys};
+
+/// The store as recovery left it, for the shards.
+pub(crate) struct Opened {
+    /// For the manifest's owner.
+    pub(crate) manifest: ManifestSeed,
+    /// One a shard, in order.
+    pub(crate) seeds: Vec<ShardSeed>,
+}
+
+/// Recovers the store, in an executor of its own.
+///
+/// # Errors
+/// io_uring cannot be used, or the store cannot be opened.
+pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, ServeError> {
+    let failed = |error: String| ServeError::Store { path: config.data.clone(), error };
+    let lifetime =
+        |duration: Duration| Seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
+    let options = Options {
+        lifetime: lifetime(config.desk_ttl),
+        bucket: lifetime(config.bucket),
+        segment_bytes: config.limits.segment_bytes,
+        log_budget_bytes: means.log_budget_bytes,
+        ..Options::default()
+    };
+    let shards = ShardCount::new(config.shards).expect("the configuration was checked");
+    let start = Start {
+        now: UnixSecond(clock::wall().unix_seconds()),
+        shards,
+        accept_clock: config.accept_clock,
+        fresh_store_id: keys::random()?,
+    };
+    let executor = builder(Pinning::Unbound, "recovery")
+        .make()
+        .map_err(|error| preflight::no_executor(&error.to_string()))?;
+    let folder = config.data.clone();
+    let recovered = executor.run(async move {
+        let disk = Folder::open(&folder).await.map_err(|error| error.to_string())?;
+        if disk.durability() == Durability::Buffered {
+            preflight::warn_of_buffering(&folder);
+        }
+        recover(&disk, &options, start).await.map_err(|error| error.to_string())
+    });
+    let Recovered { manifest, seeds, report } = recovered.map_err(failed)?;
+    tell(&report);
+    Ok(Opened { manifest, seeds })
+}
+
+/// Logs what recovery found.
+fn tell(report: &RecoveryReport) {
+    tracing::info!(
+        start = report.epoch,
+        fresh = report.fresh,
+        keys = report.keys,
+        records = report.records,
+        expired = report.expired,
+        "the store is open"
+    );
+    if let ClockState::Suspect { .. } = report.clock {
+        tracing::error!(
+            "the clock is more than a day ahead of the last run: no bucket is dropped until it \
+             agrees; if it is right, restart with --accept-clock"
+        );
+    }
+    if !report.is_sound() {
+        tracing::error!(
+            lost = ?report.logs.iter().flat_map(|log| &log.lost).collect::<Vec<_>>(),
+            missing = ?report.missing_segments,
+            tables = ?report.tables,
+            quarantined = report.quarantined.len(),
+            "the store is damaged: what is affected is not served; look with `sticker-desk inspect`"
+        );
+    }
+}
