@@ -301,6 +301,9 @@ fn who_is_over_its_rate_is_paused_and_nothing_is_refused() {
     }
     assert_eq!(world.paused, [a]);
     assert_eq!(world.content(ann.link).revision(), Revision(130));
+    // Ten batches past the burst are a sixth of a second at sixty a second.
+    world.advance(Duration::from_millis(150));
+    assert_eq!(world.paused, [a]);
     world.advance(Duration::from_millis(20));
     assert!(world.paused.is_empty());
 }
