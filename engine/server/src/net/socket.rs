@@ -96,7 +96,10 @@ impl Socket {
     pub(crate) fn close_after(&self, shell: &Shell, code: CloseCode) {
         self.outbox.borrow_mut().close.get_or_insert(code);
         if self.close_by.get().is_none() {
-            self.end_by(shell.clock.recent() + LAST_WORDS_TIME);
+            // A planned stop cannot wait for a peer that does not read.
+            let close_time = shell.shared.config.limits.close_time;
+            let patience = if shell.is_stopping() { close_time } else { LAST_WORDS_TIME };
+            self.end_by(shell.clock.recent() + patience);
         }
     }
 

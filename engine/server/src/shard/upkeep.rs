@@ -103,6 +103,11 @@ impl Shell {
         self.wake();
     }
 
+    /// Whether a planned stop has begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get() != Stopping::No
+    }
+
     /// An event that is set when a planned stop begins.
     pub(crate) fn stopping_event(&self) -> Rc<Event> {
         let event = Rc::new(Event::default());
