@@ -26,9 +26,14 @@ struct Server {
 
 impl Server {
     fn start(data: &Path, shards: u16) -> Self {
+        Self::start_with(data, shards, &[])
+    }
+
+    fn start_with(data: &Path, shards: u16, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sticker-desk"))
             .args(["serve", "--listen", "127.0.0.1:0", "--shards", &shards.to_string(), "--data"])
             .arg(data)
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary starts");
@@ -253,6 +258,58 @@ fn a_planned_stop_tells_clients_and_ends_soon() {
     assert_eq!(told, desk_protocol::frame::CloseCode::Draining);
     drop(socket);
     started.join().unwrap();
+    std::fs::remove_dir_all(&data).unwrap();
+}
+
+/// A log of three segments takes many times its size: desks are stored, which
+/// frees segments, before the last one is full, and nothing is lost by it.
+#[test]
+fn a_small_log_goes_round_under_load() {
+    let data = folder("log");
+    std::fs::create_dir_all(&data).expect("a folder can be made");
+    let config = data.join("small.toml");
+    std::fs::write(&config, "log-budget = \"3MiB\"\n[limits]\nsegment = \"1MiB\"\n")
+        .expect("a file can be written");
+    let server = Server::start_with(&data, 1, &["--config", config.to_str().expect("UTF-8")]);
+    let desk = server.init(&json!({"name": "Log", "create_new": true, "desk": false}));
+    let key = desk["session_key"].as_str().expect("a key");
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("R-User-ID", "smoke"),
+        ("WebSocket-Session-Key", key),
+    ];
+    let id = "0000000000001";
+    let batches = 500;
+    for seq in 1..=batches {
+        let text = "x".repeat(9_000) + &seq.to_string();
+        let before = 9_000 + (seq - 1).to_string().len();
+        let delta = json!([{ "delete": before }, { "insert": text }]);
+        let operation = match seq {
+            1 => json!({"create": {"id": id, "x": 0, "y": 0, "text": text}}),
+            _ => json!({"edit_text": {"id": id, "delta": delta}}),
+        };
+        let batch = json!({"client_seq": seq, "base_revision": seq - 1, "ops": [operation]});
+        // While the last segment is in use, changes are refused for a moment.
+        loop {
+            let target = "/api/desk/collaboration/sync";
+            let answer = server.ask("PATCH", target, &fields, batch.to_string().as_bytes());
+            if answer.status.0 == 221 {
+                break;
+            }
+            assert_eq!(answer.status.0, 503, "{}", answer.detail());
+        }
+    }
+    let metrics = server.ask("GET", "/metrics", &[], b"");
+    let metrics = String::from_utf8(metrics.body).expect("text");
+    assert!(metrics.contains("sticker_desk_log_refused_total{shard=\"0\"} 0\n"));
+    server.kill();
+    let server = Server::start(&data, 2);
+    let target = format!("/api/desk/{}/export", desk["desk_id"].as_str().expect("an id"));
+    let export: Value =
+        serde_json::from_slice(&server.ask("GET", &target, &[], b"").body).expect("an export");
+    assert_eq!(export["revision"], batches);
+    assert!(export["stickers"][0]["text"].as_str().expect("a text").ends_with("x500"));
+    server.stop();
     std::fs::remove_dir_all(&data).unwrap();
 }
 
