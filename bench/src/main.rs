@@ -191,7 +191,8 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
 }
 
 fn idle_rows(desk: &[idle::IdleCost], relay: &[idle::IdleCost]) -> Vec<Row> {
-    let kinds: [(&str, &str, fn(&idle::IdleCost) -> f64); 2] = [
+    type Figure = fn(&idle::IdleCost) -> f64;
+    let kinds: [(&str, &str, Figure); 2] = [
         ("resident", "all resident memory", |cost| cost.resident_kib),
         ("anonymous", "heap and stacks alone", |cost| cost.anonymous_kib),
     ];

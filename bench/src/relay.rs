@@ -79,7 +79,7 @@ struct Line {
 
 enum Phase {
     Greeting(Box<Connection>),
-    Open { framing: WebSocket, room: String },
+    Open { framing: Box<WebSocket>, room: String },
 }
 
 /// Why a line is over; nobody asks.
@@ -114,21 +114,22 @@ impl Relay {
 
     fn read(&mut self, index: usize) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        loop {
-            let Some(line) = &mut self.lines[index] else { break };
-            match line.stream.read(&mut scratch) {
-                Ok(length) if length > 0 => {
-                    if self.take(index, &mut scratch[..length]).is_err() {
-                        self.end(index);
-                    } else if length == scratch.len() {
-                        continue;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        while let Some(line) = &mut self.lines[index] {
+            let length = match line.stream.read(&mut scratch) {
+                Ok(length) if length > 0 => length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Ok(_) | Err(_) => self.end(index),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Ok(_) | Err(_) => {
+                    self.end(index);
+                    break;
+                }
+            };
+            if self.take(index, &mut scratch[..length]).is_err() {
+                self.end(index);
             }
-            break;
+            if length < scratch.len() {
+                break;
+            }
         }
         self.scratch = scratch;
     }
@@ -163,7 +164,7 @@ impl Relay {
         line.out.extend(upgrade.to_bytes(now()));
         let room = head.path().to_owned();
         self.rooms.entry(room.clone()).or_default().push(index);
-        let framing = WebSocket::new(Role::Server, MESSAGE_BYTES_MAX);
+        let framing = Box::new(WebSocket::new(Role::Server, MESSAGE_BYTES_MAX));
         line.phase = Phase::Open { framing, room };
         Ok(())
     }

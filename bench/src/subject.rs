@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use desk_protocol::Desk;
 
 use crate::clock::Clock;
@@ -188,19 +188,19 @@ pub fn join_relay(
 pub fn check_convergence(generator: &mut Generator<DeskClient>) -> Result<()> {
     generator.settle("the last commits", all_settled)?;
     for room in 0..generator.room_count() {
-        let mut clients = generator.participants(room);
-        let first = clients.next().context("a room has clients")?;
-        ensure!(first.view() == first.confirmed(), "a settled client of room {room} shows more");
-        for (number, client) in clients.enumerate() {
-            ensure!(
-                client.confirmed() == first.confirmed() && client.view() == first.confirmed(),
-                "replicas 0 and {} of room {room} differ at revision {}",
-                number + 1,
-                first.revision(),
-            );
+        if let Some(client) = first_difference(generator.participants(room)) {
+            bail!("replica {client} of room {room} differs from the first one");
         }
     }
     Ok(())
+}
+
+/// The first of these clients whose confirmed desk is not the first client's,
+/// or who shows something else than what is confirmed.
+pub fn first_difference<'a>(clients: impl Iterator<Item = &'a DeskClient>) -> Option<usize> {
+    let mut clients = clients.peekable();
+    let desk = clients.peek()?.confirmed();
+    clients.position(|client| client.confirmed() != desk || client.view() != desk)
 }
 
 /// The desk as a client that comes new is shown it; `key` is of one that was

@@ -31,6 +31,12 @@ const LATENCY_US: (f64, f64) = (2_000.0, 10_000.0);
 /// cost: 12 µs against its 5.5.
 const RATIO: f64 = 2.2;
 
+/// Picks a phase out of several.
+type Pick<T> = fn(&T) -> &Measured;
+
+/// A figure of a phase.
+type Figure = fn(&Measured) -> f64;
+
 /// Everything that was measured with one shape.
 #[derive(Debug, Default)]
 struct Samples {
@@ -78,7 +84,7 @@ impl Ws {
 }
 
 fn rows_of(index: usize, shape: Shape, samples: &Samples) -> Vec<Row> {
-    let kinds: [(&str, &str, f64, fn(&Saturated) -> &Measured); 2] = [
+    let kinds: [(&str, &str, f64, Pick<Saturated>); 2] = [
         ("", "one operation a batch", SINGLE_US[index], |saturated| &saturated.single),
         (".batch8", "eight operations a batch", BATCHED_US[index], |saturated| &saturated.batched),
     ];
@@ -91,7 +97,7 @@ fn rows_of(index: usize, shape: Shape, samples: &Samples) -> Vec<Row> {
     }
     let half = "at half of the saturated rate";
     let equal = "at 1,000 operations a second";
-    let paced: [(&str, &str, fn(&Paced) -> &Measured); 2] =
+    let paced: [(&str, &str, Pick<Paced>); 2] =
         [("half", half, |paced| &paced.half), ("rate1000", equal, |paced| &paced.equal)];
     for (name, words, kind) in paced {
         let desk: Vec<_> = samples.desk.iter().map(|(_, paced)| kind(paced)).collect();
@@ -166,15 +172,14 @@ fn paced_rows(
     desk: &[&Measured],
     relay: &[&Measured],
 ) -> Vec<Row> {
-    let here =
-        |figure: fn(&Measured) -> f64| [("bare relay, here".to_owned(), median(relay, figure))];
+    let here = |figure: Figure| [("bare relay, here".to_owned(), median(relay, figure))];
     let note = format!(
         "{:.0} operations a second, {:.1} a batch; counted from when each was due",
         median(desk, Measured::rate),
         median(desk, Measured::operations_per_batch),
     );
     let mut rows = Vec::new();
-    let latencies: [(&str, &str, f64, fn(&Measured) -> f64); 2] = [
+    let latencies: [(&str, &str, f64, Figure); 2] = [
         ("p50_us", "half of all", LATENCY_US.0, |measured| measured.latency.at(0.5)),
         ("p99_us", "99 of 100", LATENCY_US.1, |measured| measured.latency.at(0.99)),
     ];
