@@ -311,7 +311,8 @@ impl Desk {
 
     // ---- looking
 
-    /// Looks at the desk as it is with one's own changes on top.
+    /// Looks at the desk as it is with one's own changes on top. Be quick: the
+    /// connection waits meanwhile.
     pub fn view<R>(&self, look: impl FnOnce(&Content) -> R) -> R {
         look(self.shared.lock().client.desk())
     }

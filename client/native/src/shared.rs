@@ -2,7 +2,7 @@
 //! for what.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use desk_client_core::{Client, Event, Records, Token};
 use desk_protocol::Time;
@@ -81,7 +81,9 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds the core")
+        // Callers look at the desk under the lock; one that panics there has
+        // changed nothing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets `act` use the core, and wakes the driver to do what follows.
