@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::subject::Places;
 
 /// What we aim at with one operation a batch, in microseconds of server time
-/// for an operation. The first is the goal; the others grow as a
+/// for an operation. The first is the goal that was set; the others grow as a
 /// coalescing relay's cost does.
 const SINGLE_US: [f64; 3] = [12.0, 25.0, 60.0];
 

@@ -1,6 +1,8 @@
 //! The generator's own check, against a server that cheats: a pair of clients
 //! whose frames are made here, one of which is told something else.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use desk_bench::desk_client::DeskClient;
 use desk_bench::ledger::Ledger;
 use desk_bench::participant::Participant as _;
