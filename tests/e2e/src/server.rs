@@ -147,7 +147,9 @@ impl Server {
         text += &self.setup.limits.join("\n");
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--config").arg(config).arg("--data").arg(self.data());
+        command.arg("serve").arg("--config").arg(config);
+        // By a relative path, as people give it.
+        command.current_dir(self.folder.path()).args(["--data", "./data"]);
         command.args(["--listen", &self.address.to_string(), "--quic", &self.quic.to_string()]);
         if !self.setup.flags.iter().any(|flag| flag == "--shards") {
             command.args(["--shards", "2"]);
