@@ -15,13 +15,27 @@ pub fn submit_answer(
     revision: Revision,
     created: &[StickerId],
 ) -> Response {
+    let json = batch_result(status, revision, created);
+    Response::json(Status::DESK_UPDATED, json).with("Upgrade", "websocket")
+}
+
+/// `200` with the same body: notes were imported as one batch.
+pub fn import_answer(
+    status: CollisionStatus,
+    revision: Revision,
+    created: &[StickerId],
+) -> Response {
+    Response::json(Status::OK, batch_result(status, revision, created))
+}
+
+fn batch_result(status: CollisionStatus, revision: Revision, created: &[StickerId]) -> Vec<u8> {
     let created: Vec<_> = created.iter().map(StickerId::to_string).collect();
     let json = json!({
         "collision_status": status.as_str(),
         "revision": revision.0,
         "created": created,
     });
-    Response::json(Status::DESK_UPDATED, json.to_string().into_bytes()).with("Upgrade", "websocket")
+    json.to_string().into_bytes()
 }
 
 /// The answer to a batch that was refused for good: names the operation at

@@ -52,7 +52,7 @@ fn json_and_csv_come_back_as_they_were() {
     for (query, media) in [("?format=json", "application/json"), ("?format=csv", "text/csv")] {
         let file = export(&server, &ada.id, query);
         let copy = create(&server, "copy");
-        let answer = import(&server, &copy, media, &file.body).expect(221).json();
+        let answer = import(&server, &copy, media, &file.body).expect(200).json();
         assert_eq!(answer["created"].as_array().expect("ids").len(), 7, "{query}");
         let copied = desk::export(&server, &copy.id);
         assert_eq!(looks(&copied), looks(&original), "{query}");
@@ -92,7 +92,7 @@ fn lines_become_notes_and_others_see_them() {
     let ada = create(&server, "");
     let bob = join(&server, &ada.id);
     let mut socket = desk_e2e::Socket::live(&server, &bob.key);
-    import(&server, &bob, "text/plain", "one\n\ntwo\r\nthree".as_bytes()).expect(221);
+    import(&server, &bob, "text/plain", "one\n\ntwo\r\nthree".as_bytes()).expect(200);
     assert_eq!(socket.commit().operations.len(), 3);
     assert_eq!(desk::texts(&server, &ada.id), ["one", "three", "two"]);
 }

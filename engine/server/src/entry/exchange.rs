@@ -7,7 +7,7 @@ use desk_gateway_http::bodies::{
     read_links, removed_answer,
 };
 use desk_gateway_http::http::{RequestHead, Response, Status};
-use desk_gateway_http::operations::{read_submit, submit_answer};
+use desk_gateway_http::operations::{import_answer, read_submit, submit_answer};
 use desk_gateway_http::route::{self, Export, Poll, Route, SubmitBody};
 use desk_gateway_http::websocket::handshake::Upgrade;
 use desk_gateway_http::{Problem, Time, export, import, page};
@@ -355,7 +355,7 @@ async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer 
     let operations = attempt!(read.map_err(|error| error.problem()));
     match http.ask(Request::Import { key, desk, user, operations }).await? {
         Reply::Synced { status, revision, created } => {
-            Ok(Ok(Some(submit_answer(status, revision, &created))))
+            Ok(Ok(Some(import_answer(status, revision, &created))))
         }
         other => Ok(Err(unexpected(other))),
     }
