@@ -113,7 +113,7 @@ mod tests {
         let new = gate.append(LinkId(1), 1, Vec::new());
         gate.after(new, pause(1));
         gate.after(old, pause(2));
-        assert_eq!(paused(&mut gate), []);
+        assert!(paused(&mut gate).is_empty());
         gate.durable(old);
         assert_eq!(paused(&mut gate), [2], "another desk's later output holds nothing back");
         gate.after(old, pause(3));
