@@ -88,11 +88,11 @@ impl World {
                 self.client_event(person, event);
             }
             let this = &mut self.people[person];
-            if let Some(line) = this.line {
-                if let Some(bytes) = this.client.poll_transmit(now) {
-                    idle = false;
-                    self.send_up(line, bytes);
-                }
+            if let Some(line) = this.line
+                && let Some(bytes) = this.client.poll_transmit(now)
+            {
+                idle = false;
+                self.send_up(line, bytes);
             }
             if idle {
                 break;

@@ -253,10 +253,10 @@ impl World {
                     self.relieve(shard);
                 }
                 let Some(host) = self.host(shard) else { return };
-                if host.store.wants_maintenance() {
-                    if let Err(why) = self.upkeep() {
-                        return self.store_failed(&why);
-                    }
+                if host.store.wants_maintenance()
+                    && let Err(why) = self.upkeep()
+                {
+                    return self.store_failed(&why);
                 }
                 let Some(host) = self.host(shard) else { return };
                 if let Some(position) = host.durable() {
