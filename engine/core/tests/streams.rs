@@ -20,7 +20,7 @@ fn follow(desk: &mut Option<Desk>, frames: &[ServerFrame]) {
         if let (ServerFrame::Commit(commit), Some(desk)) = (frame, desk.as_mut())
             && commit.revision > desk.revision()
         {
-            resolver::apply(desk, commit).unwrap();
+            resolver::apply(desk, commit).expect("commits follow one another");
         }
     }
 }
