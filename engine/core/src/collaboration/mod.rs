@@ -1,8 +1,8 @@
 //! The Collaboration Service: sessions of a desk, fan-out, presence.
 //!
-//! A [`Room`] is the people of one desk, whether its content is in memory or
+//! A `Room` is the people of one desk, whether its content is in memory or
 //! not: connections, who of a client's connections is the newest, who is where.
-//! A [`Connection`] is one line to a client: what it was sent, what is queued
+//! A `Connection` is one line to a client: what it was sent, what is queued
 //! for it, how fast it may talk.
 
 mod connection;
