@@ -14,7 +14,7 @@ use super::quantity::{Bytes, Span};
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// TOML file with these settings (listen = "…", desk-ttl = "7d", …) and the
-    /// limits below [limits]. Flags win over the environment, both over the file
+    /// limits below `[limits]`. Flags win over the environment, both over the file
     #[arg(long, value_name = "FILE", env = "STICKER_DESK_CONFIG")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
@@ -77,7 +77,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "ADDR", env = "STICKER_DESK_HTTP_REDIRECT")]
     pub(crate) http_redirect: Option<SocketAddr>,
 
-    /// How the server is reached from outside, such as https://desk.example.org
+    /// How the server is reached from outside, such as `https://desk.example.org`
     #[arg(long, value_name = "URL", env = "STICKER_DESK_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
 

@@ -2,7 +2,7 @@
 //!
 //! A shard never waits here. What it sends in a turn goes out in one batch at
 //! the turn's end, with one ring of the other's bell. Whoever wants an answer
-//! reserves it first ([`Mesh::reserve`]); a ring has room for all reserved
+//! reserves it first (`poll_reserve`); a ring has room for all reserved
 //! requests, all reserved answers and some messages that nobody waits for, so
 //! it is full only when those few are; then they stay behind until the other
 //! side has taken some.
