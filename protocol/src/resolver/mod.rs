@@ -1,11 +1,11 @@
 //! The operation-transform resolver: one order a desk, so TP1 is enough.
 //!
-//! * [`compose`]: the normal form of a batch, and one batch out of two.
-//! * [`accept`]: puts a client's batch at the head of the desk's order (server).
-//! * [`apply`]: applies a commit to a replica, verbatim.
-//! * [`transform`]: moves a pending batch over a commit (client).
-//! * [`overlay`]: shows a pending batch on top of a replica (client).
-//! * [`invert`]: the batch that takes a batch back.
+//! * [`compose()`]: the normal form of a batch, and one batch out of two.
+//! * [`accept()`]: puts a client's batch at the head of the desk's order (server).
+//! * [`apply()`]: applies a commit to a replica, verbatim.
+//! * [`transform()`]: moves a pending batch over a commit (client).
+//! * [`overlay()`]: shows a pending batch on top of a replica (client).
+//! * [`invert()`]: the batch that takes a batch back.
 //! * [`TextHistories`]: the deltas that late text edits are transformed against.
 
 mod accept;
