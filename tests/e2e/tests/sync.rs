@@ -206,7 +206,7 @@ fn text_older_than_the_history_needs_its_base() {
     let id = ada.add(&server, 1, "one two");
     let edit = |parts: Value| json!([{ "edit_text": { "id": id, "delta": parts } }]);
     ada.sync(&server, 2, 1, edit(json!([{ "retain": 7 }, { "insert": " three" }]))).expect(221);
-    // A crash may forget all text history (MERGE rule 12).
+    // A crash may forget all text history (FLIGHT-12).
     server.kill9();
     server.up();
     let late = json!([{ "insert": "zero " }]);
