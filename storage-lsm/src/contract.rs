@@ -22,6 +22,7 @@ pub async fn run<D: Disk + Clone>(mut fresh: impl AsyncFnMut() -> D) {
     reads_past_the_end_are_short(&fresh().await).await;
     names_are_created_once(&fresh().await).await;
     unlinked_files_stay_readable(&fresh().await).await;
+    shortened_files_end_there(&fresh().await).await;
     prewritten_files_are_zero(&fresh().await).await;
     handles_see_each_others_writes(&fresh().await).await;
     a_store_lives_through_a_restart(&fresh().await).await;
@@ -93,6 +94,26 @@ async fn unlinked_files_stay_readable<D: Disk>(disk: &D) {
     disk.unlink("gone").await.unwrap();
     let read = disk.read(&file, 0, BLOCK_BYTES).await.unwrap();
     assert!(read.iter().all(|byte| *byte == 5));
+}
+
+async fn shortened_files_end_there<D: Disk>(disk: &D) {
+    let file = disk.create("cut", Writes::Deferred).await.unwrap();
+    let other = disk.open("cut", Writes::Deferred).await.unwrap();
+    disk.write(&file, 0, filled(disk, 5, 9)).await.unwrap();
+    for blocks in [5, 2, 0] {
+        disk.shorten(&file, (blocks * BLOCK_BYTES) as u64).await.unwrap();
+        for handle in [&file, &other] {
+            assert_eq!(disk.length(handle).await.unwrap(), (blocks * BLOCK_BYTES) as u64);
+            let past = disk.read(handle, 0, (blocks + 1) * BLOCK_BYTES).await;
+            assert_eq!(past.err().map(|error| error.fault), Some(Fault::Short));
+        }
+    }
+    // What comes after the cut is zero until it is written.
+    disk.write(&file, BLOCK_BYTES as u64, filled(disk, 1, 3)).await.unwrap();
+    disk.sync(&file).await.unwrap();
+    let read = disk.read(&file, 0, 2 * BLOCK_BYTES).await.unwrap();
+    assert!(read[..BLOCK_BYTES].iter().all(|byte| *byte == 0));
+    assert!(read[BLOCK_BYTES..].iter().all(|byte| *byte == 3));
 }
 
 async fn prewritten_files_are_zero<D: Disk>(disk: &D) {

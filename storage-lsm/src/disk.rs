@@ -121,6 +121,11 @@ pub trait Disk {
     /// Makes all writes of the file and its length durable.
     async fn sync(&self, file: &Self::File) -> Result<(), DiskError>;
 
+    /// Cuts the file to `bytes`, a multiple of a block and at most its length.
+    /// Every handle sees the new length at once; it is durable after
+    /// [`Disk::sync`].
+    async fn shorten(&self, file: &Self::File, bytes: u64) -> Result<(), DiskError>;
+
     /// Names of all files of the folder, sorted.
     async fn list(&self) -> Result<Vec<String>, DiskError>;
 

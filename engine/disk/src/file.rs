@@ -95,6 +95,14 @@ impl FolderFile {
         Ok(std::rc::Rc::try_unwrap(shared).unwrap_or_else(|_| glommio::allocate_dma_buffer(length)))
     }
 
+    pub(crate) async fn shorten(&self, bytes: u64) -> Result<(), DiskError> {
+        let cut = match &self.access {
+            Access::Direct(file) => file.truncate(bytes).await,
+            Access::Buffered { file, .. } => file.truncate(bytes).await,
+        };
+        cut.map_err(self.error("shorten"))
+    }
+
     pub(crate) async fn sync(&self) -> Result<(), DiskError> {
         let synced = match &self.access {
             Access::Direct(file) => file.fdatasync().await,

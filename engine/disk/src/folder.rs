@@ -166,6 +166,10 @@ impl Disk for Folder {
         file.sync().await
     }
 
+    async fn shorten(&self, file: &FolderFile, bytes: u64) -> Result<(), DiskError> {
+        file.shorten(bytes).await
+    }
+
     async fn list(&self) -> Result<Vec<String>, DiskError> {
         let failed =
             |error: std::io::Error| of_io("list", &self.path.display().to_string(), &error);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::bucket::{BucketId, BucketTable};
 use crate::disk::{Disk, DiskError, Fault, Writes};
+use crate::field::block_up;
 use crate::file::{FileKind, MANIFEST};
 use crate::key::{Seconds, UnixSecond};
-use crate::limits::{CLOCK_RECORD_SECONDS, MANIFEST_SLOT_BYTES};
+use crate::limits::{CLOCK_RECORD_SECONDS, MANIFEST_SLOT_BYTES, UNLINK_STEP_BYTES};
 
 use super::clock::{ClockState, judge};
 use super::slot::{self, SlotFull};
@@ -50,6 +51,8 @@ pub struct ManifestOwner<D: Disk> {
     file: D::File,
     seed: ManifestSeed,
     seen: UnixSecond,
+    /// The file that is being removed, and what is left of it in bytes.
+    going: Option<(FileKind, D::File, u64)>,
     poisoned: Option<ManifestError>,
 }
 
@@ -58,7 +61,7 @@ impl<D: Disk> ManifestOwner<D> {
     pub async fn open(disk: D, seed: ManifestSeed) -> Result<Self, ManifestError> {
         let file = disk.open(MANIFEST, Writes::Durable).await?;
         let seen = seed.manifest.recorded;
-        Ok(Self { disk, file, seed, seen, poisoned: None })
+        Ok(Self { disk, file, seed, seen, going: None, poisoned: None })
     }
 
     /// Records the edits with one write. After it each shard may be told that
@@ -100,18 +103,47 @@ impl<D: Disk> ManifestOwner<D> {
         Ok(changed.then(|| News { buckets: buckets(), dropped }))
     }
 
-    /// Removes one file that nobody needs; `false` when there is none left.
-    /// A file takes about 0.3 ms a MiB to go, so call it beside other work.
+    /// Removes up to [`UNLINK_STEP_BYTES`] of one file that nobody needs, and
+    /// its name with the last of them; `false` when there is nothing left.
     pub async fn unlink_step(&mut self) -> Result<bool, ManifestError> {
-        let Some(file) = self.seed.doomed.pop_front() else { return Ok(false) };
-        match self.disk.unlink(&file.name()).await {
-            Ok(()) | Err(DiskError { fault: Fault::NotFound, .. }) => {}
-            Err(error) => {
-                self.seed.doomed.push_front(file);
-                return Err(error.into());
+        let going = match self.going.take() {
+            Some(going) => Some(going),
+            None => self.begin_unlink().await?,
+        };
+        if let Some((file, handle, bytes)) = going {
+            if bytes > UNLINK_STEP_BYTES {
+                let left = bytes - UNLINK_STEP_BYTES;
+                if let Err(error) = self.disk.shorten(&handle, left).await {
+                    self.seed.doomed.push_front(file);
+                    return Err(error.into());
+                }
+                self.going = Some((file, handle, left));
+                return Ok(true);
+            }
+            match self.disk.unlink(&file.name()).await {
+                Ok(()) | Err(DiskError { fault: Fault::NotFound, .. }) => {}
+                Err(error) => {
+                    self.seed.doomed.push_front(file);
+                    return Err(error.into());
+                }
             }
         }
         Ok(!self.seed.doomed.is_empty())
+    }
+
+    /// Opens the next file to remove. One that has gone already is skipped.
+    async fn begin_unlink(&mut self) -> Result<Option<(FileKind, D::File, u64)>, ManifestError> {
+        let Some(file) = self.seed.doomed.front().copied() else { return Ok(None) };
+        let opened = match self.disk.open(&file.name(), Writes::Deferred).await {
+            Ok(handle) => {
+                let bytes = block_up(self.disk.length(&handle).await?);
+                Some((file, handle, bytes))
+            }
+            Err(DiskError { fault: Fault::NotFound, .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.seed.doomed.pop_front();
+        Ok(opened)
     }
 
     /// Vouches for the clock, so that expired buckets are dropped again.
@@ -132,7 +164,7 @@ impl<D: Disk> ManifestOwner<D> {
 
     /// Files that wait for their removal.
     pub fn doomed(&self) -> usize {
-        self.seed.doomed.len()
+        self.seed.doomed.len() + usize::from(self.going.is_some())
     }
 
     /// Why nothing is written any more, if so.

@@ -51,12 +51,22 @@ impl Inode {
         for write in self.unsynced.drain(..) {
             overlay(&mut self.durable, write.at, &write.bytes);
         }
+        self.durable.truncate(self.live.len());
+    }
+
+    /// Cuts the file; until the next sync a crash may bring the rest back.
+    pub(super) fn shorten(&mut self, length: usize) {
+        self.live.truncate(length);
+        self.diverged = true;
     }
 
     /// Power goes: of each unsynced write all, nothing or some sectors stay,
     /// in no particular order.
     pub(super) fn crash(&mut self, chance: &mut Chance) {
         let mut writes = std::mem::take(&mut self.unsynced);
+        if self.durable.len() > self.live.len() && chance.below(2) == 0 {
+            self.durable.truncate(self.live.len());
+        }
         while !writes.is_empty() {
             let write = writes.swap_remove(chance.below(writes.len() as u64) as usize);
             match chance.below(3) {

@@ -360,6 +360,15 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    async fn shorten(&self, file: &MemoryFile, bytes: u64) -> Result<(), DiskError> {
+        assert_aligned(bytes);
+        let mut machine = self.machine.borrow_mut();
+        machine.check("shorten", file)?;
+        machine.begin_plain("shorten", &file.name)?;
+        machine.medium.inode_mut(file.inode).shorten(bytes as usize);
+        Ok(())
+    }
+
     async fn list(&self) -> Result<Vec<String>, DiskError> {
         let mut machine = self.machine.borrow_mut();
         machine.begin_plain("list", "")?;
