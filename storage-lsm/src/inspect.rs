@@ -5,13 +5,13 @@ use crate::bucket::BucketStamp;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::file::{FileId, FileKind, MANIFEST};
-use crate::key::{Key, Revision, UnixSecond};
+use crate::key::{Key, Revision, ShardCount, UnixSecond};
 use crate::log::LogId;
 use crate::log::replay::LostRange;
 use crate::manifest::slot::VERSION;
 use crate::manifest::{ClockState, Manifest};
 use crate::recover::{self, RecoverError, RecoveryReport, Touch};
-use crate::table::reader::{Depth, read_table};
+use crate::table::reader::read_everything;
 
 /// Everything about a store's files.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -118,7 +118,8 @@ pub async fn inspect<D: Disk>(disk: &D) -> Result<Inspection, RecoverError> {
     // A suspect clock makes reading drop nothing.
     let now = manifest.recorded;
     let clock = ClockState::Suspect { recorded: now, now };
-    let read = recover::read(disk, &manifest, now, clock, Touch::Nothing).await?;
+    let shards = ShardCount::new(1).expect("one is a count");
+    let read = recover::read(disk, &manifest, now, clock, shards, Touch::Nothing).await?;
     let mut tables = Vec::new();
     for (id, bucket) in &manifest.tables {
         tables.push(table_line(disk, &manifest, *id, bucket.0).await?);
@@ -184,12 +185,12 @@ async fn table_line<D: Disk>(
     };
     line.bytes = Some(disk.length(&file).await?);
     let place = Place { store: manifest.store, file: id };
-    let contents = read_table(disk, &file, place, Depth::Everything).await?;
+    let contents = read_everything(disk, &file, place).await?;
     line.header = contents.bucket.is_ok_and(|stamp| stamp.id.0 == bucket);
     line.sealed = contents.sealed;
     line.values = contents.entries.len() as u64;
     let tombstone =
-        |entry: &&crate::table::block::TableEntry| entry.revision == Revision::TOMBSTONE;
+        |entry: &&crate::table::record::TableEntry| entry.revision == Revision::TOMBSTONE;
     line.tombstones = contents.entries.iter().filter(tombstone).count() as u64;
     line.broken = contents.broken.iter().map(|entry| entry.key).collect();
     Ok(line)

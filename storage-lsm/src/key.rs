@@ -37,6 +37,11 @@ impl Key {
         u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]])
     }
 
+    /// The hash that partitions and fingerprints are taken from.
+    pub(crate) fn hash64(&self) -> u64 {
+        xxh3_64(&self.0)
+    }
+
     /// The smallest key of a second; ranges of buckets begin with it.
     pub(crate) const fn first_of(second: u32) -> Self {
         let s = second.to_be_bytes();
@@ -90,7 +95,7 @@ impl Partition {
 
 /// The partition of a key: xxh3-64 of its bytes, modulo [`Partition::COUNT`].
 pub fn partition_of(key: &Key) -> Partition {
-    Partition((xxh3_64(key.bytes()) % u64::from(Partition::COUNT)) as u16)
+    Partition((key.hash64() % u64::from(Partition::COUNT)) as u16)
 }
 
 /// The number of a shard, from 0.

@@ -103,10 +103,20 @@
 //! |---|---|---|
 //! | `manifest` | [`manifest::slot`] | two slots: buckets, tables, segments |
 //! | `EPOCH-SHARD-NUMBER.log` | [`log::segment`], [`log::batch`] | one log segment, prewritten and recycled |
-//! | `EPOCH-SHARD-NUMBER.table` | [`table`], [`table::block`], [`table::footer`] | values of one bucket |
+//! | `EPOCH-SHARD-NUMBER.table` | [`table`], [`table::block`], [`table::record`], [`table::footer`] | values of one bucket |
 //!
 //! All numbers are little endian and of fixed width. `tests/fixtures` holds a
-//! folder of each format version that ever was.
+//! folder of each format version that ever was. One of another version than
+//! this program's is refused, and nothing in it is changed.
+//!
+//! # What is in memory
+//!
+//! A key at rest takes seventeen bytes: a fingerprint, half of its record's
+//! checksum and its place, and no copy of the key. The record on the disk has
+//! the whole key, so a cold [`Store::get`] is one read, and it is exact however
+//! many fingerprints collide. Keys with records in the log, and values that are
+//! on their way to a table, take what they need; the log's budget and the
+//! backlog bound them.
 //!
 //! # Who lets go of what
 //!

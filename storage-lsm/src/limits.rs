@@ -36,6 +36,18 @@ pub const TABLE_BLOCK_BYTES: usize = 512 * 1024;
 /// its directory. Decoders refuse more, so hostile bytes cannot ask for it.
 pub const TABLE_BLOCK_BYTES_MAX: usize = VALUE_BYTES_MAX + TABLE_BLOCK_BYTES + 64 * 1024;
 
+/// The last place in a table where a record may begin, in bytes: the index in
+/// memory has 25 bits for it, in units of 16.
+pub const TABLE_OFFSET_MAX: u64 = (1 << 29) - 16;
+
+/// The largest size at which a table may be sealed, in bytes: with the block
+/// that passes it, every record still begins before [`TABLE_OFFSET_MAX`].
+pub const TABLE_BYTES_MAX: u64 = 384 * 1024 * 1024;
+
+/// The most tables that one shard has at once: the index has 17 bits for them.
+/// A manifest slot is full long before.
+pub const TABLES_PER_SHARD_MAX: u32 = 1 << 17;
+
 /// `put` is refused with `Backlog` when this many bytes of values wait for
 /// `maintain`, so that memory stays bounded when the disk is slow.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -83,3 +95,13 @@ pub const RECORD_WINDOW_BYTES: u64 = 64 * 1024;
 /// ext4 and holds up writes of other files meanwhile, so a table of 256 MiB
 /// goes in pieces.
 pub const UNLINK_STEP_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How many keys of a dropped bucket are freed in one step of upkeep. Each
+/// takes about 0.1 µs.
+pub const SHED_KEYS: usize = 4096;
+
+/// A start reads the tail of a table in one access: this part of the file …
+pub const TAIL_READ_PART: u64 = 128;
+
+/// … and at least this many bytes.
+pub const TAIL_READ_BYTES_MIN: u64 = 64 * 1024;

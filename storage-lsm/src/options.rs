@@ -3,7 +3,7 @@
 use crate::key::{Seconds, ShardCount};
 use crate::limits::{
     BUCKETS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_PER_SHARD_MAX, STAMP_AHEAD_SECONDS,
-    STAMP_BEHIND_SECONDS,
+    STAMP_BEHIND_SECONDS, TABLE_BYTES_MAX,
 };
 
 /// Choices that hold for one run; buckets keep what they were stamped with.
@@ -17,7 +17,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// How many bytes the logs of all shards may take together.
     pub log_budget_bytes: u64,
-    /// A table is sealed when it has this many bytes.
+    /// A table is sealed when it has this many bytes, at most
+    /// [`TABLE_BYTES_MAX`].
     pub table_bytes: u64,
     /// Writes are refused when fewer bytes than this are free on the disk.
     pub disk_reserve_bytes: u64,
@@ -46,6 +47,9 @@ pub enum OptionsError {
         "a log segment of {0} bytes is impossible: take a multiple of 4,096 from {SEGMENT_BYTES_MIN} to {SEGMENT_BYTES_MAX}"
     )]
     Segment(u64),
+    /// Tables are sealed so late that the index could not say where a value is.
+    #[error("a table cannot have {0} bytes, the limit is {TABLE_BYTES_MAX}")]
+    Table(u64),
     /// A lifetime or a bucket of no time.
     #[error("lifetime and bucket length must be at least one second")]
     Zero,
@@ -67,6 +71,9 @@ impl Options {
         let possible = (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes);
         if !possible || !self.segment_bytes.is_multiple_of(4096) {
             return Err(OptionsError::Segment(self.segment_bytes));
+        }
+        if self.table_bytes > TABLE_BYTES_MAX {
+            return Err(OptionsError::Table(self.table_bytes));
         }
         if self.lifetime.0 == 0 || self.bucket.0 == 0 {
             return Err(OptionsError::Zero);
@@ -98,6 +105,8 @@ mod tests {
         let segment = Options { segment_bytes: 4097 * 16, ..good };
         assert_eq!(segment.check(), Err(OptionsError::Segment(4097 * 16)));
         assert_eq!(Options { bucket: Seconds(0), ..good }.check(), Err(OptionsError::Zero));
+        let table = Options { table_bytes: TABLE_BYTES_MAX + 1, ..good };
+        assert_eq!(table.check(), Err(OptionsError::Table(TABLE_BYTES_MAX + 1)));
         assert!(Options { bucket: Seconds(1), ..good }.check().is_err());
     }
 }

@@ -8,7 +8,7 @@
 //! offset  bytes  field (little endian)
 //!      0      8  checksum of bytes 8..length, seeded with the slot's number
 //!      8      4  magic "SDMF"
-//!     12      2  format version, 1
+//!     12      2  format version, 2
 //!     14      2  zero
 //!     16      4  length in bytes
 //!     20      4  epoch
@@ -46,7 +46,7 @@ use super::{Manifest, SegmentUse};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SDMF");
 /// The format that this program writes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 72;
 
 /// Why bytes are not a manifest slot.
@@ -59,7 +59,9 @@ pub enum SlotError {
     #[error("the slot is damaged")]
     Damaged,
     /// A format that this program does not know.
-    #[error("the data folder has format {found}, this program knows format {VERSION}")]
+    #[error(
+        "the data folder has format {found} and this program knows format {VERSION} only: go on with the program that wrote the folder until all in it has expired, or give this program another folder"
+    )]
     Version {
         /// The version found.
         found: u16,
@@ -232,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_named() {
+    fn another_format_is_named() {
         let mut bytes = encode(&example(), 0).unwrap();
-        bytes[12] = 2;
+        bytes[12] = 3;
         let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
         let sum = xxh3_64_with_seed(&bytes[8..length], 0);
         bytes[..8].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(decode(&bytes, 0), Err(SlotError::Version { found: 2 }));
+        assert_eq!(decode(&bytes, 0), Err(SlotError::Version { found: 3 }));
     }
 
     #[test]

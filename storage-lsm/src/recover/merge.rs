@@ -1,4 +1,8 @@
 //! The fourth step: tables and logs become one state a key.
+//!
+//! A key at rest is one line of 40 bytes in the list of its bucket, sorted by
+//! key; only keys that the logs name, or whose value is broken, get more. So a
+//! million keys at rest take 40 MB here, and are in the compact index after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +16,7 @@ use crate::log::writer::Age;
 use crate::manifest::ClockState;
 use crate::store::{Gap, Located, RecordRef, ShardSeed, TableNo, TableSeed};
 use crate::table::reader::Contents;
+use crate::table::record::stored_bytes;
 
 use super::report::RecoveryReport;
 
@@ -25,19 +30,29 @@ struct Logged {
     checksum: u64,
 }
 
-/// What is known of a key.
+/// A key's value in a table.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    key: Key,
+    revision: Revision,
+    located: Located,
+}
+
+/// What is known of a key that the logs name, or whose value is broken.
 #[derive(Default, Debug)]
 struct Known {
-    newest: Option<Located>,
-    /// The highest revision that a directory names and whose value is broken.
-    claimed: Revision,
+    /// The newest snapshot that is whole.
+    snapshot: Option<Revision>,
+    /// The highest revision that a directory names and whose value is broken,
+    /// and the table where.
+    claimed: Option<(Revision, TableNo)>,
     records: Vec<Logged>,
     gap: Option<Gap>,
 }
 
 impl Known {
     fn snapshot(&self) -> Revision {
-        self.newest.map_or(Revision(0), |located| located.revision)
+        self.snapshot.unwrap_or_default()
     }
 
     /// Drops what the snapshot covers and duplicates; finds a gap.
@@ -61,8 +76,10 @@ impl Known {
         }
         // Values are written after their log, so a value that was there once
         // proves records that must be reached.
-        if self.claimed > have {
-            self.gap = Some(Gap { have, next: self.claimed });
+        if let Some((claimed, _)) = self.claimed
+            && claimed > have
+        {
+            self.gap = Some(Gap { have, next: claimed });
         }
     }
 
@@ -72,61 +89,130 @@ impl Known {
     }
 }
 
+/// A table that was read.
+struct TableFound {
+    file: FileId,
+    bucket: BucketId,
+    sealed: bool,
+    /// Bytes of its values, one number a shard.
+    bytes: Vec<u64>,
+    /// Bytes of those that are the newest of their keys.
+    live_bytes: Vec<u64>,
+}
+
 pub(crate) struct Merge {
     buckets: BucketTable,
     now: UnixSecond,
     drop_expired: bool,
-    tables: Vec<(FileId, BucketId)>,
+    shards: ShardCount,
+    tables: Vec<TableFound>,
     /// Tables with broken values are kept as they are.
     kept: BTreeSet<FileId>,
+    /// The newest value of every key of a bucket that has one, sorted by key.
+    homes: BTreeMap<BucketId, Vec<Home>>,
+    /// Values of the bucket whose tables are being read, in no order.
+    open: Vec<Home>,
+    claims: Vec<(Key, Revision, TableNo)>,
     keys: KeyMap<Known>,
     expired: u64,
 }
 
 impl Merge {
-    pub(super) fn new(buckets: BucketTable, now: UnixSecond, clock: ClockState) -> Self {
-        let drop_expired = clock == ClockState::Trusted;
-        let (tables, kept, keys) = (Vec::new(), BTreeSet::new(), KeyMap::default());
-        Self { buckets, now, drop_expired, tables, kept, keys, expired: 0 }
-    }
-
-    /// Whether nothing of the key is wanted any more.
-    fn is_gone(&self, key: &Key) -> bool {
-        match self.buckets.of_second(key.second()) {
-            None => true,
-            Some(stamp) => self.drop_expired && stamp.expires_at(key) <= self.now,
+    pub(super) fn new(
+        buckets: BucketTable,
+        now: UnixSecond,
+        clock: ClockState,
+        shards: ShardCount,
+    ) -> Self {
+        Self {
+            buckets,
+            now,
+            drop_expired: clock == ClockState::Trusted,
+            shards,
+            tables: Vec::new(),
+            kept: BTreeSet::new(),
+            homes: BTreeMap::new(),
+            open: Vec::new(),
+            claims: Vec::new(),
+            keys: KeyMap::default(),
+            expired: 0,
         }
     }
 
+    /// The key's bucket, if anything of the key is still wanted.
+    fn bucket_of(&self, key: &Key) -> Option<BucketId> {
+        let stamp = self.buckets.of_second(key.second())?;
+        let gone = self.drop_expired && stamp.expires_at(key) <= self.now;
+        (!gone).then_some(stamp.id)
+    }
+
+    fn shard_of(&self, key: &Key) -> usize {
+        usize::from(partition_of(key).shard(self.shards).0)
+    }
+
+    /// Takes what a table holds. The tables of a bucket come one after the
+    /// other, and [`Self::close_bucket`] after the last.
     pub(super) fn add_table(&mut self, file: FileId, bucket: BucketId, contents: &Contents) {
         let number = TableNo(self.tables.len() as u32);
-        self.tables.push((file, bucket));
+        let shards = usize::from(self.shards.get());
+        let mut bytes = vec![0; shards];
+        self.open.reserve(contents.entries.len());
         for entry in &contents.entries {
-            if self.is_gone(&entry.key) {
-                continue;
-            }
-            let known = self.keys.entry(entry.key).or_default();
-            if known.newest.is_none_or(|newest| newest.revision < entry.revision) {
-                known.newest = Some(Located::new(number, entry));
+            if self.bucket_of(&entry.key) == Some(bucket) {
+                bytes[self.shard_of(&entry.key)] += stored_bytes(entry.length);
+                let located = Located::new(number, entry);
+                self.open.push(Home { key: entry.key, revision: entry.revision, located });
             }
         }
         for entry in &contents.broken {
-            if self.is_gone(&entry.key) {
-                continue;
+            if self.bucket_of(&entry.key) == Some(bucket) {
+                self.kept.insert(file);
+                self.claims.push((entry.key, entry.revision, number));
             }
-            self.kept.insert(file);
-            let known = self.keys.entry(entry.key).or_default();
-            known.claimed = known.claimed.max(entry.revision);
         }
+        let (sealed, live_bytes) = (contents.sealed, vec![0; shards]);
+        self.tables.push(TableFound { file, bucket, sealed, bytes, live_bytes });
+    }
+
+    /// Keeps the newest value of every key of the bucket.
+    pub(super) fn close_bucket(&mut self, bucket: BucketId) {
+        let mut homes = std::mem::take(&mut self.open);
+        // Footers are sorted, and this sort is quick where it finds sorted runs.
+        homes.sort_by_key(|home| (home.key, std::cmp::Reverse(home.revision)));
+        homes.dedup_by_key(|home| home.key);
+        homes.shrink_to_fit();
+        for home in &homes {
+            let shard = usize::from(partition_of(&home.key).shard(self.shards).0);
+            let table = &mut self.tables[home.located.table().0 as usize];
+            table.live_bytes[shard] += home.located.stored_bytes();
+        }
+        self.homes.insert(bucket, homes);
+        for (key, revision, table) in std::mem::take(&mut self.claims) {
+            let claimed = &mut self.known(key, bucket).claimed;
+            if claimed.is_none_or(|(highest, _)| highest < revision) {
+                *claimed = Some((revision, table));
+            }
+        }
+    }
+
+    fn known(&mut self, key: Key, bucket: BucketId) -> &mut Known {
+        let homes = &self.homes;
+        self.keys.entry(key).or_insert_with(|| {
+            let home = homes.get(&bucket).and_then(|homes| {
+                let at = homes.binary_search_by_key(&key, |home| home.key).ok()?;
+                Some(&homes[at])
+            });
+            Known { snapshot: home.map(|home| home.revision), ..Known::default() }
+        })
     }
 
     pub(super) fn add_batch(&mut self, place: Place, at: u64, batch: &Batch<'_>) {
         for record in batch.records().flatten() {
-            if self.is_gone(&record.key) {
+            let Some(bucket) = self.bucket_of(&record.key) else {
                 self.expired += 1;
                 continue;
-            }
-            let known = self.keys.entry(record.key).or_default();
+            };
+            let known = self.known(record.key, bucket);
             if record.revision <= known.snapshot() {
                 continue;
             }
@@ -142,13 +228,15 @@ impl Merge {
     }
 
     pub(super) fn finish(&mut self, report: &mut RecoveryReport) {
+        let mut homeless = 0;
         for (key, known) in &mut self.keys {
             known.settle();
+            homeless += u64::from(known.snapshot.is_none());
             report.records += known.records.len() as u64;
             report.quarantined.extend(known.gap.map(|gap| (*key, gap)));
         }
         report.quarantined.sort_by_key(|(key, _)| *key);
-        report.keys = self.keys.len() as u64;
+        report.keys = self.homes.values().map(|homes| homes.len() as u64).sum::<u64>() + homeless;
         report.expired = self.expired;
     }
 
@@ -159,37 +247,31 @@ impl Merge {
 
     /// Tables with the newest of a key, or with the proof of a loss.
     pub(super) fn needed_tables(&self) -> BTreeSet<FileId> {
-        let newest = self.keys.values().filter_map(|known| known.newest);
-        let tables: BTreeSet<TableNo> = newest.map(|located| located.table).collect();
-        let files = tables.iter().map(|number| self.tables[number.0 as usize].0);
+        let live = |table: &&TableFound| table.live_bytes.iter().any(|bytes| *bytes > 0);
+        let files = self.tables.iter().filter(live).map(|table| table.file);
         files.chain(self.kept.iter().copied()).collect()
-    }
-
-    pub(super) fn table_count(&self) -> u32 {
-        self.tables.len() as u32
     }
 
     /// Gives every shard what is known of its keys.
     pub(super) fn distribute(
-        self,
-        shards: ShardCount,
+        mut self,
         ages: &BTreeMap<FileId, (Age, Closed)>,
         seeds: &mut [ShardSeed],
     ) {
-        for (key, known) in self.keys {
-            let seed = &mut seeds[usize::from(partition_of(&key).shard(shards).0)];
-            if let Some(located) = known.newest {
-                let (file, bucket) = self.tables[located.table.0 as usize];
-                let bytes = located.entry(key).stored_bytes();
-                let table = seed.tables.entry(located.table).or_insert(TableSeed {
-                    file,
-                    bucket,
-                    bytes: 0,
-                    live_bytes: 0,
-                });
-                table.bytes += bytes;
-                table.live_bytes += bytes;
-                seed.index.entry(bucket).or_default().insert(key, located);
+        for (bucket, homes) in std::mem::take(&mut self.homes) {
+            for home in homes {
+                let seed = &mut seeds[self.shard_of(&home.key)];
+                let span = seed.spans.entry(bucket).or_default();
+                span.index.insert_new(home.key, home.located);
+            }
+        }
+        for (key, known) in std::mem::take(&mut self.keys) {
+            let Some(bucket) = self.bucket_of(&key) else { continue };
+            let shard = self.shard_of(&key);
+            let seed = &mut seeds[shard];
+            let span = seed.spans.entry(bucket).or_default();
+            if known.snapshot.is_none() {
+                span.index.add_homeless(key);
             }
             let mut records = Vec::with_capacity(known.records.len());
             for record in &known.records {
@@ -203,14 +285,26 @@ impl Merge {
                 records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE);
             if let Some(gap) = known.gap {
                 seed.quarantined.insert(key, gap);
+                if let Some((_, table)) = known.claimed {
+                    // The table is the proof, so it counts as long as the gap.
+                    self.tables[table.0 as usize].live_bytes[shard] += stored_bytes(0);
+                }
             } else if deleted {
                 seed.deleted.push(key);
             } else if !records.is_empty() {
-                seed.recovered.insert(key, records);
+                span.recovered.insert(key, records);
             }
         }
-        for seed in seeds {
+        for (shard, seed) in seeds.iter_mut().enumerate() {
             seed.deleted.sort_unstable();
+            for (number, table) in self.tables.iter().enumerate() {
+                let (bytes, live_bytes) = (table.bytes[shard], table.live_bytes[shard]);
+                if live_bytes > 0 {
+                    let TableFound { file, bucket, sealed, .. } = *table;
+                    let seeded = TableSeed { file, bucket, sealed, bytes, live_bytes };
+                    seed.tables.insert(TableNo(number as u32), seeded);
+                }
+            }
         }
     }
 }

@@ -66,7 +66,7 @@ pub enum RecoverError {
         "the data folder has tables or logs and no readable manifest: restore `manifest`, or move the files away"
     )]
     NoManifest,
-    /// The folder was written by a newer program.
+    /// The folder was written by a program with other formats.
     #[error(transparent)]
     Format(SlotError),
     /// The manifest of the new run cannot be written.
@@ -94,7 +94,7 @@ pub async fn recover<D: Disk>(
             manifest.recorded = start.now;
         }
     }
-    let read = read(disk, &manifest, start.now, clock, Touch::Files).await?;
+    let read = read(disk, &manifest, start.now, clock, start.shards, Touch::Files).await?;
     let Read { merge, logs, mut report } = read;
     report.epoch = manifest.epoch + 1;
     report.fresh = opened.fresh;
@@ -161,6 +161,7 @@ pub(crate) async fn read<D: Disk>(
     manifest: &Manifest,
     now: UnixSecond,
     clock: ClockState,
+    shards: ShardCount,
     touch: Touch,
 ) -> Result<Read, RecoverError> {
     let mut report = RecoveryReport {
@@ -178,7 +179,7 @@ pub(crate) async fn read<D: Disk>(
         expired: 0,
         doomed: 0,
     };
-    let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock);
+    let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock, shards);
     tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     merge.finish(&mut report);
@@ -277,22 +278,20 @@ fn make_seeds(
                 epoch: manifest.epoch,
                 shard,
                 buckets: Arc::clone(&buckets),
-                index: BTreeMap::new(),
+                spans: BTreeMap::new(),
                 tables: BTreeMap::new(),
-                next_table: merge.table_count(),
                 holds: Default::default(),
                 inherited: BTreeMap::new(),
                 next_age: ages.len() as u64,
                 // Above the numbers that `share_segments` has given.
                 next_file: SEGMENTS_AT_START as u32,
                 spares,
-                recovered: Default::default(),
                 deleted: Vec::new(),
                 quarantined: BTreeMap::new(),
             }
         })
         .collect();
-    merge.distribute(shards, ages, &mut seeds);
+    merge.distribute(ages, &mut seeds);
     for seed in &seeds {
         for table in seed.tables.values() {
             needs.add(FileKind::Table(table.file), seed.shard);

@@ -4,17 +4,20 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use crate::checksum::Kind;
-use crate::disk::{Disk, DiskError, Writes};
+use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::field::{block_down, block_up};
+use crate::file::FileId;
 use crate::key::{Key, Revision, UnixSecond};
 use crate::limits::RECORD_WINDOW_BYTES;
 use crate::log::writer::Age;
-use crate::table::reader::read_value;
+use crate::table::reader::{RecordRead, read_record};
 
 use super::Store;
 use super::error::GetError;
+use super::place::{Located, TableNo};
 use super::seed::RecordRef;
-use super::span::{Located, Newest, TableNo};
+use super::span::{Newest, Staged};
+use super::state::State;
 
 /// What the store has of a key.
 pub struct Stored<D: Disk> {
@@ -69,9 +72,35 @@ impl<D: Disk> Deref for Value<D> {
 }
 
 /// What memory knows of a key, taken before any wait.
-struct Found {
-    newest: Option<Newest>,
+struct Found<F> {
+    newest: Option<Place<F>>,
     records: Vec<RecordRef>,
+}
+
+/// Where the newest snapshot of a key is.
+enum Place<F> {
+    Memory(Staged),
+    Table(InTable<F>),
+}
+
+/// A place in a table, with the table's name: its number may be another's by
+/// the time that the place is read.
+struct InTable<F> {
+    file: FileId,
+    handle: Option<Rc<F>>,
+    located: Located,
+}
+
+impl<F> Place<F> {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory(one), Self::Memory(two)) => one.revision == two.revision,
+            (Self::Table(one), Self::Table(two)) => {
+                one.file == two.file && one.located == two.located
+            }
+            _ => false,
+        }
+    }
 }
 
 impl<D: Disk> Store<D> {
@@ -80,28 +109,27 @@ impl<D: Disk> Store<D> {
     pub async fn get(&self, key: &Key, now: UnixSecond) -> Result<Option<Stored<D>>, GetError> {
         loop {
             let Some(found) = self.find(key, now)? else { return Ok(None) };
-            let seen = found.newest.as_ref().map(|newest| newest.revision());
             match self.load(key, &found).await {
-                Ok(stored) => return Ok(Some(stored)),
+                Ok(Some(stored)) => return Ok(Some(stored)),
                 // Upkeep may have moved the value and removed its file between
-                // the look into the index and the read. Only a fault in a
-                // place that still counts is one.
-                Err(error) => {
+                // the look into the index and the read. Only what was found in
+                // a place that still counts is an answer.
+                failed => {
                     let again = self.find(key, now)?;
-                    let moved =
-                        match (&found.newest, again.as_ref().and_then(|f| f.newest.as_ref())) {
-                            (Some(Newest::Table(old)), Some(Newest::Table(new))) => old != new,
-                            (_, new) => new.map(Newest::revision) != seen,
-                        };
+                    let again = again.as_ref().and_then(|found| found.newest.as_ref());
+                    let moved = match (&found.newest, again) {
+                        (Some(old), Some(new)) => !old.is_same(new),
+                        (old, new) => old.is_some() != new.is_some(),
+                    };
                     if !moved {
-                        return Err(error);
+                        return failed;
                     }
                 }
             }
         }
     }
 
-    fn find(&self, key: &Key, now: UnixSecond) -> Result<Option<Found>, GetError> {
+    fn find(&self, key: &Key, now: UnixSecond) -> Result<Option<Found<D::File>>, GetError> {
         let state = self.state.borrow();
         let Some(stamp) = state.buckets.of_second(key.second()) else {
             // The bucket has gone, or never was: the id tells which.
@@ -115,29 +143,49 @@ impl<D: Disk> Store<D> {
         if let Some(gap) = state.quarantined.get(key) {
             return Err(GetError::Quarantined(*gap));
         }
-        let newest = state.spans.get(&stamp.id).and_then(|span| span.newest(key));
-        let records = state.recovered.get(key).cloned().unwrap_or_default();
-        match &newest {
-            Some(newest) if newest.revision() == Revision::TOMBSTONE => Ok(None),
-            None if records.is_empty() => Ok(None),
-            _ => Ok(Some(Found { newest, records })),
+        let Some(span) = state.spans.get(&stamp.id) else { return Ok(None) };
+        let newest = span.newest(key);
+        if newest.as_ref().is_some_and(Newest::is_tombstone) {
+            return Ok(None);
         }
+        let records = span.recovered.get(key).cloned().unwrap_or_default();
+        let newest = match newest {
+            None if records.is_empty() => return Ok(None),
+            None => None,
+            Some(Newest::Staged(staged)) => Some(Place::Memory(staged)),
+            Some(Newest::Table(located)) => Some(Place::Table(state.in_table(located)?)),
+        };
+        Ok(Some(Found { newest, records }))
     }
 
-    async fn load(&self, key: &Key, found: &Found) -> Result<Stored<D>, GetError> {
+    /// `None` when the place is another key's: nothing of this one is stored.
+    async fn load(&self, key: &Key, found: &Found<D::File>) -> Result<Option<Stored<D>>, GetError> {
         let snapshot = match &found.newest {
             None => None,
-            Some(Newest::Staged(staged)) => {
+            Some(Place::Memory(staged)) => {
                 let value = self.value_of(&staged.value);
                 Some(Snapshot { revision: staged.revision, value })
             }
-            Some(Newest::Table(located)) => {
-                let value = self.read_located(key, located).await?;
-                Some(Snapshot { revision: located.revision, value })
+            Some(Place::Table(place)) => {
+                let damaged = || GetError::Damaged {
+                    file: place.file.table_name(),
+                    offset: place.located.offset(),
+                };
+                let read = self.read_located(place).await?;
+                let read = read.filter(|read| read.entry.checksum as u32 == place.located.checksum);
+                let read = read.ok_or_else(damaged)?;
+                if read.entry.key != *key {
+                    // A key that has records has a place of its own.
+                    return if found.records.is_empty() { Ok(None) } else { Err(damaged()) };
+                }
+                let RecordRead { entry, block, start } = read;
+                let length = entry.length as usize;
+                let value = Value { memory: Memory::Block(block), start, length };
+                Some(Snapshot { revision: entry.revision, value })
             }
         };
         let records = self.read_records(&found.records).await?;
-        Ok(Stored { snapshot, records })
+        Ok(Some(Stored { snapshot, records }))
     }
 
     /// A copy of staged bytes in aligned memory.
@@ -150,48 +198,42 @@ impl<D: Disk> Store<D> {
         Value { memory: Memory::Buffer(buffer), start: 0, length: bytes.len() }
     }
 
-    pub(super) async fn read_located(
+    /// Reads what stands in a place: one access. `None` when it is no record.
+    async fn read_located(
         &self,
-        key: &Key,
-        located: &Located,
-    ) -> Result<Value<D>, GetError> {
-        let (file, id) = self.table_handle(located.table).await?;
-        let place = self.state.borrow().place(id);
-        let read = read_value(&self.disk, &file, place, &located.entry(*key)).await?;
-        match read {
-            Some((Some(block), start)) => {
-                let length = located.length as usize;
-                Ok(Value { memory: Memory::Block(block), start, length })
-            }
-            Some((None, _)) => Ok(Value { memory: Memory::Empty, start: 0, length: 0 }),
-            None => Err(GetError::Damaged { file: id.table_name(), offset: located.offset }),
-        }
+        place: &InTable<D::File>,
+    ) -> Result<Option<RecordRead<D::Block>>, DiskError> {
+        let file = match &place.handle {
+            Some(handle) => Rc::clone(handle),
+            None => self.open_again(place.located.table(), place.file).await?,
+        };
+        let located = &place.located;
+        let (offset, bytes) = (located.offset(), located.stored_bytes());
+        let place = self.state.borrow().place(place.file);
+        read_record(&self.disk, &file, place, offset, bytes).await
     }
 
-    async fn table_handle(
+    /// Opens a table of a former run, and keeps it open.
+    pub(super) async fn open_again(
         &self,
         number: TableNo,
-    ) -> Result<(Rc<D::File>, crate::file::FileId), DiskError> {
-        let (handle, id) = {
-            let state = self.state.borrow();
-            let Some(table) = state.tables.get(&number) else {
-                let file = format!("table {}", number.0);
-                return Err(DiskError {
-                    operation: "open",
-                    file,
-                    fault: crate::disk::Fault::NotFound,
-                });
-            };
-            (table.handle.clone(), table.file)
-        };
-        if let Some(handle) = handle {
-            return Ok((handle, id));
-        }
+        id: FileId,
+    ) -> Result<Rc<D::File>, DiskError> {
         let handle = Rc::new(self.disk.open(&id.table_name(), Writes::Deferred).await?);
-        if let Some(table) = self.state.borrow_mut().tables.get_mut(&number) {
+        let mut state = self.state.borrow_mut();
+        if let Some(table) = state.tables.get_mut(&number).filter(|table| table.file == id) {
             table.handle = Some(Rc::clone(&handle));
         }
-        Ok((handle, id))
+        Ok(handle)
+    }
+
+    /// Reads the record at a key's place, if it has one in a table.
+    pub(super) async fn read_place(
+        &self,
+        located: Located,
+    ) -> Result<Option<RecordRead<D::Block>>, DiskError> {
+        let place = self.state.borrow().in_table(located)?;
+        self.read_located(&place).await
     }
 
     async fn read_records(&self, records: &[RecordRef]) -> Result<Vec<Record>, GetError> {
@@ -255,5 +297,15 @@ impl<D: Disk> Store<D> {
         segment.handle = Some(Rc::clone(&handle));
         let blocks = segment.closed.map_or(0, |closed| u64::from(closed.blocks));
         Ok((handle, blocks * crate::limits::BLOCK_BYTES as u64))
+    }
+}
+
+impl<F> State<F> {
+    fn in_table(&self, located: Located) -> Result<InTable<F>, DiskError> {
+        let Some(table) = self.tables.get(&located.table()) else {
+            let file = format!("table {}", located.table().0);
+            return Err(DiskError { operation: "open", file, fault: Fault::NotFound });
+        };
+        Ok(InTable { file: table.file, handle: table.handle.clone(), located })
     }
 }

@@ -1,8 +1,11 @@
 //! One shard's store: the log, the memtables, the tables, and their upkeep.
 
 mod commit;
+mod drain;
 mod error;
+pub(crate) mod index;
 mod load;
+pub(crate) mod place;
 mod seed;
 mod span;
 mod state;
@@ -21,9 +24,9 @@ use crate::manifest::{Edit, EditNumber, News};
 
 pub use error::{AppendError, Gap, GetError, Poison, PutError, StoreError};
 pub use load::{Record, Snapshot, Stored, Value};
+pub(crate) use place::{Located, TableNo};
 pub use seed::ShardSeed;
 pub(crate) use seed::{RecordRef, TableSeed};
-pub(crate) use span::{Located, TableNo};
 use span::{Span, Staged};
 use state::{InUse, State, Table};
 pub use upkeep::Progress;
@@ -77,10 +80,12 @@ pub struct StoreCounters {
     pub batches: u64,
     /// Bytes written to the log, with padding and headers.
     pub log_bytes: u64,
-    /// Bytes written to tables.
+    /// Bytes written to tables, with headers, footers and padding.
     pub table_bytes: u64,
-    /// Bytes of them that compaction moved.
+    /// Bytes of values among them that compaction moved.
     pub compacted_bytes: u64,
+    /// Bytes of footers among them.
+    pub footer_bytes: u64,
     /// Syncs of tables.
     pub syncs: u64,
     /// Segments made.
@@ -89,6 +94,8 @@ pub struct StoreCounters {
     pub tables_made: u64,
     /// Keys in the index now.
     pub keys: u64,
+    /// Bytes of memory that the index takes, now.
+    pub index_bytes: u64,
     /// Keys whose log records no durable snapshot covers, now.
     pub held_keys: u64,
     /// Bytes of values that wait to be written, now.
@@ -110,18 +117,14 @@ pub struct Store<D: Disk> {
 
 impl<D: Disk> Store<D> {
     /// Opens a shard's store from what recovery found.
-    pub async fn open(disk: D, seed: ShardSeed) -> Result<Self, DiskError> {
+    pub async fn open(disk: D, mut seed: ShardSeed) -> Result<Self, DiskError> {
         let log = LogId { epoch: seed.epoch, shard: seed.shard };
         let writer = LogWriter::new(log, seed.options.segment_bytes, seed.spares, seed.next_age);
         let space = disk.space().await?;
         let mut spans = BTreeMap::new();
         for stamp in seed.buckets.stamps() {
-            spans.insert(stamp.id, Span::new(*stamp));
-        }
-        for (bucket, index) in seed.index {
-            if let Some(span) = spans.get_mut(&bucket) {
-                span.index = index;
-            }
+            let span = seed.spans.remove(&stamp.id).unwrap_or_default();
+            spans.insert(stamp.id, Span::new(*stamp, span));
         }
         let tables = seed.tables.into_iter().map(|(number, table)| {
             let table = Table {
@@ -132,7 +135,7 @@ impl<D: Disk> Store<D> {
                 live_bytes: table.live_bytes,
                 open: None,
                 added: EditNumber(0),
-                drained: false,
+                drained: !table.sealed,
             };
             (number, table)
         });
@@ -149,21 +152,20 @@ impl<D: Disk> Store<D> {
             shard: seed.shard,
             buckets: seed.buckets,
             spans,
+            shedding: Vec::new(),
             tables: tables.collect(),
             log: writer,
             holds: seed.holds,
             segments: segments.collect(),
             coming: Vec::new(),
-            recovered: seed.recovered,
             quarantined: seed.quarantined,
-            covered: Default::default(),
             synced: Vec::new(),
             drain: None,
             drained: false,
             backlog_bytes: 0,
             space: Some(space),
             next_file: seed.next_file,
-            next_table: seed.next_table,
+            next_table: 0,
             edits: Vec::new(),
             last_edit: EditNumber(0),
             acknowledged: EditNumber(0),
@@ -221,6 +223,11 @@ impl<D: Disk> Store<D> {
         })?;
         state.counters.records += records.len() as u64;
         state.counters.payload_bytes += bytes as u64;
+        for record in records.iter().filter(|record| record.revision == Revision(1)) {
+            if let Some(span) = state.span_mut(&record.key) {
+                span.index.add_homeless(record.key);
+            }
+        }
         Ok(position)
     }
 
@@ -235,8 +242,13 @@ impl<D: Disk> Store<D> {
     }
 
     /// Takes a snapshot that covers the key's records up to `revision`. It is
-    /// copied, readable at once, and written by [`Self::maintain`]. One older
-    /// than what the store has is ignored.
+    /// copied, readable at once, and written by [`Self::maintain`].
+    ///
+    /// The key has records, this run's or a former one's, the first of which
+    /// was [`Revision`] 1: by that the store tells a new key from one at rest,
+    /// of which it keeps a hash only. And `revision` is no lower than that of
+    /// a snapshot before. One that is lower is ignored while that snapshot is
+    /// on its way to the disk, and a deleted key stays deleted.
     pub fn put(&self, key: Key, revision: Revision, value: &[u8]) -> Result<(), PutError> {
         {
             let state = self.state.borrow();
@@ -272,18 +284,8 @@ impl<D: Disk> Store<D> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let Some(span) = state.span_mut(&key) else { return };
-        if span.newest(&key).is_some_and(|newest| newest.revision() > revision) {
-            return;
-        }
         let grown = span.stage(key, Staged { revision, value: value.into(), after });
         state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
-        state.covered.insert(key, revision);
-        if let Some(records) = state.recovered.get_mut(&key) {
-            records.retain(|record| record.revision > revision);
-            if records.is_empty() {
-                state.recovered.remove(&key);
-            }
-        }
     }
 
     /// The position of the newest record taken.
@@ -307,13 +309,15 @@ impl<D: Disk> Store<D> {
         state.buckets.of_second(key.second()).map(|stamp| stamp.expires_at(key))
     }
 
-    /// Whether anything of the key is stored, expired or not. No I/O.
+    /// Whether anything of the key is stored, expired or not. No I/O; so for a
+    /// key that the store never heard of it may, about once in a hundred
+    /// thousand times in a large bucket, take another's place for its own.
     pub fn contains(&self, key: &Key) -> bool {
         let state = self.state.borrow();
-        let newest = state.span(key).and_then(|span| span.newest(key));
-        match newest {
-            Some(newest) => newest.revision() != Revision::TOMBSTONE,
-            None => state.recovered.contains_key(key) || state.quarantined.contains_key(key),
+        let Some(span) = state.span(key) else { return false };
+        match span.newest(key) {
+            Some(newest) => !newest.is_tombstone(),
+            None => span.recovered.contains_key(key) || state.quarantined.contains_key(key),
         }
     }
 
@@ -354,7 +358,7 @@ impl<D: Disk> Store<D> {
             }
             let open = state.holds.of_segment(*age).filter(|key| {
                 let last = state.holds.last_in(*age, key).unwrap_or_default();
-                let covered = state.covered.get(*key).is_some_and(|covered| *covered >= last);
+                let covered = state.covered(key).is_some_and(|covered| covered >= last);
                 !covered && !state.quarantined.contains_key(*key)
             });
             keys.extend(open.take(max - keys.len()));
@@ -406,6 +410,7 @@ impl<D: Disk> Store<D> {
         let state = self.state.borrow();
         StoreCounters {
             keys: state.spans.values().map(|span| span.index.len() as u64).sum(),
+            index_bytes: state.spans.values().map(|span| span.index.memory_bytes() as u64).sum(),
             held_keys: state.holds.keys() as u64,
             backlog_bytes: state.backlog_bytes as u64,
             quarantined: state.quarantined.len() as u64,

@@ -7,13 +7,14 @@ use crate::bucket::{BucketId, BucketTable};
 use crate::checksum::StoreId;
 use crate::file::FileId;
 use crate::holds::Holds;
-use crate::key::{Key, KeyMap, Revision, ShardId};
+use crate::key::{Key, Revision, ShardId};
 use crate::log::segment::Closed;
 use crate::log::writer::{Age, Spare};
 use crate::options::Options;
 
 use super::error::Gap;
-use super::span::{Located, TableNo};
+use super::index::Index;
+use super::place::TableNo;
 
 /// Where a former run's log has a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,8 +32,17 @@ pub(crate) struct RecordRef {
 pub(crate) struct TableSeed {
     pub(crate) file: FileId,
     pub(crate) bucket: BucketId,
+    /// Whether it has a footer.
+    pub(crate) sealed: bool,
     pub(crate) bytes: u64,
     pub(crate) live_bytes: u64,
+}
+
+/// A shard's share of a bucket that recovery found.
+#[derive(Default, Debug)]
+pub(crate) struct SpanSeed {
+    pub(crate) index: Index,
+    pub(crate) recovered: BTreeMap<Key, Vec<RecordRef>>,
 }
 
 /// What one shard starts from. It is `Send`, made once and used once.
@@ -44,15 +54,13 @@ pub struct ShardSeed {
     pub(crate) epoch: u32,
     pub(crate) shard: ShardId,
     pub(crate) buckets: Arc<BucketTable>,
-    pub(crate) index: BTreeMap<BucketId, KeyMap<Located>>,
+    pub(crate) spans: BTreeMap<BucketId, SpanSeed>,
     pub(crate) tables: BTreeMap<TableNo, TableSeed>,
-    pub(crate) next_table: u32,
     pub(crate) holds: Holds,
     pub(crate) inherited: BTreeMap<Age, Closed>,
     pub(crate) next_age: u64,
     pub(crate) spares: Vec<Spare>,
     pub(crate) next_file: u32,
-    pub(crate) recovered: KeyMap<Vec<RecordRef>>,
     /// Keys that were deleted and whose tombstone is in the log only.
     pub(crate) deleted: Vec<Key>,
     pub(crate) quarantined: BTreeMap<Key, Gap>,

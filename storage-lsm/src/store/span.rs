@@ -1,38 +1,17 @@
-//! One bucket in one shard: what is newest of each key, and where.
+//! One bucket in one shard: what is newest of each key, and where. All that a
+//! shard has of a bucket is here, so that it goes in one piece.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::bucket::BucketStamp;
 use crate::key::{Key, KeyMap, Position, Revision};
-use crate::limits::TABLE_BLOCK_BYTES;
-use crate::table::block::TableEntry;
+use crate::limits::{SHED_KEYS, TABLE_BLOCK_BYTES};
+use crate::table::record::{ENTRY_BYTES, RECORD_HEADER_BYTES};
 
-/// A table, by a small number that holds for one run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct TableNo(pub(crate) u32);
-
-/// Where the index finds a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Located {
-    pub(crate) table: TableNo,
-    pub(crate) length: u32,
-    pub(crate) offset: u64,
-    pub(crate) revision: Revision,
-    pub(crate) checksum: u64,
-}
-
-impl Located {
-    pub(crate) fn new(table: TableNo, entry: &TableEntry) -> Self {
-        let TableEntry { revision, offset, length, checksum, .. } = *entry;
-        Self { table, length, offset, revision, checksum }
-    }
-
-    pub(crate) fn entry(&self, key: Key) -> TableEntry {
-        let Self { revision, offset, length, checksum, .. } = *self;
-        TableEntry { key, revision, offset, length, checksum }
-    }
-}
+use super::index::Index;
+use super::place::{Located, TableNo};
+use super::seed::{RecordRef, SpanSeed};
 
 /// A value that is not in a table yet.
 #[derive(Clone, Debug)]
@@ -55,10 +34,10 @@ pub(crate) enum Newest {
 }
 
 impl Newest {
-    pub(crate) fn revision(&self) -> Revision {
+    pub(crate) fn is_tombstone(&self) -> bool {
         match self {
-            Self::Staged(staged) => staged.revision,
-            Self::Table(located) => located.revision,
+            Self::Staged(staged) => staged.revision == Revision::TOMBSTONE,
+            Self::Table(located) => located.is_tombstone(),
         }
     }
 }
@@ -67,21 +46,30 @@ impl Newest {
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) stamp: BucketStamp,
-    pub(crate) index: KeyMap<Located>,
+    pub(crate) index: Index,
     pub(crate) open_table: Option<TableNo>,
+    /// Records of the former runs' logs that are newer than the snapshot.
+    pub(crate) recovered: BTreeMap<Key, Vec<RecordRef>>,
+    /// Snapshots that are not durable yet.
+    pub(crate) covered: KeyMap<Revision>,
     memtable: BTreeMap<Key, Staged>,
     memtable_bytes: usize,
+    /// No value of the memtable waits for a position before this one.
+    flushable_from: Position,
     flushing: Option<Flushing>,
 }
 
 impl Span {
-    pub(crate) fn new(stamp: BucketStamp) -> Self {
+    pub(crate) fn new(stamp: BucketStamp, seed: SpanSeed) -> Self {
         Self {
             stamp,
-            index: KeyMap::default(),
+            index: seed.index,
             open_table: None,
+            recovered: seed.recovered,
+            covered: KeyMap::default(),
             memtable: BTreeMap::new(),
             memtable_bytes: 0,
+            flushable_from: Position(u64::MAX),
             flushing: None,
         }
     }
@@ -91,16 +79,39 @@ impl Span {
         let staged = self.memtable.get(key).or_else(flushing);
         match staged {
             Some(staged) => Some(Newest::Staged(staged.clone())),
-            None => self.index.get(key).map(|located| Newest::Table(*located)),
+            None => self.index.get(key).map(Newest::Table),
         }
     }
 
-    /// Stages a value; says by how many bytes the backlog grew, or shrank.
+    /// Stages a value that covers the key's records up to its revision; says
+    /// by how many bytes the backlog grew, or shrank. One that is older than a
+    /// snapshot on its way, or comes after the key's deletion, is ignored.
     pub(crate) fn stage(&mut self, key: Key, staged: Staged) -> isize {
+        let revision = staged.revision;
+        let newer = self.covered.get(&key).is_some_and(|covered| *covered > revision);
+        let deleted = || self.index.get(&key).is_some_and(|located| located.is_tombstone());
+        if newer || revision != Revision::TOMBSTONE && deleted() {
+            return 0;
+        }
+        self.covered.insert(key, revision);
+        if let Some(records) = self.recovered.get_mut(&key) {
+            records.retain(|record| record.revision > revision);
+            if records.is_empty() {
+                self.recovered.remove(&key);
+            }
+        }
+        self.flushable_from = self.flushable_from.min(staged.after);
         let more = weight(&staged);
         let less = self.memtable.insert(key, staged).map_or(0, |old| weight(&old));
         self.memtable_bytes = self.memtable_bytes + more - less;
         more as isize - less as isize
+    }
+
+    /// A snapshot of that revision is durable.
+    pub(crate) fn uncover(&mut self, key: &Key, revision: Revision) {
+        if self.covered.get(key).is_some_and(|covered| *covered <= revision) {
+            self.covered.remove(key);
+        }
     }
 
     pub(crate) fn memtable_bytes(&self) -> usize {
@@ -113,26 +124,35 @@ impl Span {
         self.memtable_bytes + flushing.map_or(0, |values| values.values().map(weight).sum())
     }
 
-    /// Whether [`Self::begin_flush`] would take anything.
+    /// Whether [`Self::begin_flush`] would take anything. It may say so once
+    /// too often, when the only such value was replaced.
     pub(crate) fn has_flushable(&self, durable: Position) -> bool {
-        self.memtable.values().any(|staged| staged.after <= durable)
+        self.flushable_from <= durable
     }
 
     /// Takes about one block's worth of values whose log is durable. They stay
     /// readable until [`Self::flushed`].
     pub(crate) fn begin_flush(&mut self, durable: Position) -> Option<Flushing> {
+        if !self.has_flushable(durable) {
+            return None;
+        }
         let mut taken = BTreeMap::new();
         let mut bytes = 0;
+        let mut waiting = Position(u64::MAX);
         for (key, staged) in &self.memtable {
             if staged.after > durable {
+                waiting = waiting.min(staged.after);
                 continue;
             }
             if bytes > 0 && bytes + weight(staged) > 2 * TABLE_BLOCK_BYTES {
+                // There is more to take, at once.
+                waiting = Position(0);
                 break;
             }
             bytes += weight(staged);
             taken.insert(*key, staged.clone());
         }
+        self.flushable_from = waiting;
         if taken.is_empty() {
             return None;
         }
@@ -148,9 +168,28 @@ impl Span {
     pub(crate) fn flushed(&mut self) {
         self.flushing = None;
     }
+
+    /// Frees a bounded part of the memory of a bucket that has gone; `false`
+    /// when nothing is left.
+    pub(crate) fn shed(&mut self) -> bool {
+        self.flushing = None;
+        if self.covered.capacity() > 0 {
+            self.covered = KeyMap::default();
+            return true;
+        }
+        for _ in 0..SHED_KEYS {
+            let staged = self.memtable.pop_first().is_some();
+            let recovered = self.recovered.pop_first().is_some();
+            if !staged && !recovered {
+                return self.index.shed();
+            }
+        }
+        true
+    }
 }
 
-/// What a staged value counts for: itself and its entry in the directory.
+/// What a staged value counts for: itself, its header and its entry in the
+/// directory.
 pub(crate) fn weight(staged: &Staged) -> usize {
-    staged.value.len() + crate::table::block::ENTRY_BYTES
+    staged.value.len() + ENTRY_BYTES + RECORD_HEADER_BYTES
 }

@@ -9,16 +9,18 @@ use crate::checksum::{Place, StoreId};
 use crate::disk::Space;
 use crate::file::FileId;
 use crate::holds::Holds;
-use crate::key::{Key, KeyMap, Revision, ShardId};
+use crate::key::{Key, Revision, ShardId};
+use crate::limits::TABLES_PER_SHARD_MAX;
 use crate::log::segment::{Closed, Slot};
 use crate::log::writer::{Age, LogWriter, Spare};
 use crate::manifest::{Change, Edit, EditNumber};
 use crate::options::Options;
-use crate::table::block::TableEntry;
+use crate::table::record::TableEntry;
 
+use super::StoreCounters;
 use super::error::{Gap, Poison};
-use super::span::{Located, Span, TableNo};
-use super::{StoreCounters, seed::RecordRef};
+use super::place::{Located, TableNo};
+use super::span::Span;
 
 /// A segment whose contents may be needed.
 pub(super) struct InUse<F> {
@@ -42,7 +44,8 @@ pub(super) struct Table<F> {
     pub(super) open: Option<OpenTable>,
     /// The edit that makes it known; nothing is let go before it is durable.
     pub(super) added: EditNumber,
-    /// Its live values are on their way elsewhere, or cannot be read.
+    /// Its live values are on their way elsewhere, or cannot be read, or it has
+    /// no footer that would name them.
     pub(super) drained: bool,
 }
 
@@ -54,10 +57,10 @@ pub(super) struct OpenTable {
     pub(super) unsynced: Vec<(Key, Revision)>,
 }
 
-/// Live values of a table that are being moved.
+/// Live values of a table that are being moved, the next one last.
 pub(super) struct Drain {
     pub(super) table: TableNo,
-    pub(super) keys: Vec<Key>,
+    pub(super) entries: Vec<TableEntry>,
 }
 
 pub(super) struct State<F> {
@@ -68,17 +71,15 @@ pub(super) struct State<F> {
     pub(super) shard: ShardId,
     pub(super) buckets: Arc<BucketTable>,
     pub(super) spans: BTreeMap<BucketId, Span>,
+    /// Buckets that have gone and whose memory has not yet.
+    pub(super) shedding: Vec<Span>,
     pub(super) tables: BTreeMap<TableNo, Table<F>>,
     pub(super) log: LogWriter,
     pub(super) holds: Holds,
     pub(super) segments: BTreeMap<Age, InUse<F>>,
     /// Segments that are made and not yet in the durable manifest.
     pub(super) coming: Vec<(EditNumber, Spare)>,
-    /// Records of the former runs' logs that are newer than the snapshot.
-    pub(super) recovered: KeyMap<Vec<RecordRef>>,
     pub(super) quarantined: BTreeMap<Key, Gap>,
-    /// Snapshots that are not durable yet.
-    pub(super) covered: KeyMap<Revision>,
     /// Snapshots on the disk whose table is not in the durable manifest.
     pub(super) synced: Vec<(EditNumber, Vec<(Key, Revision)>)>,
     pub(super) drain: Option<Drain>,
@@ -105,6 +106,21 @@ impl<F> State<F> {
         FileId { epoch: self.epoch, shard: self.shard, number: self.next_file }
     }
 
+    /// A number that no table of this shard has. They go round, so that one is
+    /// used again as late as can be.
+    pub(super) fn new_table(&mut self) -> TableNo {
+        assert!(
+            self.tables.len() < TABLES_PER_SHARD_MAX as usize,
+            "a manifest slot is full before"
+        );
+        loop {
+            self.next_table = (self.next_table + 1) % TABLES_PER_SHARD_MAX;
+            if !self.tables.contains_key(&TableNo(self.next_table)) {
+                return TableNo(self.next_table);
+            }
+        }
+    }
+
     pub(super) fn edit(&mut self, change: Change) -> EditNumber {
         self.last_edit.0 += 1;
         self.edits.push(Edit { shard: self.shard, number: self.last_edit, change });
@@ -118,22 +134,26 @@ impl<F> State<F> {
 
     pub(super) fn span_mut(&mut self, key: &Key) -> Option<&mut Span> {
         let stamp = *self.buckets.of_second(key.second())?;
-        Some(self.spans.entry(stamp.id).or_insert_with(|| Span::new(stamp)))
+        Some(self.spans.entry(stamp.id).or_insert_with(|| Span::new(stamp, Default::default())))
+    }
+
+    /// Up to where a snapshot on its way covers the key's records.
+    pub(super) fn covered(&self, key: &Key) -> Option<Revision> {
+        self.span(key)?.covered.get(key).copied()
     }
 
     /// Puts a value's new place into the index and keeps the tables' accounts.
     pub(super) fn relocate(&mut self, bucket: BucketId, key: Key, located: Located) {
         let Some(span) = self.spans.get_mut(&bucket) else { return };
-        let bytes = |located: &Located| located.entry(key).stored_bytes();
         let old = span.index.insert(key, located);
-        if let Some(table) = self.tables.get_mut(&located.table) {
-            table.bytes += bytes(&located);
-            table.live_bytes += bytes(&located);
+        if let Some(table) = self.tables.get_mut(&located.table()) {
+            table.bytes += located.stored_bytes();
+            table.live_bytes += located.stored_bytes();
         }
         if let Some(old) = old
-            && let Some(table) = self.tables.get_mut(&old.table)
+            && let Some(table) = self.tables.get_mut(&old.table())
         {
-            table.live_bytes = table.live_bytes.saturating_sub(bytes(&old));
+            table.live_bytes = table.live_bytes.saturating_sub(old.stored_bytes());
         }
     }
 
@@ -148,8 +168,8 @@ impl<F> State<F> {
             }
             for (key, revision) in snapshots {
                 self.holds.release(&key, revision);
-                if self.covered.get(&key).is_some_and(|covered| *covered <= revision) {
-                    self.covered.remove(&key);
+                if let Some(span) = self.span_mut(&key) {
+                    span.uncover(&key, revision);
                 }
             }
         }
@@ -222,26 +242,29 @@ impl<F> State<F> {
             if holders.peek().is_some() {
                 return holders.all(|key| {
                     let last = self.holds.last_in(*age, key).unwrap_or_default();
-                    self.covered.get(key).is_some_and(|covered| *covered >= last)
+                    self.covered(key).is_some_and(|covered| covered >= last)
                 });
             }
         }
         false
     }
 
-    /// Everything of a bucket goes.
+    /// Everything of a bucket goes: at once for readers, and its memory in
+    /// steps of upkeep, so that whoever drops a large bucket does not wait.
     pub(super) fn drop_bucket(&mut self, stamp: &BucketStamp) {
         if let Some(span) = self.spans.remove(&stamp.id) {
             self.backlog_bytes = self.backlog_bytes.saturating_sub(span.backlog_bytes());
+            self.shedding.push(span);
         }
         self.tables.retain(|_, table| table.bucket != stamp.id);
         if self.drain.as_ref().is_some_and(|drain| !self.tables.contains_key(&drain.table)) {
             self.drain = None;
         }
         self.holds.drop_bucket(stamp);
-        self.recovered.retain(|key, _| !stamp.holds(key.second()));
-        self.covered.retain(|key, _| !stamp.holds(key.second()));
-        self.quarantined.retain(|key, _| !stamp.holds(key.second()));
+        let mut gone = self.quarantined.split_off(&Key::first_of(stamp.id.0));
+        if let Ok(end) = u32::try_from(stamp.end()) {
+            self.quarantined.append(&mut gone.split_off(&Key::first_of(end)));
+        }
         self.free_segments();
     }
 }

@@ -3,19 +3,19 @@
 use std::rc::Rc;
 
 use crate::bucket::BucketId;
-use crate::compaction::{Choice, Share, Version, choose};
 use crate::disk::{Disk, DiskError, Fault, Writes};
-use crate::key::{Key, Position, UnixSecond};
-use crate::limits::{BACKLOG_BYTES_MAX, BLOCK_BYTES, COMPACTION_STEP_BYTES, TABLE_BLOCK_BYTES};
+use crate::key::{Revision, UnixSecond};
+use crate::limits::{BACKLOG_BYTES_MAX, BLOCK_BYTES, TABLE_BLOCK_BYTES};
 use crate::log::segment::Slot;
 use crate::log::writer::Spare;
 use crate::manifest::Change;
-use crate::table::block::{TableEntry, encode_block, encode_header};
+use crate::table::block::{encode_block, encode_header};
 use crate::table::footer::encode_footer;
+use crate::table::record::TableEntry;
 
-use super::error::GetError;
-use super::span::{Flushing, Located, Newest, TableNo};
-use super::state::{Drain, OpenTable, Table};
+use super::place::{Located, TableNo};
+use super::span::Flushing;
+use super::state::{OpenTable, Table};
 use super::{Store, StoreError, Turn};
 
 /// Whether a step of upkeep left something to do.
@@ -35,7 +35,10 @@ impl<D: Disk> Store<D> {
     pub fn wants_maintenance(&self) -> bool {
         let state = self.state.borrow();
         let full = state.spans.values().any(|span| span.memtable_bytes() >= TABLE_BLOCK_BYTES);
-        full || self.wants_spare() || state.checkpoint_is_due() || state.drain.is_some()
+        full || self.wants_spare()
+            || state.checkpoint_is_due()
+            || state.drain.is_some()
+            || !state.shedding.is_empty()
     }
 
     /// One bounded step of upkeep, with one caller at a time: a shard's upkeep
@@ -73,6 +76,7 @@ impl<D: Disk> Store<D> {
     }
 
     async fn step(&self, now: UnixSecond) -> Result<(), DiskError> {
+        self.shed();
         let space = self.disk.space().await?;
         self.state.borrow_mut().space = Some(space);
         if self.wants_spare() {
@@ -88,6 +92,16 @@ impl<D: Disk> Store<D> {
         }
         self.seal_full_tables().await?;
         self.compact(now).await
+    }
+
+    /// Frees some memory of a bucket that has gone.
+    fn shed(&self) {
+        let mut state = self.state.borrow_mut();
+        if let Some(span) = state.shedding.last_mut()
+            && !span.shed()
+        {
+            state.shedding.pop();
+        }
     }
 
     fn wants_spare(&self) -> bool {
@@ -184,6 +198,7 @@ impl<D: Disk> Store<D> {
             state.spans.get_mut(&bucket).and_then(|span| span.begin_flush(durable))
         };
         let Some(flushing) = flushing else { return Ok(false) };
+        self.prove_deletions(bucket, &flushing).await;
         let Some((number, file)) = self.open_table(bucket).await? else { return Ok(false) };
         let values =
             flushing.iter().map(|(key, staged)| (*key, staged.revision, &staged.value[..]));
@@ -205,6 +220,28 @@ impl<D: Disk> Store<D> {
         self.disk.write(&file, at, buffer).await?;
         self.finish_block(bucket, number, &flushing, &entries, length);
         Ok(true)
+    }
+
+    /// A deleted key may be one that the store never heard of, whose place in
+    /// the index is another's. The record there tells; where it cannot be
+    /// read, a place of its own is safe.
+    async fn prove_deletions(&self, bucket: BucketId, flushing: &Flushing) {
+        let deleted = flushing.iter().filter(|(_, staged)| staged.revision == Revision::TOMBSTONE);
+        for (key, _) in deleted {
+            let unproven = {
+                let state = self.state.borrow();
+                let Some(span) = state.spans.get(&bucket) else { return };
+                if span.index.is_twin(key) { None } else { span.index.get(key) }
+            };
+            let Some(located) = unproven else { continue };
+            let own = match self.read_place(located).await {
+                Ok(Some(read)) => read.entry.key == *key,
+                Ok(None) | Err(_) => false,
+            };
+            if !own && let Some(span) = self.state.borrow_mut().spans.get_mut(&bucket) {
+                span.index.add_homeless(*key);
+            }
+        }
     }
 
     fn finish_block(
@@ -263,9 +300,8 @@ impl<D: Disk> Store<D> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let added = state.edit(Change::AddTable { file: id, bucket });
+        let number = state.new_table();
         let Some(span) = state.spans.get_mut(&bucket) else { return Ok(None) };
-        state.next_table += 1;
-        let number = TableNo(state.next_table);
         span.open_table = Some(number);
         let table = Table {
             file: id,
@@ -279,6 +315,7 @@ impl<D: Disk> Store<D> {
         };
         state.tables.insert(number, table);
         state.counters.tables_made += 1;
+        state.counters.table_bytes += BLOCK_BYTES as u64;
         Ok(Some((number, file)))
     }
 
@@ -347,12 +384,12 @@ impl<D: Disk> Store<D> {
             let store = state.store;
             let Some(table) = state.tables.get_mut(&number) else { return Ok(()) };
             let Some(open) = table.open.take() else { return Ok(()) };
-            if let Some(span) = state.spans.get_mut(&table.bucket) {
-                span.open_table = None;
-            }
+            let Some(span) = state.spans.get_mut(&table.bucket) else { return Ok(()) };
+            span.open_table = None;
+            let stamp = span.stamp;
             let place = crate::checksum::Place { store, file: table.file };
             let handle = table.handle.clone().expect("a table that was written is open");
-            (handle, encode_footer(place, open.end, open.entries), open.end)
+            (handle, encode_footer(place, &stamp, open.end, open.entries), open.end)
         };
         let mut buffer = self.disk.buffer(footer.len());
         buffer.as_mut().copy_from_slice(&footer);
@@ -360,93 +397,8 @@ impl<D: Disk> Store<D> {
         self.disk.sync(&file).await?;
         let mut state = self.state.borrow_mut();
         state.counters.table_bytes += footer.len() as u64;
+        state.counters.footer_bytes += footer.len() as u64;
         state.release_snapshots();
         Ok(())
-    }
-
-    /// Moves some live values of the table that compaction has chosen.
-    async fn compact(&self, now: UnixSecond) -> Result<(), DiskError> {
-        self.choose_drain(now);
-        let mut moved = 0;
-        while moved < COMPACTION_STEP_BYTES {
-            let next = {
-                let mut state = self.state.borrow_mut();
-                if state.backlog_bytes > BACKLOG_BYTES_MAX / 4 {
-                    return Ok(());
-                }
-                let Some(drain) = state.drain.as_mut() else { return Ok(()) };
-                let table = drain.table;
-                match drain.keys.pop() {
-                    Some(key) => Some((key, table)),
-                    None => {
-                        state.drain = None;
-                        state.drained = true;
-                        None
-                    }
-                }
-            };
-            let Some((key, table)) = next else { return Ok(()) };
-            moved += self.move_value(key, table).await?;
-        }
-        Ok(())
-    }
-
-    async fn move_value(&self, key: Key, table: TableNo) -> Result<u64, DiskError> {
-        let located = self.located_in(&key, table);
-        let Some(located) = located else { return Ok(0) };
-        let value = match self.read_located(&key, &located).await {
-            Ok(value) => value,
-            // A damaged value stays where it is, and so does its table.
-            Err(GetError::Damaged { .. }) => return Ok(0),
-            Err(GetError::Disk(error)) => return Err(error),
-            Err(GetError::Expired { .. } | GetError::Quarantined(_)) => return Ok(0),
-        };
-        if self.located_in(&key, table) != Some(located) {
-            return Ok(0);
-        }
-        self.stage(key, located.revision, &value, Position(0));
-        self.state.borrow_mut().counters.compacted_bytes += value.len() as u64;
-        Ok(located.entry(key).stored_bytes())
-    }
-
-    /// Where the table has the newest of the key.
-    fn located_in(&self, key: &Key, table: TableNo) -> Option<Located> {
-        let state = self.state.borrow();
-        match state.span(key)?.newest(key)? {
-            Newest::Table(located) if located.table == table => Some(located),
-            _ => None,
-        }
-    }
-
-    fn choose_drain(&self, now: UnixSecond) {
-        let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        if state.drain.is_some() {
-            return;
-        }
-        let mut version =
-            Version { shares: Vec::new(), small_bytes: state.options.table_bytes / 8 };
-        for table in state.tables.values().filter(|table| table.live_bytes > 0) {
-            let Some(stamp) = state.buckets.get(table.bucket) else { continue };
-            version.shares.push(Share {
-                file: table.file,
-                bucket: table.bucket,
-                drops_at: stamp.drops_at(),
-                bytes: table.bytes,
-                live_bytes: table.live_bytes,
-                open: table.open.is_some() || table.drained,
-            });
-        }
-        let Choice::Drain(file) = choose(&version, now) else { return };
-        let found = state.tables.iter_mut().find(|(_, table)| table.file == file);
-        let Some((number, table)) = found else { return };
-        table.drained = true;
-        let number = *number;
-        let Some(span) = state.spans.get(&table.bucket) else { return };
-        let live = span.index.iter().filter(|(_, located)| located.table == number);
-        let mut keys: Vec<Key> = live.map(|(key, _)| *key).collect();
-        // The order of a map is nobody's business; a run must replay.
-        keys.sort_unstable();
-        state.drain = Some(Drain { table: number, keys });
     }
 }

@@ -5,7 +5,7 @@
 //! offset  bytes  field (little endian)
 //!      0      8  checksum of bytes 8..4,096, seeded with store and file
 //!      8      4  magic "SDTH"
-//!     12      2  format version, 1
+//!     12      2  format version, 2
 //!     14      2  zero
 //!     16     12  file: epoch u32, shard u16, zero u16, number u32
 //!     28      4  first second of the bucket
@@ -20,7 +20,7 @@
 //!      0      8  checksum of bytes 8..32+48·count, seeded with store, file
 //!                and offset
 //!      8      4  magic "SDTB"
-//!     12      2  format version, 1
+//!     12      2  format version, 2
 //!     14      2  zero
 //!     16      4  count of entries
 //!     20      4  length of the block in bytes, a multiple of 4,096
@@ -28,25 +28,30 @@
 //!     32         entries of 48 bytes, sorted by key:
 //!                  16  key
 //!                   8  revision (all ones: a tombstone, without a value)
-//!                   8  offset of the value in the file, a multiple of 16
+//!                   8  offset of the record in the file, a multiple of 16
 //!                   4  length of the value in bytes
 //!                   4  zero
-//!                   8  checksum of the value, seeded with store, file, offset,
-//!                      and the revision in place of the incarnation
-//!                values, each padded with zeros to 16; zeros up to the end
+//!                   8  checksum of the record
+//!                records as in [`record`](super::record), back to back;
+//!                zeros up to the end
 //! ```
+//!
+//! A sealed table is never read by its blocks. They are for one that a crash
+//! left open: a directory is proof of what was written even where the crash, or
+//! damage, took the record.
 
 use crate::bucket::{BucketId, BucketStamp};
 use crate::checksum::{Kind, Place};
-use crate::field::{Cursor, Short, put_file};
+use crate::field::{Cursor, Short, block_up, put_file};
 use crate::key::{Key, Revision, Seconds};
-use crate::limits::{BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX};
+
+use super::record::{ENTRY_BYTES, TableEntry, put_record, stored_bytes};
 
 const HEADER_MAGIC: u32 = u32::from_le_bytes(*b"SDTH");
 const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"SDTB");
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 pub(crate) const BLOCK_HEADER_BYTES: usize = 32;
-pub(crate) const ENTRY_BYTES: usize = 48;
 
 /// Why bytes are not a part of a table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -71,53 +76,6 @@ impl From<Short> for TableError {
     }
 }
 
-/// Where a table holds a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TableEntry {
-    /// The key.
-    pub key: Key,
-    /// The revision of the value, or [`Revision::TOMBSTONE`].
-    pub revision: Revision,
-    /// Where the value begins in the file, in bytes.
-    pub offset: u64,
-    /// The value's length in bytes.
-    pub length: u32,
-    /// The value's checksum.
-    pub checksum: u64,
-}
-
-impl TableEntry {
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.key.bytes());
-        out.extend_from_slice(&self.revision.0.to_le_bytes());
-        out.extend_from_slice(&self.offset.to_le_bytes());
-        out.extend_from_slice(&self.length.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&self.checksum.to_le_bytes());
-    }
-
-    pub(super) fn take(fields: &mut Cursor<'_>) -> Result<Self, TableError> {
-        let key = fields.key()?;
-        let revision = fields.revision()?;
-        let offset = fields.u64()?;
-        let length = fields.u32()?;
-        fields.skip(4)?;
-        let entry = Self { key, revision, offset, length, checksum: fields.u64()? };
-        let possible = entry.offset.is_multiple_of(16) && length as usize <= VALUE_BYTES_MAX;
-        if possible { Ok(entry) } else { Err(TableError::Length) }
-    }
-
-    /// The bytes that the value takes in the file.
-    pub(crate) fn stored_bytes(&self) -> u64 {
-        u64::from(self.length).next_multiple_of(16) + ENTRY_BYTES as u64
-    }
-
-    /// Whether `value` is what the entry says.
-    pub(crate) fn fits(&self, place: Place, value: &[u8]) -> bool {
-        place.checksum(Kind::Value, self.revision.0, self.offset, value) == self.checksum
-    }
-}
-
 /// The header block of a table.
 pub(crate) fn encode_header(place: Place, bucket: &BucketStamp) -> Vec<u8> {
     let mut out = vec![0; 8];
@@ -125,9 +83,7 @@ pub(crate) fn encode_header(place: Place, bucket: &BucketStamp) -> Vec<u8> {
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&[0; 2]);
     put_file(&mut out, place.file);
-    out.extend_from_slice(&bucket.id.0.to_le_bytes());
-    out.extend_from_slice(&bucket.length.0.to_le_bytes());
-    out.extend_from_slice(&bucket.lifetime.0.to_le_bytes());
+    put_stamp(&mut out, bucket);
     out.resize(BLOCK_BYTES, 0);
     let sum = place.checksum(Kind::TableHeader, 0, 0, &out[8..]);
     out[..8].copy_from_slice(&sum.to_le_bytes());
@@ -151,6 +107,16 @@ pub(crate) fn decode_header(block: &[u8], place: Place) -> Result<BucketStamp, T
     if sum != place.checksum(Kind::TableHeader, 0, 0, &block[8..]) || file != place.file {
         return Err(TableError::Checksum);
     }
+    take_stamp(&mut fields)
+}
+
+pub(super) fn put_stamp(out: &mut Vec<u8>, bucket: &BucketStamp) {
+    out.extend_from_slice(&bucket.id.0.to_le_bytes());
+    out.extend_from_slice(&bucket.length.0.to_le_bytes());
+    out.extend_from_slice(&bucket.lifetime.0.to_le_bytes());
+}
+
+pub(super) fn take_stamp(fields: &mut Cursor<'_>) -> Result<BucketStamp, TableError> {
     Ok(BucketStamp {
         id: BucketId(fields.u32()?),
         length: Seconds(fields.u32()?),
@@ -158,40 +124,42 @@ pub(crate) fn decode_header(block: &[u8], place: Place) -> Result<BucketStamp, T
     })
 }
 
-/// Lays out the values of one block at `at`, in the order of their keys, and
+/// Lays out the records of one block at `at`, in the order of their keys, and
 /// says what it holds.
 pub(crate) fn encode_block<'a>(
     place: Place,
     at: u64,
     values: impl Iterator<Item = (Key, Revision, &'a [u8])> + Clone,
 ) -> (Vec<u8>, Vec<TableEntry>) {
-    let count = values.clone().count();
-    let mut offset = at + (BLOCK_HEADER_BYTES + count * ENTRY_BYTES) as u64;
-    let mut entries = Vec::with_capacity(count);
-    for (key, revision, value) in values.clone() {
-        let checksum = place.checksum(Kind::Value, revision.0, offset, value);
-        entries.push(TableEntry { key, revision, offset, length: value.len() as u32, checksum });
-        offset += (value.len() as u64).next_multiple_of(16);
+    let (mut count, mut length) = (0, BLOCK_HEADER_BYTES as u64);
+    for (_, _, value) in values.clone() {
+        count += 1;
+        length += ENTRY_BYTES as u64 + stored_bytes(value.len() as u32);
     }
-    let length = (offset - at).next_multiple_of(BLOCK_BYTES as u64) as usize;
+    let length = block_up(length) as usize;
+    let directory = BLOCK_HEADER_BYTES + count * ENTRY_BYTES;
     let mut out = Vec::with_capacity(length);
-    out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&BLOCK_MAGIC.to_le_bytes());
-    out.extend_from_slice(&VERSION.to_le_bytes());
-    out.extend_from_slice(&[0; 2]);
-    out.extend_from_slice(&(count as u32).to_le_bytes());
-    out.extend_from_slice(&(length as u32).to_le_bytes());
-    out.extend_from_slice(&[0; 8]);
-    for entry in &entries {
-        entry.put(&mut out);
-    }
-    let sum = place.checksum(Kind::TableBlock, 0, at, &out[8..]);
-    out[..8].copy_from_slice(&sum.to_le_bytes());
-    for (_, _, value) in values {
-        out.extend_from_slice(value);
-        out.resize(out.len().next_multiple_of(16), 0);
+    out.resize(directory, 0);
+    let mut entries = Vec::with_capacity(count);
+    for value in values {
+        let offset = at + out.len() as u64;
+        entries.push(put_record(&mut out, place, offset, value));
     }
     out.resize(length, 0);
+    let mut front = Vec::with_capacity(directory);
+    front.extend_from_slice(&[0; 8]);
+    front.extend_from_slice(&BLOCK_MAGIC.to_le_bytes());
+    front.extend_from_slice(&VERSION.to_le_bytes());
+    front.extend_from_slice(&[0; 2]);
+    front.extend_from_slice(&(count as u32).to_le_bytes());
+    front.extend_from_slice(&(length as u32).to_le_bytes());
+    front.extend_from_slice(&[0; 8]);
+    for entry in &entries {
+        entry.put(&mut front);
+    }
+    let sum = place.checksum(Kind::TableBlock, 0, at, &front[8..]);
+    front[..8].copy_from_slice(&sum.to_le_bytes());
+    out[..directory].copy_from_slice(&front);
     (out, entries)
 }
 
@@ -234,7 +202,7 @@ pub(crate) fn decode_directory(
     let mut entries = Vec::with_capacity((directory - BLOCK_HEADER_BYTES) / ENTRY_BYTES);
     for _ in 0..entries.capacity() {
         let entry = TableEntry::take(&mut fields)?;
-        if entry.offset < at || entry.offset + u64::from(entry.length) > end {
+        if entry.offset < at || entry.end() > end {
             return Err(TableError::Length);
         }
         entries.push(entry);
@@ -248,6 +216,7 @@ mod tests {
     use crate::checksum::StoreId;
     use crate::file::FileId;
     use crate::key::ShardId;
+    use crate::table::record::{RECORD_HEADER_BYTES, decode_record};
     use proptest::prelude::*;
 
     fn place() -> Place {
@@ -266,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn values_lie_where_the_directory_says() {
+    fn records_lie_where_the_directory_says() {
         let values = [
             (Key::new([1; 16]), Revision(3), &b"one"[..]),
             (Key::new([2; 16]), Revision(9), &[5; 5000]),
@@ -277,8 +246,8 @@ mod tests {
         for (entry, (key, revision, value)) in entries.iter().zip(values) {
             let at = (entry.offset - 4096) as usize;
             assert_eq!((entry.key, entry.revision), (key, revision));
-            assert_eq!(&bytes[at..at + value.len()], value);
-            assert!(entry.fits(place(), value) && !entry.fits(place(), b"other"));
+            assert_eq!(decode_record(&bytes[at..], place(), entry.offset), Ok(*entry));
+            assert_eq!(&bytes[at + RECORD_HEADER_BYTES..][..value.len()], value);
         }
         assert!(decode_directory(&bytes, place(), 8192).is_err());
     }
@@ -298,7 +267,7 @@ mod tests {
             }
             let end = 4096 + u64::from(pages) * 4096;
             for entry in decode_directory(&bytes, place(), 4096).unwrap_or_default() {
-                prop_assert!(entry.offset >= 4096 && entry.offset + u64::from(entry.length) <= end);
+                prop_assert!(entry.offset >= 4096 && entry.end() <= end);
             }
             let _ = decode_header(&bytes, place());
         }

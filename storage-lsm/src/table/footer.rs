@@ -7,20 +7,29 @@
 //! offset  bytes  field (little endian)
 //!      0      8  checksum of bytes 8..64, seeded with store, file and offset
 //!      8      4  magic "SDTF"
-//!     12      2  format version, 1
+//!     12      2  format version, 2
 //!     14      2  zero
 //!     16      8  offset of the footer in the file
 //!     24      8  count of its entries
 //!     32      8  checksum of the entries, seeded with store, file and offset
-//!     40     24  zeros
+//!     40      4  first second of the bucket
+//!     44      4  length of the bucket in seconds
+//!     48      4  lifetime of its keys in seconds
+//!     52     12  zeros
 //!                zeros up to 4,096
 //! ```
+//!
+//! A start reads a sealed table with one access: the last 1/128 of the file,
+//! and 64 KiB at least, holds trailer and footer for values of 6 KiB and more
+//! on average. Where they are smaller a second access brings the rest.
 
+use crate::bucket::BucketStamp;
 use crate::checksum::{Kind, Place};
 use crate::field::{Cursor, block_up};
 use crate::limits::BLOCK_BYTES;
 
-use super::block::{ENTRY_BYTES, TableEntry, TableError, VERSION};
+use super::block::{TableError, VERSION, put_stamp, take_stamp};
+use super::record::{ENTRY_BYTES, TableEntry};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SDTF");
 const TRAILER_BYTES: usize = 64;
@@ -30,6 +39,7 @@ const TRAILER_BYTES: usize = 64;
 pub(crate) struct Trailer {
     pub(crate) offset: u64,
     pub(crate) count: u64,
+    pub(crate) bucket: BucketStamp,
     checksum: u64,
 }
 
@@ -52,7 +62,8 @@ impl Trailer {
             return Err(TableError::Version(version));
         }
         fields.skip(2)?;
-        let trailer = Self { offset: fields.u64()?, count: fields.u64()?, checksum: fields.u64()? };
+        let (offset, count, checksum) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        let trailer = Self { offset, count, checksum, bucket: take_stamp(&mut fields)? };
         let at = file_bytes.saturating_sub(BLOCK_BYTES as u64);
         if sum != place.checksum(Kind::TableTrailer, 0, at, &bytes[8..]) {
             return Err(TableError::Checksum);
@@ -81,7 +92,7 @@ impl Trailer {
         let mut entries = Vec::with_capacity(length / ENTRY_BYTES);
         for _ in 0..self.count {
             let entry = TableEntry::take(&mut fields)?;
-            if entry.offset + u64::from(entry.length) > self.offset {
+            if entry.end() > self.offset {
                 return Err(TableError::Length);
             }
             entries.push(entry);
@@ -92,14 +103,20 @@ impl Trailer {
 
 /// The footer and trailer of a table with these entries, to be written at
 /// `at`, where its blocks end.
-pub(crate) fn encode_footer(place: Place, at: u64, mut entries: Vec<TableEntry>) -> Vec<u8> {
+pub(crate) fn encode_footer(
+    place: Place,
+    bucket: &BucketStamp,
+    at: u64,
+    mut entries: Vec<TableEntry>,
+) -> Vec<u8> {
     entries.sort_by_key(|entry| (entry.key, entry.revision));
-    let mut out = Vec::new();
+    let directory = block_up((entries.len() * ENTRY_BYTES) as u64) as usize;
+    let mut out = Vec::with_capacity(directory + BLOCK_BYTES);
     for entry in &entries {
         entry.put(&mut out);
     }
     let checksum = place.checksum(Kind::TableFooter, 0, at, &out);
-    out.resize(block_up(out.len() as u64) as usize, 0);
+    out.resize(directory, 0);
     let trailer_at = at + out.len() as u64;
     let mut trailer = vec![0; 8];
     trailer.extend_from_slice(&MAGIC.to_le_bytes());
@@ -108,6 +125,7 @@ pub(crate) fn encode_footer(place: Place, at: u64, mut entries: Vec<TableEntry>)
     trailer.extend_from_slice(&at.to_le_bytes());
     trailer.extend_from_slice(&(entries.len() as u64).to_le_bytes());
     trailer.extend_from_slice(&checksum.to_le_bytes());
+    put_stamp(&mut trailer, bucket);
     trailer.resize(TRAILER_BYTES, 0);
     let sum = place.checksum(Kind::TableTrailer, 0, trailer_at, &trailer[8..]);
     trailer[..8].copy_from_slice(&sum.to_le_bytes());
@@ -119,10 +137,14 @@ pub(crate) fn encode_footer(place: Place, at: u64, mut entries: Vec<TableEntry>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bucket::BucketId;
     use crate::checksum::StoreId;
     use crate::file::FileId;
-    use crate::key::{Key, Revision, ShardId};
+    use crate::key::{Key, Revision, Seconds, ShardId};
     use proptest::prelude::*;
+
+    const BUCKET: BucketStamp =
+        BucketStamp { id: BucketId(100), length: Seconds(50), lifetime: Seconds(9) };
 
     fn place() -> Place {
         let file = FileId { epoch: 1, shard: ShardId(0), number: 1 };
@@ -138,10 +160,11 @@ mod tests {
     fn a_footer_comes_back_sorted() {
         for count in [0, 1, 85, 86, 200] {
             let entries: Vec<_> = (0..count).rev().map(entry).collect();
-            let bytes = encode_footer(place(), 8192, entries.clone());
+            let bytes = encode_footer(place(), &BUCKET, 8192, entries.clone());
             let file_bytes = 8192 + bytes.len() as u64;
             let last = &bytes[bytes.len() - BLOCK_BYTES..];
             let trailer = Trailer::decode(last, place(), file_bytes).unwrap();
+            assert_eq!(trailer.bucket, BUCKET);
             let sorted: Vec<_> = entries.into_iter().rev().collect();
             assert_eq!(trailer.entries(&bytes, place()), Ok(sorted));
             assert!(Trailer::decode(last, place(), file_bytes + 4096).is_err());
@@ -154,7 +177,7 @@ mod tests {
             let at = (file_pages * 4096).saturating_sub(4096);
             let mut bytes = vec![0; 8];
             bytes.extend_from_slice(&MAGIC.to_le_bytes());
-            bytes.extend_from_slice(&[1, 0, 0, 0]);
+            bytes.extend_from_slice(&[2, 0, 0, 0]);
             for field in [offset, count, checksum] {
                 bytes.extend_from_slice(&field.to_le_bytes());
             }

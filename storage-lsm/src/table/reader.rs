@@ -4,10 +4,11 @@ use crate::bucket::BucketStamp;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError};
 use crate::field::{block_down, block_up};
-use crate::limits::BLOCK_BYTES;
+use crate::limits::{BLOCK_BYTES, TAIL_READ_BYTES_MIN, TAIL_READ_PART};
 
-use super::block::{TableEntry, TableError, decode_directory, decode_header, peek_block};
+use super::block::{TableError, decode_directory, decode_header, peek_block};
 use super::footer::Trailer;
+use super::record::{RECORD_HEADER_BYTES, TableEntry, decode_record, stored_bytes};
 
 /// What a table's file holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,114 +19,99 @@ pub(crate) struct Contents {
     /// Values that a directory names and whose bytes are not theirs: not
     /// synced before a crash, or damaged. Only found where values are read.
     pub(crate) broken: Vec<TableEntry>,
-    /// Blocks of 4 KiB between the valid blocks of the table.
-    pub(crate) holes: u64,
     pub(crate) sealed: bool,
-    /// Where a footer may be written.
-    pub(crate) end: u64,
 }
 
-/// How much of a table is read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Depth {
-    /// The values of a table without a footer: they may not have been synced.
-    Unsealed,
-    /// Every value.
-    Everything,
-}
-
-/// Reads what a table holds: its footer, or every block if it has none.
-pub(crate) async fn read_table<D: Disk>(
+/// Reads a table's footer. `None` when it has none: it was never sealed, or
+/// the footer is damaged.
+pub(crate) async fn read_sealed<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
-    depth: Depth,
+) -> Result<Option<Contents>, DiskError> {
+    let length = block_down(disk.length(file).await?);
+    if length == 0 {
+        return Ok(None);
+    }
+    let guess = block_up(length / TAIL_READ_PART).max(TAIL_READ_BYTES_MIN).min(length);
+    let tail_at = length - guess;
+    let tail = disk.read(file, tail_at, guess as usize).await?;
+    let trailer = match Trailer::decode(&tail[tail.len() - BLOCK_BYTES..], place, length) {
+        Ok(trailer) => trailer,
+        Err(error @ TableError::Version(_)) => {
+            let (entries, broken) = (Vec::new(), Vec::new());
+            return Ok(Some(Contents { bucket: Err(error), entries, broken, sealed: true }));
+        }
+        Err(_) => return Ok(None),
+    };
+    // The trailer's own check bounds the footer by the file.
+    let entries = if trailer.offset >= tail_at {
+        trailer.entries(&tail[(trailer.offset - tail_at) as usize..], place)
+    } else {
+        let missing = (tail_at - trailer.offset) as usize;
+        let mut footer = disk.read(file, trailer.offset, missing).await?.to_vec();
+        footer.extend_from_slice(&tail);
+        trailer.entries(&footer, place)
+    };
+    let Ok(entries) = entries else { return Ok(None) };
+    Ok(Some(Contents { bucket: Ok(trailer.bucket), entries, broken: Vec::new(), sealed: true }))
+}
+
+/// Reads a table block by block, every value of it: without a footer nothing
+/// proves that they were synced.
+pub(crate) async fn read_open<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    place: Place,
 ) -> Result<Contents, DiskError> {
     let length = block_down(disk.length(file).await?);
     let mut contents = Contents {
         bucket: Err(TableError::NoTable),
         entries: Vec::new(),
         broken: Vec::new(),
-        holes: 0,
         sealed: false,
-        end: length.max(BLOCK_BYTES as u64),
     };
     if length == 0 {
         return Ok(contents);
     }
     contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
-    if let Some((end, entries)) = read_footer(disk, file, place, length).await? {
-        contents.entries = entries;
-        contents.sealed = true;
-        contents.end = end;
-    } else {
-        read_blocks(disk, file, place, length, &mut contents).await?;
-    }
-    if contents.sealed && depth == Depth::Everything {
-        let entries = std::mem::take(&mut contents.entries);
+    let mut at = BLOCK_BYTES as u64;
+    while at < length {
+        let front = disk.read(file, at, BLOCK_BYTES).await?;
+        let Some((entries, bytes)) = read_directory(disk, file, place, at, length, &front).await?
+        else {
+            at += BLOCK_BYTES as u64;
+            continue;
+        };
+        let block = disk.read(file, at, bytes as usize).await?;
         for entry in entries {
-            let sound = read_value(disk, file, place, &entry).await?.is_some();
+            let record = &block[(entry.offset - at) as usize..];
+            let sound = decode_record(record, place, entry.offset) == Ok(entry);
             let list = if sound { &mut contents.entries } else { &mut contents.broken };
             list.push(entry);
         }
+        at += bytes;
     }
     Ok(contents)
 }
 
-async fn read_footer<D: Disk>(
+/// Reads a table and every value in it.
+pub(crate) async fn read_everything<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
-    length: u64,
-) -> Result<Option<(u64, Vec<TableEntry>)>, DiskError> {
-    let last = length - BLOCK_BYTES as u64;
-    let block = disk.read(file, last, BLOCK_BYTES).await?;
-    let Ok(trailer) = Trailer::decode(&block, place, length) else { return Ok(None) };
-    // The trailer's own check bounds the footer by the file.
-    let bytes = block_up(trailer.entries_bytes()) as usize;
-    let footer = if bytes == 0 {
-        Vec::new()
-    } else {
-        disk.read(file, trailer.offset, bytes).await?.to_vec()
+) -> Result<Contents, DiskError> {
+    let Some(mut contents) = read_sealed(disk, file, place).await? else {
+        return read_open(disk, file, place).await;
     };
-    Ok(trailer.entries(&footer, place).ok().map(|entries| (trailer.offset, entries)))
-}
-
-async fn read_blocks<D: Disk>(
-    disk: &D,
-    file: &D::File,
-    place: Place,
-    length: u64,
-    contents: &mut Contents,
-) -> Result<(), DiskError> {
-    let mut at = BLOCK_BYTES as u64;
-    let mut holes = 0;
-    contents.end = at;
-    while at < length {
-        let front = disk.read(file, at, BLOCK_BYTES).await?;
-        match read_directory(disk, file, place, at, length, &front).await? {
-            Some((entries, bytes)) => {
-                // Without a footer nothing proves that the values were synced.
-                let block = disk.read(file, at, bytes as usize).await?;
-                for entry in entries {
-                    let start = (entry.offset - at) as usize;
-                    let value = &block[start..start + entry.length as usize];
-                    let sound = entry.fits(place, value);
-                    let list = if sound { &mut contents.entries } else { &mut contents.broken };
-                    list.push(entry);
-                }
-                contents.holes += holes;
-                holes = 0;
-                at += bytes;
-                contents.end = at;
-            }
-            None => {
-                holes += 1;
-                at += BLOCK_BYTES as u64;
-            }
-        }
+    contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
+    for entry in std::mem::take(&mut contents.entries) {
+        let read = read_record(disk, file, place, entry.offset, stored_bytes(entry.length)).await?;
+        let sound = read.is_some_and(|read| read.entry == entry);
+        let list = if sound { &mut contents.entries } else { &mut contents.broken };
+        list.push(entry);
     }
-    Ok(())
+    Ok(contents)
 }
 
 async fn read_directory<D: Disk>(
@@ -149,21 +135,29 @@ async fn read_directory<D: Disk>(
     Ok(decoded.ok().map(|entries| (entries, bytes as u64)))
 }
 
-/// Reads one value: the block that holds it and where it begins there, or
-/// `None` when the bytes are not what the entry says.
-pub(crate) async fn read_value<D: Disk>(
+/// A record that was read.
+pub(crate) struct RecordRead<B> {
+    pub(crate) entry: TableEntry,
+    /// The blocks that hold it.
+    pub(crate) block: B,
+    /// Where the value begins in them.
+    pub(crate) start: usize,
+}
+
+/// Reads the record at `offset` that takes `bytes`: one access. `None` when
+/// what stands there is no record of this place.
+pub(crate) async fn read_record<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
-    entry: &TableEntry,
-) -> Result<Option<(Option<D::Block>, usize)>, DiskError> {
-    if entry.length == 0 {
-        return Ok(entry.fits(place, &[]).then_some((None, 0)));
-    }
-    let from = block_down(entry.offset);
-    let to = block_up(entry.offset + u64::from(entry.length));
+    offset: u64,
+    bytes: u64,
+) -> Result<Option<RecordRead<D::Block>>, DiskError> {
+    let from = block_down(offset);
+    let to = block_up(offset + bytes);
     let block = disk.read(file, from, (to - from) as usize).await?;
-    let start = (entry.offset - from) as usize;
-    let fits = entry.fits(place, &block[start..start + entry.length as usize]);
-    Ok(fits.then_some((Some(block), start)))
+    let start = (offset - from) as usize;
+    let decoded = decode_record(&block[start..], place, offset);
+    let start = start + RECORD_HEADER_BYTES;
+    Ok(decoded.ok().map(|entry| RecordRead { entry, block, start }))
 }

@@ -1,5 +1,6 @@
-//! A folder of format version 1, made once and never again. What was written
-//! then must open for as long as the format is known.
+//! Folders as programs of each format left them, made once and never again. A
+//! folder of the format that is known opens, one of another is refused, and
+//! nothing of it is changed.
 
 use std::path::PathBuf;
 
@@ -11,8 +12,18 @@ use desk_storage_lsm::{Revision, Store};
 
 use crate::node::{NOW, Node, key, payload, small, snapshot};
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
+fn folder(version: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)
+}
+
+fn load(version: &str) -> MemoryDisk {
+    let disk = MemoryDisk::with_seed(1);
+    for entry in std::fs::read_dir(folder(version)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        disk.overwrite(name, 0, &unpack(&std::fs::read(&path).unwrap()));
+    }
+    disk
 }
 
 /// Long files are mostly zeros: a fixture holds the blocks that are not.
@@ -78,30 +89,51 @@ fn make() -> MemoryDisk {
 }
 
 #[test]
-fn a_folder_of_version_1_opens() {
-    if !folder().exists() {
-        std::fs::create_dir_all(folder()).unwrap();
-        let disk = make();
-        for name in drive(disk.list()).unwrap() {
-            let packed = pack(&disk.contents(&name).unwrap());
-            std::fs::write(folder().join(format!("{name}.packed")), packed).unwrap();
-        }
-        panic!("the fixture was missing and has been made: commit it");
+fn a_folder_of_version_1_is_refused_with_what_to_do() {
+    let disk = load("v1");
+    let names = drive(disk.list()).unwrap();
+    let before: Vec<_> = names.iter().map(|name| disk.contents(name)).collect();
+    let refused = Node::start(&disk, small(), NOW, 1).err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "the data folder has format 1 and this program knows format 2 only: go on with the \
+         program that wrote the folder until all in it has expired, or give this program another \
+         folder"
+    );
+    assert_eq!(drive(inspect(&disk)).err(), Some(refused));
+    assert_eq!(drive(disk.list()).unwrap(), names);
+    let after: Vec<_> = names.iter().map(|name| disk.contents(name)).collect();
+    assert!(before == after, "nothing was changed");
+}
+
+/// How a fixture is made, with the program of its format: pack the files of
+/// [`make`]. It is done once, when the format is done.
+#[test]
+#[ignore = "writes the fixture of the format that is known now, if there is none"]
+fn write_the_fixture() {
+    let folder = folder("v2");
+    std::fs::create_dir(&folder).unwrap();
+    let disk = make();
+    for name in drive(disk.list()).unwrap() {
+        let packed = pack(&disk.contents(&name).unwrap());
+        std::fs::write(folder.join(format!("{name}.packed")), packed).unwrap();
     }
-    let disk = MemoryDisk::with_seed(1);
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        disk.overwrite(name, 0, &unpack(&std::fs::read(&path).unwrap()));
-    }
-    let inspection = drive(inspect(&disk)).unwrap();
+}
+
+#[test]
+fn what_makes_a_fixture_opens() {
+    opens(&make());
+}
+
+fn opens(disk: &MemoryDisk) {
+    let inspection = drive(inspect(disk)).unwrap();
     assert!(inspection.is_sound(), "{inspection:?}");
-    assert_eq!((inspection.format, inspection.epoch), (1, 2));
+    assert_eq!((inspection.format, inspection.epoch), (2, 2));
     assert_eq!(
         inspection.tables.iter().map(|table| table.sealed).collect::<Vec<_>>(),
         [true, false]
     );
-    let node = Node::start(&disk, small(), NOW, 2).unwrap();
+    let node = Node::start(disk, small(), NOW, 2).unwrap();
     assert!(node.report.is_sound(), "{:?}", node.report);
     assert_eq!(node.report.logs.last().unwrap().tail, Some(Tail::Clean));
     for (tail, snapshot_at, records) in

@@ -16,7 +16,7 @@ use super::{Done, Failure, print};
 pub(crate) const EXAMPLES: &str = "\
 Example:
   $ sticker-desk inspect ./data
-  store    format 1, manifest written 412 times, opened 3 times, last 2026-06-02T09:00:00Z
+  store    format 2, manifest written 412 times, opened 3 times, last 2026-06-02T09:00:00Z
   desks    20117 found, 391 with changes newer than their table
   …
   sound    every checksum is right
