@@ -5,7 +5,7 @@
 //!      0      8  checksum of bytes 8..length, seeded with store, segment,
 //!                incarnation and offset
 //!      8      4  magic "SDLB"
-//!     12      2  format version, 1
+//!     12      2  format version, 2
 //!     14      2  shard   ┐ the log that the batch belongs to
 //!     16      4  epoch   ┘
 //!     20      4  count of records
@@ -15,21 +15,29 @@
 //!     44      4  zero
 //!     48         records, back to back:
 //!                  16  key
-//!                   8  revision (all ones: the key is deleted)
-//!                   4  payload length in bytes
+//!               1..10  revision plus one as a varint; 0: the key is deleted
+//!                1..5  payload length in bytes as a varint
 //!                      payload
 //!                zeros up to a multiple of 4,096
 //! ```
+//!
+//! A varint has 7 bits a byte, the least first, the high bit set in all but the
+//! last. A number has one form only: a longer one is refused. A change of 100
+//! bytes to a key with fewer than 16,383 revisions takes 119 bytes.
 
 use crate::checksum::{Kind, Place};
 use crate::field::Cursor;
 use crate::key::{Key, Revision, ShardId};
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES};
 
+use super::varint;
+
 const MAGIC: u32 = u32::from_le_bytes(*b"SDLB");
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 pub(crate) const HEADER_BYTES: usize = 48;
-pub(crate) const RECORD_HEADER_BYTES: usize = 28;
+const KEY_BYTES: usize = 16;
+/// What a record takes at most beside its payload, in bytes.
+pub(crate) const RECORD_HEADER_BYTES_MAX: usize = KEY_BYTES + varint::BYTES_MAX + 5;
 
 /// One shard's log of one run of the server.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -152,33 +160,44 @@ impl<'a> Batch<'a> {
 
     /// The records in order. Decoding has walked them, so none is an error.
     pub fn records(&self) -> impl Iterator<Item = Result<BatchRecord<'a>, BatchError>> {
-        let mut fields = Cursor::new(self.records);
-        let mut offset = HEADER_BYTES;
-        let end = HEADER_BYTES + self.records.len();
+        let mut rest = self.records;
         let mut left = self.count;
+        let end = HEADER_BYTES + self.records.len();
         std::iter::from_fn(move || {
-            if offset == end || left == 0 {
-                let whole = offset == end && left == 0;
-                left = 0;
-                let was = std::mem::replace(&mut offset, end);
-                return (!whole && was != end).then_some(Err(BatchError::Records));
+            if left == 0 {
+                // What follows the last record is none.
+                return (!std::mem::take(&mut rest).is_empty()).then_some(Err(BatchError::Records));
             }
             left -= 1;
-            let record = (|| {
-                let key = fields.key()?;
-                let revision = fields.revision()?;
-                let length = fields.u32()? as usize;
-                let payload = fields.take(length)?;
-                let start = offset + RECORD_HEADER_BYTES;
-                offset = start + length;
-                Ok::<_, crate::field::Short>(BatchRecord { key, revision, offset: start, payload })
-            })();
-            if record.is_err() {
-                (left, offset) = (0, end);
+            let record = take_record(&mut rest, end);
+            if record.is_none() {
+                (left, rest) = (0, &[]);
             }
-            Some(record.map_err(|_| BatchError::Records))
+            Some(record.ok_or(BatchError::Records))
         })
     }
+}
+
+/// Takes the record at the front of `rest`, which reaches to `end` of the batch.
+fn take_record<'a>(rest: &mut &'a [u8], end: usize) -> Option<BatchRecord<'a>> {
+    let (key, after) = rest.split_first_chunk::<KEY_BYTES>()?;
+    let (shifted, bytes) = varint::take(after)?;
+    let after = &after[bytes..];
+    let (length, bytes) = varint::take(after)?;
+    let after = &after[bytes..];
+    let (payload, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
+    *rest = after;
+    Some(BatchRecord {
+        key: Key::new(*key),
+        revision: Revision(shifted.wrapping_sub(1)),
+        offset: end - after.len() - payload.len(),
+        payload,
+    })
+}
+
+/// The bytes of a record with a payload of `length` bytes.
+pub(crate) const fn record_bytes(revision: Revision, length: usize) -> usize {
+    KEY_BYTES + varint::length(revision.0.wrapping_add(1)) + varint::length(length as u64) + length
 }
 
 /// A batch that still takes records.
@@ -193,6 +212,12 @@ impl OpenBatch {
         Self { bytes: vec![0; HEADER_BYTES], records: Vec::new() }
     }
 
+    /// Empties it for the next use; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.truncate(HEADER_BYTES);
+        self.records.clear();
+    }
+
     pub(crate) fn length(&self) -> usize {
         self.bytes.len()
     }
@@ -203,9 +228,10 @@ impl OpenBatch {
     }
 
     pub(crate) fn push(&mut self, key: Key, revision: Revision, payload: &[u8]) {
+        self.bytes.reserve(RECORD_HEADER_BYTES_MAX + payload.len());
         self.bytes.extend_from_slice(key.bytes());
-        self.bytes.extend_from_slice(&revision.0.to_le_bytes());
-        self.bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        varint::put(&mut self.bytes, revision.0.wrapping_add(1));
+        varint::put(&mut self.bytes, payload.len() as u64);
         self.bytes.extend_from_slice(payload);
         self.records.push((key, revision));
     }
@@ -283,7 +309,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_of_a_batch_is_noticed() {
         let bytes = sealed(&[b"abc", b"defg"]);
-        let length = HEADER_BYTES + 2 * RECORD_HEADER_BYTES + 7;
+        let length = HEADER_BYTES + record_bytes(Revision(1), 3) + record_bytes(Revision(2), 4);
         for bit in 0..length * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod segment;
 
 pub(crate) mod replay;
+mod varint;
 pub(crate) mod writer;
 
 pub use batch::LogId;

@@ -9,7 +9,7 @@
 //!      0      8  checksum of bytes 8..4,096, seeded with store, file,
 //!                incarnation and offset
 //!      8      4  magic "SDLS"
-//!     12      2  format version, 1
+//!     12      2  format version, 2: that of the batches in it
 //!     14      2  shard   ┐ the log that uses the segment
 //!     16      4  epoch   ┘
 //!     20      4  count of the chain
@@ -34,7 +34,7 @@ use crate::limits::{BLOCK_BYTES, SEGMENTS_PER_SHARD_MAX};
 use super::batch::LogId;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SDLS");
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Where the batches of a segment begin, in bytes.
 pub(crate) const DATA_START: u64 = 2 * BLOCK_BYTES as u64;

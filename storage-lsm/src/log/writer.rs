@@ -6,7 +6,7 @@ use crate::file::FileId;
 use crate::key::{Key, Position, Revision};
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, PAYLOAD_BYTES_MAX};
 
-use super::batch::{HEADER_BYTES, LogId, OpenBatch, RECORD_HEADER_BYTES};
+use super::batch::{HEADER_BYTES, LogId, OpenBatch, RECORD_HEADER_BYTES_MAX, record_bytes};
 use super::segment::{DATA_START, Slot};
 
 /// The order in which segments came into use, oldest first.
@@ -57,6 +57,8 @@ pub(crate) struct LogWriter {
     pub(crate) durable: Position,
     ready: VecDeque<Ready>,
     open: OpenBatch,
+    /// An empty batch with the memory of one that was written.
+    written: Option<OpenBatch>,
     next_sequence: u64,
     next_incarnation: u64,
     next_age: u64,
@@ -73,6 +75,7 @@ impl LogWriter {
             durable: Position(0),
             ready: VecDeque::new(),
             open: OpenBatch::new(),
+            written: None,
             next_sequence: 1,
             // Grows over all uses of any one file: the epoch above a count.
             next_incarnation: u64::from(log.epoch) << 32,
@@ -88,19 +91,21 @@ impl LogWriter {
     }
 
     pub(crate) fn payload_bytes_max(&self) -> usize {
-        PAYLOAD_BYTES_MAX.min(self.batch_bytes_max() - HEADER_BYTES - RECORD_HEADER_BYTES)
+        PAYLOAD_BYTES_MAX.min(self.batch_bytes_max() - HEADER_BYTES - RECORD_HEADER_BYTES_MAX)
     }
 
     /// Takes records that go into one batch together, or none of them.
-    pub(crate) fn append(
+    pub(crate) fn append<'a>(
         &mut self,
-        records: &[(Key, Revision, &[u8])],
+        records: impl Iterator<Item = (Key, Revision, &'a [u8])> + Clone,
     ) -> Result<Position, Refusal> {
         let max = self.payload_bytes_max();
-        let more: usize =
-            records.iter().map(|(_, _, payload)| RECORD_HEADER_BYTES + payload.len()).sum();
-        let fits_alone = HEADER_BYTES + more <= self.batch_bytes_max();
-        if !fits_alone || records.iter().any(|(_, _, payload)| payload.len() > max) {
+        let (mut more, mut longest) = (0, 0);
+        for (_, revision, payload) in records.clone() {
+            more += record_bytes(revision, payload.len());
+            longest = payload.len().max(longest);
+        }
+        if HEADER_BYTES + more > self.batch_bytes_max() || longest > max {
             return Err(Refusal::TooLarge { max });
         }
         let joins = self.open.length() + more <= self.batch_bytes_max();
@@ -111,9 +116,9 @@ impl LogWriter {
             self.close_batch();
         }
         for (key, revision, payload) in records {
-            self.open.push(*key, *revision, payload);
+            self.open.push(key, revision, payload);
+            self.appended.0 += 1;
         }
-        self.appended.0 += records.len() as u64;
         Ok(self.appended)
     }
 
@@ -142,9 +147,18 @@ impl LogWriter {
 
     fn close_batch(&mut self) {
         if !self.open.records.is_empty() {
-            let batch = std::mem::replace(&mut self.open, OpenBatch::new());
+            let next = self.written.take().unwrap_or_else(OpenBatch::new);
+            let batch = std::mem::replace(&mut self.open, next);
             self.ready.push_back(Ready { batch, last: self.appended });
         }
+    }
+
+    /// The batch is durable; its memory is for a later one.
+    pub(crate) fn finish(&mut self, ready: Ready) {
+        self.durable = ready.last;
+        let mut batch = ready.batch;
+        batch.clear();
+        self.written = Some(batch);
     }
 
     pub(crate) fn has_uncommitted(&self) -> bool {
@@ -211,7 +225,7 @@ mod tests {
     }
 
     fn append(writer: &mut LogWriter, bytes: usize) -> Result<Position, Refusal> {
-        writer.append(&[(Key::new([1; 16]), Revision(1), &vec![0; bytes])])
+        writer.append([(Key::new([1; 16]), Revision(1), &vec![0; bytes][..])].into_iter())
     }
 
     #[test]
@@ -246,7 +260,7 @@ mod tests {
         let half = vec![0; max / 2 + 1];
         let key = Key::new([1; 16]);
         let group = [(key, Revision(1), &half[..]), (key, Revision(2), &half[..])];
-        assert_eq!(writer.append(&group), Err(Refusal::TooLarge { max }));
+        assert_eq!(writer.append(group.into_iter()), Err(Refusal::TooLarge { max }));
         assert!(!writer.has_uncommitted());
         assert_eq!(append(&mut writer, max), Ok(Position(1)));
     }
@@ -255,7 +269,7 @@ mod tests {
     fn positions_count_records() {
         let mut writer = writer(2);
         assert_eq!(append(&mut writer, 1), Ok(Position(1)));
-        assert_eq!(append(&mut writer, 12_210), Ok(Position(2)));
+        assert_eq!(append(&mut writer, 12_209), Ok(Position(2)));
         assert_eq!(writer.next_batch().unwrap().last, Position(1));
         assert_eq!(append(&mut writer, 1), Ok(Position(3)));
         assert_eq!(writer.next_batch().unwrap().last, Position(2));

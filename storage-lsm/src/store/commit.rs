@@ -52,7 +52,7 @@ impl<D: Disk> Store<D> {
         };
         self.disk.write(&file, at, buffer).await?;
         let mut state = self.state.borrow_mut();
-        state.log.durable = ready.last;
+        state.log.finish(ready);
         state.counters.batches += 1;
         state.counters.log_bytes += padded as u64;
         Ok(())

@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::bucket::BucketStamp;
 use crate::disk::{Disk, DiskError};
 use crate::key::{Key, Position, Revision, UnixSecond};
 use crate::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
@@ -206,18 +207,25 @@ impl<D: Disk> Store<D> {
         if state.space.is_some_and(|space| space.free_bytes < state.options.disk_reserve_bytes) {
             return Err(AppendError::NoSpace);
         }
+        let (mut stamp, mut bytes) = (None::<BucketStamp>, 0);
         for record in records {
             let second = record.key.second();
-            state.buckets.of_second(second).ok_or(AppendError::NoBucket { second })?;
+            // Records that come together are mostly of one bucket.
+            if !stamp.is_some_and(|stamp| stamp.holds(second)) {
+                stamp = state.buckets.of_second(second).copied();
+            }
+            if stamp.is_none() {
+                return Err(AppendError::NoBucket { second });
+            }
             if let Some(gap) = state.quarantined.get(&record.key)
                 && record.revision != Revision::TOMBSTONE
             {
                 return Err(AppendError::Quarantined(*gap));
             }
+            bytes += record.payload.len();
         }
-        let plain: Vec<_> = records.iter().map(|r| (r.key, r.revision, r.payload)).collect();
-        let bytes = records.iter().map(|record| record.payload.len()).sum();
-        let position = state.log.append(&plain).map_err(|refusal| match refusal {
+        let plain = records.iter().map(|record| (record.key, record.revision, record.payload));
+        let position = state.log.append(plain).map_err(|refusal| match refusal {
             Refusal::TooLarge { max } => AppendError::TooLarge { bytes, max },
             Refusal::Full => AppendError::LogFull,
         })?;
