@@ -276,7 +276,12 @@ impl Merge {
             let mut records = Vec::with_capacity(known.records.len());
             for record in &known.records {
                 let Some((age, closed)) = ages.get(&record.file) else { continue };
-                seed.holds.hold(*age, key, record.revision);
+                match self.buckets.of_second(key.second()) {
+                    Some(stamp) if known.gap.is_some() => {
+                        seed.holds.pin(stamp.id, *age, key, record.revision);
+                    }
+                    _ => seed.holds.hold(&self.buckets, *age, &[(key, record.revision)]),
+                }
                 seed.inherited.insert(*age, *closed);
                 let Logged { revision, offset, length, checksum, .. } = *record;
                 records.push(RecordRef { segment: *age, revision, offset, length, checksum });

@@ -38,11 +38,7 @@ impl<D: Disk> Store<D> {
             let (active, sequence) = state.log.place(padded).expect("a segment was just activated");
             // Held from before the write, so that the segment cannot be freed
             // while its records become durable.
-            for (key, revision) in &ready.batch.records {
-                if state.buckets.of_second(key.second()).is_some() {
-                    state.holds.hold(active.age, *key, *revision);
-                }
-            }
+            state.holds.hold(&state.buckets, active.age, &ready.batch.records);
             let header =
                 BatchHeader { log: state.log.log, incarnation: active.incarnation, sequence };
             let at = active.at;

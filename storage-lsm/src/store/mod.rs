@@ -244,7 +244,12 @@ impl<D: Disk> Store<D> {
     /// again.
     pub fn delete(&self, key: Key) -> Result<Position, AppendError> {
         let position = self.append(key, Revision::TOMBSTONE, &[])?;
-        self.state.borrow_mut().quarantined.remove(&key);
+        {
+            let mut state = self.state.borrow_mut();
+            if state.quarantined.remove(&key).is_some() {
+                state.holds.unpin(&key);
+            }
+        }
         self.stage(key, Revision::TOMBSTONE, &[], position);
         Ok(position)
     }
@@ -292,8 +297,12 @@ impl<D: Disk> Store<D> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let Some(span) = state.span_mut(&key) else { return };
-        let grown = span.stage(key, Staged { revision, value: value.into(), after });
-        state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
+        let bucket = span.stamp.id;
+        let staged = span.stage(key, Staged { revision, value: value.into(), after });
+        if let Some(grown) = staged {
+            state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
+            state.holds.cover(bucket, key, revision);
+        }
     }
 
     /// The position of the newest record taken.
@@ -358,24 +367,12 @@ impl<D: Disk> Store<D> {
     /// each one if it is not in memory, and `put` it. Keys whose snapshot is
     /// on its way, and those in quarantine, are left out.
     pub fn holding_keys(&self, max: usize) -> Vec<Key> {
-        let state = self.state.borrow();
-        let mut keys = Vec::new();
-        for (age, segment) in &state.segments {
-            if segment.closed.is_none() || keys.len() >= max {
-                break;
-            }
-            let open = state.holds.of_segment(*age).filter(|key| {
-                let last = state.holds.last_in(*age, key).unwrap_or_default();
-                let covered = state.covered(key).is_some_and(|covered| covered >= last);
-                !covered && !state.quarantined.contains_key(*key)
-            });
-            keys.extend(open.take(max - keys.len()));
-            // One segment at a time: freeing it is what helps.
-            if !keys.is_empty() {
-                break;
-            }
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        match state.oldest_held() {
+            Some(oldest) => state.holds.open_in(oldest, max),
+            None => Vec::new(),
         }
-        keys
     }
 
     /// Edits for the manifest's owner, in order.

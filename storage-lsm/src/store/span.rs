@@ -85,13 +85,13 @@ impl Span {
 
     /// Stages a value that covers the key's records up to its revision; says
     /// by how many bytes the backlog grew, or shrank. One that is older than a
-    /// snapshot on its way, or comes after the key's deletion, is ignored.
-    pub(crate) fn stage(&mut self, key: Key, staged: Staged) -> isize {
+    /// snapshot on its way, or comes after the key's deletion, is not taken.
+    pub(crate) fn stage(&mut self, key: Key, staged: Staged) -> Option<isize> {
         let revision = staged.revision;
         let newer = self.covered.get(&key).is_some_and(|covered| *covered > revision);
         let deleted = || self.index.get(&key).is_some_and(|located| located.is_tombstone());
         if newer || revision != Revision::TOMBSTONE && deleted() {
-            return 0;
+            return None;
         }
         self.covered.insert(key, revision);
         if let Some(records) = self.recovered.get_mut(&key) {
@@ -104,7 +104,7 @@ impl Span {
         let more = weight(&staged);
         let less = self.memtable.insert(key, staged).map_or(0, |old| weight(&old));
         self.memtable_bytes = self.memtable_bytes + more - less;
-        more as isize - less as isize
+        Some(more as isize - less as isize)
     }
 
     /// A snapshot of that revision is durable.

@@ -137,11 +137,6 @@ impl<F> State<F> {
         Some(self.spans.entry(stamp.id).or_insert_with(|| Span::new(stamp, Default::default())))
     }
 
-    /// Up to where a snapshot on its way covers the key's records.
-    pub(super) fn covered(&self, key: &Key) -> Option<Revision> {
-        self.span(key)?.covered.get(key).copied()
-    }
-
     /// Puts a value's new place into the index and keeps the tables' accounts.
     pub(super) fn relocate(&mut self, bucket: BucketId, key: Key, located: Located) {
         let Some(span) = self.spans.get_mut(&bucket) else { return };
@@ -179,15 +174,8 @@ impl<F> State<F> {
 
     /// Segments that nobody holds are used again, or given back.
     pub(super) fn free_segments(&mut self) {
-        let holds = &self.holds;
-        let free: Vec<Age> = self
-            .segments
-            .iter()
-            .filter(|(age, segment)| segment.closed.is_some() && !holds.is_held(**age))
-            .map(|(age, _)| *age)
-            .collect();
-        for age in free {
-            self.holds.forget(age);
+        let closed = self.segments.iter().filter(|(_, segment)| segment.closed.is_some());
+        for age in self.holds.free_among(closed.map(|(age, _)| *age)) {
             let Some(segment) = self.segments.remove(&age) else { continue };
             match segment.slot {
                 Some(slot) => {
@@ -232,21 +220,16 @@ impl<F> State<F> {
         self.tables.values().all(|table| table.added <= self.acknowledged)
     }
 
-    /// Whether the oldest segment that can be freed waits for snapshots that
-    /// have been taken. Keys in quarantine keep theirs whatever is done.
+    /// The oldest segment that snapshots can free, if it is closed. Keys in
+    /// quarantine keep theirs whatever is done.
+    pub(super) fn oldest_held(&self) -> Option<Age> {
+        let oldest = self.holds.oldest()?;
+        self.segments.get(&oldest)?.closed.map(|_| oldest)
+    }
+
+    /// Whether the oldest segment waits for snapshots that have been taken.
     fn oldest_is_covered(&self) -> bool {
-        let closed = self.segments.iter().filter(|(_, segment)| segment.closed.is_some());
-        for (age, _) in closed {
-            let free = |key: &&Key| !self.quarantined.contains_key(*key);
-            let mut holders = self.holds.of_segment(*age).filter(free).peekable();
-            if holders.peek().is_some() {
-                return holders.all(|key| {
-                    let last = self.holds.last_in(*age, key).unwrap_or_default();
-                    self.covered(key).is_some_and(|covered| covered >= last)
-                });
-            }
-        }
-        false
+        self.oldest_held().is_some_and(|oldest| self.holds.is_covered(oldest))
     }
 
     /// Everything of a bucket goes: at once for readers, and its memory in
@@ -260,7 +243,7 @@ impl<F> State<F> {
         if self.drain.as_ref().is_some_and(|drain| !self.tables.contains_key(&drain.table)) {
             self.drain = None;
         }
-        self.holds.drop_bucket(stamp);
+        self.holds.drop_bucket(stamp.id);
         let mut gone = self.quarantined.split_off(&Key::first_of(stamp.id.0));
         if let Ok(end) = u32::try_from(stamp.end()) {
             self.quarantined.append(&mut gone.split_off(&Key::first_of(end)));

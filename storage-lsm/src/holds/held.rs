@@ -1,0 +1,136 @@
+//! What the log has of one key.
+
+use crate::key::Revision;
+use crate::log::writer::Age;
+
+/// A segment's age in half the bytes, since there is one of these for every
+/// hot key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct ShortAge(u32);
+
+impl ShortAge {
+    const NONE: Self = Self(u32::MAX);
+
+    pub(super) fn of(age: Age) -> Self {
+        let short = u32::try_from(age.0).ok().filter(|short| *short < u32::MAX);
+        Self(short.expect("a run brings fewer than 2^32 segments into use"))
+    }
+
+    pub(super) fn age(self) -> Age {
+        Age(u64::from(self.0))
+    }
+
+    fn some(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+}
+
+/// The segments that a key holds, and what snapshots cover of its records.
+///
+/// Records come in the order of their revisions and segments in the order of
+/// their ages, except after a start, when the logs of former shards are merged:
+/// then the range is widened, which holds more and never less.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Held {
+    /// The newest record that any segment has.
+    last: Revision,
+    /// All records from this one on lie in the newest segment.
+    newest_from: Revision,
+    /// Up to where a snapshot on its way covers the records; 0 without one.
+    cover: Revision,
+    oldest: ShortAge,
+    newest: ShortAge,
+    /// The first segment with a record that the cover does not reach.
+    open: ShortAge,
+}
+
+impl Held {
+    /// A key that holds nothing.
+    pub(super) const NOTHING: Self = Self {
+        last: Revision(0),
+        newest_from: Revision(0),
+        cover: Revision(0),
+        oldest: ShortAge::NONE,
+        newest: ShortAge::NONE,
+        open: ShortAge::NONE,
+    };
+
+    /// Where its range begins, where that ends, and the first segment with a
+    /// record that no snapshot covers.
+    pub(super) fn marks(&self) -> [Option<ShortAge>; 3] {
+        [self.oldest, self.newest, self.open].map(ShortAge::some)
+    }
+
+    pub(super) fn open(&self) -> Option<ShortAge> {
+        self.open.some()
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.holds() && self.cover == Revision(0)
+    }
+
+    fn holds(&self) -> bool {
+        self.oldest != ShortAge::NONE
+    }
+
+    /// The segment has a record of that revision.
+    pub(super) fn hold(&mut self, segment: ShortAge, revision: Revision) {
+        // Records from here on lie nowhere yet.
+        let beyond = revision.max(self.last.next());
+        if !self.holds() {
+            (self.oldest, self.newest, self.newest_from) = (segment, segment, revision);
+        } else if segment > self.newest {
+            (self.newest, self.newest_from) = (segment, beyond);
+        } else if segment < self.newest {
+            self.oldest = segment.min(self.oldest);
+            self.newest_from = beyond.next();
+        }
+        self.last = revision.max(self.last);
+        if revision > self.cover && (self.open == ShortAge::NONE || segment < self.open) {
+            self.open = segment;
+        }
+    }
+
+    /// A snapshot up to `revision` is on its way.
+    pub(super) fn cover(&mut self, revision: Revision) {
+        if revision <= self.cover {
+            return;
+        }
+        self.cover = revision;
+        self.open = if !self.holds() || revision >= self.last {
+            ShortAge::NONE
+        } else if self.only_newest_is_past(revision) {
+            self.newest
+        } else {
+            self.open
+        };
+    }
+
+    /// A snapshot up to `revision` is durable.
+    pub(super) fn release(&mut self, revision: Revision) {
+        if self.holds() {
+            if revision >= self.last {
+                (self.oldest, self.newest, self.open) =
+                    (ShortAge::NONE, ShortAge::NONE, ShortAge::NONE);
+                (self.last, self.newest_from) = (Revision(0), Revision(0));
+            } else if self.only_newest_is_past(revision) {
+                self.oldest = self.newest;
+            } else if revision == self.cover {
+                self.oldest = self.open;
+            }
+            // Where the records past an older one of two snapshots begin is not
+            // known; the newer one lets go of them.
+            if self.open != ShortAge::NONE {
+                self.open = self.open.max(self.oldest);
+            }
+        }
+        if revision >= self.cover {
+            self.cover = Revision(0);
+        }
+    }
+
+    /// Whether the records after `revision` all lie in the newest segment.
+    fn only_newest_is_past(&self, revision: Revision) -> bool {
+        revision.next() >= self.newest_from
+    }
+}

@@ -1,0 +1,304 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::bucket::BucketStamp;
+use crate::key::Seconds;
+use proptest::prelude::*;
+
+fn key(second: u32, tail: u8) -> Key {
+    let mut bytes = [tail; 16];
+    bytes[..4].copy_from_slice(&second.to_be_bytes());
+    Key::new(bytes)
+}
+
+/// Buckets of ten seconds: 0..10, 10..20, 20..30.
+fn buckets() -> BucketTable {
+    let stamp = |id| BucketStamp { id: BucketId(id), length: Seconds(10), lifetime: Seconds(1000) };
+    BucketTable::new([0, 10, 20].map(stamp).to_vec()).unwrap()
+}
+
+fn hold(holds: &mut Holds, age: u64, key: Key, revision: u64) {
+    holds.hold(&buckets(), Age(age), &[(key, Revision(revision))]);
+}
+
+fn is_held(holds: &Holds, age: u64) -> bool {
+    holds.free_among([Age(age)].into_iter()).is_empty()
+}
+
+#[test]
+fn a_snapshot_lets_go_of_what_it_covers_and_no_more() {
+    let mut holds = Holds::default();
+    for (age, revision) in [(1, 1), (1, 2), (2, 3), (3, 4)] {
+        hold(&mut holds, age, key(5, 1), revision);
+    }
+    holds.release(&key(5, 1), Revision(1));
+    assert!(is_held(&holds, 1));
+    holds.release(&key(5, 1), Revision(3));
+    assert!(!is_held(&holds, 1) && !is_held(&holds, 2) && is_held(&holds, 3));
+    holds.release(&key(5, 1), Revision::TOMBSTONE);
+    assert!(!is_held(&holds, 3));
+    assert_eq!((holds.keys(), holds.oldest()), (0, None));
+}
+
+#[test]
+fn a_snapshot_on_its_way_covers_what_it_will_let_go() {
+    let mut holds = Holds::default();
+    let hot = key(5, 1);
+    hold(&mut holds, 1, hot, 1);
+    holds.cover(BucketId(0), hot, Revision(2));
+    assert!(holds.is_covered(Age(1)));
+    assert!(holds.open_in(Age(1), 9).is_empty());
+    // The next record came with the snapshot, those after it lie in the open.
+    for (age, revision) in [(2, 2), (4, 3), (5, 4), (6, 5)] {
+        hold(&mut holds, age, hot, revision);
+    }
+    assert_eq!(holds.oldest(), Some(Age(1)));
+    assert!(holds.is_covered(Age(1)) && !holds.is_covered(Age(4)));
+    holds.release(&hot, Revision(2));
+    assert_eq!(holds.oldest(), Some(Age(4)), "exactly what the snapshot covers is let go");
+    assert!(!is_held(&holds, 3));
+    assert_eq!(holds.open_in(Age(4), 9), [hot]);
+}
+
+#[test]
+fn open_keys_come_in_the_order_of_the_log_each_once() {
+    let mut holds = Holds::default();
+    let keys = [key(5, 9), key(5, 1), key(5, 4)];
+    for key in keys {
+        hold(&mut holds, 1, key, 1);
+        // It is covered, and open again in the same segment.
+        holds.cover(BucketId(0), key, Revision(1));
+        hold(&mut holds, 1, key, 2);
+    }
+    assert_eq!(holds.open_in(Age(1), 2), keys[..2]);
+    assert_eq!(holds.open_in(Age(1), 9), keys);
+    holds.cover(BucketId(0), keys[1], Revision(2));
+    assert_eq!(holds.open_in(Age(1), 9), [keys[0], keys[2]]);
+}
+
+#[test]
+fn a_dropped_bucket_holds_nothing() {
+    let mut holds = Holds::default();
+    for second in [9, 10, 19, 20] {
+        hold(&mut holds, 1, key(second, 7), 1);
+    }
+    holds.drop_bucket(BucketId(10));
+    assert_eq!(holds.open_in(Age(1), 9), [key(9, 7), key(20, 7)]);
+    assert_eq!(holds.keys(), 2);
+    holds.drop_bucket(BucketId(0));
+    holds.drop_bucket(BucketId(20));
+    assert!(!is_held(&holds, 1));
+}
+
+#[test]
+fn quarantine_holds_its_own_segments_and_waits_for_nothing() {
+    let mut holds = Holds::default();
+    let lost = key(5, 1);
+    holds.pin(BucketId(0), Age(1), lost, Revision(1));
+    holds.pin(BucketId(0), Age(9), lost, Revision(3));
+    assert!(is_held(&holds, 1) && !is_held(&holds, 5) && is_held(&holds, 9));
+    assert_eq!((holds.oldest(), holds.keys()), (None, 1));
+    holds.release(&lost, Revision(3));
+    assert!(is_held(&holds, 1), "no snapshot ends a quarantine");
+    // It is deleted.
+    holds.unpin(&lost);
+    holds.cover(BucketId(0), lost, Revision::TOMBSTONE);
+    assert!(holds.oldest() == Some(Age(1)) && holds.is_covered(Age(1)));
+    holds.release(&lost, Revision::TOMBSTONE);
+    assert!(!is_held(&holds, 1) && !is_held(&holds, 9));
+}
+
+/// The same, by looking at every record: which of them no durable snapshot
+/// covers, and which no snapshot at all.
+#[derive(Default)]
+struct Naive {
+    records: BTreeMap<Key, Vec<(u64, Revision)>>,
+    covers: BTreeMap<Key, Revision>,
+}
+
+impl Naive {
+    fn holders(&self, age: u64) -> BTreeSet<Key> {
+        let holds = |records: &Vec<(u64, Revision)>| records.iter().any(|(at, _)| *at == age);
+        self.records.iter().filter(|(_, records)| holds(records)).map(|(key, _)| *key).collect()
+    }
+
+    /// The range of the key: from its first record to its last.
+    fn range(&self, key: &Key) -> Option<(u64, u64)> {
+        let ages = || self.records.get(key).into_iter().flatten().map(|(age, _)| *age);
+        Some((ages().min()?, ages().max()?))
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.records.keys().filter_map(|key| self.range(key)).map(|(first, _)| first).min()
+    }
+
+    fn open_in(&self, age: u64) -> BTreeSet<Key> {
+        let open = |key: &Key| {
+            let cover = self.covers.get(key).copied().unwrap_or_default();
+            self.records[key].iter().any(|(at, revision)| *at == age && *revision > cover)
+        };
+        self.holders(age).into_iter().filter(open).collect()
+    }
+
+    fn release(&mut self, key: Key, revision: Revision) {
+        if let Some(records) = self.records.get_mut(&key) {
+            records.retain(|(_, held)| *held > revision);
+        }
+        self.records.retain(|_, records| !records.is_empty());
+        if self.covers.get(&key).is_some_and(|cover| *cover <= revision) {
+            self.covers.remove(&key);
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Record(u8),
+    Segment,
+    Put(u8),
+    /// The snapshot of the key that was put first, or the newest, is durable.
+    Durable(u8, bool),
+    Drop(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => (0_u8..6).prop_map(Step::Record),
+        2 => Just(Step::Segment),
+        3 => (0_u8..6).prop_map(Step::Put),
+        3 => (0_u8..6, any::<bool>()).prop_map(|(key, first)| Step::Durable(key, first)),
+        1 => (0_u8..3).prop_map(Step::Drop),
+    ];
+    proptest::collection::vec(step, 0..120)
+}
+
+/// Runs the steps on both. With `one_at_a_time` a key is put again only when
+/// the snapshot before is durable: then ranges are exact.
+fn compare(steps: &[Step], one_at_a_time: bool) {
+    let table = buckets();
+    let (mut holds, mut naive) = (Holds::default(), Naive::default());
+    let (mut age, mut taken) = (1, BTreeMap::<Key, u64>::new());
+    let mut on_way = BTreeMap::<Key, Vec<Revision>>::new();
+    let key_of = |number: u8| key(u32::from(number % 3) * 10 + 3, number);
+    for step in steps {
+        match step {
+            Step::Segment => age += 1,
+            Step::Record(number) => {
+                let key = key_of(*number);
+                let revision = taken.entry(key).or_default();
+                *revision += 1;
+                holds.hold(&table, Age(age), &[(key, Revision(*revision))]);
+                naive.records.entry(key).or_default().push((age, Revision(*revision)));
+            }
+            Step::Put(number) => {
+                let key = key_of(*number);
+                let waiting = on_way.entry(key).or_default();
+                if one_at_a_time && !waiting.is_empty() {
+                    continue;
+                }
+                // Sometimes of a record that is appended and not yet placed.
+                let revision = Revision(taken.get(&key).copied().unwrap_or(0) + 1);
+                let revision = if number % 2 == 0 { revision } else { Revision(revision.0 - 1) };
+                taken.insert(key, revision.0);
+                if revision == Revision(0) {
+                    continue;
+                }
+                waiting.push(revision);
+                holds.cover(BucketId(key.second() - 3), key, revision);
+                naive.covers.insert(key, revision);
+            }
+            Step::Durable(number, first) => {
+                let key = key_of(*number);
+                let waiting = on_way.entry(key).or_default();
+                if waiting.is_empty() {
+                    continue;
+                }
+                let done = if *first { 1 } else { waiting.len() };
+                let revision = waiting.drain(..done).next_back().unwrap();
+                holds.release(&key, revision);
+                naive.release(key, revision);
+            }
+            Step::Drop(number) => {
+                let bucket = u32::from(*number) * 10;
+                holds.drop_bucket(BucketId(bucket));
+                let of_bucket = |key: &Key| key.second() / 10 * 10 == bucket;
+                naive.records.retain(|key, _| !of_bucket(key));
+                naive.covers.retain(|key, _| !of_bucket(key));
+                on_way.retain(|key, _| !of_bucket(key));
+            }
+        }
+        check(&mut holds, &naive, age, one_at_a_time);
+    }
+    for (key, taken) in taken {
+        holds.release(&key, Revision(taken));
+    }
+    assert_eq!((holds.keys(), holds.oldest()), (0, None));
+    assert_eq!(holds.free_among((0..=age).map(Age)).len() as u64, age + 1);
+}
+
+fn check(holds: &mut Holds, naive: &Naive, age: u64, exact: bool) {
+    let free: BTreeSet<u64> =
+        holds.free_among((0..=age).map(Age)).into_iter().map(|age| age.0).collect();
+    for at in 0..=age {
+        assert!(naive.holders(at).is_empty() || !free.contains(&at), "{at} is needed");
+        if exact {
+            let ranges = naive.records.keys().filter_map(|key| naive.range(key));
+            let held = ranges.into_iter().any(|(first, last)| first <= at && at <= last);
+            assert_eq!(!held, free.contains(&at), "segment {at}");
+        }
+    }
+    assert_eq!(holds.keys(), naive.records.len());
+    let oldest = holds.oldest();
+    assert!(oldest.map(|age| age.0) <= naive.oldest() || naive.oldest().is_none());
+    assert_eq!(oldest.is_none(), naive.oldest().is_none());
+    let Some(oldest) = oldest else { return };
+    let named: BTreeSet<Key> = holds.open_in(oldest, 99).into_iter().collect();
+    assert_eq!(holds.is_covered(oldest), named.is_empty());
+    assert!(naive.open_in(oldest.0).is_subset(&named), "whoever is open is named");
+    if exact {
+        assert_eq!(Some(oldest.0), naive.oldest());
+        assert_eq!(named, naive.open_in(oldest.0));
+    }
+}
+
+proptest! {
+    #[test]
+    fn counts_say_what_a_look_at_every_record_says(steps in steps()) {
+        compare(&steps, true);
+    }
+
+    #[test]
+    fn with_two_snapshots_on_their_way_nothing_needed_is_let_go(steps in steps()) {
+        compare(&steps, false);
+    }
+
+    #[test]
+    fn records_in_any_order_of_segments_are_held(
+        records in proptest::collection::vec((0_u64..6, 1_u64..20), 1..20),
+        covered in 0_u64..20,
+        snapshot in 0_u64..20,
+    ) {
+        // As after a start, when logs of several shards are merged, and worse.
+        let (mut holds, mut naive) = (Holds::default(), Naive::default());
+        let key = key(3, 1);
+        for (age, revision) in records {
+            hold(&mut holds, age, key, revision);
+            naive.records.entry(key).or_default().push((age, Revision(revision)));
+        }
+        if covered > 0 {
+            holds.cover(BucketId(0), key, Revision(covered));
+            naive.covers.insert(key, Revision(covered));
+        }
+        check(&mut holds, &naive, 6, false);
+        holds.release(&key, Revision(snapshot));
+        naive.release(key, Revision(snapshot));
+        check(&mut holds, &naive, 6, false);
+    }
+}
+
+#[test]
+fn keys_without_a_bucket_hold_nothing() {
+    let mut holds = Holds::default();
+    hold(&mut holds, 1, key(77, 1), 1);
+    assert!(!is_held(&holds, 1) && buckets().of_second(77).is_none());
+}
