@@ -1,11 +1,14 @@
 //! Group commit: one write in flight, the next batch is what arrived meanwhile.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use crate::disk::{Disk, DiskError, Writes};
 use crate::key::Position;
 use crate::log::batch::BatchHeader;
-use crate::log::segment::{Closed, DATA_START, SegmentHeader};
+use crate::log::segment::{Closed, DATA_START, SegmentHeader, Slot};
 use crate::log::writer::{Active, Ready};
 
 use super::state::InUse;
@@ -28,8 +31,9 @@ impl<D: Disk> Store<D> {
 
     async fn write_batch(&self, mut ready: Ready) -> Result<(), DiskError> {
         let padded = ready.batch.padded();
+        let mut header = None;
         if !self.state.borrow().log.fits_active(padded) {
-            self.change_segment().await?;
+            header = Some(self.change_segment().await?);
         }
         let mut buffer = self.disk.buffer(padded);
         let (file, at) = {
@@ -46,7 +50,21 @@ impl<D: Disk> Store<D> {
             let segment = state.segments.get(&active.age).expect("the active segment is in use");
             (segment.handle.clone().expect("the active segment is open"), at)
         };
-        self.disk.write(&file, at, buffer).await?;
+        let batch = self.disk.write(&file, at, buffer);
+        match header {
+            None => {
+                batch.await?;
+            }
+            Some((slot, block)) => {
+                // Together, so that the first batch of a segment takes no
+                // longer than others. Without its header a batch is still
+                // found, by its own; without a batch a header says nothing.
+                let header = self.disk.write(&file, slot.offset(), block);
+                let (batch, header) = both(batch, header).await;
+                batch?;
+                header?;
+            }
+        }
         let mut state = self.state.borrow_mut();
         state.log.finish(ready);
         state.counters.batches += 1;
@@ -54,16 +72,19 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Closes the active segment and takes a spare into use.
-    async fn change_segment(&self) -> Result<(), DiskError> {
-        let (header, active, place) = {
+    /// Closes the active segment and takes a spare into use. Its header is to
+    /// be written with the first batch.
+    async fn change_segment(&self) -> Result<(Slot, D::Buffer), DiskError> {
+        let (header, active, place, opened) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             if let Some(old) = state.log.active.take() {
                 let closed = closed(&old, state.log.next_sequence());
                 if let Some(segment) = state.segments.get_mut(&old.age) {
                     segment.closed = Some(closed);
-                    segment.handle = None;
+                    // Open for its next use.
+                    let handle = segment.handle.take().expect("the active segment is open");
+                    state.own_files.insert(old.file, handle);
                 }
                 state.free_segments();
             }
@@ -78,24 +99,48 @@ impl<D: Disk> Store<D> {
                 bytes: state.options.segment_bytes,
                 chain,
             };
-            (header, active, state.place(active.file))
+            (header, active, state.place(active.file), state.own_files.remove(&active.file))
         };
-        let file = self.disk.open(&active.file.segment_name(), Writes::Durable).await?;
+        let file = match opened {
+            Some(file) => file,
+            None => Rc::new(self.disk.open(&active.file.segment_name(), Writes::Durable).await?),
+        };
         let block = header.encode(place, active.slot);
         let mut buffer = self.disk.buffer(block.len());
         buffer.as_mut().copy_from_slice(&block);
-        self.disk.write(&file, active.slot.offset(), buffer).await?;
         let mut state = self.state.borrow_mut();
         state.counters.log_bytes += block.len() as u64;
-        let segment = InUse {
-            file: active.file,
-            slot: Some(active.slot),
-            closed: None,
-            handle: Some(Rc::new(file)),
-        };
+        let segment =
+            InUse { file: active.file, slot: Some(active.slot), closed: None, handle: Some(file) };
         state.segments.insert(active.age, segment);
-        Ok(())
+        Ok((active.slot, buffer))
     }
+}
+
+/// Drives both to their ends, however the other one ends.
+async fn both<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, B) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut of_first, mut of_second) = (None, None);
+    poll_fn(|context| {
+        if of_first.is_none()
+            && let Poll::Ready(output) = first.as_mut().poll(context)
+        {
+            of_first = Some(output);
+        }
+        if of_second.is_none()
+            && let Poll::Ready(output) = second.as_mut().poll(context)
+        {
+            of_second = Some(output);
+        }
+        match (of_first.take(), of_second.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            pending => {
+                (of_first, of_second) = pending;
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 fn closed(active: &Active, end: u64) -> Closed {

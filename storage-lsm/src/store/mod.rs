@@ -13,10 +13,11 @@ mod upkeep;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::bucket::BucketStamp;
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, Writes};
 use crate::key::{Key, Position, Revision, UnixSecond};
 use crate::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::log::batch::LogId;
@@ -122,6 +123,11 @@ impl<D: Disk> Store<D> {
         let log = LogId { epoch: seed.epoch, shard: seed.shard };
         let writer = LogWriter::new(log, seed.options.segment_bytes, seed.spares, seed.next_age);
         let space = disk.space().await?;
+        let mut own_files = BTreeMap::new();
+        for spare in &writer.spares {
+            let file = disk.open(&spare.file.segment_name(), Writes::Durable).await?;
+            own_files.insert(spare.file, Rc::new(file));
+        }
         let mut spans = BTreeMap::new();
         for stamp in seed.buckets.stamps() {
             let span = seed.spans.remove(&stamp.id).unwrap_or_default();
@@ -158,6 +164,7 @@ impl<D: Disk> Store<D> {
             log: writer,
             holds: seed.holds,
             segments: segments.collect(),
+            own_files,
             coming: Vec::new(),
             quarantined: seed.quarantined,
             synced: Vec::new(),

@@ -77,6 +77,9 @@ pub(super) struct State<F> {
     pub(super) log: LogWriter,
     pub(super) holds: Holds,
     pub(super) segments: BTreeMap<Age, InUse<F>>,
+    /// This run's segments that no batch goes to now. They stay open, so that
+    /// a batch never waits for one to be opened.
+    pub(super) own_files: BTreeMap<FileId, Rc<F>>,
     /// Segments that are made and not yet in the durable manifest.
     pub(super) coming: Vec<(EditNumber, Spare)>,
     pub(super) quarantined: BTreeMap<Key, Gap>,

@@ -123,10 +123,11 @@ impl<D: Disk> Store<D> {
         let made = async {
             let file = self.disk.create(&name, Writes::Durable).await?;
             self.disk.prewrite(&file, bytes).await?;
-            self.disk.sync_folder().await
+            self.disk.sync_folder().await?;
+            Ok(file)
         };
-        match made.await {
-            Ok(()) => {}
+        let file = match made.await {
+            Ok(file) => file,
             // Nothing was promised about this file yet, so a full disk is no
             // reason to stop: the log goes on with the segments it has.
             Err(DiskError { fault: Fault::NoSpace, .. }) => {
@@ -137,8 +138,9 @@ impl<D: Disk> Store<D> {
                 return Ok(());
             }
             Err(error) => return Err(error),
-        }
+        };
         let mut state = self.state.borrow_mut();
+        state.own_files.insert(id, Rc::new(file));
         let edit = state.edit(Change::AddSegment(id));
         state.coming.push((edit, Spare { file: id, slot: Slot::First }));
         state.counters.segments_made += 1;

@@ -177,9 +177,10 @@ fn a_group_is_there_whole_or_not_at_all() {
         [0, 1, 2].map(|tail| Append { key: key(tail), revision: Revision(1), payload: &[2; 2000] });
     store.append_all(&group).unwrap();
     assert_eq!(store.counters().batches, 0);
-    // The first batch of the commit arrives, the second is torn.
+    // The first batch of the commit arrives with its segment's header, the
+    // second is torn.
     disk.set_faults(Faults {
-        at: vec![(disk.accesses() + 3, Misfortune::Crash)],
+        at: vec![(disk.accesses() + 2, Misfortune::Crash)],
         capacity_bytes: None,
     });
     drive(store.commit()).unwrap_err();
@@ -187,6 +188,37 @@ fn a_group_is_there_whole_or_not_at_all() {
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     assert!(node.stores[0].contains(&key(9)));
     assert!([0, 1, 2].iter().all(|tail| !node.stores[0].contains(&key(*tail))));
+}
+
+#[test]
+fn a_first_batch_whose_header_is_missing_is_found() {
+    for uses in 1..=5 {
+        let disk = MemoryDisk::with_seed(uses);
+        let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+        let mut revision = 0;
+        let mut append = |node: &Node| {
+            revision += 1;
+            node.stores[0].append(key(0), Revision(revision), &[1; 12_000]).unwrap();
+            revision
+        };
+        // One batch fills more than half of a segment, so each takes the next.
+        for _ in 1..uses {
+            append(&node);
+            drive(node.stores[0].commit()).unwrap();
+            node.upkeep(NOW);
+        }
+        let last = append(&node);
+        disk.set_faults(Faults {
+            at: vec![(disk.accesses() + 1, Misfortune::Crash)],
+            capacity_bytes: None,
+        });
+        drive(node.stores[0].commit()).unwrap_err();
+        disk.restart();
+        let node = Node::start(&disk, small(), NOW, 1).unwrap();
+        assert!(node.report.is_sound(), "{uses}: {:?}", node.report);
+        let stored = drive(node.stores[0].get(&key(0), NOW)).unwrap().unwrap();
+        assert_eq!(stored.records.len() as u64, last, "use {uses}");
+    }
 }
 
 #[test]
