@@ -151,6 +151,14 @@ mod checksum;
 mod field;
 mod holds;
 
+// The whole stores of `tests/store`, for tests that need a seam inside.
+#[cfg(test)]
+extern crate self as desk_storage_lsm;
+#[cfg(test)]
+#[path = "../tests/store/node.rs"]
+#[allow(dead_code, reason = "each crate of tests uses a part of it")]
+mod node;
+
 pub use bucket::{BucketId, BucketStamp, BucketTable};
 pub use checksum::StoreId;
 pub use key::{

@@ -246,7 +246,7 @@ mod tests {
             // Some hundred bytes do not matter while there are few keys.
             let limit = if keys < 2000 { 4096 + keys * 20 } else { keys * 20 };
             let pieces = index.parts.len() * 16;
-            assert!(keys % 97 != 0 || index.memory_bytes() + pieces <= limit, "{keys}");
+            assert!(!keys.is_multiple_of(97) || index.memory_bytes() + pieces <= limit, "{keys}");
         }
         let bytes = (index.memory_bytes() + index.parts.len() * 16) as f64 / 300_000.0;
         assert!(bytes < 17.6, "{bytes}");

@@ -1,5 +1,7 @@
 //! One shard's store: the log, the memtables, the tables, and their upkeep.
 
+#[cfg(test)]
+mod collisions;
 mod commit;
 mod drain;
 mod error;
@@ -267,8 +269,8 @@ impl<D: Disk> Store<D> {
     /// The key has records, this run's or a former one's, the first of which
     /// was [`Revision`] 1: by that the store tells a new key from one at rest,
     /// of which it keeps a hash only. And `revision` is no lower than that of
-    /// a snapshot before. One that is lower is ignored while that snapshot is
-    /// on its way to the disk, and a deleted key stays deleted.
+    /// a snapshot before. One that is lower is ignored while that snapshot
+    /// waits to be written, and a deleted key stays deleted.
     pub fn put(&self, key: Key, revision: Revision, value: &[u8]) -> Result<(), PutError> {
         {
             let state = self.state.borrow();

@@ -74,21 +74,24 @@ impl Span {
         }
     }
 
-    pub(crate) fn newest(&self, key: &Key) -> Option<Newest> {
+    fn staged(&self, key: &Key) -> Option<&Staged> {
         let flushing = || self.flushing.as_ref().and_then(|values| values.get(key));
-        let staged = self.memtable.get(key).or_else(flushing);
-        match staged {
+        self.memtable.get(key).or_else(flushing)
+    }
+
+    pub(crate) fn newest(&self, key: &Key) -> Option<Newest> {
+        match self.staged(key) {
             Some(staged) => Some(Newest::Staged(staged.clone())),
             None => self.index.get(key).map(Newest::Table),
         }
     }
 
     /// Stages a value that covers the key's records up to its revision; says
-    /// by how many bytes the backlog grew, or shrank. One that is older than a
-    /// snapshot on its way, or comes after the key's deletion, is not taken.
+    /// by how many bytes the backlog grew, or shrank. One that is older than
+    /// one that waits here, or comes after the key's deletion, is not taken.
     pub(crate) fn stage(&mut self, key: Key, staged: Staged) -> Option<isize> {
         let revision = staged.revision;
-        let newer = self.covered.get(&key).is_some_and(|covered| *covered > revision);
+        let newer = self.staged(&key).is_some_and(|staged| staged.revision > revision);
         let deleted = || self.index.get(&key).is_some_and(|located| located.is_tombstone());
         if newer || revision != Revision::TOMBSTONE && deleted() {
             return None;

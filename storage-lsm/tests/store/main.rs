@@ -1,9 +1,11 @@
 //! Whole stores over the disk in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cost;
 mod crash;
 mod damage;
 mod expiry;
 mod golden;
 mod limits;
 mod node;
+mod scale;
