@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::chance::Chance;
+use crate::disk::Fault;
+use crate::limits::BLOCK_BYTES;
 
 /// What a device writes atomically, in bytes; a torn write tears between them.
 const SECTOR_BYTES: usize = 512;
@@ -45,6 +47,31 @@ impl Inode {
     pub(super) fn tear(&mut self, at: usize, bytes: &[u8], chance: &mut Chance) {
         keep_some_sectors(&mut self.durable, at, bytes, chance);
         self.diverged = true;
+    }
+
+    /// A write of which at least one sector does not arrive.
+    pub(super) fn write_some(
+        &mut self,
+        at: usize,
+        bytes: &[u8],
+        durable: bool,
+        chance: &mut Chance,
+    ) {
+        let sectors = bytes.len().div_ceil(SECTOR_BYTES).max(1);
+        let missing = chance.below(sectors as u64) as usize;
+        for (index, sector) in bytes.chunks(SECTOR_BYTES).enumerate() {
+            if index != missing && chance.below(2) == 0 {
+                self.write(at + index * SECTOR_BYTES, sector, durable);
+            }
+        }
+    }
+
+    /// A sync that failed: some of what it was to save is saved, the rest never
+    /// will be, although readers go on to see it until the power goes.
+    pub(super) fn fail_sync(&mut self, chance: &mut Chance) {
+        for write in self.unsynced.drain(..) {
+            keep_some_sectors(&mut self.durable, write.at, &write.bytes, chance);
+        }
     }
 
     pub(super) fn sync(&mut self) {
@@ -139,8 +166,8 @@ impl Medium {
         inode
     }
 
-    pub(super) fn unlink(&mut self, name: &str) -> bool {
-        self.live.remove(name).is_some()
+    pub(super) fn unlink(&mut self, name: &str) -> Result<usize, Fault> {
+        self.live.remove(name).ok_or(Fault::NotFound)
     }
 
     pub(super) fn sync_names(&mut self) {
@@ -153,6 +180,21 @@ impl Medium {
 
     pub(super) fn inode_mut(&mut self, inode: usize) -> &mut Inode {
         &mut self.inodes[inode]
+    }
+
+    /// A write that lands on a block of another file.
+    pub(super) fn write_astray(&mut self, from: usize, bytes: &[u8], chance: &mut Chance) {
+        let others: Vec<usize> =
+            self.live.values().copied().filter(|inode| *inode != from).collect();
+        if others.is_empty() {
+            return;
+        }
+        let inode = &mut self.inodes[others[chance.below(others.len() as u64) as usize]];
+        let blocks = (inode.live.len() / BLOCK_BYTES).max(1) as u64;
+        let at = chance.below(blocks) as usize * BLOCK_BYTES;
+        // A block that goes astray makes no file longer.
+        let room = inode.live.len().saturating_sub(at).min(bytes.len());
+        inode.write(at, &bytes[..room], true);
     }
 
     pub(super) fn used_bytes(&self) -> u64 {

@@ -21,8 +21,10 @@
 //! ```
 
 mod chance;
+mod machine;
 mod medium;
 mod memory;
+mod misfortune;
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -32,9 +34,9 @@ use std::task::{Context, Poll, Waker};
 
 use crate::disk::{Disk, DiskError, Durability, Fault, Space, Writes};
 use crate::limits::BLOCK_BYTES;
-use chance::Chance;
-use medium::Medium;
+use machine::Machine;
 pub use memory::Memory;
+pub use misfortune::{Faults, Misfortune, Strike};
 
 /// Polls a future that never waits, such as any of the store over a
 /// [`MemoryDisk`], to its end.
@@ -47,41 +49,6 @@ pub fn drive<F: Future>(future: F) -> F::Output {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a future over a disk in memory is ready at the first poll"),
     }
-}
-
-/// What one access does instead of what was asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Misfortune {
-    /// The machine loses power during the access; a write is torn.
-    Crash,
-    /// The access fails with `EIO`; a write may have happened in part.
-    Error,
-    /// A write, creation or prewrite fails for lack of space.
-    NoSpace,
-    /// A write reports success and nothing was written.
-    Lost,
-    /// A write reports success and landed one block further.
-    Misdirected,
-}
-
-/// The faults to come.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Faults {
-    /// What happens at which access, counted from the disk's making.
-    pub at: Vec<(u64, Misfortune)>,
-    /// The size of the disk in bytes; writes that would exceed it fail with
-    /// [`Fault::NoSpace`].
-    pub capacity_bytes: Option<u64>,
-}
-
-#[derive(Debug)]
-struct Machine {
-    medium: Medium,
-    chance: Chance,
-    faults: Faults,
-    accesses: u64,
-    up: bool,
-    boots: u64,
 }
 
 /// An open file of a [`MemoryDisk`].
@@ -102,14 +69,7 @@ pub struct MemoryDisk {
 impl MemoryDisk {
     /// An empty disk whose misfortunes follow from the seed.
     pub fn with_seed(seed: u64) -> Self {
-        let machine = Machine {
-            medium: Medium::default(),
-            chance: Chance(seed),
-            faults: Faults::default(),
-            accesses: 0,
-            up: true,
-            boots: 0,
-        };
+        let machine = Machine::with_seed(seed);
         Self { machine: Rc::new(RefCell::new(machine)) }
     }
 
@@ -121,6 +81,16 @@ impl MemoryDisk {
     /// How many accesses there have been; the next one has this number.
     pub fn accesses(&self) -> u64 {
         self.machine.borrow().accesses
+    }
+
+    /// The misfortunes that happened, oldest first.
+    pub fn strikes(&self) -> Vec<Strike> {
+        self.machine.borrow().strikes.clone()
+    }
+
+    /// The newest write that was asked for: file, offset and length in bytes.
+    pub fn last_write(&self) -> Option<(String, u64, u64)> {
+        self.machine.borrow().last_write.clone()
     }
 
     /// The machine loses power now: only durable bytes stay, and every access
@@ -143,15 +113,7 @@ impl MemoryDisk {
 
     /// An independent copy of the disk as it is.
     pub fn fork(&self) -> Self {
-        let machine = self.machine.borrow();
-        let copy = Machine {
-            medium: machine.medium.clone(),
-            chance: machine.chance.clone(),
-            faults: machine.faults.clone(),
-            accesses: machine.accesses,
-            up: machine.up,
-            boots: machine.boots,
-        };
+        let copy = self.machine.borrow().clone();
         Self { machine: Rc::new(RefCell::new(copy)) }
     }
 
@@ -190,90 +152,8 @@ impl MemoryDisk {
     /// Takes a file away, durable at once.
     pub fn lose(&self, name: &str) {
         let mut machine = self.machine.borrow_mut();
-        machine.medium.unlink(name);
+        let _ = machine.medium.unlink(name);
         machine.medium.sync_names();
-    }
-}
-
-impl Machine {
-    fn crash(&mut self) {
-        self.medium.crash(&mut self.chance);
-        self.up = false;
-    }
-
-    /// Counts an access and says what befalls it.
-    fn begin(
-        &mut self,
-        operation: &'static str,
-        name: &str,
-    ) -> Result<Option<Misfortune>, DiskError> {
-        if !self.up {
-            return Err(error(operation, name, Fault::Down));
-        }
-        let number = self.accesses;
-        self.accesses += 1;
-        Ok(self.faults.at.iter().find(|(at, _)| *at == number).map(|(_, what)| *what))
-    }
-
-    /// Like `begin`, for accesses that have no special ways to fail.
-    fn begin_plain(&mut self, operation: &'static str, name: &str) -> Result<(), DiskError> {
-        match self.begin(operation, name)? {
-            None | Some(Misfortune::Lost | Misfortune::Misdirected) => Ok(()),
-            Some(Misfortune::Crash) => {
-                self.crash();
-                Err(error(operation, name, Fault::Down))
-            }
-            Some(Misfortune::Error) => Err(error(operation, name, Fault::Os(5))),
-            Some(Misfortune::NoSpace) => Err(error(operation, name, Fault::NoSpace)),
-        }
-    }
-
-    fn check(&self, operation: &'static str, file: &MemoryFile) -> Result<(), DiskError> {
-        if self.up && file.boot == self.boots {
-            return Ok(());
-        }
-        Err(error(operation, &file.name, Fault::Down))
-    }
-
-    fn room_for(
-        &self,
-        operation: &'static str,
-        file: &MemoryFile,
-        end: u64,
-    ) -> Result<(), DiskError> {
-        let length = self.medium.inode(file.inode).live().len() as u64;
-        let growth = end.saturating_sub(length);
-        match self.faults.capacity_bytes {
-            Some(capacity) if growth > 0 && self.medium.used_bytes() + growth > capacity => {
-                Err(error(operation, &file.name, Fault::NoSpace))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn write(&mut self, file: &MemoryFile, at: u64, bytes: &[u8]) -> Result<(), DiskError> {
-        self.check("write", file)?;
-        let misfortune = self.begin("write", &file.name)?;
-        self.room_for("write", file, at + bytes.len() as u64)?;
-        let durable = file.writes == Writes::Durable;
-        let inode = self.medium.inode_mut(file.inode);
-        let at = at as usize;
-        match misfortune {
-            None => inode.write(at, bytes, durable),
-            Some(Misfortune::Lost) => {}
-            Some(Misfortune::Misdirected) => inode.write(at + BLOCK_BYTES, bytes, durable),
-            Some(Misfortune::Crash) => {
-                inode.tear(at, bytes, &mut self.chance);
-                self.crash();
-                return Err(error("write", &file.name, Fault::Down));
-            }
-            Some(Misfortune::Error) => {
-                inode.tear(at, bytes, &mut self.chance);
-                return Err(error("write", &file.name, Fault::Os(5)));
-            }
-            Some(Misfortune::NoSpace) => return Err(error("write", &file.name, Fault::NoSpace)),
-        }
-        Ok(())
     }
 }
 
@@ -301,17 +181,16 @@ impl Disk for MemoryDisk {
 
     async fn create(&self, name: &str, writes: Writes) -> Result<MemoryFile, DiskError> {
         let mut machine = self.machine.borrow_mut();
-        machine.begin_plain("create", name)?;
-        if machine.medium.find(name).is_some() {
-            return Err(error("create", name, Fault::Exists));
-        }
-        let inode = machine.medium.create(name);
+        let inode = machine.change("create", name, |medium| match medium.find(name) {
+            Some(_) => Err(Fault::Exists),
+            None => Ok(medium.create(name)),
+        })?;
         Ok(MemoryFile { inode, name: name.to_owned(), writes, boot: machine.boots })
     }
 
     async fn open(&self, name: &str, writes: Writes) -> Result<MemoryFile, DiskError> {
         let mut machine = self.machine.borrow_mut();
-        machine.begin_plain("open", name)?;
+        machine.look("open", name)?;
         let inode =
             machine.medium.find(name).ok_or_else(|| error("open", name, Fault::NotFound))?;
         Ok(MemoryFile { inode, name: name.to_owned(), writes, boot: machine.boots })
@@ -320,29 +199,18 @@ impl Disk for MemoryDisk {
     async fn length(&self, file: &MemoryFile) -> Result<u64, DiskError> {
         let mut machine = self.machine.borrow_mut();
         machine.check("measure", file)?;
-        machine.begin_plain("measure", &file.name)?;
+        machine.look("measure", &file.name)?;
         Ok(machine.medium.inode(file.inode).live().len() as u64)
     }
 
     async fn prewrite(&self, file: &MemoryFile, bytes: u64) -> Result<(), DiskError> {
-        let mut machine = self.machine.borrow_mut();
-        machine.check("prewrite", file)?;
-        machine.begin_plain("prewrite", &file.name)?;
-        machine.room_for("prewrite", file, bytes)?;
-        machine.medium.inode_mut(file.inode).write(0, &vec![0; bytes as usize], true);
-        Ok(())
+        self.machine.borrow_mut().prewrite(file, bytes)
     }
 
     async fn read(&self, file: &MemoryFile, at: u64, length: usize) -> Result<Memory, DiskError> {
         assert_aligned(at);
         assert_aligned(length as u64);
-        let mut machine = self.machine.borrow_mut();
-        machine.check("read", file)?;
-        machine.begin_plain("read", &file.name)?;
-        let at = at as usize;
-        let live = machine.medium.inode(file.inode).live();
-        let bytes = live.get(at..at.saturating_add(length));
-        bytes.map(Memory::copy_of).ok_or_else(|| error("read", &file.name, Fault::Short))
+        self.machine.borrow_mut().read(file, at, length)
     }
 
     async fn write(&self, file: &MemoryFile, at: u64, buffer: Memory) -> Result<Memory, DiskError> {
@@ -353,42 +221,35 @@ impl Disk for MemoryDisk {
     }
 
     async fn sync(&self, file: &MemoryFile) -> Result<(), DiskError> {
-        let mut machine = self.machine.borrow_mut();
-        machine.check("sync", file)?;
-        machine.begin_plain("sync", &file.name)?;
-        machine.medium.inode_mut(file.inode).sync();
-        Ok(())
+        self.machine.borrow_mut().sync(file)
     }
 
     async fn shorten(&self, file: &MemoryFile, bytes: u64) -> Result<(), DiskError> {
         assert_aligned(bytes);
         let mut machine = self.machine.borrow_mut();
         machine.check("shorten", file)?;
-        machine.begin_plain("shorten", &file.name)?;
-        machine.medium.inode_mut(file.inode).shorten(bytes as usize);
-        Ok(())
+        let inode = file.inode;
+        let shortened = machine.change("shorten", &file.name, |medium| {
+            medium.inode_mut(inode).shorten(bytes as usize);
+            Ok(inode)
+        });
+        shortened.map(|_| ())
     }
 
     async fn list(&self) -> Result<Vec<String>, DiskError> {
         let mut machine = self.machine.borrow_mut();
-        machine.begin_plain("list", "")?;
+        machine.look("list", "")?;
         Ok(machine.medium.names())
     }
 
     async fn unlink(&self, name: &str) -> Result<(), DiskError> {
         let mut machine = self.machine.borrow_mut();
-        machine.begin_plain("unlink", name)?;
-        if machine.medium.unlink(name) {
-            return Ok(());
-        }
-        Err(error("unlink", name, Fault::NotFound))
+        let unlinked = machine.change("unlink", name, |medium| medium.unlink(name));
+        unlinked.map(|_| ())
     }
 
     async fn sync_folder(&self) -> Result<(), DiskError> {
-        let mut machine = self.machine.borrow_mut();
-        machine.begin_plain("sync the folder", "")?;
-        machine.medium.sync_names();
-        Ok(())
+        self.machine.borrow_mut().sync_names()
     }
 
     async fn space(&self) -> Result<Space, DiskError> {
