@@ -5,7 +5,7 @@ use crate::disk::{Disk, DiskError};
 use crate::field::block_down;
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, REPLAY_WINDOW_BYTES};
 
-use super::batch::{Batch, LogId, peek};
+use super::batch::{Batch, BatchHeader, LogId, peek};
 use super::segment::DATA_START;
 
 const _: () = assert!(REPLAY_WINDOW_BYTES >= 2 * BATCH_BYTES_MAX);
@@ -91,8 +91,25 @@ pub(crate) async fn walk<D: Disk>(
             if !whole && start + BATCH_BYTES_MAX > window.len() {
                 break;
             }
-            start +=
-                step(&window[start..], place, at + start as u64, expected, &mut walk, &mut visit);
+            let here = at + start as u64;
+            if let Some(bytes) =
+                step(&window[start..], place, here, expected, &mut walk, &mut visit)
+            {
+                start += bytes;
+                continue;
+            }
+            if here == walk.at {
+                // A batch should be here, or the end. Before it is called lost
+                // or torn it is read once more, in case only the read was bad.
+                let bytes = (stop - here).min(BATCH_BYTES_MAX as u64);
+                let again = disk.read(file, here, bytes as usize).await?;
+                if let Some(bytes) = step(&again, place, here, expected, &mut walk, &mut visit) {
+                    start += bytes;
+                    continue;
+                }
+                judge_tail(&again, expected, &mut walk);
+            }
+            start += BLOCK_BYTES;
         }
         at += start as u64;
     }
@@ -105,7 +122,13 @@ pub(crate) async fn walk<D: Disk>(
     Ok(walk)
 }
 
-/// Looks at one place; says how far to go from it.
+/// Whether a header is of the log and the use that are read.
+fn is_ours(header: BatchHeader, expected: Expected) -> bool {
+    header.log == expected.log && header.incarnation == expected.incarnation
+}
+
+/// Takes the batch at one place, if there is one that comes next or later;
+/// says how far to go from it.
 fn step(
     bytes: &[u8],
     place: Place,
@@ -113,33 +136,29 @@ fn step(
     expected: Expected,
     walk: &mut Walk,
     visit: &mut impl FnMut(u64, &Batch<'_>),
-) -> usize {
-    let ours = |log, incarnation| log == expected.log && incarnation == expected.incarnation;
-    match Batch::decode(bytes, place, at) {
-        Ok(batch)
-            if ours(batch.header.log, batch.header.incarnation)
-                && batch.header.sequence >= walk.end =>
-        {
-            let sequence = batch.header.sequence;
-            if sequence > walk.end {
-                walk.lost.push(LostRange { first: walk.end, end: sequence });
-            }
-            visit(at, &batch);
-            walk.batches += 1;
-            walk.end = sequence + 1;
-            let padded = batch.length.next_multiple_of(BLOCK_BYTES);
-            walk.at = at + padded as u64;
-            walk.tail = Tail::Clean;
-            padded
-        }
-        _ => {
-            let begins = peek(bytes).is_ok_and(|(header, _)| {
-                ours(header.log, header.incarnation) && header.sequence == walk.end
-            });
-            if begins && at == walk.at && expected.closed.is_none() {
-                walk.tail = Tail::Torn { sequence: walk.end };
-            }
-            BLOCK_BYTES
-        }
+) -> Option<usize> {
+    let batch = Batch::decode(bytes, place, at).ok()?;
+    let sequence = batch.header.sequence;
+    if !is_ours(batch.header, expected) || sequence < walk.end {
+        return None;
+    }
+    if sequence > walk.end {
+        walk.lost.push(LostRange { first: walk.end, end: sequence });
+    }
+    visit(at, &batch);
+    walk.batches += 1;
+    walk.end = sequence + 1;
+    let padded = batch.length.next_multiple_of(BLOCK_BYTES);
+    walk.at = at + padded as u64;
+    walk.tail = Tail::Clean;
+    Some(padded)
+}
+
+/// No batch is where the next one would be: the end, or one that is torn.
+fn judge_tail(bytes: &[u8], expected: Expected, walk: &mut Walk) {
+    let begins = peek(bytes)
+        .is_ok_and(|(header, _)| is_ours(header, expected) && header.sequence == walk.end);
+    if begins && expected.closed.is_none() {
+        walk.tail = Tail::Torn { sequence: walk.end };
     }
 }
