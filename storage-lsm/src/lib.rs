@@ -161,6 +161,8 @@ mod node;
 
 pub use bucket::{BucketId, BucketStamp, BucketTable};
 pub use checksum::StoreId;
+#[cfg(feature = "unchecked")]
+pub use checksum::unchecked;
 pub use key::{
     Key, Partition, Position, Revision, Seconds, ShardCount, ShardId, UnixSecond, partition_of,
 };

@@ -19,8 +19,8 @@ use crate::log::segment::Closed;
 
 pub use clock::ClockState;
 pub(crate) use clock::judge;
-pub(crate) use owner::write_slot as write;
 pub use owner::{ManifestError, ManifestOwner, ManifestSeed, News};
+pub(crate) use owner::{write_slot, write_slots};
 
 /// What a log segment is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

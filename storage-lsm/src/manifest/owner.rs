@@ -179,7 +179,7 @@ impl<D: Disk> ManifestOwner<D> {
     async fn write(&mut self) -> Result<(), ManifestError> {
         self.check()?;
         self.seed.manifest.recorded = self.seed.manifest.recorded.max(self.seen);
-        let result = write_slot(&self.disk, &self.file, &mut self.seed.manifest).await;
+        let result = write_slots(&self.disk, &self.file, &mut self.seed.manifest).await;
         if let Err(error) = &result {
             self.poisoned = Some(error.clone());
         }
@@ -187,14 +187,28 @@ impl<D: Disk> ManifestOwner<D> {
     }
 }
 
-/// Writes the next generation into the slot that is not the newest.
-pub(crate) async fn write_slot<D: Disk>(
+/// Writes the next generation into both slots, one after the other. A write
+/// that is torn leaves the other slot, with this generation or the one before;
+/// a slot that goes bad later has its double.
+pub(crate) async fn write_slots<D: Disk>(
     disk: &D,
     file: &D::File,
     manifest: &mut Manifest,
 ) -> Result<(), ManifestError> {
     manifest.generation += 1;
-    let slot = manifest.generation % 2;
+    for slot in 0..slot::COUNT {
+        write_slot(disk, file, manifest, slot).await?;
+    }
+    Ok(())
+}
+
+/// Writes one slot.
+pub(crate) async fn write_slot<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    manifest: &Manifest,
+    slot: u64,
+) -> Result<(), ManifestError> {
     let bytes = slot::encode(manifest, slot)?;
     let mut buffer = disk.buffer(bytes.len());
     buffer.as_mut().copy_from_slice(&bytes);

@@ -1,8 +1,10 @@
 //! The bytes of a manifest slot.
 //!
-//! The manifest's file has two slots of 1 MiB that are written in turn, so a
-//! torn write leaves the state before. The checksum's seed is the slot's
-//! number only: the store's id, which seeds all others, is read from here.
+//! The manifest's file has two slots of 1 MiB. Each change is written to the
+//! first and then to the second: a write that is torn leaves the other slot, and
+//! one that goes bad later has its double. A start mends the slot that is out
+//! of date before it changes anything. The checksum's seed is the slot's number
+//! only: the store's id, which seeds all others, is read from here.
 //!
 //! ```text
 //! offset  bytes  field (little endian)
@@ -32,10 +34,8 @@
 
 use std::collections::BTreeMap;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use crate::bucket::{BucketId, BucketStamp, BucketTable};
-use crate::checksum::StoreId;
+use crate::checksum::{StoreId, of_slot};
 use crate::field::{Cursor, Short, block_up, put_file};
 use crate::key::{Seconds, ShardId, UnixSecond};
 use crate::limits::MANIFEST_SLOT_BYTES;
@@ -47,6 +47,8 @@ use super::{Manifest, SegmentUse};
 const MAGIC: u32 = u32::from_le_bytes(*b"SDMF");
 /// The format that this program writes.
 pub const VERSION: u16 = 2;
+/// How many slots there are.
+pub(crate) const COUNT: u64 = 2;
 const HEADER_BYTES: usize = 72;
 
 /// Why bytes are not a manifest slot.
@@ -111,7 +113,7 @@ pub(crate) fn encode(manifest: &Manifest, slot: u64) -> Result<Vec<u8>, SlotFull
     }
     let length = out.len();
     out[16..20].copy_from_slice(&(length as u32).to_le_bytes());
-    let sum = xxh3_64_with_seed(&out[8..], slot);
+    let sum = of_slot(&out[8..], slot);
     out[..8].copy_from_slice(&sum.to_le_bytes());
     out.resize(block_up(length as u64) as usize, 0);
     if out.len() > MANIFEST_SLOT_BYTES { Err(SlotFull { bytes: length }) } else { Ok(out) }
@@ -152,7 +154,7 @@ pub(crate) fn decode(bytes: &[u8], slot: u64) -> Result<Manifest, SlotError> {
     fields.skip(2)?;
     let length = fields.u32()? as usize;
     let covered = bytes.get(8..length).ok_or(SlotError::Damaged)?;
-    if magic != MAGIC || length < HEADER_BYTES || sum != xxh3_64_with_seed(covered, slot) {
+    if magic != MAGIC || length < HEADER_BYTES || sum != of_slot(covered, slot) {
         return Err(SlotError::Damaged);
     }
     if version != VERSION {
@@ -238,7 +240,7 @@ mod tests {
         let mut bytes = encode(&example(), 0).unwrap();
         bytes[12] = 3;
         let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
-        let sum = xxh3_64_with_seed(&bytes[8..length], 0);
+        let sum = of_slot(&bytes[8..length], 0);
         bytes[..8].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(decode(&bytes, 0), Err(SlotError::Version { found: 3 }));
     }
@@ -260,7 +262,7 @@ mod tests {
             bytes[at] = value;
             let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
             if let Some(covered) = bytes.get(8..length) {
-                let sum = xxh3_64_with_seed(covered, 0);
+                let sum = of_slot(covered, 0);
                 bytes[..8].copy_from_slice(&sum.to_le_bytes());
             }
             let _ = decode(&bytes, 0);

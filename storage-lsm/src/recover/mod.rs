@@ -122,7 +122,7 @@ pub async fn recover<D: Disk>(
     let tables = merge.needed_tables();
     manifest.tables.retain(|file, _| tables.contains(file));
     manifest.buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
-    crate::manifest::write(disk, &opened.file, &mut manifest).await?;
+    crate::manifest::write_slots(disk, &opened.file, &mut manifest).await?;
 
     let doomed = doomed_files(disk, &manifest).await?;
     report.doomed = doomed.len() as u64;

@@ -31,8 +31,9 @@ pub(super) async fn open<D: Disk>(
         Ok(file) => {
             // A slot that a killed process wrote may still be on its way.
             disk.sync(&file).await?;
-            let best = best_slot(disk, &file).await?;
-            best.map(|manifest| (manifest, file))
+            let slots = read_slots(disk, &file).await?;
+            mend(disk, &file, &slots).await?;
+            best_of(slots).map(|manifest| (manifest, file))
         }
         Err(DiskError { fault: Fault::NotFound, .. }) => None,
         Err(error) => return Err(error.into()),
@@ -54,9 +55,31 @@ pub(crate) async fn best_slot<D: Disk>(
     disk: &D,
     file: &D::File,
 ) -> Result<Option<Manifest>, RecoverError> {
+    Ok(best_of(read_slots(disk, file).await?))
+}
+
+type Slots = [Option<Manifest>; slot::COUNT as usize];
+
+fn best_of(slots: Slots) -> Option<Manifest> {
+    slots.into_iter().flatten().max_by_key(|manifest| manifest.generation)
+}
+
+/// Brings the slot that is damaged or behind up to date, so that a write to
+/// the other one may be torn.
+async fn mend<D: Disk>(disk: &D, file: &D::File, slots: &Slots) -> Result<(), RecoverError> {
+    let Some(best) = best_of(slots.clone()) else { return Ok(()) };
+    for (slot, found) in (0..).zip(slots) {
+        if found.as_ref() != Some(&best) {
+            manifest::write_slot(disk, file, &best, slot).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn read_slots<D: Disk>(disk: &D, file: &D::File) -> Result<Slots, RecoverError> {
     let length = block_down(disk.length(file).await?);
-    let mut best: Option<Manifest> = None;
-    for slot in 0..2 {
+    let mut slots = Slots::default();
+    for slot in 0..slot::COUNT {
         let at = slot * MANIFEST_SLOT_BYTES as u64;
         let room = length.saturating_sub(at).min(MANIFEST_SLOT_BYTES as u64);
         if room == 0 {
@@ -70,17 +93,13 @@ pub(crate) async fn best_slot<D: Disk>(
             slot::decode(&disk.read(file, at, claimed).await?, slot)
         };
         match decoded {
-            Ok(manifest) => {
-                if best.as_ref().is_none_or(|best| manifest.generation > best.generation) {
-                    best = Some(manifest);
-                }
-            }
+            Ok(manifest) => slots[slot as usize] = Some(manifest),
             Err(SlotError::Blank | SlotError::Damaged) => {}
             // A newer program wrote here: the other slot is out of date.
             Err(error @ SlotError::Version { .. }) => return Err(RecoverError::Format(error)),
         }
     }
-    Ok(best)
+    Ok(slots)
 }
 
 /// A folder without tables and logs has nothing to lose: whatever manifest
@@ -106,6 +125,6 @@ async fn create<D: Disk>(
     };
     let mut manifest = manifest;
     // Before the first segment is made, so that segments always have one.
-    manifest::write(disk, &file, &mut manifest).await?;
+    manifest::write_slots(disk, &file, &mut manifest).await?;
     Ok(Opened { manifest, file, fresh: true, clock: ClockState::Trusted })
 }
