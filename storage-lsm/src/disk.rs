@@ -45,6 +45,9 @@ pub enum Fault {
     /// A read reached past the end, or a write wrote less than asked.
     #[error("the access ended early")]
     Short,
+    /// What is read is not what was just written.
+    #[error("the disk has something else than was written")]
+    Changed,
     /// The simulated machine has crashed.
     #[error("the machine is down")]
     Down,

@@ -48,6 +48,10 @@ pub const TABLE_BYTES_MAX: u64 = 384 * 1024 * 1024;
 /// A manifest slot is full long before.
 pub const TABLES_PER_SHARD_MAX: u32 = 1 << 17;
 
+/// No block and no footer of a table is written with less than this free beside
+/// what it takes, in bytes: its header, its directory, the file system's own.
+pub const TABLE_ROOM_BYTES: u64 = 64 * 1024;
+
 /// `put` is refused with `Backlog` when this many bytes of values wait for
 /// `maintain`, so that memory stays bounded when the disk is slow.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -232,15 +232,30 @@ async fn share_segments<D: Disk>(
                 break;
             }
             let id = FileId { epoch, shard, number };
-            let file = create_anew(disk, &id.segment_name()).await?;
-            disk.prewrite(&file, options.segment_bytes).await?;
-            list.push(Spare { file: id, slot: Slot::First });
+            match make_segment(disk, id, options.segment_bytes).await {
+                Ok(()) => list.push(Spare { file: id, slot: Slot::First }),
+                // A full disk must not keep a store from opening: reading needs
+                // no segment, and upkeep makes one when there is room.
+                Err(DiskError { fault: Fault::NoSpace, .. }) => {
+                    disk.unlink(&id.segment_name()).await.or_else(|error| match error.fault {
+                        Fault::NotFound => Ok(()),
+                        _ => Err(error),
+                    })?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     // Always: every name that the new manifest relies on must be durable
     // first, also those that a killed process made.
     disk.sync_folder().await?;
     Ok(spares)
+}
+
+async fn make_segment<D: Disk>(disk: &D, id: FileId, bytes: u64) -> Result<(), DiskError> {
+    let file = create_anew(disk, &id.segment_name()).await?;
+    disk.prewrite(&file, bytes).await
 }
 
 /// A start that crashed may have left a file of this name.

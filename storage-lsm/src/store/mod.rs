@@ -155,6 +155,7 @@ impl<D: Disk> Store<D> {
         });
         let state = State {
             options: seed.options,
+            now: UnixSecond(0),
             segments_max: seed.segments_max,
             store: seed.store,
             epoch: seed.epoch,
@@ -213,7 +214,7 @@ impl<D: Disk> Store<D> {
         if let Some(poison) = &state.poison {
             return Err(poison.clone().into());
         }
-        if state.space.is_some_and(|space| space.free_bytes < state.options.disk_reserve_bytes) {
+        if state.is_below_reserve() {
             return Err(AppendError::NoSpace);
         }
         let (mut stamp, mut bytes) = (None::<BucketStamp>, 0);
@@ -354,7 +355,8 @@ impl<D: Disk> Store<D> {
         let inherited = state.segments.len() - own;
         let max = state.segments_max;
         let spare = state.log.spares.len() + state.coming.len();
-        let level = if spare == 0 && own >= max {
+        let none_active = state.log.active.is_none();
+        let level = if spare == 0 && (own >= max || none_active) {
             PressureLevel::Full
         } else if own * 5 >= max * 4 {
             PressureLevel::Urgent
@@ -370,6 +372,18 @@ impl<D: Disk> Store<D> {
             budget_bytes: bytes(max),
             inherited_bytes: bytes(inherited),
         }
+    }
+
+    /// Looks how much room the disk has. [`Self::maintain`] does so as well.
+    pub async fn measure_space(&self) -> Result<(), DiskError> {
+        let space = self.disk.space().await?;
+        self.state.borrow_mut().space = Some(space);
+        Ok(())
+    }
+
+    /// Whether the disk is full up to the reserve, so that records are refused.
+    pub fn is_below_reserve(&self) -> bool {
+        self.state.borrow().is_below_reserve()
     }
 
     /// Keys whose snapshot would free the oldest segments, at most `max`: get

@@ -9,7 +9,7 @@ use crate::checksum::{Place, StoreId};
 use crate::disk::Space;
 use crate::file::FileId;
 use crate::holds::Holds;
-use crate::key::{Key, Revision, ShardId};
+use crate::key::{Key, Revision, ShardId, UnixSecond};
 use crate::limits::TABLES_PER_SHARD_MAX;
 use crate::log::segment::{Closed, Slot};
 use crate::log::writer::{Age, LogWriter, Spare};
@@ -55,6 +55,15 @@ pub(super) struct OpenTable {
     pub(super) end: u64,
     pub(super) entries: Vec<TableEntry>,
     pub(super) unsynced: Vec<(Key, Revision)>,
+    /// Blocks that were not read back yet.
+    pub(super) unproven: Vec<WrittenBlock>,
+}
+
+/// A block as it was written.
+pub(super) struct WrittenBlock {
+    pub(super) at: u64,
+    pub(super) bytes: usize,
+    pub(super) sum: u64,
 }
 
 /// Live values of a table that are being moved, the next one last.
@@ -65,6 +74,8 @@ pub(super) struct Drain {
 
 pub(super) struct State<F> {
     pub(super) options: Options,
+    /// When upkeep was last asked for.
+    pub(super) now: UnixSecond,
     pub(super) segments_max: usize,
     pub(super) store: StoreId,
     pub(super) epoch: u32,
@@ -102,6 +113,11 @@ pub(super) struct State<F> {
 impl<F> State<F> {
     pub(super) fn place(&self, file: FileId) -> Place {
         Place { store: self.store, file }
+    }
+
+    /// Whether only the reserve is left of the disk.
+    pub(super) fn is_below_reserve(&self) -> bool {
+        self.space.is_some_and(|space| space.free_bytes < self.options.disk_reserve_bytes)
     }
 
     pub(super) fn new_file(&mut self) -> FileId {

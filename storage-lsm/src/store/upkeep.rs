@@ -2,10 +2,15 @@
 
 use std::rc::Rc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::bucket::BucketId;
 use crate::disk::{Disk, DiskError, Fault, Writes};
+use crate::file::FileId;
 use crate::key::{Revision, UnixSecond};
-use crate::limits::{BACKLOG_BYTES_MAX, BLOCK_BYTES, TABLE_BLOCK_BYTES};
+use crate::limits::{
+    BACKLOG_BYTES_MAX, BLOCK_BYTES, TABLE_BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX, TABLE_ROOM_BYTES,
+};
 use crate::log::segment::Slot;
 use crate::log::writer::Spare;
 use crate::manifest::Change;
@@ -15,7 +20,7 @@ use crate::table::record::TableEntry;
 
 use super::place::{Located, TableNo};
 use super::span::Flushing;
-use super::state::{OpenTable, Table};
+use super::state::{OpenTable, Table, WrittenBlock};
 use super::{Store, StoreError, Turn};
 
 /// Whether a step of upkeep left something to do.
@@ -26,6 +31,10 @@ pub enum Progress {
     /// Nothing to do until something changes.
     Idle,
 }
+
+/// A bucket that goes within so many seconds may be gone already, by the clock
+/// of the shard that owns the manifest.
+const GOING_SECONDS: u64 = 10;
 
 /// How many segments wait ready, so that the log never waits for one.
 const SPARES: usize = 2;
@@ -47,6 +56,7 @@ impl<D: Disk> Store<D> {
     pub async fn maintain(&self, now: UnixSecond) -> Result<Progress, StoreError> {
         let _turn = Turn::take(&self.maintaining)?;
         self.check()?;
+        self.state.borrow_mut().now = now;
         self.step(now).await.map_err(|error| self.poison(error))?;
         Ok(if self.wants_maintenance() { Progress::More } else { Progress::Idle })
     }
@@ -192,8 +202,22 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
+    /// Whether the disk has room for what waits to be written. Where it has
+    /// not, it goes on waiting: the log has all of it, and a write that fails
+    /// half-way would end service for good.
+    async fn has_room_for_tables(&self) -> Result<bool, DiskError> {
+        let space = self.disk.space().await?;
+        let mut state = self.state.borrow_mut();
+        state.space = Some(space);
+        let most = state.backlog_bytes.min(TABLE_BLOCK_BYTES_MAX) as u64;
+        Ok(space.free_bytes >= most + TABLE_ROOM_BYTES)
+    }
+
     /// Writes one block of a bucket's memtable; says whether it wrote any.
     async fn write_block(&self, bucket: BucketId) -> Result<bool, DiskError> {
+        if !self.has_room_for_tables().await? {
+            return Ok(false);
+        }
         let flushing = {
             let mut state = self.state.borrow_mut();
             let durable = state.log.durable;
@@ -219,8 +243,9 @@ impl<D: Disk> Store<D> {
         let length = bytes.len();
         let mut buffer = self.disk.buffer(length);
         buffer.as_mut().copy_from_slice(&bytes);
+        let written = WrittenBlock { at, bytes: length, sum: xxh3_64(buffer.as_ref()) };
         self.disk.write(&file, at, buffer).await?;
-        self.finish_block(bucket, number, &flushing, &entries, length);
+        self.finish_block(bucket, number, &flushing, &entries, written);
         Ok(true)
     }
 
@@ -252,11 +277,11 @@ impl<D: Disk> Store<D> {
         number: TableNo,
         flushing: &Flushing,
         entries: &[TableEntry],
-        length: usize,
+        written: WrittenBlock,
     ) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        state.counters.table_bytes += length as u64;
+        state.counters.table_bytes += written.bytes as u64;
         // The bucket may have been dropped during the write.
         let Some(span) = state.spans.get_mut(&bucket) else { return };
         span.flushed();
@@ -268,6 +293,7 @@ impl<D: Disk> Store<D> {
         if let Some(open) = state.tables.get_mut(&number).and_then(|table| table.open.as_mut()) {
             open.entries.extend_from_slice(entries);
             open.unsynced.extend(entries.iter().map(|entry| (entry.key, entry.revision)));
+            open.unproven.push(written);
         }
     }
 
@@ -343,18 +369,49 @@ impl<D: Disk> Store<D> {
     async fn sync_table(&self, number: TableNo) -> Result<(), DiskError> {
         let taken = {
             let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let soon = UnixSecond(state.now.0.saturating_add(GOING_SECONDS));
+            let buckets = &state.buckets;
             state.tables.get_mut(&number).and_then(|table| {
                 let open = table.open.as_mut()?;
                 let snapshots = std::mem::take(&mut open.unsynced);
-                Some((table.handle.clone()?, table.added, snapshots))
+                let mut blocks = std::mem::take(&mut open.unproven);
+                // The files of a bucket that goes are cut while it does.
+                let goes = buckets.get(table.bucket).is_none_or(|stamp| stamp.drops_at() <= soon);
+                if goes {
+                    blocks.clear();
+                }
+                Some((table.handle.clone()?, table.file, table.added, snapshots, blocks))
             })
         };
-        let Some((file, added, snapshots)) = taken else { return Ok(()) };
+        let Some((file, id, added, snapshots, blocks)) = taken else { return Ok(()) };
         self.disk.sync(&file).await?;
+        for block in blocks {
+            self.read_back(&file, id, &block).await?;
+        }
         let mut state = self.state.borrow_mut();
         state.counters.syncs += 1;
         state.synced.push((added, snapshots));
         Ok(())
+    }
+
+    /// Makes sure that a block is where it was written. A disk that lost the
+    /// write, or sent it elsewhere, is found out while the log still has all of
+    /// it; later nothing would tell that there ever was such a block.
+    async fn read_back(
+        &self,
+        file: &D::File,
+        id: FileId,
+        block: &WrittenBlock,
+    ) -> Result<(), DiskError> {
+        // Once more, in case only the read was bad.
+        for _ in 0..2 {
+            let read = self.disk.read(file, block.at, block.bytes).await?;
+            if xxh3_64(&read) == block.sum {
+                return Ok(());
+            }
+        }
+        Err(DiskError { operation: "read back", file: id.table_name(), fault: Fault::Changed })
     }
 
     async fn seal_full_tables(&self) -> Result<(), DiskError> {
@@ -379,6 +436,9 @@ impl<D: Disk> Store<D> {
     /// Syncs a table's values, then writes its footer: a footer that is there
     /// proves that the values are.
     async fn seal(&self, number: TableNo) -> Result<(), DiskError> {
+        if !self.has_room_for_tables().await? {
+            return Ok(());
+        }
         self.sync_table(number).await?;
         let (file, footer, at) = {
             let mut state = self.state.borrow_mut();

@@ -291,3 +291,72 @@ fn upkeep_comes_to_rest() {
         assert!(rounds < 100, "upkeep goes on for ever: seed {seed}");
     }
 }
+
+#[test]
+fn a_start_on_a_full_disk_reads_and_waits_for_room() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { disk_reserve_bytes: 100_000, ..small() };
+    let node = Node::start(&disk, options, NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    for tail in 0..20 {
+        oracle.append(&node, key(tail));
+        drive(node.stores[0].commit()).unwrap();
+        oracle.acknowledge(&node);
+        oracle.put(&node, key(tail));
+    }
+    // Not a byte is left, and the process is killed.
+    disk.set_faults(Faults { at: vec![], capacity_bytes: Some(1) });
+    disk.restart();
+    for _ in 0..3 {
+        oracle.restart();
+        let mut node = Node::start(&disk, options, NOW, 2).unwrap();
+        assert!(node.report.is_sound());
+        oracle.check(&node, NOW);
+        for key in [0, 1, 2, 3].map(key) {
+            let refused = node.store(&key).append(key, Revision(99), b"x");
+            assert_eq!(refused, Err(AppendError::NoSpace));
+            node.store(&key).put(key, Revision(99), b"x").unwrap_err();
+        }
+        assert!(node.upkeep(NOW), "nothing fails");
+        assert!(node.stores.iter().all(|store| store.is_below_reserve()));
+        assert!(node.shutdown(NOW), "a planned stop is one");
+        disk.restart();
+    }
+    oracle.restart();
+    let mut node = Node::start(&disk, options, NOW, 2).unwrap();
+    disk.set_faults(Faults::default());
+    assert!(node.upkeep(NOW) && node.upkeep(NOW));
+    for tail in 0..20 {
+        assert!(oracle.append(&node, key(tail)));
+    }
+    node.stores.iter().for_each(|store| assert!(drive(store.commit()).is_ok()));
+    oracle.acknowledge(&node);
+    disk.crash();
+    disk.restart();
+    oracle.restart();
+    oracle.check(&Node::start(&disk, options, NOW, 1).unwrap(), NOW);
+}
+
+#[test]
+fn what_finds_no_room_in_a_table_waits() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    for tail in 0..5 {
+        oracle.append(&node, key(tail));
+        drive(node.stores[0].commit()).unwrap();
+        oracle.acknowledge(&node);
+        oracle.put(&node, key(tail));
+    }
+    disk.set_faults(Faults { at: vec![], capacity_bytes: Some(1) });
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.upkeep(NOW));
+    let waiting = node.stores[0].counters().backlog_bytes;
+    assert!(waiting > 0 && node.stores[0].counters().table_bytes == 0);
+    oracle.check(&node, NOW);
+    disk.set_faults(Faults::default());
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert_eq!(node.stores[0].counters().backlog_bytes, 0);
+    oracle.restart();
+    oracle.check(&node, NOW);
+}
