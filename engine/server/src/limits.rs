@@ -41,6 +41,13 @@ pub(crate) const LOG_BUDGET_BYTES: u64 = 4 << 30;
 /// the first segments and some tables.
 pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;
 
+/// Free disk space below which changes are refused, in bytes. What was taken
+/// before has to be stored from it, and a start needs some segments.
+pub(crate) const DISK_RESERVE_BYTES: u64 = 256 << 20;
+
+/// How often free disk space is looked at while changes come.
+pub(crate) const SPACE_TIME: Duration = Duration::from_millis(100);
+
 /// How long the answer to a request may take: longer than the longest poll.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(40);
 

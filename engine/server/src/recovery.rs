@@ -37,6 +37,7 @@ pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, ServeE
         bucket: lifetime(config.bucket),
         segment_bytes: config.limits.segment_bytes,
         log_budget_bytes: means.log_budget_bytes,
+        disk_reserve_bytes: config.limits.disk_reserve_bytes,
         ..Options::default()
     };
     let shards = ShardCount::new(config.shards).expect("the configuration was checked");

@@ -139,6 +139,8 @@ pub(crate) struct LimitSettings {
     pub(crate) close_time: Option<Span>,
     /// Free disk space below which the server refuses to start.
     pub(crate) free_space: Option<Bytes>,
+    /// Free disk space below which changes are refused.
+    pub(crate) disk_reserve: Option<Bytes>,
 }
 
 impl Settings {

@@ -66,6 +66,7 @@ pub(crate) struct Limits {
     pub(crate) drain_time: Duration,
     pub(crate) close_time: Duration,
     pub(crate) free_space_bytes: u64,
+    pub(crate) disk_reserve_bytes: u64,
 }
 
 /// Settings that do not go together or cannot be read: the operator's to mend.
@@ -175,6 +176,10 @@ impl Config {
                     .limits
                     .free_space
                     .map_or(limits::FREE_SPACE_BYTES, |bytes| bytes.0),
+                disk_reserve_bytes: settings
+                    .limits
+                    .disk_reserve
+                    .map_or(limits::DISK_RESERVE_BYTES, |bytes| bytes.0),
             },
         };
         config.check()?;

@@ -11,6 +11,7 @@ use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Revision};
 
 use super::Shell;
 use crate::clock;
+use crate::limits::SPACE_TIME;
 
 /// What was appended and is not yet durable, and what the store did not take.
 #[derive(Default)]
@@ -130,8 +131,11 @@ impl Shell {
     /// They are refused as soon as the log's last segment is in use, not when
     /// it is full: what was accepted before has to fit, since a desk can be
     /// stored, which frees segments, only when all its records are durable.
+    /// They are refused as well while the disk is full up to the reserve, from
+    /// which what was accepted before is stored.
     pub(super) fn judge_writable(&self) {
-        let full = self.store.pressure().level == PressureLevel::Full;
+        let full =
+            self.store.pressure().level == PressureLevel::Full || self.store.is_below_reserve();
         let poisoned = self.metrics().poisoned.get() != 0;
         let writable = !full && !poisoned && !self.has_backlog();
         if writable == self.writable.replace(writable) {
@@ -152,10 +156,23 @@ impl Shell {
         if pressure > PressureLevel::Low || self.store.wants_maintenance() {
             self.upkeep_wanted.set();
         }
-        if pressure == PressureLevel::Full {
+        if pressure == PressureLevel::Full || self.store.is_below_reserve() {
             self.judge_writable();
         }
         self.wake();
+    }
+
+    /// Looks how much room the disk has, when it has not for a while. Somebody
+    /// else may fill it, and an idle shard does not care.
+    async fn look_at_space(&self) {
+        let now = self.clock.now();
+        if self.space_looked_at.get() + SPACE_TIME > now {
+            return;
+        }
+        self.space_looked_at.set(now);
+        if let Err(error) = self.store.measure_space().await {
+            tracing::warn!(%error, "the free space of the disk is unknown");
+        }
     }
 
     /// Whether records wait that the store refused.
@@ -193,6 +210,7 @@ impl Shell {
                     self.poisoned(&error.to_string());
                     return;
                 }
+                self.look_at_space().await;
                 self.metrics().commits.add(1);
                 self.metrics().commit_time.record(started.elapsed());
                 self.after_commit();

@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use desk_engine_core::{ConnectionId, Input, Shard};
+use desk_protocol::Time;
 use desk_storage_lsm::{Edit, Store};
 
 pub(crate) use deadlines::{Deadline, Deadlines};
@@ -72,6 +73,8 @@ pub(crate) struct Shell {
     upkeep_wanted: Event,
     /// What the core was last told.
     writable: Cell<bool>,
+    /// When free disk space was last looked at.
+    space_looked_at: Cell<Time>,
     /// What upkeep last said about the log.
     under_pressure: Cell<bool>,
     stopping: Cell<Stopping>,
@@ -122,6 +125,7 @@ impl Shell {
             commit_wanted: Event::default(),
             upkeep_wanted: Event::default(),
             writable: Cell::new(true),
+            space_looked_at: Cell::new(Time(0)),
             under_pressure: Cell::new(false),
             stopping: Cell::new(Stopping::No),
             stop_events: RefCell::default(),

@@ -34,7 +34,10 @@ impl Shell {
                 Err(error) => return self.poisoned(&error.to_string()),
             };
             self.after_upkeep();
-            let busy = progress == Progress::More || self.has_unstored() || self.has_backlog();
+            let busy = progress == Progress::More
+                || self.has_unstored()
+                || self.has_backlog()
+                || !self.writable.get();
             if busy || self.under_pressure.get() {
                 // A pause, and less if something comes.
                 self.wait_for_upkeep(UPKEEP_PAUSE).await;
