@@ -9,6 +9,8 @@ export PATH := $(TARGET)/tools/bin:$(PATH)
 # make fuzz: how long each target runs, and which ones.
 SECONDS ?= 60
 FUZZ ?=
+# make kills: how many.
+KILLS ?= 100
 # make bench: a part's name, for that part alone.
 ONLY ?=
 
@@ -57,6 +59,16 @@ wasm: ## The client core for the page, into web/src/wasm
 .PHONY: sim
 sim: ## The simulator for one seed (SEED=42), or for many without one
 	@cargo run --quiet --release -p desk-sim -- $(if $(SEED),--seed $(SEED))
+
+.PHONY: sim-store
+sim-store: ## The store alone: every misfortune at every access of its disk, several seeds
+	@tools/sim-store
+
+.PHONY: kills
+kills: ## The binary: kill -9 at moments spread over the store's life (KILLS=100)
+	@cargo build --quiet --release -p sticker-desk
+	@KILLS=$(KILLS) STICKER_DESK_BIN=$(TARGET)/release/sticker-desk \
+		cargo test --quiet -p desk-e2e --test kills -- --nocapture
 
 .PHONY: soak
 soak: ## The simulator on ever new seeds, until it fails or is stopped

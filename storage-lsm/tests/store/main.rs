@@ -9,3 +9,5 @@ mod golden;
 mod limits;
 mod node;
 mod scale;
+mod scenario;
+mod sweep;

@@ -145,6 +145,8 @@ pub(crate) struct Known {
     pub(crate) position: Position,
     /// Asked for, and whether that is durable.
     pub(crate) deleted: Option<bool>,
+    /// The disk lied about it and the store noticed: it is not used any more.
+    pub(crate) given_up: bool,
 }
 
 /// The oracle.
@@ -156,7 +158,7 @@ pub(crate) struct Oracle {
 impl Oracle {
     pub(crate) fn append(&mut self, node: &Node, key: Key) -> bool {
         let known = self.keys.entry(key).or_default();
-        if known.deleted.is_some() {
+        if known.deleted.is_some() || known.given_up {
             return true;
         }
         let revision = known.appended + 1;
@@ -172,7 +174,7 @@ impl Oracle {
 
     pub(crate) fn put(&mut self, node: &Node, key: Key) {
         let Some(known) = self.keys.get(&key) else { return };
-        if known.appended == 0 || known.deleted.is_some() {
+        if known.appended == 0 || known.deleted.is_some() || known.given_up {
             return;
         }
         let put =
@@ -182,6 +184,9 @@ impl Oracle {
 
     pub(crate) fn delete(&mut self, node: &Node, key: Key) {
         let Some(known) = self.keys.get_mut(&key) else { return };
+        if known.given_up {
+            return;
+        }
         if let Ok(position) = node.store(&key).delete(key) {
             known.deleted = Some(false);
             known.position = position;
@@ -251,6 +256,59 @@ impl Oracle {
                 "{key:?} has {have}: {known:?}"
             );
             (known.appended, known.acknowledged) = (have, have);
+        }
+    }
+
+    /// Reads every key of a store whose disk has lied. What is read is right,
+    /// always; what is less than was acknowledged was named by the report, or
+    /// the read says that it is damaged. `excused`: the lie struck the newest
+    /// batch of a log, which nobody can tell from a torn one.
+    pub(crate) fn check_after_a_lie(&mut self, node: &Node, now: UnixSecond, excused: bool) {
+        let named = excused || !node.report.is_sound();
+        let lied = !node.disk.strikes().is_empty();
+        for (key, known) in &mut self.keys {
+            let stored = match drive(node.store(key).get(key, now)) {
+                Ok(stored) => stored,
+                Err(GetError::Expired { at }) => {
+                    assert!(at <= now, "expired early");
+                    continue;
+                }
+                Err(GetError::Quarantined(_) | GetError::Damaged { .. } | GetError::Disk(_)) => {
+                    known.given_up = true;
+                    continue;
+                }
+            };
+            let mut have = 0;
+            if let Some(stored) = &stored {
+                if let Some(found) = &stored.snapshot {
+                    have = found.revision.0;
+                    assert_eq!(&found.value[..], snapshot(key, have), "{key:?} snapshot {have}");
+                }
+                for record in &stored.records {
+                    assert_eq!(record.revision.0, have + 1, "{key:?} {known:?} has a gap");
+                    have += 1;
+                    assert_eq!(record.payload, payload(key, have), "{key:?} record {have}");
+                }
+            }
+            assert!(have <= known.appended, "{key:?} has {have}: {known:?}");
+            let lost = match known.deleted {
+                Some(deleted) => deleted && stored.is_some(),
+                None => have < known.acknowledged,
+            };
+            assert!(named || !lost, "{key:?} lost something in silence, has {have}: {known:?}");
+            if known.given_up {
+                continue;
+            }
+            match (&stored, known.deleted) {
+                (None, Some(_)) => known.deleted = Some(true),
+                // What a read missed may be there again at the next start.
+                _ if lied && (have < known.appended || known.deleted.is_some()) => {
+                    // It was named; that is said once.
+                    (known.given_up, known.acknowledged, known.deleted) = (true, 0, None);
+                }
+                (Some(_), Some(_)) => known.deleted = None,
+                (_, None) => (known.appended, known.acknowledged) = (have, have),
+            }
         }
     }
 

@@ -1,0 +1,264 @@
+//! A story that does everything a store does: two runs' worth of segments that
+//! are changed and recycled, tables made, sealed and compacted, deletions,
+//! other numbers of shards, and buckets that expire and are unlinked. It is
+//! told again and again, with another misfortune each time.
+
+use std::collections::BTreeMap;
+
+use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::{Key, Options, Seconds, StoreCounters, UnixSecond};
+
+use crate::node::{Chance, NOW, Node, Oracle, key_at, small};
+
+/// How a phase ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    /// As planned: everything is committed and tables are sealed.
+    Shutdown,
+    /// The process dies; what it wrote and did not sync stays, for now.
+    Kill,
+    /// Power goes.
+    PowerCut,
+}
+
+/// A run of the server.
+#[derive(Clone, Copy, Debug)]
+struct Phase {
+    /// When it begins, in seconds after `NOW`.
+    at: u64,
+    shards: u16,
+    steps: u64,
+    ending: Ending,
+}
+
+/// A desk lives for longer than a day, since compaction leaves a bucket alone
+/// in its last one; no phase is further from the one before than the guard
+/// against a jumping clock allows.
+const PHASES: [Phase; 6] = [
+    Phase { at: 0, shards: 2, steps: 110, ending: Ending::Kill },
+    Phase { at: 1_100, shards: 1, steps: 90, ending: Ending::PowerCut },
+    Phase { at: 2_200, shards: 3, steps: 60, ending: Ending::Shutdown },
+    Phase { at: 80_000, shards: 2, steps: 50, ending: Ending::Kill },
+    Phase { at: 160_000, shards: 1, steps: 50, ending: Ending::PowerCut },
+    Phase { at: 160_020, shards: 3, steps: 30, ending: Ending::Shutdown },
+];
+
+/// Keys that each phase adds.
+const KEYS_PER_PHASE: u64 = 7;
+
+pub(crate) fn options() -> Options {
+    Options { lifetime: Seconds(100_000), table_bytes: 40 * 1024, ..small() }
+}
+
+/// What the disk may do to the story, and what must hold all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mood {
+    /// Nothing goes wrong, or power fails and the story ends there.
+    Power,
+    /// An access fails and says so: the process is restarted, and nothing that
+    /// was acknowledged is lost.
+    Told,
+    /// An access lies: what is lost is named, and what is read is right.
+    Lie,
+}
+
+/// What a story did, added up over its phases.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Deeds {
+    pub(crate) counters: StoreCounters,
+    pub(crate) files_removed: u64,
+    pub(crate) deletions: u64,
+}
+
+/// The story, told with one seed.
+pub(crate) struct Story<'a> {
+    disk: &'a MemoryDisk,
+    pub(crate) oracle: Oracle,
+    chance: Chance,
+    mood: Mood,
+    /// When it is now.
+    pub(crate) now: UnixSecond,
+    keys: Vec<Key>,
+    pub(crate) deeds: Deeds,
+    /// The shard whose newest batch was lied about: a fault in the very last
+    /// batch of a log cannot be told from a write that a crash interrupted.
+    last_batch_lied: Option<usize>,
+    /// Where each shard of this phase wrote its newest batch: file, offset and
+    /// length in bytes.
+    pub(crate) newest_batches: BTreeMap<usize, (String, u64, u64)>,
+}
+
+impl<'a> Story<'a> {
+    pub(crate) fn new(disk: &'a MemoryDisk, seed: u64, mood: Mood) -> Self {
+        Self {
+            disk,
+            oracle: Oracle::default(),
+            chance: Chance(seed),
+            mood,
+            now: NOW,
+            keys: Vec::new(),
+            deeds: Deeds::default(),
+            last_batch_lied: None,
+            newest_batches: BTreeMap::new(),
+        }
+    }
+
+    /// Tells it. It ends early when power is gone.
+    pub(crate) fn play(&mut self) {
+        self.play_until(PHASES.len());
+    }
+
+    /// Tells its first phases.
+    pub(crate) fn play_until(&mut self, phases: usize) {
+        for phase in PHASES.into_iter().take(phases) {
+            self.now = UnixSecond(NOW.0 + phase.at);
+            let second = self.now.0;
+            self.keys.extend((0..KEYS_PER_PHASE).map(|tail| key_at(second, tail)));
+            self.live_through(phase);
+            if !self.disk.is_up() {
+                return;
+            }
+        }
+    }
+
+    fn live_through(&mut self, phase: Phase) {
+        let Some(mut node) = self.start(phase.shards) else { return };
+        self.newest_batches.clear();
+        for _ in 0..phase.steps {
+            if !self.step(&mut node) {
+                break;
+            }
+        }
+        self.account(&node);
+        if !self.disk.is_up() {
+            return;
+        }
+        let failed = node.stores.iter().any(|store| store.poisoned().is_some())
+            || node.owner.poisoned().is_some();
+        match phase.ending {
+            Ending::Shutdown if !failed => {
+                let stopped = node.shutdown(self.now);
+                assert!(stopped || self.mood != Mood::Power || !self.disk.is_up());
+                if self.disk.is_up() {
+                    self.disk.restart();
+                }
+            }
+            Ending::Kill => self.disk.restart(),
+            Ending::Shutdown | Ending::PowerCut => {
+                self.disk.crash();
+                self.disk.restart();
+            }
+        }
+    }
+
+    /// Starts the server and checks what it has. An access that fails with the
+    /// machine up has its second try.
+    fn start(&mut self, shards: u16) -> Option<Node> {
+        self.oracle.restart();
+        let mut started = Node::start(self.disk, options(), self.now, shards);
+        if !self.disk.is_up() {
+            return None;
+        }
+        if started.is_err() && self.mood != Mood::Power {
+            started = Node::start(self.disk, options(), self.now, shards);
+        }
+        let node = match started {
+            Ok(node) => node,
+            // Refusing to open says enough, if the disk has lied.
+            Err(_) if self.mood == Mood::Lie => {
+                self.disk.crash();
+                return None;
+            }
+            Err(error) => panic!("the store does not open: {error}"),
+        };
+        self.check(&node);
+        self.disk.is_up().then_some(node)
+    }
+
+    pub(crate) fn check(&mut self, node: &Node) {
+        if self.mood == Mood::Lie {
+            let lied = self.last_batch_lied.take();
+            self.oracle.check_after_a_lie(node, self.now, lied.is_some());
+        } else {
+            assert!(node.report.is_sound(), "{:?}", node.report);
+            self.oracle.check(node, self.now);
+        }
+    }
+
+    /// One step; `false` when the run is over before its time.
+    fn step(&mut self, node: &mut Node) -> bool {
+        let key = self.any_key();
+        match self.chance.below(20) {
+            0..=6 => {
+                for _ in 0..=self.chance.below(6) {
+                    self.oracle.append(node, key);
+                }
+            }
+            7..=11 => self.commit(node),
+            12..=15 => self.oracle.put(node, key),
+            16 if self.chance.below(2) == 0 => {
+                self.oracle.delete(node, key);
+                self.deeds.deletions += 1;
+            }
+            17 => {
+                let wanted: Vec<Key> =
+                    node.stores.iter().flat_map(|store| store.holding_keys(4)).collect();
+                for key in wanted {
+                    assert!(self.oracle.keys.contains_key(&key), "{key:?} is unknown");
+                    self.oracle.put(node, key);
+                }
+            }
+            _ => {
+                let doomed = node.owner.doomed() as u64;
+                if !node.upkeep(self.now) {
+                    return false;
+                }
+                let left = node.owner.doomed() as u64;
+                self.deeds.files_removed += doomed.saturating_sub(left);
+            }
+        }
+        self.disk.is_up() && node.stores.iter().all(|store| store.poisoned().is_none())
+    }
+
+    fn commit(&mut self, node: &Node) {
+        for (shard, store) in node.stores.iter().enumerate() {
+            let (accesses, batches) = (self.disk.accesses(), store.counters().batches);
+            let committed = drive(store.commit());
+            assert!(committed.is_ok() || store.poisoned().is_some() || !self.disk.is_up());
+            if store.counters().batches > batches {
+                let written = self.disk.last_write().expect("a batch was written");
+                self.newest_batches.insert(shard, written);
+            }
+            let lied = self.disk.strikes().iter().any(|strike| strike.access >= accesses);
+            if lied {
+                self.last_batch_lied = Some(shard);
+            } else if store.counters().batches > batches && self.last_batch_lied == Some(shard) {
+                self.last_batch_lied = None;
+            }
+        }
+        self.oracle.acknowledge(node);
+    }
+
+    /// A key that has not expired, of this phase most of the time.
+    fn any_key(&mut self) -> Key {
+        let lifetime = u64::from(options().lifetime.0);
+        let alive = |key: &Key| u64::from(key.second()) + lifetime > self.now.0;
+        let first = self.keys.iter().position(alive).expect("this phase's keys are alive");
+        let newest = self.keys.len() - KEYS_PER_PHASE as usize;
+        let from = if self.chance.below(4) == 0 { first } else { newest };
+        self.keys[from + self.chance.below((self.keys.len() - from) as u64) as usize]
+    }
+
+    fn account(&mut self, node: &Node) {
+        let all = &mut self.deeds.counters;
+        for store in &node.stores {
+            let counters = store.counters();
+            all.batches += counters.batches;
+            all.log_bytes += counters.log_bytes;
+            all.table_bytes += counters.table_bytes;
+            all.compacted_bytes += counters.compacted_bytes;
+            all.segments_made += counters.segments_made;
+            all.tables_made += counters.tables_made;
+        }
+    }
+}
