@@ -40,12 +40,13 @@ fn main() -> ExitCode {
     }
     let mut seed = arguments.from;
     let mut failed = 0u64;
-    let (mut commits, mut crashes) = (0, 0);
+    let (mut commits, mut crashes, mut errors) = (0, 0, 0);
     while arguments.soak || seed < arguments.from + arguments.count {
         match desk_sim::run(seed) {
             Ok(report) => {
                 commits += report.commits;
                 crashes += report.crashes;
+                errors += report.disk_errors;
             }
             Err(failure) => {
                 eprintln!("{failure}");
@@ -57,7 +58,10 @@ fn main() -> ExitCode {
         }
         seed += 1;
         if seed.is_multiple_of(100) {
-            println!("{seed} seeds, {commits} commits seen, {crashes} power cuts, {failed} failed");
+            println!(
+                "{seed} seeds, {commits} commits seen, {crashes} power cuts, {errors} disk errors, \
+                 {failed} failed"
+            );
         }
     }
     println!("{} seeds, {failed} failed", seed - arguments.from);

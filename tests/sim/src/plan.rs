@@ -54,6 +54,8 @@ pub struct Plan {
     pub undoing: bool,
     /// Whether the desks' time runs out at the end.
     pub expiring: bool,
+    /// An access of the disk fails and says so, once in so many.
+    pub disk_error_once_in: u64,
 }
 
 impl Plan {
@@ -85,6 +87,7 @@ impl Plan {
             deleting: chance.once_in(2),
             undoing: chance.once_in(2),
             expiring: chance.once_in(4),
+            disk_error_once_in: odds(&mut chance, &[0, 0, 60, 300, 1_000]),
         }
     }
 }

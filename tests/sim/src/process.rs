@@ -30,6 +30,8 @@ pub(crate) struct Process {
     pub(crate) hosts: Vec<ShardHost>,
     pub(crate) owner: ManifestOwner<MemoryDisk>,
     pub(crate) placement: Placement,
+    /// An access of the disk failed: nothing is stored any more.
+    pub(crate) poisoned: bool,
 }
 
 impl World {
@@ -48,7 +50,9 @@ impl World {
                 let event = Event::Maintain { generation: self.generation };
                 self.agenda.after(Duration::from_millis(100), event);
             }
-            Err(why) if self.disk.is_up() => self.fail(format!("recovery failed: {why}")),
+            Err(why) if self.disk.is_up() && !self.disk_failed() => {
+                self.fail(format!("recovery failed: {why}"));
+            }
             Err(_) => self.agenda.after(Duration::from_secs(1), Event::Start),
         }
     }
@@ -91,7 +95,7 @@ impl World {
             let shard = Shard::new(config, Keyring::new([7; 32]), self.chance.bytes());
             hosts.push(ShardHost::new(shard, store));
         }
-        Ok(Process { generation: self.generation, hosts, owner, placement })
+        Ok(Process { generation: self.generation, hosts, owner, placement, poisoned: false })
     }
 
     fn draw_disk_faults(&mut self) {
@@ -100,6 +104,13 @@ impl World {
             let after = self.chance.below(2 * self.plan.crash_once_in);
             faults.at.push((self.disk.accesses() + after, Misfortune::Crash));
         }
+        if !self.settling && self.plan.disk_error_once_in > 0 {
+            let after = self.chance.below(2 * self.plan.disk_error_once_in);
+            let kinds = [Misfortune::Error, Misfortune::NoSpace, Misfortune::Short];
+            let kind = *self.chance.pick(&kinds).expect("there are kinds");
+            faults.at.push((self.disk.accesses() + after, kind));
+        }
+        self.strikes_before = self.disk.strikes().len();
         self.disk.set_faults(faults);
     }
 
@@ -111,6 +122,27 @@ impl World {
         self.cut_all();
         let down = Duration::from_millis(self.chance.between(1, 20_000));
         self.agenda.after(down, Event::Start);
+    }
+
+    /// Whether an access has failed, and said so, since the last start.
+    fn disk_failed(&self) -> bool {
+        let strikes = self.disk.strikes();
+        let mut since = strikes.iter().skip(self.strikes_before);
+        since.any(|strike| strike.misfortune != Misfortune::Crash)
+    }
+
+    /// Accesses that failed and said so.
+    pub(crate) fn disk_errors(&self) -> u64 {
+        let strikes = self.disk.strikes();
+        let told = strikes.iter().filter(|strike| strike.misfortune != Misfortune::Crash);
+        told.count() as u64
+    }
+
+    /// The process is ended and started again; power stays.
+    pub(crate) fn restart(&mut self) {
+        self.leave_unanswered();
+        self.cut_all();
+        self.agenda.after(Duration::from_millis(50), Event::Start);
     }
 
     /// A clean stop, to start again with other shards.
@@ -247,6 +279,9 @@ impl World {
     pub(crate) fn commit(&mut self, shard: usize) {
         let Some(host) = self.host(shard) else { return };
         host.commit_due = false;
+        if host.store.poisoned().is_some() {
+            return;
+        }
         match drive(host.store.commit()) {
             Ok(_) => {
                 if host.store.pressure().level >= PressureLevel::Snapshot {
@@ -344,12 +379,27 @@ impl World {
         Ok(())
     }
 
-    /// A store said no. With the power gone that is a crash; otherwise it must
-    /// not happen, since nothing else is wrong with these disks.
+    /// A store said no. With the power gone that is a crash. When an access
+    /// failed, the server goes on without storing, as the real one does, until
+    /// its operator restarts it. Otherwise it must not happen.
     fn store_failed(&mut self, why: &str) {
-        if self.disk.is_up() {
-            self.fail(format!("the store failed on a sound disk: {why}"));
+        if !self.disk.is_up() {
+            return self.crash();
         }
-        self.crash();
+        if !self.disk_failed() {
+            self.fail(format!("the store failed on a sound disk: {why}"));
+            return self.crash();
+        }
+        let generation = self.generation;
+        let Some(process) = &mut self.process else { return };
+        if std::mem::replace(&mut process.poisoned, true) {
+            return;
+        }
+        let delay = Duration::from_millis(self.chance.between(1, 20_000));
+        self.agenda.after(delay, Event::Restart { generation });
+        let shards = self.process.as_ref().map_or(0, |process| process.hosts.len());
+        for shard in 0..shards {
+            self.feed(shard, Input::Writable(false));
+        }
     }
 }

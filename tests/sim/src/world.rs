@@ -28,6 +28,7 @@ pub(crate) enum Event {
     Start,
     Stop,
     Maintain { generation: u64 },
+    Restart { generation: u64 },
     Wake { generation: u64, shard: usize },
     Commit { generation: u64, shard: usize },
     Load { generation: u64, shard: usize, key: LinkId },
@@ -55,6 +56,8 @@ pub struct Report {
     pub starts: u64,
     /// Times that the machine lost power.
     pub crashes: u64,
+    /// Times that an access of the disk failed and said so.
+    pub disk_errors: u64,
     /// Lines that were cut.
     pub cuts: u64,
     /// Characters typed.
@@ -80,6 +83,8 @@ pub(crate) struct World {
     pub(crate) characters: u32,
     pub(crate) starts: u64,
     pub(crate) crashes: u64,
+    /// Misfortunes of the disk before the last start.
+    pub(crate) strikes_before: usize,
     pub(crate) cuts: u64,
     links: Vec<Option<LinkId>>,
     looks: BTreeMap<usize, Result<Desk, ServiceError>>,
@@ -109,6 +114,7 @@ pub fn run_plan(plan: Plan) -> Result<Report, Failure> {
             commits: world.checker.commits(),
             starts: world.starts,
             crashes: world.crashes,
+            disk_errors: world.disk_errors(),
             cuts: world.cuts,
             typed: world.checker.typed.len(),
         }),
@@ -137,6 +143,7 @@ impl World {
             characters: 0,
             starts: 0,
             crashes: 0,
+            strikes_before: 0,
             cuts: 0,
             links: vec![None; desks],
             looks: BTreeMap::new(),
@@ -233,7 +240,9 @@ impl World {
             Event::ServerLearns { generation, shard, line } if current(self, generation) => {
                 self.feed(shard, Input::Closed { connection: line });
             }
+            Event::Restart { generation } if current(self, generation) => self.restart(),
             Event::Maintain { .. }
+            | Event::Restart { .. }
             | Event::Wake { .. }
             | Event::Commit { .. }
             | Event::Load { .. }
