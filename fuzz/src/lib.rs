@@ -12,6 +12,8 @@ pub mod http_body;
 pub mod http_request;
 pub mod ot_diamond;
 pub mod store_decoders;
+mod store_image;
+pub mod store_unchecked;
 pub mod websocket_frames;
 
 /// A target's name and body.
@@ -24,5 +26,6 @@ pub const TARGETS: &[Target] = &[
     ("http_request", http_request::run),
     ("ot_diamond", ot_diamond::run),
     ("store_decoders", store_decoders::run),
+    ("store_unchecked", store_unchecked::run),
     ("websocket_frames", websocket_frames::run),
 ];
