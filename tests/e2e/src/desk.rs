@@ -76,6 +76,18 @@ impl Joined {
     }
 }
 
+/// Makes a desk with a long note, so that the log moves on and what it holds
+/// back is stored in tables. A log that is full for now refuses it.
+pub fn press(server: &Server) {
+    let body = json!({ "name": "pressure", "create_new": true });
+    let reply = http::post(server, "/api/desk/init", &[], &body);
+    if reply.status == 200 {
+        let text = "x".repeat(9_000);
+        let ops = json!([{ "create": { "x": 0, "y": 0, "text": text } }]);
+        Joined::of(reply.json()).sync(server, 1, 0, ops);
+    }
+}
+
 /// The id at the end of a link.
 pub fn id_of(link: &str) -> String {
     link.rsplit('/').next().unwrap().to_owned()

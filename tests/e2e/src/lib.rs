@@ -10,12 +10,16 @@
 
 pub mod desk;
 pub mod http;
+pub mod ledger;
 pub mod server;
 pub mod socket;
+pub mod volume;
 mod wait;
 
 pub use desk::{Joined, create, join};
 pub use http::{Reply, delete, get, patch, post};
+pub use ledger::Ledger;
 pub use server::{Server, Setup};
 pub use socket::Socket;
+pub use volume::Volume;
 pub use wait::{PATIENCE, eventually, now, unix_seconds};

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::volume::Volume;
 use crate::wait::{eventually, now};
 
 /// How a server is started.
@@ -44,14 +45,31 @@ impl Setup {
 
     /// Starts a server on a new data folder.
     pub fn start(self) -> Server {
-        Server::start(self)
+        Server::start(self, TempDir::new().unwrap(), None)
+    }
+
+    /// Starts a server whose data folder is a file system of its own, of this
+    /// size. `None`, and a line that says why, where none can be mounted.
+    pub fn start_on_volume(self, bytes: u64) -> Option<Server> {
+        let folder = TempDir::new().unwrap();
+        match Volume::mount(folder.path(), DATA, bytes) {
+            Ok(volume) => Some(Server::start(self, folder, Some(volume))),
+            Err(why) => {
+                eprintln!("SKIPPED, no file system can be mounted here: {why}");
+                None
+            }
+        }
     }
 }
+
+/// The data folder, in the server's own.
+const DATA: &str = "data";
 
 /// A server and its data folder, which goes with it.
 #[derive(Debug)]
 pub struct Server {
     setup: Setup,
+    volume: Option<Volume>,
     folder: TempDir,
     address: SocketAddr,
     quic: SocketAddr,
@@ -96,10 +114,9 @@ impl Server {
         Setup::default().start()
     }
 
-    fn start(setup: Setup) -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut server =
-            Self { setup, folder, address: free_address(), quic: free_address(), running: None };
+    fn start(setup: Setup, folder: TempDir, volume: Option<Volume>) -> Self {
+        let (address, quic) = (free_address(), free_address());
+        let mut server = Self { setup, volume, folder, address, quic, running: None };
         server.up();
         server
     }
@@ -146,7 +163,14 @@ impl Server {
         }
         text += &self.setup.limits.join("\n");
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(binary());
+        let mut command = match &self.volume {
+            Some(volume) => {
+                let mut command = volume.inside(self.folder.path());
+                command.arg(binary());
+                command
+            }
+            None => Command::new(binary()),
+        };
         command.arg("serve").arg("--config").arg(config);
         // By a relative path, as people give it.
         command.current_dir(self.folder.path()).args(["--data", "./data"]);
@@ -209,7 +233,15 @@ impl Server {
 
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.volume.as_ref().map_or_else(|| self.folder.path().join(DATA), Volume::view)
+    }
+
+    /// The file system below its data folder.
+    ///
+    /// # Panics
+    /// When it has none of its own.
+    pub fn volume(&self) -> &Volume {
+        self.volume.as_ref().expect("it was started on a volume")
     }
 
     /// A folder of the test's own, beside the data.
@@ -235,10 +267,19 @@ impl Server {
         running.readers.into_iter().for_each(|reader| reader.join().unwrap());
     }
 
+    /// Sends SIGKILL and does not wait; [`Server::kill9`] is still to come.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap();
-        kill_process(id, Signal::TERM).unwrap();
+        kill_process(id, signal).unwrap();
     }
 
     /// Waits until it has ended by itself; what it wrote, and for how long it

@@ -1,55 +1,17 @@
 //! `kill -9`, twenty times under load: what was acknowledged is there, once.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use desk_client_native::{Desk, Edit, NewSticker};
 use desk_e2e::http::{KEY, try_send};
-use desk_e2e::{Server, create, desk, eventually, join};
+use desk_e2e::{Ledger, Server, create, desk, eventually, join};
 use desk_protocol::{Delta, StickerId};
 use serde_json::json;
 
 const KILLS: usize = 20;
 /// Entries that one sticker's text takes before the next one begins.
 const ENTRIES: u64 = 100;
-
-/// Entries acknowledged so far, by desk id.
-#[derive(Default)]
-struct Ledger(Mutex<BTreeMap<String, Vec<String>>>);
-
-impl Ledger {
-    fn add(&self, desk: &str, entry: String) {
-        self.lock().entry(desk.to_owned()).or_default().push(entry);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<String>>> {
-        self.0.lock().expect("nothing panics while it writes")
-    }
-
-    fn count(&self) -> usize {
-        self.lock().values().map(Vec::len).sum()
-    }
-
-    /// Each entry is on its desk, exactly once.
-    fn check(&self, server: &Server, desks: &[String]) {
-        for id in desks {
-            // Taken before the desk is read: what comes meanwhile is checked next time.
-            let entries = self.lock().get(id).cloned().unwrap_or_default();
-            let mut found = BTreeMap::<_, usize>::new();
-            let texts = desk::texts(server, id);
-            for entry in texts.iter().flat_map(|text| text.split_terminator(';')) {
-                *found.entry(entry).or_default() += 1;
-            }
-            for entry in &entries {
-                assert_eq!(found.get(&**entry), Some(&1), "acknowledged {entry} of {id}");
-            }
-            for (entry, count) in found {
-                assert_eq!(count, 1, "{entry} of {id} was applied {count} times");
-            }
-        }
-    }
-}
 
 /// Edits text through the native client until told to stop. An append that is
 /// applied twice would stand in the text twice.

@@ -16,9 +16,23 @@ fn short() -> Setup {
         .flag("--session-idle", "1s")
 }
 
+/// The second that init promises, which is the id's own and the lifetime.
 fn expires(joined: &desk::Joined) -> u64 {
     let id: LinkId = joined.id.parse().expect("an id");
-    u64::from(id.created_second()) + TTL
+    let promised = unix_second(joined.answer["expires_at"].as_str().expect("a time"));
+    assert_eq!(promised, u64::from(id.created_second()) + TTL);
+    promised
+}
+
+/// The second of a time like `2026-06-02T09:00:00Z` (RFC 3339), counting days
+/// as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
+fn unix_second(time: &str) -> u64 {
+    let numbers: Vec<u64> =
+        time.trim_end_matches('Z').split(['-', 'T', ':']).map(|n| n.parse().unwrap()).collect();
+    let [year, month, day, hour, minute, second] = numbers[..] else { panic!("{time}") };
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    (days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second
 }
 
 #[test]
@@ -72,6 +86,27 @@ fn the_files_of_a_bucket_go_after_its_end() {
         stored.iter().all(|file| !left.contains(file)).then_some(())
     });
     assert!(unix_seconds() >= expires(&ada), "not before the promised end");
+}
+
+#[test]
+fn the_files_of_a_bucket_go_in_the_run_that_made_them() {
+    let server = short().limit("segment", "\"64KiB\"").flag("--log-budget", "512KiB").start();
+    let id = server.id();
+    for round in 0..2 {
+        let ada = create(&server, "");
+        ada.add(&server, 1, &format!("short-lived {round}"));
+        // A log that moves on makes the table of the desk's bucket.
+        let before = tables(&server);
+        let stored = eventually("a table", || {
+            desk::press(&server);
+            tables(&server).into_iter().find(|table| !before.contains(table))
+        });
+        eventually("its end", || (!tables(&server).contains(&stored)).then_some(()));
+        assert!(unix_seconds() >= expires(&ada), "not before the promised end");
+        desk::init(&server, &ada.id).problem(410);
+    }
+    eventually("an empty folder", || tables(&server).is_empty().then_some(()));
+    assert_eq!(server.id(), id, "it never restarted");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! A disk whose writes fail: nothing is acknowledged any more, `/readyz` says
+//! so, and a restart on a mended disk has all that was acknowledged.
+
+use desk_e2e::http::try_send;
+use desk_e2e::volume::Kind;
+use desk_e2e::{Ledger, Server, Setup, Socket, create, desk, eventually, get};
+use serde_json::json;
+
+/// The code of a WebSocket's end (RFC 6455, section 7.4.1).
+const INTERNAL_ERROR: u16 = 1011;
+
+const VOLUME_BYTES: u64 = 96 << 20;
+
+/// `None`, and a line that says why, where no file system can be broken.
+fn breakable() -> Option<Server> {
+    let server = Setup::default()
+        .limit("segment", "\"1MiB\"")
+        .limit("free-space", "\"1MiB\"")
+        .limit("disk-reserve", "\"4MiB\"")
+        .flag("--log-budget", "16MiB")
+        .start_on_volume(VOLUME_BYTES)?;
+    if server.volume().kind() != Kind::Ext4 {
+        eprintln!("SKIPPED, only root can mount a file system that fails");
+        return None;
+    }
+    Some(server)
+}
+
+#[test]
+fn a_failed_write_stops_acknowledging_until_a_restart() {
+    let Some(mut server) = breakable() else { return };
+    let ada = create(&server, "broken");
+    let ledger = Ledger::default();
+    let body = |seq: u64| {
+        let ops = json!([{ "create": { "x": 0, "y": 0, "text": format!("p{seq};") } }]);
+        json!({ "client_seq": seq, "base_revision": 0, "ops": ops })
+    };
+    for seq in 1..=5 {
+        ada.sync_body(&server, &body(seq)).expect(221);
+        ledger.add(&ada.id, format!("p{seq}"));
+    }
+    let mut socket = Socket::live(&server, &ada.as_owner(&server).key);
+    get(&server, "/readyz", &[]).expect(200);
+
+    server.volume().break_down();
+    let fields = [
+        ("Content-Type", "application/json"),
+        ("WebSocket-Session-Key", &*ada.key),
+        ("R-User-ID", "tester"),
+    ];
+    let target = "/api/desk/collaboration/sync";
+    let sent = body(6).to_string();
+    let ask = || try_send(server.address(), "PATCH", target, &fields, sent.as_bytes());
+    // The first one may be what finds out; its sender is told or left without
+    // an answer, and never told that it is saved.
+    std::thread::scope(|scope| {
+        let first = scope.spawn(ask);
+        let why = eventually("a server that is not ready", || {
+            let reply = get(&server, "/readyz", &[]);
+            (reply.status == 503).then(|| reply.problem(503))
+        });
+        assert!(why.contains("restart"), "{why}");
+        let end = loop {
+            if let Err(end) = socket.receive() {
+                break end;
+            }
+        };
+        assert_eq!(end.code, INTERNAL_ERROR, "{end:?}");
+        let again = ask().expect("an answer");
+        assert!(again.field("Retry-After").is_some(), "{again:?}");
+        again.problem(503);
+        server.kill();
+        let first = first.join().expect("the sender ends");
+        assert!(first.is_none_or(|reply| reply.status == 503), "it was not acknowledged");
+    });
+    server.kill9();
+    server.volume().mount_again();
+    server.up();
+    get(&server, "/readyz", &[]).expect(200);
+    ledger.check(&server, [&ada.id]);
+    // The same number once more: it is applied once, whether it had reached the disk or not.
+    ada.sync_body(&server, &body(6)).expect(221);
+    ledger.add(&ada.id, "p6".to_owned());
+    ledger.check(&server, [&ada.id]);
+    assert_eq!(desk::texts(&server, &ada.id).len(), 6);
+}
