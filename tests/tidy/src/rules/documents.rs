@@ -1,5 +1,5 @@
-//! What the documents name is there: each crate in ARCHITECTURE.md, each
-//! `make` command in the Makefile.
+//! What the documents name is there: each crate in ARCHITECTURE.md and each
+//! test in its fault matrix, each `make` command in the Makefile.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,7 @@ const MAKEFILE: &str = "Makefile";
 #[must_use]
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = crates_on_the_map(tree);
+    findings.extend(tests_of_the_matrix(tree));
     let Some(makefile) = tree.get(MAKEFILE) else {
         return vec![Finding::new(MAKEFILE, 1, "is missing")];
     };
@@ -43,6 +44,29 @@ fn crates_on_the_map(tree: &Tree) -> Vec<Finding> {
         .filter(|folder| !map.text.contains(*folder))
         .map(|folder| Finding::new(ARCHITECTURE, 1, format!("does not mention {folder}/")))
         .collect()
+}
+
+/// Tests that the fault matrix names, as `file::test`, and nobody has.
+fn tests_of_the_matrix(tree: &Tree) -> Vec<Finding> {
+    let Some(map) = tree.get(ARCHITECTURE) else { return Vec::new() };
+    let lines = map.text.lines().enumerate();
+    let section = lines
+        .skip_while(|(_, line)| *line != "## Fault matrix")
+        .skip(1)
+        .take_while(|(_, line)| !line.starts_with("## "));
+    let mut findings = Vec::new();
+    for (at, line) in section {
+        for name in line.split('`').skip(1).step_by(2) {
+            let Some((file, test)) = name.split_once("::") else { continue };
+            let (file, test) = (format!("/{file}.rs"), format!("fn {test}("));
+            let mut sources = tree.rust().filter(|source| source.path.ends_with(&file));
+            if !sources.any(|source| source.text.contains(&test)) {
+                let message = format!("there is no test {name}");
+                findings.push(Finding::new(ARCHITECTURE, at + 1, message));
+            }
+        }
+    }
+    findings
 }
 
 /// Names after `make` in code spans, or at the beginning of a block's line.
@@ -77,5 +101,17 @@ mod tests {
                 "README.md:5: `make bnech`: the Makefile has no such target",
             ]
         );
+    }
+
+    #[test]
+    fn a_test_of_the_matrix_that_nobody_has_is_found() {
+        let matrix = "## Fault matrix\n`sweep::has` `sweep::has_not` `make x`\n## Then\n`a::b`\n";
+        let tree = Tree::of(&[
+            ("Makefile", "x:\n"),
+            ("ARCHITECTURE.md", matrix),
+            ("storage-lsm/tests/store/sweep.rs", "#[test]\nfn has() {}\n"),
+        ]);
+        let found: Vec<String> = check(&tree).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["ARCHITECTURE.md:2: there is no test sweep::has_not"]);
     }
 }
