@@ -16,7 +16,7 @@ ONLY ?=
 
 .PHONY: help
 help: ## Lists the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Builds all and serves http://127.0.0.1:8080, data in ./data (SHARE=1: for the LAN)
@@ -28,12 +28,18 @@ test: ## Everything CI checks
 	@tools/test
 
 .PHONY: bench
-bench: build ## The benchmark report, in target/bench (ONLY=store: one part)
+bench: build $(if $(filter store,$(or $(ONLY),store)),compare-store) ## The benchmark report, in target/bench (ONLY=store: one part)
 	@cargo run --quiet --release -p desk-bench -- $(if $(ONLY),--only $(ONLY))
 
 .PHONY: bench-quick
-bench-quick: build ## A coarse benchmark in under 5 minutes
+bench-quick: build $(if $(filter store,$(ONLY)),compare-store) ## A coarse benchmark in under 5 minutes
 	@cargo run --quiet --release -p desk-bench -- --quick $(if $(ONLY),--only $(ONLY))
+
+.PHONY: compare-store
+compare-store: ## The store comparison's program, with the other stores (see its --help)
+	@tools/need cc rust clang
+	@CARGO_TARGET_DIR=$(TARGET) cargo build --release --features others \
+		--manifest-path bench/compare-store/Cargo.toml
 
 .PHONY: build
 build: web ## Server and page, release
@@ -84,6 +90,7 @@ fmt: ## Formats the Rust code
 	@cargo fmt --all
 	@cargo fmt --manifest-path tools/wasm-build/Cargo.toml
 	@cargo fmt --manifest-path fuzz/Cargo.toml
+	@cargo fmt --manifest-path bench/compare-store/Cargo.toml
 
 .PHONY: lint
 lint: ## Clippy on everything, warnings as errors

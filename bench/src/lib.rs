@@ -30,5 +30,6 @@ pub mod relay_client;
 pub mod report;
 pub mod shape;
 pub mod socket;
+pub mod store;
 pub mod subject;
 pub mod ws;

@@ -15,7 +15,7 @@ use desk_bench::report::{Goal, Machine, Report, Row, commit};
 use desk_bench::shape::Shape;
 use desk_bench::subject::{Places, check_convergence, join_desks};
 use desk_bench::ws::Ws;
-use desk_bench::{html, idle, in_process, limits, peers, relay};
+use desk_bench::{html, idle, in_process, limits, peers, relay, store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Measures Sticker Desk and writes target/bench/report.json and report.html.
@@ -77,6 +77,8 @@ enum Part {
     Resolver,
     /// Reading and writing frames, in process
     Codec,
+    /// The store beside others; in a coarse run only if it is asked for
+    Store,
 }
 
 fn main() -> Result<()> {
@@ -145,6 +147,20 @@ fn raise_descriptors() -> Result<()> {
 
 fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     let clock = Clock::start();
+    let wanted_store = match arguments.only {
+        Some(only) => only == Part::Store,
+        None => !arguments.quick,
+    };
+    // Before this process binds itself to a core.
+    let store = if wanted_store {
+        let folder = places.data.parent().context("data lies in a folder")?;
+        store::rows(&places.compare_store(), folder, arguments.quick)?
+    } else {
+        Vec::new()
+    };
+    if arguments.only == Some(Part::Store) {
+        return Ok(store);
+    }
     let cores = Cores::choose()?;
     Cores::pin(cores.generator)?;
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
@@ -187,6 +203,7 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
         rows.extend(idle_rows(&idle_desk, &idle_relay));
     }
     rows.extend(in_process_rows(&inside, wanted(Part::Resolver), wanted(Part::Codec)));
+    rows.extend(store);
     Ok(rows)
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// All that one run found.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +35,7 @@ pub struct Machine {
 }
 
 /// One figure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// What scripts know it by.
     pub id: String,
@@ -66,7 +66,7 @@ pub struct Row {
 }
 
 /// The direction of a goal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
     /// Less is better.
@@ -232,6 +232,8 @@ mod tests {
         assert_eq!(row["peers"], serde_json::json!({ "relay": 5.5 }));
         assert_eq!(row["met"], true);
         assert_eq!(row["command"], "make bench ONLY=ws");
+        let again: Row = serde_json::from_value(row.clone()).unwrap();
+        assert_eq!(serde_json::to_value(again).unwrap(), *row);
     }
 
     #[test]

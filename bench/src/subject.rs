@@ -40,6 +40,13 @@ pub struct Places {
     pub data: PathBuf,
 }
 
+impl Places {
+    /// The program that compares stores, which is built beside this one.
+    pub fn compare_store(&self) -> PathBuf {
+        self.own.with_file_name("compare-store")
+    }
+}
+
 /// A running server of ours and its data.
 #[derive(Debug)]
 pub struct DeskServer {

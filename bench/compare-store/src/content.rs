@@ -40,7 +40,7 @@ pub struct Operation<'a> {
 }
 
 /// All that a run stores.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Content {
     pool: Vec<u8>,
     /// How many desks there are.

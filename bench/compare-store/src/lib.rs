@@ -8,6 +8,7 @@
 //! What is read is compared with what was written.
 //!
 //! It is not part of the product, and knows nothing of desks but their size.
+#![forbid(unsafe_code)]
 
 pub mod accounts;
 pub mod comparison;
@@ -23,4 +24,6 @@ pub mod process;
 pub mod samples;
 pub mod work;
 
+#[cfg(feature = "others")]
+mod others;
 mod wake;

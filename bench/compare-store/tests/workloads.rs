@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use compare_store::content::{Content, Stream, Version};
-use compare_store::engine::{Engine as _, Expiry};
+use compare_store::engine::Expiry;
 use compare_store::engines::EngineName;
 use compare_store::load::Load;
 use compare_store::work::{Desks, Outcome, Work, run};
@@ -12,11 +12,11 @@ use tempfile::TempDir;
 const DESKS: Desks = Desks { count: 300, buckets: 7, bytes: 1_000 };
 
 fn folder() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the build's folder takes files")
 }
 
 fn ours(folder: &Path, work: Work) -> Outcome {
-    run(EngineName::Ours, folder, work).unwrap()
+    run(EngineName::Ours, folder, work).expect("the work is done")
 }
 
 #[test]
