@@ -2,18 +2,13 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 
-use super::threads::rest;
+use super::threads::{LOOK_EVERY, QUIET_LOOKS, rest};
 use super::{Blocking, CACHE_BYTES, OPERATIONS, OperationKey, bucket_name};
 use crate::content::KEY_BYTES;
-
-/// Compactions are over when none has run for this many looks.
-const QUIET_LOOKS: usize = 10;
-const LOOK_EVERY: Duration = Duration::from_millis(30);
 
 pub(super) struct Fjall {
     database: Database,

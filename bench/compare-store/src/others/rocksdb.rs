@@ -1,13 +1,15 @@
-//! RocksDB, plain or with its large values in blob files.
+//! RocksDB, plain or with its large values in blob files; the system's library
+//! where there is one, since it takes very long to compile.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBWithThreadMode,
-    MultiThreaded, Options, WaitForCompactOptions, WriteBatch, WriteOptions,
+    MultiThreaded, Options, WriteBatch, WriteOptions,
 };
 
+use super::threads::{LOOK_EVERY, QUIET_LOOKS, rest};
 use super::{Blocking, CACHE_BYTES, OPERATIONS, OperationKey, bucket_name};
 use crate::content::KEY_BYTES;
 
@@ -21,10 +23,19 @@ const BYTES_PER_SYNC: u64 = 1 << 20;
 /// Logs that are used again, so that a commit changes no metadata of the file.
 const RECYCLED_LOGS: usize = 4;
 
+/// What tells that it still works.
+const WORK: [&str; 4] = [
+    "rocksdb.mem-table-flush-pending",
+    "rocksdb.num-running-flushes",
+    "rocksdb.compaction-pending",
+    "rocksdb.num-running-compactions",
+];
+
 type Database = DBWithThreadMode<MultiThreaded>;
 
 pub(super) struct RocksDb {
     database: Database,
+    buckets: u32,
 }
 
 impl RocksDb {
@@ -63,7 +74,7 @@ impl RocksDb {
             ColumnFamilyDescriptor::new(name, own.clone())
         });
         let database = Database::open_cf_descriptors(&options, folder, described)?;
-        Ok(Self { database })
+        Ok(Self { database, buckets })
     }
 
     fn write(
@@ -92,9 +103,29 @@ impl Blocking for RocksDb {
     }
 
     fn settle(&self) -> Result<()> {
-        let mut options = WaitForCompactOptions::default();
-        options.set_flush(true);
-        Ok(self.database.wait_for_compact(&options)?)
+        let families = || (0..self.buckets).map(|bucket| bucket_name(bucket));
+        for family in families().filter_map(|name| self.database.cf_handle(&name)) {
+            self.database.flush_cf(&family)?;
+        }
+        let busy = |property: &str| -> Result<bool> {
+            for family in families().filter_map(|name| self.database.cf_handle(&name)) {
+                let found = self.database.property_int_value_cf(&family, property)?;
+                if found.is_some_and(|count| count > 0) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        let mut quiet = 0;
+        while quiet < QUIET_LOOKS {
+            rest(LOOK_EVERY);
+            let mut any = false;
+            for property in WORK {
+                any |= busy(property)?;
+            }
+            quiet = if any { 0 } else { quiet + 1 };
+        }
+        Ok(())
     }
 
     fn get(&self, bucket: u32, key: &[u8; KEY_BYTES], show: &mut dyn FnMut(&[u8])) -> Result<()> {

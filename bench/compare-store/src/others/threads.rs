@@ -16,6 +16,10 @@ use crate::engine::{Counted, Engine, Expired, Expiry};
 /// Whole desks of one durable write: a MB of them.
 const DESKS_AT_A_TIME: usize = 100;
 
+/// Flushes and compactions are over when none was seen at this many looks.
+pub(super) const QUIET_LOOKS: usize = 10;
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(30);
+
 pub(super) struct Threads<S> {
     store: S,
     content: Rc<Content>,
