@@ -37,8 +37,10 @@ bench-quick: build $(if $(filter store,$(ONLY)),compare-store) ## A coarse bench
 
 .PHONY: compare-store
 compare-store: ## The store comparison's program, with the other stores (see its --help)
-	@tools/need cc rust clang
-	@CARGO_TARGET_DIR=$(TARGET) cargo build --release --features others \
+	@tools/need cc rust rocksdb
+	@ROCKSDB=$$(ls /usr/lib/*/librocksdb.so /usr/lib/librocksdb.so 2>/dev/null | head -n 1); \
+		[ -z "$$ROCKSDB" ] || export ROCKSDB_LIB_DIR=$${ROCKSDB%/*}; \
+		CARGO_TARGET_DIR=$(TARGET) cargo build --release --features others \
 		--manifest-path bench/compare-store/Cargo.toml
 
 .PHONY: build

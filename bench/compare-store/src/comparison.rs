@@ -238,17 +238,18 @@ impl Comparison {
         let ours = engine == EngineName::Ours;
         let desks = if ours { self.plan.reopen } else { self.plan.reopen_others };
         let few = Desks { count: desks.count / FEW_OF, ..desks };
-        let mut memory = Vec::new();
+        let (mut memory, mut index) = (Vec::new(), Vec::new());
         let mut seconds = 0.0;
         for desks in [few, desks] {
             let data = self.data()?;
             process::run(engine, &data, Work::Fill(desks))?;
             process::forget_pages(&data)?;
             let opened = process::run(engine, &data, Work::Reopen(desks))?;
-            let Outcome::Reopened { seconds: took, memory_bytes } = opened else {
+            let Outcome::Reopened { seconds: took, memory_bytes, index_bytes } = opened else {
                 return unexpected(&opened);
             };
             memory.push(memory_bytes / 1e6);
+            index.push(index_bytes / 1e6);
             seconds = took;
         }
         self.samples.push("reopen.s", engine, seconds);
@@ -257,6 +258,7 @@ impl Comparison {
         if !ours {
             return Ok(());
         }
+        self.samples.push("memory.index_mb_per_million", engine, (index[1] - index[0]) / more);
         let (own, others) = (desks.count, self.plan.reopen_others.count);
         let bytes = desks.bytes;
         let note = format!("{own} desks of {bytes} bytes here, {others} in the other stores");

@@ -106,10 +106,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Operations on those desks.
-    pub fn new(desks: Range<Desk>, seed: u64) -> Self {
+    /// Operations on those desks, each of which has `after` of them already.
+    pub fn new(desks: Range<Desk>, after: u32, seed: u64) -> Self {
         let count = desks.end.saturating_sub(desks.start) as usize;
-        Self { random: Random::new(seed), first: desks.start, revisions: vec![0; count] }
+        Self { random: Random::new(seed), first: desks.start, revisions: vec![after; count] }
     }
 
     /// The next one.
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_stream_leaves_no_gap() {
         let content = Content::new(5, 1, 10);
-        let mut stream = Stream::new(0..5, 1);
+        let mut stream = Stream::new(0..5, 0, 1);
         let mut seen = [0; 5];
         for _ in 0..100 {
             let operation = stream.draw(&content);

@@ -68,6 +68,8 @@ pub struct Counted {
     pub table_bytes: u64,
     /// Written by compaction.
     pub compacted_bytes: u64,
+    /// In the index in memory, now.
+    pub index_bytes: u64,
 }
 
 impl Counted {
@@ -77,6 +79,7 @@ impl Counted {
             log_bytes: self.log_bytes - before.log_bytes,
             table_bytes: self.table_bytes - before.table_bytes,
             compacted_bytes: self.compacted_bytes - before.compacted_bytes,
+            index_bytes: self.index_bytes,
         }
     }
 }

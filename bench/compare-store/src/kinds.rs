@@ -107,10 +107,17 @@ pub const KINDS: &[Kind] = &[
         "What each byte of log adds to it, against a direct read of a file from end to end",
     ),
     at_most(
+        "memory.index_mb_per_million",
+        25.0,
+        "MB",
+        "Memory of a million desks in the index, by the store's own count: the slope between few \
+         desks and many",
+    ),
+    at_most(
         "memory.mb_per_million",
         25.0,
         "MB",
-        "Memory of a million desks in the index: the slope between openings of few and of many",
+        "The same slope of all anonymous memory after an opening, by the kernel's books",
     ),
     at_least(
         "load.ops_per_s",

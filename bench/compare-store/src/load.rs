@@ -207,7 +207,9 @@ pub fn reopen(path: &Path, load: Load) -> Result<Outcome> {
             let store = &stores[usize::from(partition_of(&key).shard(shards).0)];
             check(store, &content, desk, key, revision).await?;
         }
-        Ok(Outcome::Reopened { seconds, memory_bytes })
+        let index_bytes =
+            stores.iter().map(|store| store.counters().index_bytes).sum::<u64>() as f64;
+        Ok(Outcome::Reopened { seconds, memory_bytes, index_bytes })
     })
 }
 

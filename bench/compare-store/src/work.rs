@@ -140,6 +140,8 @@ pub enum Outcome {
         seconds: f64,
         /// Anonymous memory that came with it, in bytes.
         memory_bytes: f64,
+        /// Bytes of the index, if the store counts them.
+        index_bytes: f64,
     },
     /// Of [`Work::Load`].
     Loaded(Loaded),
@@ -185,7 +187,7 @@ pub fn run(engine: EngineName, folder: &Path, work: Work) -> Result<Outcome> {
         Work::FillLog { desks, payload_bytes } => {
             let mut engine = open(desks, last(desks))?;
             let groups = payload_bytes.div_ceil((FULL_GROUP * OPERATION_BYTES) as u64);
-            let mut stream = Stream::new(0..desks.count, 3);
+            let mut stream = Stream::new(0..desks.count, 1, 3);
             let bytes = groups * (FULL_GROUP * (KEY_BYTES + OPERATION_BYTES)) as u64;
             let written = counted(&mut engine, bytes, |engine| {
                 engine.commit(&mut stream, groups as usize, FULL_GROUP).map(drop)
@@ -201,8 +203,9 @@ pub fn run(engine: EngineName, folder: &Path, work: Work) -> Result<Outcome> {
             engine.read(&[Version { desk: desks.count / 2, version: 0 }])?;
             let seconds = clock.elapsed().as_secs_f64();
             let memory_bytes = accounts::anonymous_bytes()?.saturating_sub(before) as f64;
+            let index_bytes = engine.counted().index_bytes as f64;
             std::mem::forget(engine);
-            Outcome::Reopened { seconds, memory_bytes }
+            Outcome::Reopened { seconds, memory_bytes, index_bytes }
         }
         Work::Load(_) | Work::ReopenLoad(_) if engine != EngineName::Ours => {
             bail!("the full load is driven into our store alone")
@@ -227,7 +230,7 @@ fn counted(
 }
 
 fn commit(mut engine: Box<dyn Engine>, groups: usize, size: usize) -> Result<Outcome> {
-    let mut stream = Stream::new(0..BUSY_DESKS, 1);
+    let mut stream = Stream::new(0..BUSY_DESKS, 0, 1);
     engine.commit(&mut stream, groups.div_ceil(5), size)?;
     let operations = groups * size;
     let user_bytes = (operations * (KEY_BYTES + OPERATION_BYTES)) as u64;
@@ -292,7 +295,7 @@ fn expire(mut engine: Box<dyn Engine>, desks: Desks, window: Duration) -> Result
     engine.settle()?;
     // Operations go to desks that stay.
     let content = desks.content();
-    let mut stream = Stream::new(content.first_desk(desks.buckets - 1)..desks.count, 2);
+    let mut stream = Stream::new(content.first_desk(desks.buckets - 1)..desks.count, 1, 2);
     let expired = engine.expire(&mut stream, Expiry { window, size: 64, bucket: 0 })?;
     engine.close()?;
     Ok(Outcome::Expired(expired))

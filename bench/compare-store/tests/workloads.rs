@@ -53,7 +53,9 @@ fn a_desk_of_another_version_is_noticed() {
     let data = folder.path().join("data");
     let content = || std::rc::Rc::new(Content::new(10, 1, 500));
     let mut engine = EngineName::Ours.open(&data, content(), 0).unwrap();
-    engine.store(&[Version { desk: 3, version: 1 }]).unwrap();
+    for version in [0, 1] {
+        engine.store(&[Version { desk: 3, version }]).unwrap();
+    }
     engine.read(&[Version { desk: 3, version: 1 }]).unwrap();
     assert!(engine.read(&[Version { desk: 3, version: 0 }]).is_err());
     assert!(engine.read(&[Version { desk: 4, version: 0 }]).is_err());
@@ -69,7 +71,7 @@ fn the_first_bucket_goes_and_the_others_stay() {
     let all: Vec<_> = (0..DESKS.count).map(|desk| Version { desk, version: 0 }).collect();
     engine.store(&all).unwrap();
     engine.read(&all).unwrap();
-    let mut stream = Stream::new(content.first_desk(6)..DESKS.count, 1);
+    let mut stream = Stream::new(content.first_desk(6)..DESKS.count, 1, 1);
     let window = std::time::Duration::from_millis(200);
     let expired = engine.expire(&mut stream, Expiry { window, size: 64, bucket: 0 }).unwrap();
     assert!(!expired.before_ns.is_empty() && !expired.during_ns.is_empty());

@@ -141,6 +141,7 @@ impl Engine for Ours {
             log_bytes: counters.log_bytes,
             table_bytes: counters.table_bytes,
             compacted_bytes: counters.compacted_bytes,
+            index_bytes: counters.index_bytes,
         }
     }
 

@@ -145,13 +145,20 @@ impl Shard {
     pub(crate) async fn put_all(&mut self, content: &Content, desks: &[Version]) -> Result<()> {
         for desk in desks {
             self.advance(noon(content.bucket(desk.desk))).await?;
+            // As in the server, a value's last change is in the log before it.
+            let (key, revision) = (Key::new(content.key(desk.desk)), desk.version + 1);
+            let change = content.operation(desk.desk, revision);
+            self.store.append(key, Revision(revision), change)?;
             while !put(&self.store, content, *desk)? {
+                self.store.commit().await?;
                 self.turn().await?;
             }
             if self.store.wants_maintenance() {
+                self.store.commit().await?;
                 self.turn().await?;
             }
         }
+        self.store.commit().await?;
         self.store.checkpoint().await?;
         self.record().await?;
         // What the manifest did not know yet could not be let go of.
