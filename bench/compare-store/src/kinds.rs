@@ -80,7 +80,13 @@ pub const KINDS: &[Kind] = &[
         "Get of a 10 KB desk that no cache has, half of all, against a direct read of 16 KiB at a \
          random place in the same seconds",
     ),
-    at_most("cached_get.us", 2.0, "µs", "Get of a desk that is in memory, half of all"),
+    at_most(
+        "cached_get.us",
+        2.0,
+        "µs",
+        "Get of a 10 KB desk that is in memory, half of all; here with a checksum of the value, which \
+         stands for its validation",
+    ),
     at_most(
         "expire.caller_ms",
         1.0,
