@@ -96,7 +96,8 @@ impl Span {
         if newer || revision != Revision::TOMBSTONE && deleted() {
             return None;
         }
-        self.covered.insert(key, revision);
+        let covered = self.covered.entry(key).or_insert(revision);
+        *covered = revision.max(*covered);
         if let Some(records) = self.recovered.get_mut(&key) {
             records.retain(|record| record.revision > revision);
             if records.is_empty() {
