@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use desk_protocol::codec::{Encoder, decode_client};
 use desk_protocol::frame::{ClientFrame, Submit};
+use desk_protocol::limits::{DeskLimits, OrderLimits};
 use desk_protocol::resolver::{Submission, TextHistories, accept};
 use desk_protocol::{
     Author, Batch, ClientSeq, Color, Commit, Create, Desk, Operation, Point, Revision, Size,
@@ -71,17 +72,21 @@ impl Board {
 
     /// Orders a batch whose author has missed so many revisions.
     fn order(&mut self, author: u32, missed: u64, operations: Vec<Operation>) -> Result<Commit> {
-        let batch = Batch::from_operations(operations).ok().context("a good batch")?;
+        let batch = Batch::from_operations(operations, &DeskLimits::default())
+            .ok()
+            .context("a good batch")?;
         let submission = Submission {
             author: Author(author),
             client_seq: ClientSeq(1),
             base: Revision(self.desk.revision().0 - missed),
+            made_at: Revision(self.desk.revision().0 - missed),
             batch: &batch,
             user: "",
             now_ms: 0,
             text_at_head: &[],
         };
-        let accepted = accept(&mut self.desk, &mut self.histories, submission);
+        let accepted =
+            accept(&mut self.desk, &mut self.histories, submission, &OrderLimits::default());
         Ok(accepted.ok().context("an acceptable batch")?.commit)
     }
 }
@@ -112,7 +117,8 @@ pub fn measure(length: Duration, seed: u64) -> Result<InProcess> {
     let late_per_second = order(MISSED)?;
 
     let operations = vec![moved(1)];
-    let submit = Submit { client_seq: ClientSeq(17), base: Revision(1_000), operations };
+    let base = Revision(1_000);
+    let submit = Submit { client_seq: ClientSeq(17), base, made_at: base, operations };
     let mut encoder = Encoder::new();
     let mut frame = Vec::new();
     encoder.client(&ClientFrame::Submit(submit), &mut frame);

@@ -66,7 +66,8 @@ fn submit_bytes(operations: usize) -> usize {
     };
     let mut bytes = Vec::new();
     let operations = (0..operations).map(moved).collect();
-    let submit = Submit { client_seq: ClientSeq(1), base: Revision(1), operations };
+    let base = Revision(1);
+    let submit = Submit { client_seq: ClientSeq(1), base, made_at: base, operations };
     encode_client(&ClientFrame::Submit(submit), &mut bytes);
     bytes.len()
 }

@@ -10,6 +10,7 @@ use desk_bench::random::Random;
 use desk_bench::subject::first_difference;
 use desk_protocol::codec::{Decoded, decode_client, encode_server};
 use desk_protocol::frame::{ClientFrame, Role, ServerFrame, Welcome};
+use desk_protocol::limits::{DeskLimits, OrderLimits};
 use desk_protocol::resolver::{Submission, TextHistories, accept};
 use desk_protocol::{Author, Batch, ClientSeq, Commit, Desk, Operation, Time, Write};
 
@@ -24,17 +25,20 @@ struct Host {
 
 impl Host {
     fn order(&mut self, author: u32, client_seq: ClientSeq, operations: Vec<Operation>) -> Commit {
-        let batch = Batch::from_operations(operations).unwrap();
+        let batch = Batch::from_operations(operations, &DeskLimits::default()).unwrap();
         let submission = Submission {
             author: Author(author),
             client_seq,
             base: self.desk.revision(),
+            made_at: self.desk.revision(),
             batch: &batch,
             user: "",
             now_ms: 0,
             text_at_head: &[],
         };
-        accept(&mut self.desk, &mut self.histories, submission).unwrap().commit
+        accept(&mut self.desk, &mut self.histories, submission, &OrderLimits::default())
+            .unwrap()
+            .commit
     }
 }
 
@@ -57,6 +61,7 @@ fn pair(ledger: &mut Ledger) -> [DeskClient; 2] {
             last: None,
             created_at: 0,
             expires_at: 0,
+            limits: DeskLimits::default(),
         });
         tell(&mut client, ledger, &welcome);
         client

@@ -5,9 +5,11 @@ use desk_protocol::codec::{
     Decoded, decode_client, decode_server, decode_snapshot, encode_client, encode_server,
     encode_snapshot,
 };
-use desk_protocol::limits::{CLIENT_FRAME_BYTES_MAX, SERVER_FRAME_BYTES_MAX};
+use desk_protocol::limits::{
+    CLIENT_FRAME_BYTES_MAX, DeskLimits, HistoryLimits, OrderLimits, SERVER_FRAME_BYTES_MAX,
+};
 use desk_protocol::resolver::{
-    HistoryLimits, Submission, TextHistories, accept, apply, invert, overlay, transform,
+    Submission, TextHistories, accept, apply, invert, overlay, transform,
 };
 use desk_protocol::{
     Author, Batch, ClientFrame, ClientSeq, Color, Commit, Create, Desk, Operation, Point, Revision,
@@ -44,7 +46,7 @@ fn client(frame: ClientFrame) {
     let fits = bytes.len() <= CLIENT_FRAME_BYTES_MAX;
     assert!(!fits || decode_client(&bytes) == same, "a frame reads as it was written");
     if let ClientFrame::Submit(submit) = frame
-        && let Ok(batch) = Batch::from_operations(submit.operations)
+        && let Ok(batch) = Batch::from_operations(submit.operations, &DeskLimits::default())
     {
         submit_to_desk(&batch);
     }
@@ -70,12 +72,13 @@ fn submit_to_desk(batch: &Batch) {
         author: Author(2),
         client_seq: ClientSeq(1),
         base: before.revision(),
+        made_at: before.revision(),
         batch,
         user: "",
         now_ms: 1,
         text_at_head: &[],
     };
-    match accept(&mut desk, &mut histories, submission) {
+    match accept(&mut desk, &mut histories, submission, &OrderLimits::default()) {
         Ok(acceptance) => {
             let mut replica = before.clone();
             apply(&mut replica, &acceptance.commit).expect("a replica takes the commit");

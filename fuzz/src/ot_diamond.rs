@@ -6,8 +6,9 @@
 //! moved over it, reads the same as the others' operations, then the moved batch.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use desk_protocol::limits::{HistoryLimits, OrderLimits};
 use desk_protocol::resolver::{
-    HistoryLimits, Refusal, Submission, TextHistories, accept, apply, invert, overlay, transform,
+    Refusal, Submission, TextHistories, accept, apply, invert, overlay, transform,
 };
 use desk_protocol::text::{Delta, Part};
 use desk_protocol::{
@@ -112,13 +113,14 @@ fn submit(server: &mut Server, client: &mut Client) {
         author: client.author,
         client_seq: client.seq,
         base: pending.base,
+        made_at: pending.base,
         batch: &pending.sent,
         user: "",
         now_ms: 1,
         text_at_head: &[],
     };
     client.seq = client.seq.next();
-    match accept(&mut server.desk, &mut server.histories, submission) {
+    match accept(&mut server.desk, &mut server.histories, submission, &OrderLimits::default()) {
         Ok(acceptance) => {
             assert_eq!(server.desk.revision(), before.revision().next(), "a batch is a revision");
             server.log.push(acceptance.commit);

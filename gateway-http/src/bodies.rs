@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use desk_protocol::frame::Role;
-use desk_protocol::limits::TITLE_CHARS_MAX;
 use desk_protocol::{Author, LinkId, Revision, Time};
 use serde_json::{Value, json};
 
@@ -33,12 +32,12 @@ pub enum InitTarget {
     Known(LinkId),
 }
 
-/// Reads the body of an init.
+/// Reads the body of an init, whose title may have so many characters.
 ///
 /// # Errors
 /// 400 for what is malformed, 404 for a name that is no link, 422 for a title
 /// that is too long.
-pub fn read_init(body: &[u8]) -> Result<InitRequest, Problem> {
+pub fn read_init(body: &[u8], title_chars: usize) -> Result<InitRequest, Problem> {
     let malformed = |error: JsonError| error.problem();
     let value = json::parse(body).map_err(malformed)?;
     let root = Node::root(&value);
@@ -48,7 +47,7 @@ pub fn read_init(body: &[u8]) -> Result<InitRequest, Problem> {
     let old_key = fields.optional("session_key").map(|node| node.string()).transpose();
     let content = fields.optional("desk").map(|node| node.bool()).transpose();
     let target = match new {
-        true => InitTarget::New(title(name)?.to_owned()),
+        true => InitTarget::New(title(name, title_chars)?.to_owned()),
         false => InitTarget::Known(link_in(name).ok_or_else(no_such_desk)?),
     };
     Ok(InitRequest {
@@ -58,14 +57,14 @@ pub fn read_init(body: &[u8]) -> Result<InitRequest, Problem> {
     })
 }
 
-fn title(name: &str) -> Result<&str, Problem> {
+fn title(name: &str, title_chars: usize) -> Result<&str, Problem> {
     let chars = name.chars().count();
-    if chars <= TITLE_CHARS_MAX {
+    if chars <= title_chars {
         return Ok(name);
     }
     Err(Problem::new(
         Status::UNPROCESSABLE_CONTENT,
-        format!("name: the title has {chars} characters; shorten it to {TITLE_CHARS_MAX}."),
+        format!("name: the title has {chars} characters; shorten it to {title_chars}."),
     ))
 }
 

@@ -268,7 +268,7 @@ fn inits() {
         "name=x".to_owned(),
     ];
     let told: String =
-        bodies.iter().map(|body| problem(bodies::read_init(body.as_bytes())) + "\n").collect();
+        bodies.iter().map(|body| problem(bodies::read_init(body.as_bytes(), 200)) + "\n").collect();
     expect![[r#"
         InitRequest { target: New("Plans"), old_key: None, content: true }
         InitRequest { target: New(""), old_key: None, content: false }
@@ -420,7 +420,7 @@ proptest! {
         let submit = serde_json::json!({ "client_seq": 1, "base_revision": 0, "ops": ops });
         for body in [value.to_string(), submit.to_string()] {
             let _ = told(body.as_bytes());
-            let _ = bodies::read_init(body.as_bytes());
+            let _ = bodies::read_init(body.as_bytes(), 200);
             let _ = bodies::read_finish(body.as_bytes());
             let _ = bodies::read_links(body.as_bytes());
         }

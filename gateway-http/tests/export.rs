@@ -7,6 +7,7 @@ use desk_gateway_http::Time;
 use desk_gateway_http::export::{self, ExportedDesk, Format};
 use desk_gateway_http::import::{self, Source};
 use desk_protocol::desk::DeskParts;
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::operation::{Create, Operation};
 use desk_protocol::sticker::Stamped;
 use desk_protocol::{Author, Color, Desk, Point, Size, Stamp, Sticker, StickerId};
@@ -241,10 +242,11 @@ fn ids() -> impl FnMut() -> StickerId {
 }
 
 fn notes(source: Source, body: &[u8]) -> Result<Vec<Create>, String> {
-    let operations = import::read(source, body, &mut ids()).map_err(|error| {
-        let problem = error.problem();
-        format!("{} {}", problem.status.0, problem.detail)
-    })?;
+    let operations =
+        import::read(source, body, &DeskLimits::default(), &mut ids()).map_err(|error| {
+            let problem = error.problem();
+            format!("{} {}", problem.status.0, problem.detail)
+        })?;
     Ok(operations
         .into_iter()
         .map(|operation| match operation {

@@ -40,6 +40,7 @@ fn frames(c: &mut Criterion) {
         let submit = ClientFrame::Submit(Submit {
             client_seq: ClientSeq(17),
             base: Revision(1_000),
+            made_at: Revision(1_000),
             operations: moves(count),
         });
         let mut bytes = Vec::new();

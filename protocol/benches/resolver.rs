@@ -5,6 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use desk_protocol::limits::{DeskLimits, OrderLimits};
 use desk_protocol::resolver::{Submission, TextHistories, accept, apply, transform};
 use desk_protocol::text::{Delta, Part};
 use desk_protocol::{
@@ -41,17 +42,21 @@ fn order(
     base: u64,
     operations: Vec<Operation>,
 ) -> Revision {
-    let batch = Batch::from_operations(operations).expect("well formed");
+    let batch = Batch::from_operations(operations, &DeskLimits::default()).expect("well formed");
     let submission = Submission {
         author: Author(author),
         client_seq: ClientSeq(1),
         base: Revision(base),
+        made_at: Revision(base),
         batch: &batch,
         user: "",
         now_ms: 0,
         text_at_head: &[],
     };
-    accept(desk, histories, submission).expect("acceptable").commit.revision
+    accept(desk, histories, submission, &OrderLimits::default())
+        .expect("acceptable")
+        .commit
+        .revision
 }
 
 /// A desk at revision [`MISSED`] and more, each sticker moved by others.
@@ -154,24 +159,29 @@ fn late_text(c: &mut Criterion) {
 fn client(c: &mut Criterion) {
     let (mut desk, mut histories) = old_desk();
     let mut group = c.benchmark_group("client");
-    let batch = Batch::from_operations(vec![moved(1, 1)]).expect("well formed");
+    let batch =
+        Batch::from_operations(vec![moved(1, 1)], &DeskLimits::default()).expect("well formed");
     let submission = Submission {
         author: Author(1),
         client_seq: ClientSeq(1),
         base: desk.revision(),
+        made_at: desk.revision(),
         batch: &batch,
         user: "",
         now_ms: 0,
         text_at_head: &[],
     };
-    let mut commit = accept(&mut desk, &mut histories, submission).expect("acceptable").commit;
+    let mut commit = accept(&mut desk, &mut histories, submission, &OrderLimits::default())
+        .expect("acceptable")
+        .commit;
     group.bench_function("apply a move", |b| {
         b.iter(|| {
             commit.revision = desk.revision().next();
             apply(&mut desk, &commit).expect("it follows")
         })
     });
-    let pending = Batch::from_operations(vec![moved(2, 1), insertion(3)]).expect("well formed");
+    let pending = Batch::from_operations(vec![moved(2, 1), insertion(3)], &DeskLimits::default())
+        .expect("well formed");
     group.bench_function("transform a pending batch over a move", |b| {
         b.iter(|| black_box(transform(&pending, &commit.operations)))
     });

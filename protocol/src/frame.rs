@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::id::{Author, ClientSeq, Revision, StickerId};
+use crate::limits::DeskLimits;
 use crate::operation::{CollisionStatus, Commit, Operation};
 use crate::sticker::{Color, Point};
 
@@ -72,8 +73,11 @@ pub struct Hello {
 pub struct Submit {
     /// The batch's number: last + 1, or the last one again.
     pub client_seq: ClientSeq,
-    /// The revision that the operations were made at.
+    /// The revision that the operations stand on.
     pub base: Revision,
+    /// The revision at which the oldest of them was made: `base`, or below it if
+    /// they were moved over others' commits since (LIMIT-6).
+    pub made_at: Revision,
     /// What is asked for; brought into normal form by the server.
     pub operations: Vec<Operation>,
 }
@@ -158,6 +162,8 @@ pub struct Welcome {
     pub created_at: u64,
     /// When the desk is gone, in seconds since the Unix epoch.
     pub expires_at: u64,
+    /// What a batch may ask for here and the desk may hold.
+    pub limits: DeskLimits,
 }
 
 /// What became of a number.

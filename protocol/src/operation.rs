@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::id::{Author, ClientSeq, Revision, StickerId};
 use crate::sticker::{Color, Point, Size};
-use crate::text::Delta;
+use crate::text::{Delta, Part};
 
 /// A value written to one register of a sticker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,7 +121,31 @@ pub enum Operation {
     },
 }
 
+/// What an operation's table takes in a frame besides its text and parts, at
+/// the most, in bytes.
+const OPERATION_BYTES: usize = 128;
+
+/// A part of a delta in a frame, in bytes.
+const PART_BYTES: usize = 8;
+
 impl Operation {
+    /// What it takes in a frame, at the most, in bytes.
+    pub fn encoded_bytes_max(&self) -> usize {
+        let content = match self {
+            Operation::Create(create) => create.text.len(),
+            Operation::SetTitle { title, .. } => title.len(),
+            Operation::EditText { delta, .. } => {
+                let part = |part: &Part| match part {
+                    Part::Insert(text) => PART_BYTES + text.len(),
+                    Part::Retain(_) | Part::Delete(_) => PART_BYTES,
+                };
+                delta.parts().iter().map(part).sum()
+            }
+            _ => 0,
+        };
+        OPERATION_BYTES + content
+    }
+
     /// The sticker it is about; `None` for the title.
     pub const fn sticker(&self) -> Option<StickerId> {
         match self {
@@ -201,6 +225,15 @@ impl Batch {
     /// How many operations the normal form has.
     pub fn len(&self) -> usize {
         self.operations.len()
+    }
+
+    /// Its text deltas, each with its place in the normal form and its sticker:
+    /// a three-way merge brings them to another text.
+    pub fn deltas_mut(&mut self) -> impl Iterator<Item = (usize, StickerId, &mut Delta)> {
+        self.operations.iter_mut().enumerate().filter_map(|(index, operation)| match operation {
+            Operation::EditText { id, delta } => Some((index, *id, delta)),
+            _ => None,
+        })
     }
 
     /// Takes the operations out.

@@ -3,6 +3,7 @@
 mod generator;
 mod server;
 
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{apply, compose, invert, overlay, transform};
 use desk_protocol::{
     Author, Batch, ClientSeq, Commit, Create, Desk, Operation, Revision, StickerId, Write,
@@ -90,7 +91,8 @@ fn order_2_tp1_holds_for_every_pair_of_kinds() {
                     kind => generator::operation_on(&mut random, kind, sticker),
                 };
                 let [first, second] = [make(one, 100), make(other, 200)].map(|operation| {
-                    Batch::from_operations(vec![operation]).expect("a well-formed batch")
+                    Batch::from_operations(vec![operation], &DeskLimits::default())
+                        .expect("a well-formed batch")
                 });
                 check_tp1(&server, &first, &second, &format!("{one} {other} seed {seed}"));
             }
@@ -147,7 +149,8 @@ fn batch_1_normal_form_does_what_the_list_did() {
                 }
                 edited.push(*id);
             }
-            let alone = Batch::from_operations(vec![operation.clone()]).expect("well formed");
+            let alone = Batch::from_operations(vec![operation.clone()], &DeskLimits::default())
+                .expect("well formed");
             overlay(&mut view, &alone, Author(1), 0);
             list.push(operation);
         }
@@ -165,7 +168,7 @@ fn batch_1_normal_form_does_what_the_list_did() {
             let (one, other) = (order_of_pile(&whole.desk), order_of_pile(&one_by_one.desk));
             assert_eq!(one, other, "seed {seed}: {list:?}");
         }
-        assert_normal(&Batch::from_operations(list).expect("well formed"));
+        assert_normal(&Batch::from_operations(list, &DeskLimits::default()).expect("well formed"));
     }
 }
 
@@ -206,7 +209,7 @@ fn batch_1_many_operations_fold_like_few() {
         list.push(operation.clone());
         batch.push(operation).expect("well formed");
     }
-    let folded = Batch::from_operations(list).expect("well formed");
+    let folded = Batch::from_operations(list, &DeskLimits::default()).expect("well formed");
     assert_eq!(folded, batch);
     assert_normal(&folded);
     assert_eq!(compose(&batch, &Batch::default()), Ok(batch));
@@ -293,8 +296,9 @@ fn flight_7_after_a_refusal_the_queue_moves_over_the_inverse() {
     server.now(9, vec![create(1, "abc")]);
     // Refused: its edit, move and deletion. Queued behind it: another edit.
     let list = vec![insert(1, 1, "xx"), move_to(1, 5), delete(1)];
-    let refused = Batch::from_operations(list).expect("fine");
-    let queued = Batch::from_operations(vec![insert(1, 5, "!")]).expect("fine");
+    let refused = Batch::from_operations(list, &DeskLimits::default()).expect("fine");
+    let queued =
+        Batch::from_operations(vec![insert(1, 5, "!")], &DeskLimits::default()).expect("fine");
     let inverse = invert(&refused, &server.desk);
     let (queued, _) = transform(&queued, inverse.operations());
     let mut view = server.desk.clone();
@@ -350,9 +354,9 @@ fn batch_5_a_batch_applies_whole_or_not_at_all() {
 #[test]
 fn batch_6_the_door_refuses_what_no_desk_could_take() {
     use desk_protocol::resolver::BatchError::*;
-    let refused = |list| Batch::from_operations(list).expect_err("refused");
+    let refused = |list| Batch::from_operations(list, &DeskLimits::default()).expect_err("refused");
     assert_eq!(refused(vec![]), Empty);
-    assert_eq!(refused(vec![raise(1); 501]), TooMany(501));
+    assert_eq!(refused(vec![raise(1); 501]), TooMany { found: 501, limit: 500 });
     let twice = vec![insert(1, 0, "x"), raise(1), insert(1, 0, "y")];
     assert_eq!(refused(twice), SecondDelta { operation: 2, id: StickerId(1) });
     let after_use = vec![move_to(1, 0), create(1, "")];

@@ -105,6 +105,23 @@ fn presence() -> impl Strategy<Value = Presence> {
         })
 }
 
+/// 0 stands for the default and is no limit.
+fn limits() -> impl Strategy<Value = DeskLimits> {
+    any::<[u16; 7]>().prop_map(|fields| {
+        let [text_chars, title_chars, stickers, desk_bytes, batch_operations, delta_parts, frame] =
+            fields.map(|field| usize::from(field) + 1);
+        DeskLimits {
+            text_chars,
+            title_chars,
+            stickers,
+            desk_bytes,
+            batch_operations,
+            delta_parts,
+            frame_bytes: frame,
+        }
+    })
+}
+
 fn client_frame() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
         (text(), any::<u64>(), any::<Option<u64>>(), text()).prop_map(
@@ -113,10 +130,11 @@ fn client_frame() -> impl Strategy<Value = ClientFrame> {
                 ClientFrame::Hello(Hello { session_key, connection, revision, user })
             }
         ),
-        (any::<u64>(), any::<u64>(), operations()).prop_map(|(seq, base, operations)| {
+        (any::<[u64; 3]>(), operations()).prop_map(|([seq, base, made_at], operations)| {
             ClientFrame::Submit(Submit {
                 client_seq: ClientSeq(seq),
                 base: Revision(base),
+                made_at: Revision(made_at.min(base)),
                 operations,
             })
         }),
@@ -167,8 +185,9 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
         |(author, counter, presence)| Person { author: Author(author), counter, presence },
     );
     prop_oneof![
-        (any::<[u64; 3]>(), any::<u32>(), role, any::<bool>(), prop::option::of(result()))
-            .prop_map(|([revision, created_at, expires_at], author, role, snapshot, last)| {
+        (any::<[u64; 3]>(), any::<u32>(), role, limits(), prop::option::of(result())).prop_map(
+            |([revision, created_at, expires_at], author, role, limits, last)| {
+                let snapshot = created_at % 2 == 0;
                 ServerFrame::Welcome(Welcome {
                     author: Author(author),
                     role,
@@ -177,8 +196,10 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
                     last,
                     created_at,
                     expires_at,
+                    limits,
                 })
-            }),
+            }
+        ),
         (any::<[u64; 3]>(), any::<u32>(), status(), text(), operations(), 0u64..5).prop_map(
             |([revision, seq, accepted_at_ms], author, status, user, mut operations, purges)| {
                 operations.extend((0..purges).map(|id| Operation::Purge { id: StickerId(id) }));

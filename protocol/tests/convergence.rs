@@ -6,9 +6,9 @@ mod naive;
 
 use std::collections::VecDeque;
 
+use desk_protocol::limits::{BinLimits, HistoryLimits, OrderLimits};
 use desk_protocol::resolver::{
-    BinLimits, HistoryLimits, Refusal, Submission, TextHistories, accept_within, apply, overlay,
-    transform,
+    Refusal, Submission, TextHistories, accept, apply, overlay, transform,
 };
 use desk_protocol::{
     Author, Batch, ClientSeq, CollisionStatus, Commit, Create, Desk, Operation, Register, Revision,
@@ -221,13 +221,14 @@ fn submit(
         author: client.author,
         client_seq: client.seq,
         base: flight.base,
+        made_at: flight.base,
         batch: &flight.sent,
         user: "",
         now_ms: 0,
         text_at_head: &[],
     };
     flight.under_way = false;
-    match accept_within(desk, histories, submission, bin) {
+    match accept(desk, histories, submission, &OrderLimits { bin, ..OrderLimits::default() }) {
         Ok(acceptance) => {
             let commit = acceptance.commit;
             let status = naive.accept(client.author.0, flight.base.0, &flight.sent, bin.stickers);

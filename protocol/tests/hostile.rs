@@ -3,6 +3,7 @@
 mod generator;
 mod server;
 
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{ApplyError, apply, compose, invert, overlay, transform};
 use desk_protocol::text::{Delta, DeltaError, Part};
 use desk_protocol::{
@@ -112,7 +113,7 @@ fn order_9_hostile_batches_panic_nowhere() {
             let _ = server.submit(4, base, &second);
         }
         let list: Vec<_> = (0..4).map(|_| hostile_operation(&mut random)).collect();
-        if let Ok(batch) = Batch::from_operations(list) {
+        if let Ok(batch) = Batch::from_operations(list, &DeskLimits::default()) {
             let _ = server.submit(5, base, &batch);
         }
         let rebuilt = Desk::from_parts(server.desk.to_parts()).expect("parts of a desk");
@@ -145,8 +146,8 @@ fn order_9_commits_that_do_not_follow_are_refused() {
     let twice = vec![cut(1, 0, 2), cut(1, 0, 1)];
     let reason = DeltaError::PastEnd { needed: 1, found: 0 };
     assert_eq!(refused(desk, twice), ApplyError::Text { operation: 1, reason });
-    let long = vec![insert(1, 0, &"x".repeat(20_000))];
-    let reason = DeltaError::TooLong { found: 20_002 };
+    let long = vec![insert(1, 0, &"x".repeat(100_000))];
+    let reason = DeltaError::TooLong { found: 100_002 };
     assert_eq!(refused(desk, long), ApplyError::Text { operation: 0, reason });
 }
 
@@ -167,6 +168,8 @@ fn order_9_snapshots_that_make_no_desk_are_refused() {
     let mut desk = Desk::from_parts(edge).expect("strange, but a desk");
     let next = desk.revision().next();
     let _ = apply(&mut desk, &commit(next, vec![]));
-    let batch = Batch::from_operations(vec![create(2, ""), raise(1), lower(2)]).expect("fine");
+    let batch =
+        Batch::from_operations(vec![create(2, ""), raise(1), lower(2)], &DeskLimits::default())
+            .expect("fine");
     overlay(&mut desk, &batch, Author(1), 0);
 }

@@ -4,13 +4,18 @@ mod server;
 
 use desk_protocol::limits::*;
 use desk_protocol::resolver::{
-    BinLimits, HistoryLimits, Refusal, RejectionReason, TextHistories, apply, transform,
+    BatchError, Invalid, Refusal, RejectionReason, TextHistories, apply, transform,
 };
+use desk_protocol::text::Part;
 use desk_protocol::{
     Author, Batch, CollisionStatus, Color, Create, Desk, Operation, Point, Revision, Stamp,
     StickerId, Write,
 };
 use server::*;
+
+fn with_bin(bin: BinLimits) -> Server {
+    Server { limits: OrderLimits { bin, ..OrderLimits::default() }, ..Server::default() }
+}
 
 fn text_of(server: &Server, id: u64) -> &str {
     &server.desk.sticker(StickerId(id)).expect("it is there").text.value
@@ -71,7 +76,9 @@ fn order_6_yielding_writes_give_way() {
 fn order_6_the_client_finds_void_what_the_server_does() {
     let mut server = Server::default();
     server.now(1, vec![create(1, "")]);
-    let undo = Batch::from_operations(vec![yielding(1, Write::Deleted(true))]).expect("fine");
+    let undo =
+        Batch::from_operations(vec![yielding(1, Write::Deleted(true))], &DeskLimits::default())
+            .expect("fine");
     let earlier = server.now(2, vec![recolor(1, 1)]).operations;
     let (moved, over) = transform(&undo, &earlier);
     assert!(moved.is_empty());
@@ -90,7 +97,9 @@ fn order_7_a_base_below_the_text_history_is_stale() {
         server.now(1, vec![insert(1, 0, "x")]);
     }
     let late = |server: &mut Server, base, id| {
-        let batch = Batch::from_operations(vec![move_to(2, 1), insert(id, 0, "y")]).expect("fine");
+        let batch =
+            Batch::from_operations(vec![move_to(2, 1), insert(id, 0, "y")], &DeskLimits::default())
+                .expect("fine");
         let before = server.desk.clone();
         let result = server.submit(2, base, &batch);
         if result.is_err() {
@@ -116,14 +125,11 @@ fn order_7_too_much_work_is_stale_too() {
     for _ in 0..300 {
         server.now(1, vec![insert(1, 0, "x")]);
     }
-    let parts = (0..pieces).flat_map(|_| {
-        use desk_protocol::text::Part;
-        [Part::Retain(1), Part::Delete(1)]
-    });
+    let parts = (0..pieces).flat_map(|_| [Part::Retain(1), Part::Delete(1)]);
     let delta = desk_protocol::Delta::from_parts(parts).expect("fits");
     assert!(delta.parts().len() * 300 > TRANSFORM_STEPS_MAX);
     let edit = Operation::EditText { id: StickerId(1), delta };
-    let batch = Batch::from_operations(vec![edit]).expect("fine");
+    let batch = Batch::from_operations(vec![edit], &DeskLimits::default()).expect("fine");
     assert_eq!(server.submit(2, 1, &batch), Err(Refusal::Stale(StickerId(1))));
     assert!(server.submit(2, 200, &batch).is_ok());
 }
@@ -135,17 +141,22 @@ fn order_8_a_sender_without_a_replica_merges_at_the_head() {
     server.now(1, vec![create(1, "abc")]);
     server.now(2, vec![insert(1, 3, "d"), move_to(1, 4)]);
     server.histories.clear();
-    let batch = Batch::from_operations(vec![insert(1, 4, "e"), move_to(1, 5)]).expect("fine");
+    let batch =
+        Batch::from_operations(vec![insert(1, 4, "e"), move_to(1, 5)], &DeskLimits::default())
+            .expect("fine");
     let submission = Submission {
         author: Author(1),
         client_seq: Default::default(),
         base: Revision(1),
+        made_at: Revision(1),
         batch: &batch,
         user: "",
         now_ms: 0,
         text_at_head: &[StickerId(1)],
     };
-    let commit = accept(&mut server.desk, &mut server.histories, submission).expect("fine").commit;
+    let commit = accept(&mut server.desk, &mut server.histories, submission, &server.limits)
+        .expect("fine")
+        .commit;
     // The text is at the head already; the register still tells its base.
     assert_eq!(commit.status, CollisionStatus::Overrode);
     assert_eq!(text_of(&server, 1), "abcde");
@@ -164,8 +175,7 @@ fn delete_1_edits_apply_under_a_deletion_and_come_back() {
 
 #[test]
 fn delete_2_the_longest_deleted_are_purged_in_the_commit() {
-    let mut server =
-        Server { bin: BinLimits { stickers: 2, ..BinLimits::default() }, ..Server::default() };
+    let mut server = with_bin(BinLimits { stickers: 2, ..BinLimits::default() });
     server.now(1, (1..=5).map(|id| create(id, "x")).collect());
     server.now(1, vec![delete(3)]);
     server.now(1, vec![delete(1)]);
@@ -189,8 +199,7 @@ fn delete_2_the_longest_deleted_are_purged_in_the_commit() {
 
 #[test]
 fn delete_2_bytes_bind_too() {
-    let mut server =
-        Server { bin: BinLimits { bytes: 300, ..BinLimits::default() }, ..Server::default() };
+    let mut server = with_bin(BinLimits { bytes: 300, ..BinLimits::default() });
     server.now(1, (1..=3).map(|id| create(id, &"x".repeat(50))).collect());
     server.now(1, vec![delete(1), delete(2)]);
     assert_eq!(server.desk.deleted_bytes(), 2 * 114);
@@ -201,8 +210,7 @@ fn delete_2_bytes_bind_too() {
 
 #[test]
 fn delete_3_forgotten_purges_are_known_by_their_floor() {
-    let mut server =
-        Server { bin: BinLimits { stickers: 0, ..BinLimits::default() }, ..Server::default() };
+    let mut server = with_bin(BinLimits { stickers: 0, ..BinLimits::default() });
     let born_deleted = |id| match create(id, "") {
         Operation::Create(create) => Operation::Create(Create { deleted: true, ..create }),
         other => other,
@@ -227,7 +235,8 @@ fn limit_1_an_authors_own_text_is_bound() {
     let mut server = Server::default();
     let full = "x".repeat(TEXT_CHARS_MAX);
     server.now(1, vec![create(1, &full)]);
-    let long = RejectionReason::TextTooLong(TEXT_CHARS_MAX as u64 + 1);
+    let long =
+        RejectionReason::TextTooLong { found: TEXT_CHARS_MAX as u64 + 1, limit: TEXT_CHARS_MAX };
     assert_eq!(server.rejection(1, 1, vec![insert(1, 0, "y")]), long);
     server.now(1, vec![cut(1, 0, 1)]);
     server.now(1, vec![insert(1, 0, "é")]);
@@ -241,13 +250,157 @@ fn limit_2_a_merge_may_pass_a_text_limit_twofold() {
     let full = "x".repeat(TEXT_CHARS_MAX);
     server.order(1, 1, vec![insert(1, 0, &full)]);
     server.order(2, 1, vec![insert(1, 0, &full)]);
-    assert_eq!(text_of(&server, 1).len(), MERGED_TEXT_CHARS_MAX);
-    let long = RejectionReason::MergedTextTooLong(MERGED_TEXT_CHARS_MAX as u64 + 1);
+    assert_eq!(text_of(&server, 1).len(), 2 * TEXT_CHARS_MAX);
+    let long = RejectionReason::MergedTextTooLong {
+        found: 2 * TEXT_CHARS_MAX as u64 + 1,
+        limit: 2 * TEXT_CHARS_MAX,
+    };
     assert_eq!(server.rejection(3, 1, vec![insert(1, 0, "y")]), long);
     // Too long a text may still shrink, though not under its author's limit.
     server.now(1, vec![cut(1, 0, 5_000)]);
     let replica = Desk::from_parts(server.desk.to_parts()).expect("parts of a desk");
     assert_eq!(replica, server.desk);
+}
+
+#[test]
+fn limit_6_an_edit_moved_over_others_is_bound_by_the_merge_alone() {
+    let mut server = Server::default();
+    server.now(9, vec![create(1, "")]);
+    // Author 1 makes 9,000 characters offline, meanwhile 2 makes 4,000.
+    server.now(2, vec![insert(1, 0, &"y".repeat(4_000))]);
+    let moved =
+        Batch::from_operations(vec![insert(1, 4_000, &"x".repeat(9_000))], &server.limits.desk)
+            .expect("within the author's limit");
+    // Caught up and sent at the head, as if made there, it is too long; as made before, not.
+    let long = RejectionReason::TextTooLong { found: 13_000, limit: TEXT_CHARS_MAX };
+    let refused = |refusal: Result<_, Refusal>| match refusal {
+        Err(Refusal::Rejected(why)) => why.reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(server.clone().submit_made(1, 2, 2, &moved).map(|_| ())), long);
+    assert!(server.clone().submit_made(1, 1, 2, &moved).is_ok());
+    // Nobody else wrote since: the claim of an old base gains nothing.
+    let own = |from: u64| {
+        let mut server = server.clone();
+        server.now(1, vec![insert(1, 0, &"z".repeat(5_000))]);
+        refused(server.submit_made(1, from, 3, &moved).map(|_| ()))
+    };
+    assert_eq!(own(2), RejectionReason::TextTooLong { found: 18_000, limit: TEXT_CHARS_MAX });
+    // With a true claim and a false one alike, the merge's limit holds.
+    let mut full = server.clone();
+    full.submit_made(1, 1, 2, &moved).expect("a merge");
+    let much = Batch::from_operations(vec![insert(1, 0, &"w".repeat(8_000))], &server.limits.desk)
+        .expect("well formed");
+    let long = RejectionReason::MergedTextTooLong { found: 21_000, limit: 2 * TEXT_CHARS_MAX };
+    assert_eq!(refused(full.submit_made(3, 0, 3, &much).map(|_| ())), long);
+    // At its own base an author is bound however much others write behind its back.
+    let all = Batch::from_operations(vec![insert(1, 0, &"v".repeat(10_001))], &server.limits.desk)
+        .expect("a merged text may have as many");
+    let own = RejectionReason::TextTooLong { found: 10_001, limit: TEXT_CHARS_MAX };
+    assert_eq!(refused(server.submit_made(3, 1, 1, &all).map(|_| ())), own);
+}
+
+#[test]
+fn limit_7_a_moved_delta_may_have_more_parts() {
+    let mut server = Server::default();
+    server.limits.desk.delta_parts = 4;
+    let batch = |limits: &DeskLimits| {
+        let cuts = (0..3).flat_map(|_| [Part::Retain(1), Part::Delete(1)]);
+        let delta = desk_protocol::Delta::from_parts(cuts).expect("fits");
+        Batch::from_operations(vec![Operation::EditText { id: StickerId(1), delta }], limits)
+    };
+    let many = Invalid::DeltaParts { found: 6, limit: 4 };
+    assert_eq!(batch(&server.limits.desk), Err(BatchError::Invalid { operation: 0, reason: many }));
+    let moved = batch(&server.limits.desk.of_moved()).expect("moved over others'");
+    server.now(9, vec![create(1, "abcdef")]);
+    assert!(server.submit_made(1, 0, 1, &moved).is_ok());
+    assert_eq!(text_of(&server, 1), "ace");
+}
+
+#[test]
+fn limit_8_every_limit_of_a_desk_acts_as_it_is_set() {
+    let small = DeskLimits {
+        text_chars: 5,
+        title_chars: 4,
+        stickers: 3,
+        desk_bytes: 300,
+        batch_operations: 6,
+        delta_parts: 2,
+        ..DeskLimits::default()
+    };
+    let door = |list| Batch::from_operations(list, &small).expect_err("refused").to_string();
+    assert_eq!(
+        door(vec![create(1, "abcdef")]),
+        "operation 0: the text has 6 characters, at most 5 are allowed"
+    );
+    assert_eq!(
+        door(vec![create(1, "abc"), insert(1, 0, "def")]),
+        "operation 1: the text has 6 characters, at most 5 are allowed"
+    );
+    assert_eq!(
+        door(vec![title("title")]),
+        "operation 0: the title has 5 characters, at most 4 are allowed"
+    );
+    assert_eq!(
+        door((0..7).map(raise).collect()),
+        "the batch has 7 operations, at most 6 are allowed"
+    );
+    let delta = [Part::Delete(1), Part::Retain(1), Part::Delete(1)];
+    let delta = desk_protocol::Delta::from_parts(delta).expect("fits");
+    assert_eq!(
+        door(vec![Operation::EditText { id: StickerId(1), delta }]),
+        "operation 0: the delta has 3 parts, at most 2 are allowed"
+    );
+    let limits = OrderLimits { desk: small, ..OrderLimits::default() };
+    let mut server = Server { limits, ..Server::default() };
+    server.now(1, vec![create(1, ""), create(2, "abc")]);
+    let mut refused = |list| server.rejection(1, 1, list).to_string();
+    assert_eq!(
+        refused(vec![insert(2, 0, "def")]),
+        "the text would have 6 characters, at most 5 are allowed"
+    );
+    assert_eq!(
+        refused(vec![create(3, ""), create(4, "")]),
+        "the desk would have 4 stickers, at most 3 are allowed"
+    );
+    server.limits.desk.desk_bytes = 200;
+    assert_eq!(
+        server.rejection(1, 1, vec![create(3, "abcdé")]).to_string(),
+        "the desk would take 201 bytes, at most 200 are allowed"
+    );
+    server.limits.transform_steps = 0;
+    server.now(2, vec![insert(1, 0, "x")]);
+    let late = Batch::from_operations(vec![insert(1, 0, "y")], &small).expect("well formed");
+    assert_eq!(server.submit(1, 1, &late), Err(Refusal::Stale(StickerId(1))));
+}
+
+#[test]
+fn order_10_a_held_history_outlasts_the_usual_one() {
+    let few = HistoryLimits { deltas_per_sticker: 2, bytes: 1 << 20 };
+    let more = HistoryLimits { deltas_per_sticker: 5, bytes: 1 << 20 };
+    let mut server = Server { histories: TextHistories::new(few), ..Server::default() };
+    server.now(1, vec![create(1, "")]);
+    server.histories.hold(more);
+    for _ in 0..5 {
+        server.now(1, vec![insert(1, 0, "x")]);
+    }
+    let late = Batch::from_operations(vec![insert(1, 0, "y")], &server.limits.desk).expect("fine");
+    let submit = |server: &Server, base| server.clone().submit(2, base, &late).map(|_| ());
+    assert_eq!(submit(&server, 1), Ok(()));
+    let mut ordered = server.clone();
+    ordered.submit(2, 1, &late).expect("held");
+    assert_eq!(text_of(&ordered, 1), "xxxxxy");
+    // Its own limits bind it, and it ends.
+    let mut longer = server.clone();
+    longer.now(1, vec![insert(1, 0, "x")]);
+    assert_eq!(submit(&longer, 1), Err(Refusal::Stale(StickerId(1))));
+    server.histories.release();
+    assert_eq!(submit(&server, 1), Err(Refusal::Stale(StickerId(1))));
+    assert_eq!(submit(&server, 4), Ok(()));
+    // What is purged is forgotten by both.
+    longer.limits.bin.stickers = 0;
+    longer.now(1, vec![delete(1)]);
+    assert_eq!(longer.histories.count_after(StickerId(1), Revision(0)), 0);
 }
 
 #[test]
@@ -257,7 +410,7 @@ fn limit_3_a_full_desk_refuses_more_and_may_shrink() {
         server.now(1, (from..from + 500).map(|id| create(id + 1, "")).collect());
     }
     let head = server.desk.revision().0;
-    let full = RejectionReason::TooManyStickers(STICKERS_MAX + 1);
+    let full = RejectionReason::TooManyStickers { found: STICKERS_MAX + 1, limit: STICKERS_MAX };
     assert_eq!(server.rejection(1, head, vec![create(9_999, "")]), full);
     server.now(1, vec![move_to(1, 5), raise(2)]);
     // One out, one in.
@@ -277,7 +430,8 @@ fn limit_4_a_desks_bytes_are_bound() {
     }
     assert_eq!(server.desk.live_bytes(), fit as usize * cost);
     let head = server.desk.revision().0;
-    let large = RejectionReason::DeskTooLarge((fit as usize + 1) * cost);
+    let large =
+        RejectionReason::DeskTooLarge { found: (fit as usize + 1) * cost, limit: DESK_BYTES_MAX };
     assert_eq!(server.rejection(1, head, vec![create(999, &text)]), large);
     server.now(1, vec![cut(1, 0, 9_000)]);
     server.now(1, vec![create(998, "a few")]);
@@ -297,7 +451,8 @@ fn limit_5_impossible_operations_name_themselves() {
     server.now(1, vec![insert(1, 2, "cdef")]);
     let past = RejectionReason::PastEnd { needed: 3, found: 2 };
     assert_eq!(server.rejection(2, 1, vec![cut(1, 0, 3)]), past);
-    let batch = Batch::from_operations(vec![move_to(1, 0), cut(1, 0, 3)]).expect("fine");
+    let batch = Batch::from_operations(vec![move_to(1, 0), cut(1, 0, 3)], &DeskLimits::default())
+        .expect("fine");
     let refusal = server.submit(2, 1, &batch).expect_err("impossible");
     assert_eq!(
         refusal.to_string(),

@@ -3,7 +3,7 @@
 mod server;
 
 use desk_protocol::CollisionStatus::{self, Clean, Hidden, Merged, Overrode, Purged};
-use desk_protocol::resolver::BinLimits;
+use desk_protocol::limits::BinLimits;
 use desk_protocol::{Color, Operation, Point, StickerId, Write};
 use server::*;
 
@@ -116,7 +116,7 @@ fn status_4_changes_under_anothers_deletion_are_hidden() {
 #[test]
 fn status_5_anything_on_a_purged_sticker_is_purged() {
     let mut server = desk();
-    server.bin = BinLimits { stickers: 1, ..BinLimits::default() };
+    server.limits.bin = BinLimits { stickers: 1, ..BinLimits::default() };
     server.now(2, vec![delete(1)]);
     assert!(server.desk.sticker(StickerId(2)).is_none(), "the longer deleted one went");
     let commit = server.order(1, 2, vec![move_to(2, 5), insert(2, 0, "x"), delete(2)]);

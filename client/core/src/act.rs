@@ -100,7 +100,8 @@ impl Client {
             _ => None,
         };
         let author = self.me();
-        let (batch, created) = edit::batch(&self.view, edits, &mut self.random, author, now)?;
+        let (batch, created) =
+            edit::batch(&self.view, edits, &self.limits, &mut self.random, author, now)?;
         if batch.is_empty() {
             return Ok((self.actions, created));
         }
@@ -133,8 +134,9 @@ impl Client {
     fn enqueue(&mut self, batch: Batch, group: Group) {
         self.history.redo.clear();
         self.settle_all(Owner::Redo);
+        let made_at = self.confirmed.revision();
         if self.config.undo_steps == 0 {
-            self.pending.push_settled(batch, self.actions);
+            self.pending.push_settled(batch, self.actions, made_at, &self.limits);
             return;
         }
         let same = self
@@ -144,7 +146,7 @@ impl Client {
             .is_some_and(|top| top.group == group && matches!(top.content, Content::Queued));
         if let (true, Some(last)) = (same, self.pending.queue.back_mut()) {
             assert!(last.owner == Owner::Undo, "the newest step is the last of the queue");
-            if let Some(both) = composed(&last.batch, &batch) {
+            if let Some(both) = composed(&last.batch, &batch, &self.limits) {
                 last.batch = both;
                 last.through = self.actions;
                 return;
@@ -152,7 +154,7 @@ impl Client {
         }
         let (through, level, restores) = (self.actions, None, false);
         let owner = Owner::Undo;
-        self.pending.queue.push_back(Entry { owner, batch, through, level, restores });
+        self.pending.queue.push_back(Entry { owner, batch, through, made_at, level, restores });
         self.history.undo.push(Step { group, content: Content::Queued });
         if self.history.undo.len() > self.config.undo_steps {
             self.forget_oldest_step();
@@ -163,13 +165,13 @@ impl Client {
         let oldest = self.history.undo.remove(0);
         if oldest.ready().is_none() {
             let first = self.pending.queue.iter().position(|entry| entry.owner == Owner::Undo);
-            self.pending.settle(first.expect("a queued step has its entry"));
+            self.pending.settle(first.expect("a queued step has its entry"), &self.limits);
         }
     }
 
     fn settle_all(&mut self, owner: Owner) {
         while let Some(at) = self.pending.queue.iter().position(|entry| entry.owner == owner) {
-            self.pending.settle(at);
+            self.pending.settle(at, &self.limits);
         }
     }
 
@@ -203,6 +205,7 @@ impl Client {
         let level = self.pending.level();
         let ready = Ready {
             batch: yielding(&entry.batch),
+            made_at: entry.made_at,
             level: if entry.restores { entry.level } else { level },
             restores: entry.restores,
         };
@@ -218,6 +221,7 @@ impl Client {
             owner: direction.other().owner(),
             batch: ready.batch,
             through: self.actions,
+            made_at: ready.made_at,
             level: ready.level,
             restores: ready.restores,
         });

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use desk_protocol::limits::BATCH_OPERATIONS_MAX;
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{check, compose};
-use desk_protocol::text::Part;
 use desk_protocol::{Batch, Operation, Register, StickerId, Write};
 
-use crate::limits::{BATCH_BYTES_MAX, DELTA_PARTS_QUEUED_MAX};
+use crate::limits::{batch_bytes_max, delta_parts_queued_max};
 
 /// Which stickers, and whether the title, something is about.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -73,36 +72,21 @@ pub(crate) fn yielding(batch: &Batch) -> Batch {
 }
 
 /// Both batches in one, if the result still fits a frame.
-pub(crate) fn composed(first: &Batch, second: &Batch) -> Option<Batch> {
-    compose(first, second).ok().filter(fits)
+pub(crate) fn composed(first: &Batch, second: &Batch, limits: &DeskLimits) -> Option<Batch> {
+    compose(first, second).ok().filter(|both| fits(both, limits))
 }
 
 /// Whether a batch may be sent as it is, with room for what transforming adds.
-pub(crate) fn fits(batch: &Batch) -> bool {
+pub(crate) fn fits(batch: &Batch, limits: &DeskLimits) -> bool {
     let small = |operation: &Operation| match operation {
-        Operation::EditText { delta, .. } => delta.parts().len() <= DELTA_PARTS_QUEUED_MAX,
+        Operation::EditText { delta, .. } => delta.parts().len() <= delta_parts_queued_max(limits),
         _ => true,
     };
-    batch.len() <= BATCH_OPERATIONS_MAX
-        && batch.operations().iter().all(|operation| check(operation).is_ok() && small(operation))
-        && batch.operations().iter().map(cost).sum::<usize>() <= BATCH_BYTES_MAX
-}
-
-/// An upper estimate of what an operation takes in a frame, in bytes.
-pub(crate) fn cost(operation: &Operation) -> usize {
-    let text = match operation {
-        Operation::Create(create) => create.text.len(),
-        Operation::SetTitle { title, .. } => title.len(),
-        Operation::EditText { delta, .. } => {
-            let part = |part: &Part| match part {
-                Part::Insert(text) => 16 + text.len(),
-                Part::Retain(_) | Part::Delete(_) => 16,
-            };
-            delta.parts().iter().map(part).sum()
-        }
-        _ => 0,
-    };
-    128 + text
+    let sound = |operation: &Operation| check(operation, limits).is_ok() && small(operation);
+    batch.len() <= limits.batch_operations
+        && batch.operations().iter().all(sound)
+        && batch.operations().iter().map(Operation::encoded_bytes_max).sum::<usize>()
+            <= batch_bytes_max(limits)
 }
 
 /// Which value an operation of a commit wrote, if it is a register's.
@@ -129,14 +113,15 @@ pub(crate) fn insists_on(batch: &Batch, id: StickerId, register: Register) -> bo
 mod tests {
     use desk_protocol::codec::encode_client;
     use desk_protocol::frame::{ClientFrame, Submit};
-    use desk_protocol::limits::CLIENT_FRAME_BYTES_MAX;
+    use desk_protocol::text::Part;
     use desk_protocol::{ClientSeq, Delta, Point, Revision};
 
     use super::*;
 
     fn encoded(operations: Vec<Operation>) -> usize {
-        let submit =
-            Submit { client_seq: ClientSeq(u64::MAX), base: Revision(u64::MAX), operations };
+        let base = Revision(u64::MAX);
+        let made_at = Revision(0);
+        let submit = Submit { client_seq: ClientSeq(u64::MAX), base, made_at, operations };
         let mut bytes = Vec::new();
         encode_client(&ClientFrame::Submit(submit), &mut bytes);
         bytes.len()
@@ -153,10 +138,11 @@ mod tests {
         let delta = Delta::from_parts(parts).expect("few characters");
         let edit = vec![Operation::EditText { id: StickerId(u64::MAX), delta }];
         for operations in [moves, edit] {
-            let estimate: usize = operations.iter().map(cost).sum();
+            let estimate: usize = operations.iter().map(Operation::encoded_bytes_max).sum();
             let found = encoded(operations) - empty;
             assert!(found <= estimate, "{found} bytes, estimated {estimate}");
         }
-        assert!(BATCH_BYTES_MAX + empty < CLIENT_FRAME_BYTES_MAX);
+        let limits = DeskLimits::default();
+        assert!(batch_bytes_max(&limits) + empty < limits.frame_bytes);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use desk_protocol::codec::{Decoded, decode_server};
 use desk_protocol::frame::{ClientFrame, Presence, Role, ServerFrame};
-use desk_protocol::limits::SNAPSHOT_BYTES_MAX;
+use desk_protocol::limits::{DeskLimits, SNAPSHOT_BYTES_MAX};
 use desk_protocol::text::diff;
 use desk_protocol::{Author, ClientSeq, Delta, Desk, Operation, Revision, StickerId, Time};
 
@@ -95,6 +95,8 @@ pub struct Client {
     pub(crate) author: Option<Author>,
     pub(crate) role: Option<Role>,
     pub(crate) lifetime: Option<(u64, u64)>,
+    /// What the server takes, as far as it is known.
+    pub(crate) limits: DeskLimits,
 
     pub(crate) ready: bool,
     pub(crate) confirmed: Desk,
@@ -151,6 +153,7 @@ impl Client {
             author: None,
             role: None,
             lifetime: None,
+            limits: DeskLimits::default(),
             ready: false,
             confirmed: Desk::default(),
             view: Desk::default(),
@@ -286,6 +289,11 @@ impl Client {
     /// When the desk is gone, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> Option<u64> {
         self.lifetime.map(|(_, expires)| expires)
+    }
+
+    /// What the server takes: as it said on joining, before that the defaults.
+    pub const fn limits(&self) -> &DeskLimits {
+        &self.limits
     }
 
     /// The key in use.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use desk_protocol::frame::CloseCode;
-use desk_protocol::limits::{DESK_BYTES_MAX, STICKERS_MAX, TEXT_CHARS_MAX};
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{Invalid, check, overlay};
 use desk_protocol::text::{DeltaError, diff};
 use desk_protocol::{
@@ -123,14 +123,25 @@ pub enum EditError {
     #[error(transparent)]
     Delta(#[from] DeltaError),
     /// The text would be too long.
-    #[error("the text would have {0} characters, at most {TEXT_CHARS_MAX} are allowed")]
-    TextTooLong(u64),
+    #[error("the text would have {found} characters, at most {limit} are allowed")]
+    TextTooLong {
+        /// Its characters.
+        found: u64,
+        /// The limit.
+        limit: usize,
+    },
     /// The desk has as many stickers as it may have.
-    #[error("a desk has at most {STICKERS_MAX} stickers")]
-    TooManyStickers,
+    #[error("a desk has at most {limit} stickers")]
+    TooManyStickers {
+        /// The limit.
+        limit: usize,
+    },
     /// The desk is as large as it may be.
-    #[error("a desk has at most {DESK_BYTES_MAX} bytes of stickers")]
-    DeskTooLarge,
+    #[error("a desk has at most {limit} bytes of stickers")]
+    DeskTooLarge {
+        /// The limit.
+        limit: usize,
+    },
     /// The action does not fit one batch.
     #[error("this changes too much at once, do it in parts")]
     TooLarge,
@@ -144,6 +155,7 @@ pub enum EditError {
 pub(crate) fn batch(
     view: &Desk,
     edits: Vec<Edit>,
+    limits: &DeskLimits,
     random: &mut Random,
     author: Author,
     now: Time,
@@ -159,8 +171,8 @@ pub(crate) fn batch(
     let mut whole = Batch::default();
     let mut created = Vec::new();
     for edit in edits {
-        let Some(operation) = edit.against(view, &scratch, random)? else { continue };
-        check(&operation)?;
+        let Some(operation) = edit.against(view, &scratch, limits, random)? else { continue };
+        check(&operation, limits)?;
         if let Operation::Create(create) = &operation {
             created.push(create.id);
         }
@@ -168,14 +180,14 @@ pub(crate) fn batch(
         whole.push(operation).map_err(|_| EditError::TooLarge)?;
     }
     let more = scratch.live_stickers().saturating_sub(stickers);
-    if more > 0 && view.live_stickers() + more > STICKERS_MAX {
-        return Err(EditError::TooManyStickers);
+    if more > 0 && view.live_stickers() + more > limits.stickers {
+        return Err(EditError::TooManyStickers { limit: limits.stickers });
     }
     let grown = scratch.live_bytes().saturating_sub(bytes);
-    if grown > 0 && view.live_bytes() + grown > DESK_BYTES_MAX {
-        return Err(EditError::DeskTooLarge);
+    if grown > 0 && view.live_bytes() + grown > limits.desk_bytes {
+        return Err(EditError::DeskTooLarge { limit: limits.desk_bytes });
     }
-    if !fits(&whole) {
+    if !fits(&whole, limits) {
         return Err(EditError::TooLarge);
     }
     Ok((whole, created))
@@ -204,6 +216,7 @@ impl Edit {
         self,
         view: &Desk,
         scratch: &Desk,
+        limits: &DeskLimits,
         random: &mut Random,
     ) -> Result<Option<Operation>, EditError> {
         let known = |id| scratch.sticker(id).ok_or(EditError::NoSticker(id));
@@ -223,10 +236,12 @@ impl Edit {
             Edit::Recolor { id, to } => known(id).map(|_| set(id, Write::Color(to)))?,
             Edit::Raise { id } => known(id).map(|_| Operation::Raise { id, z: None })?,
             Edit::Lower { id } => known(id).map(|_| Operation::Lower { id, z: None })?,
-            Edit::EditText { id, delta } => return edit_text(&known(id)?.text.value, id, delta),
+            Edit::EditText { id, delta } => {
+                return edit_text(&known(id)?.text.value, id, delta, limits);
+            }
             Edit::ReplaceText { id, text } => {
                 let before = &known(id)?.text.value;
-                return edit_text(before, id, diff(before, &text));
+                return edit_text(before, id, diff(before, &text), limits);
             }
             Edit::Delete { id } if known(id)?.deleted.value => return Ok(None),
             Edit::Delete { id } => set(id, Write::Deleted(true)),
@@ -237,14 +252,20 @@ impl Edit {
     }
 }
 
-fn edit_text(before: &str, id: StickerId, delta: Delta) -> Result<Option<Operation>, EditError> {
+fn edit_text(
+    before: &str,
+    id: StickerId,
+    delta: Delta,
+    limits: &DeskLimits,
+) -> Result<Option<Operation>, EditError> {
     let (needed, found) = (delta.base_chars(), before.chars().count() as u64);
     if needed > found {
         return Err(DeltaError::PastEnd { needed, found }.into());
     }
     let chars = found + delta.inserted_chars() - delta.deleted_chars();
-    if chars > TEXT_CHARS_MAX as u64 && chars > found {
-        return Err(EditError::TextTooLong(chars));
+    let limit = limits.text_chars;
+    if chars > limit as u64 && chars > found {
+        return Err(EditError::TextTooLong { found: chars, limit });
     }
     Ok((!delta.is_empty()).then_some(Operation::EditText { id, delta }))
 }

@@ -11,7 +11,7 @@
 //! ```
 
 use desk_protocol::resolver::transform;
-use desk_protocol::{Batch, Operation, Register, StickerId, Time};
+use desk_protocol::{Batch, Operation, Register, Revision, StickerId, Time};
 
 use crate::batch::{Scope, mapped, written};
 use crate::event::Action;
@@ -41,6 +41,8 @@ pub(crate) enum Content {
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) batch: Batch,
+    /// The revision at which the step was done: what it puts back was there then.
+    pub(crate) made_at: Revision,
     /// The batch in flight that it takes a write back from, or lies above, if
     /// that one is still in flight.
     pub(crate) level: Option<Level>,

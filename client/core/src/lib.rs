@@ -35,6 +35,7 @@
 //!     last: None,
 //!     created_at: 1_700_000_000,
 //!     expires_at: 1_700_604_800,
+//!     limits: Default::default(),
 //! };
 //! encode_server(&ServerFrame::Welcome(welcome), &mut bytes);
 //! client.receive(now, &bytes);

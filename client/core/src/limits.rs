@@ -1,19 +1,29 @@
 //! Every bound and delay of the client, with its unit and its reason.
+//!
+//! They are the client's own: nobody else suffers from them, so a server cannot
+//! set them. What a batch and a desk may hold is the server's to say; until its
+//! first `Welcome` a client believes [`DeskLimits::default`].
 
 use std::time::Duration;
+
+use desk_protocol::limits::DeskLimits;
 
 /// Steps that can be undone; older ones stay done. Two hundred is more than a
 /// person retraces, and bounds what foreign commits are passed through.
 pub const UNDO_STEPS_MAX: usize = 200;
 
-/// What a batch may cost by the client's estimate, in bytes. The estimate lies
-/// above the encoded size; the rest up to the frame's 256 KiB is for what
+/// What a batch may cost by the client's estimate, in bytes: 200 of a frame's
+/// 256 KiB. The estimate lies above the encoded size; the rest is for what
 /// transforming over others' changes adds.
-pub(crate) const BATCH_BYTES_MAX: usize = 200 << 10;
+pub(crate) const fn batch_bytes_max(limits: &DeskLimits) -> usize {
+    limits.frame_bytes / 32 * 25
+}
 
 /// Parts of a text delta that is still to be sent: a quarter of what the
-/// protocol allows, since transforming over others' changes splits parts.
-pub(crate) const DELTA_PARTS_QUEUED_MAX: usize = 1_024;
+/// server takes, since deltas of several actions are composed.
+pub(crate) const fn delta_parts_queued_max(limits: &DeskLimits) -> usize {
+    limits.delta_parts / 4
+}
 
 /// Refused batches and purged stickers kept for copying; the oldest go first.
 pub const UNSAVED_MAX: usize = 64;

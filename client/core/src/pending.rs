@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{overlay, transform};
 use desk_protocol::{Author, Batch, ClientSeq, Desk, Operation, Revision, StickerId, Time};
 
@@ -20,6 +21,8 @@ pub(crate) struct Flight {
     pub(crate) seq: ClientSeq,
     pub(crate) batch: Batch,
     pub(crate) through: Action,
+    /// The revision at which the oldest of its actions was done (LIMIT-6).
+    pub(crate) made_at: Revision,
     pub(crate) level: Level,
     /// As whom it is sent: its commit bears this author.
     pub(crate) author: Author,
@@ -45,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) owner: Owner,
     pub(crate) batch: Batch,
     pub(crate) through: Action,
+    /// The revision at which the oldest of its actions was done (LIMIT-6).
+    pub(crate) made_at: Revision,
     /// The batch in flight that it takes a write back from, or lies above.
     pub(crate) level: Option<Level>,
     /// Whether it puts back what stood before a write of one's own.
@@ -133,37 +138,45 @@ impl Pending {
 
     /// Puts an entry that no step will take out behind the others, joined with
     /// the one before it if both fit one batch.
-    pub(crate) fn push_settled(&mut self, batch: Batch, through: Action) {
-        let entry = Entry { owner: Owner::Nobody, batch, through, level: None, restores: false };
+    pub(crate) fn push_settled(
+        &mut self,
+        batch: Batch,
+        through: Action,
+        made_at: Revision,
+        limits: &DeskLimits,
+    ) {
+        let (owner, level) = (Owner::Nobody, None);
+        let entry = Entry { owner, batch, through, made_at, level, restores: false };
         self.queue.push_back(entry);
-        self.settle(self.queue.len() - 1);
+        self.settle(self.queue.len() - 1, limits);
     }
 
     /// Takes an entry from its owner and joins it with its neighbours that have
     /// none, so that a long absence does not make a long queue.
-    pub(crate) fn settle(&mut self, index: usize) {
+    pub(crate) fn settle(&mut self, index: usize, limits: &DeskLimits) {
         self.queue[index].owner = Owner::Nobody;
         let Some(before) = index.checked_sub(1) else { return };
         if self.queue[before].owner != Owner::Nobody {
             return;
         }
-        if let Some(both) = composed(&self.queue[before].batch, &self.queue[index].batch) {
-            let through = self.queue[index].through;
+        if let Some(both) = composed(&self.queue[before].batch, &self.queue[index].batch, limits) {
+            let Entry { through, made_at, .. } = self.queue[index];
             self.queue[before].batch = both;
             self.queue[before].through = through;
+            self.queue[before].made_at = made_at.min(self.queue[before].made_at);
             self.queue.remove(index);
         }
     }
 
     /// How many entries from the front make up the next batch, and the batch.
-    pub(crate) fn next_batch(&self) -> (usize, Batch) {
+    pub(crate) fn next_batch(&self, limits: &DeskLimits) -> (usize, Batch) {
         let mut batch = Batch::default();
         let mut count = 0;
         for entry in &self.queue {
             let both = if batch.is_empty() {
                 Some(entry.batch.clone())
             } else {
-                composed(&batch, &entry.batch)
+                composed(&batch, &entry.batch, limits)
             };
             match both {
                 Some(both) => batch = both,

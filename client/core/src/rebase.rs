@@ -33,13 +33,15 @@ impl Client {
         }
         self.levels += 1;
         let level = Level(self.levels);
-        let (count, batch) = self.pending.next_batch();
+        let (count, batch) = self.pending.next_batch(&self.limits);
         let mut scratch = self.scratch(count);
         let mut frozen = Scope::default();
         let mut through = self.actions;
+        let mut made_at = self.confirmed.revision();
         for _ in 0..count {
             let entry = self.pending.queue.pop_front().expect("the entries were counted");
             through = entry.through;
+            made_at = made_at.min(entry.made_at);
             entry.batch.operations().iter().for_each(|operation| frozen.add(operation));
             let stack = match entry.owner {
                 Owner::Nobody => None,
@@ -49,7 +51,8 @@ impl Client {
             if let Some(stack) = stack {
                 let inverse = yielding(&invert(&entry.batch, &scratch));
                 let lowest = stack.len() - History::queued(stack);
-                let ready = Ready { batch: inverse, level: Some(level), restores: true };
+                let made_at = entry.made_at;
+                let ready = Ready { batch: inverse, made_at, level: Some(level), restores: true };
                 stack[lowest].content = Content::Ready(ready);
             }
             overlay(&mut scratch, &entry.batch, self.author.unwrap_or_default(), 0);
@@ -71,6 +74,7 @@ impl Client {
             seq,
             batch,
             through,
+            made_at,
             level,
             author: self.me(),
             sent: false,
@@ -97,6 +101,8 @@ impl Client {
         if commit.revision <= self.confirmed.revision() {
             return;
         }
+        // One's own commit may purge, too, what it or the queue has just changed.
+        self.keep_purged(&commit.operations);
         let flight = self
             .pending
             .flight
@@ -104,8 +110,6 @@ impl Client {
         let mine = flight.is_some();
         if let Some(flight) = &flight {
             self.acknowledge(flight, &commit);
-        } else {
-            self.keep_purged(&commit.operations);
         }
         if apply(&mut self.confirmed, &commit).is_err() {
             self.pending.flight = flight;
@@ -164,10 +168,7 @@ impl Client {
         }
         let purges = |one: &&Operation| matches!(one, Operation::Purge { .. });
         differs.extend(commit.operations.iter().filter(purges).cloned());
-        if !differs.is_empty() {
-            self.keep_purged(&differs);
-            self.rebase(&differs);
-        }
+        self.rebase(&differs);
     }
 
     /// Moves everything pending, and what can be undone, over operations that
@@ -228,7 +229,11 @@ impl Client {
         for operation in operations {
             let Operation::Purge { id } = operation else { continue };
             let lost = self.pending.operations().any(|mine| {
-                let deletes = matches!(mine, Operation::Set { write: Write::Deleted(true), .. });
+                let deletes = match mine {
+                    Operation::Set { write, .. } => *write == Write::Deleted(true),
+                    Operation::Create(create) => create.deleted,
+                    _ => false,
+                };
                 mine.sticker() == Some(*id) && !deletes
             });
             if lost {

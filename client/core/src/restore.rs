@@ -1,6 +1,8 @@
 //! The queue record: writing it, and making a client of both records again.
 
-use desk_protocol::codec::{Decoded, decode_client, decode_server, encode_client, encode_snapshot};
+use desk_protocol::codec::{
+    Decoded, decode_client_within, decode_server, encode_client, encode_snapshot,
+};
 use desk_protocol::desk::DeskParts;
 use desk_protocol::frame::{ClientFrame, Role, Submit};
 use desk_protocol::resolver::apply;
@@ -57,11 +59,11 @@ impl Client {
         writer.optional(self.pending.flight.as_ref().map(|flight| flight.seq.0));
         if let Some(flight) = &self.pending.flight {
             writer.number(u64::from(flight.author.0));
-            write_operations(&mut writer, flight.batch.operations());
+            write_operations(&mut writer, flight.batch.operations(), flight.made_at);
         }
         writer.number(self.pending.queue.len() as u64);
         for entry in &self.pending.queue {
-            write_operations(&mut writer, entry.batch.operations());
+            write_operations(&mut writer, entry.batch.operations(), entry.made_at);
         }
         writer.number(self.unsaved.len() as u64);
         for unsaved in &self.unsaved {
@@ -107,11 +109,12 @@ impl Client {
     fn read_pending(&mut self, reader: &mut Reader<'_>) -> Result<(), RestoreError> {
         if let Some(seq) = reader.optional()? {
             let author = author_from(reader.number()?);
-            let batch = read_batch(reader)?;
+            let (batch, made_at) = read_batch(reader)?;
             self.pending.flight = Some(Flight {
                 seq: ClientSeq(seq),
                 batch,
                 through: Action(0),
+                made_at,
                 level: Level(0),
                 author,
                 sent: false,
@@ -120,11 +123,12 @@ impl Client {
             });
         }
         for _ in 0..reader.number()? {
-            let batch = read_batch(reader)?;
+            let (batch, made_at) = read_batch(reader)?;
             self.pending.queue.push_back(Entry {
                 owner: Owner::Nobody,
                 batch,
                 through: Action(0),
+                made_at,
                 level: None,
                 restores: false,
             });
@@ -146,30 +150,34 @@ fn author_from(number: u64) -> Author {
     Author(u32::try_from(number).unwrap_or_default())
 }
 
-/// Operations are kept as the submit frame that would carry them.
-fn write_operations(writer: &mut Writer, operations: &[Operation]) {
-    let submit =
-        Submit { client_seq: ClientSeq(0), base: Revision(0), operations: operations.to_vec() };
+/// Operations are kept as the submit frame that would carry them, its base
+/// being where they were made.
+fn write_operations(writer: &mut Writer, operations: &[Operation], made_at: Revision) {
+    let (client_seq, operations) = (ClientSeq(0), operations.to_vec());
+    let submit = Submit { client_seq, base: made_at, made_at, operations };
     let mut frame = Vec::new();
-    if !operations.is_empty() {
+    if !submit.operations.is_empty() {
         encode_client(&ClientFrame::Submit(submit), &mut frame);
     }
     writer.bytes(&frame);
 }
 
-fn read_operations(reader: &mut Reader<'_>) -> Result<Vec<Operation>, RestoreError> {
+fn read_operations(reader: &mut Reader<'_>) -> Result<(Vec<Operation>, Revision), RestoreError> {
     let frame = reader.bytes()?;
     if frame.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Revision(0)));
     }
-    match decode_client(frame)? {
-        Decoded::Frame(_, Some(ClientFrame::Submit(submit))) => Ok(submit.operations),
+    // Moved over many commits it may be more than fits a frame to a server.
+    match decode_client_within(frame, frame.len())? {
+        Decoded::Frame(_, Some(ClientFrame::Submit(submit))) => {
+            Ok((submit.operations, submit.made_at))
+        }
         _ => Err(RestoreError::Truncated),
     }
 }
 
-fn read_batch(reader: &mut Reader<'_>) -> Result<Batch, RestoreError> {
-    read_operations(reader).map(rebuilt)
+fn read_batch(reader: &mut Reader<'_>) -> Result<(Batch, Revision), RestoreError> {
+    read_operations(reader).map(|(operations, made_at)| (rebuilt(operations), made_at))
 }
 
 fn write_unsaved(writer: &mut Writer, unsaved: &Unsaved) {
@@ -181,7 +189,7 @@ fn write_unsaved(writer: &mut Writer, unsaved: &Unsaved) {
     writer.number(kind);
     writer.number(u64::from(operation));
     writer.bytes(detail.as_bytes());
-    write_operations(writer, &unsaved.operations);
+    write_operations(writer, &unsaved.operations, Revision(0));
     let newest = unsaved.stickers.iter().flat_map(stamps).max().unwrap_or_default();
     let parts =
         DeskParts { revision: newest, stickers: unsaved.stickers.clone(), ..DeskParts::default() };
@@ -198,7 +206,7 @@ fn read_unsaved(reader: &mut Reader<'_>, number: u64) -> Result<Unsaved, Restore
         1 => UnsavedReason::Purged,
         _ => UnsavedReason::Unknown,
     };
-    let operations = read_operations(reader)?;
+    let (operations, _) = read_operations(reader)?;
     let stickers = desk_from(reader.bytes()?)?.stickers().cloned().collect();
     Ok(Unsaved { number, reason, operations, stickers })
 }

@@ -151,23 +151,49 @@ impl Client {
 
     /// One batch in flight, based on what is confirmed (FLIGHT-8).
     fn transmit_batch(&mut self, out: &mut Vec<u8>) {
-        // With a disk, freezing waits for `persist`, so that one write holds the
-        // action and the batch that it goes out in.
-        if !self.config.durable {
-            self.freeze();
+        loop {
+            // With a disk, freezing waits for `persist`, so that one write holds
+            // the action and the batch that it goes out in.
+            if !self.config.durable {
+                self.freeze();
+            }
+            let Some(flight) = &self.pending.flight else { return };
+            if flight.sent || flight.applied.is_some() || !self.store.holds(flight.frozen_at) {
+                return;
+            }
+            let base = self.confirmed.revision();
+            let submit = Submit {
+                client_seq: flight.seq,
+                base,
+                made_at: flight.made_at.min(base),
+                operations: flight.batch.operations().to_vec(),
+            };
+            let before = out.len();
+            encode_client(&ClientFrame::Submit(submit), out);
+            let bytes = out.len() - before;
+            if bytes <= self.limits.frame_bytes {
+                break;
+            }
+            out.truncate(before);
+            self.keep_oversized(bytes);
         }
-        let Some(flight) = &mut self.pending.flight else { return };
-        if flight.sent || flight.applied.is_some() || !self.store.holds(flight.frozen_at) {
-            return;
+        if let Some(flight) = &mut self.pending.flight {
+            flight.sent = true;
         }
-        flight.sent = true;
         self.line.submitted(self.now);
-        let submit = Submit {
-            client_seq: flight.seq,
-            base: self.confirmed.revision(),
-            operations: flight.batch.operations().to_vec(),
-        };
-        encode_client(&ClientFrame::Submit(submit), out);
+    }
+
+    /// A batch that grew too large on its way over others' changes, or under
+    /// the belief in a higher limit: the server would end the connection for
+    /// such a frame, each time again. Its number is not used up, since it was
+    /// never sent, or caught up with and found not to have arrived.
+    fn keep_oversized(&mut self, bytes: usize) {
+        let Some(flight) = &self.pending.flight else { return };
+        self.next_seq = flight.seq;
+        let limit = self.limits.frame_bytes;
+        let detail = format!("the batch takes {bytes} bytes, at most {limit} are allowed");
+        self.drop_flight(UnsavedReason::Rejected { operation: 0, detail });
+        self.refresh();
     }
 
     fn take(&mut self, frame: ServerFrame) {
@@ -206,6 +232,7 @@ impl Client {
         self.author = Some(welcome.author);
         self.role = Some(welcome.role);
         self.lifetime = Some((welcome.created_at, welcome.expires_at));
+        self.limits = welcome.limits;
         self.target = welcome.revision;
         self.awaiting_snapshot = welcome.snapshot;
         self.assembly = Assembly::default();

@@ -1,6 +1,96 @@
 //! Bounds of sessions, connections and queues, with their reasons.
+//!
+//! An operator may set each of them by its field in [`ShardLimits`]; the
+//! constants are the defaults.
 
 use std::time::Duration;
+
+use desk_protocol::limits::{OrderLimits, PERSON_NAME_CHARS_MAX, SNAPSHOT_CHUNK_BYTES_MAX};
+
+/// What one shard holds its desks and connections to. Constants of this module
+/// say more of each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShardLimits {
+    /// What batches are ordered by.
+    pub order: OrderLimits,
+    /// See [`CONNECTIONS_PER_DESK_MAX`].
+    pub connections_per_desk: usize,
+    /// See [`CLIENTS_PER_DESK_MAX`].
+    pub clients_per_desk: usize,
+    /// See [`BATCHES_PER_SECOND`].
+    pub batches_per_second: u32,
+    /// See [`BATCH_BURST`].
+    pub batch_burst: u32,
+    /// See [`PRESENCE_PER_SECOND`].
+    pub presence_per_second: u32,
+    /// See [`PRESENCE_BURST`].
+    pub presence_burst: u32,
+    /// Characters of a person's name; the rest is cut off.
+    pub person_name_chars: usize,
+    /// See [`OUTBOUND_QUEUE_BYTES_MAX`].
+    pub outbound_queue_bytes: usize,
+    /// See [`PRESENCE_QUEUE_BYTES_MAX`].
+    pub presence_queue_bytes: usize,
+    /// Bytes of a snapshot in one frame.
+    pub snapshot_chunk_bytes: usize,
+    /// See [`SNAPSHOT_CHUNKS_QUEUED_MAX`].
+    pub snapshot_chunks_queued: usize,
+    /// See [`RING_COMMITS_MAX`].
+    pub ring_commits: usize,
+    /// See [`RING_BYTES_MAX`].
+    pub ring_bytes: usize,
+    /// See [`PRESENCE_INTERVAL`].
+    pub presence_interval: Duration,
+    /// See [`PRESENCE_INTERVAL_CROWD`].
+    pub presence_interval_crowd: Duration,
+    /// See [`PRESENCE_CROWD`].
+    pub presence_crowd: usize,
+    /// See [`PRESENCE_FRAME_BYTES_MAX`].
+    pub presence_frame_bytes: usize,
+    /// See [`LEAVE_GRACE`].
+    pub leave_grace: Duration,
+    /// See [`HELLO_TIMEOUT`].
+    pub hello_time: Duration,
+    /// See [`POLL_TIME_MAX`].
+    pub poll_time: Duration,
+    /// See [`POLLS_PER_DESK_MAX`].
+    pub polls_per_desk: usize,
+    /// See [`LOADING_QUEUE_MAX`].
+    pub loading_queue: usize,
+    /// See [`HOLD_TIME`].
+    pub hold_time: Duration,
+}
+
+impl Default for ShardLimits {
+    fn default() -> Self {
+        Self {
+            order: OrderLimits::default(),
+            connections_per_desk: CONNECTIONS_PER_DESK_MAX,
+            clients_per_desk: CLIENTS_PER_DESK_MAX,
+            batches_per_second: BATCHES_PER_SECOND,
+            batch_burst: BATCH_BURST,
+            presence_per_second: PRESENCE_PER_SECOND,
+            presence_burst: PRESENCE_BURST,
+            person_name_chars: PERSON_NAME_CHARS_MAX,
+            outbound_queue_bytes: OUTBOUND_QUEUE_BYTES_MAX,
+            presence_queue_bytes: PRESENCE_QUEUE_BYTES_MAX,
+            snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES_MAX,
+            snapshot_chunks_queued: SNAPSHOT_CHUNKS_QUEUED_MAX,
+            ring_commits: RING_COMMITS_MAX,
+            ring_bytes: RING_BYTES_MAX,
+            presence_interval: PRESENCE_INTERVAL,
+            presence_interval_crowd: PRESENCE_INTERVAL_CROWD,
+            presence_crowd: PRESENCE_CROWD,
+            presence_frame_bytes: PRESENCE_FRAME_BYTES_MAX,
+            leave_grace: LEAVE_GRACE,
+            hello_time: HELLO_TIMEOUT,
+            poll_time: POLL_TIME_MAX,
+            polls_per_desk: POLLS_PER_DESK_MAX,
+            loading_queue: LOADING_QUEUE_MAX,
+            hold_time: HOLD_TIME,
+        }
+    }
+}
 
 /// Connections of one desk. A crowd beyond it is refused with `429`.
 pub const CONNECTIONS_PER_DESK_MAX: usize = 2_000;
@@ -54,11 +144,20 @@ pub const LEAVE_GRACE: Duration = Duration::from_secs(30);
 /// How long a connection may take to say hello.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest wait of a poll, in seconds.
-pub const POLL_SECONDS_MAX: u32 = 25;
+/// The longest wait of a poll. The interface promises up to 25 seconds, so an
+/// operator can only shorten it.
+pub const POLL_TIME_MAX: Duration = Duration::from_secs(25);
 
 /// Polls waiting on one desk.
 pub const POLLS_PER_DESK_MAX: usize = 2_000;
+
+/// How long more text history is kept for a client that was told `stale` twice
+/// in a row: many round trips of a bad line.
+pub const HOLD_TIME: Duration = Duration::from_secs(10);
+
+/// Answers of `stale` in a row after which history is held for the client. No
+/// policy: once may be a restart of the server, twice is contention.
+pub const STALE_IN_A_ROW_MAX: u32 = 2;
 
 /// Inputs that wait for a desk to be loaded; past it the request is refused.
 pub const LOADING_QUEUE_MAX: usize = 4_000;

@@ -183,9 +183,7 @@ fn start_shards(
                 session_idle: config.session_idle,
                 memory_bytes: usize::try_from(config.memory_bytes).unwrap_or(usize::MAX)
                     / usize::from(config.shards),
-                connections_per_desk: config.limits.connections_per_desk,
-                batches_per_second: config.limits.batches_per_second,
-                batch_burst: config.limits.batch_burst,
+                limits: Arc::new(config.limits.shard.clone()),
             },
             doors: doors.addresses(),
             report: report.clone(),

@@ -162,6 +162,7 @@ fn create(seq: u64, base: u64) -> ClientFrame {
     ClientFrame::Submit(Submit {
         client_seq: ClientSeq(seq),
         base: Revision(base),
+        made_at: Revision(base),
         operations: vec![Operation::Create(Create {
             id: StickerId(1_000 + seq),
             position: Point { x: 1, y: 2 },

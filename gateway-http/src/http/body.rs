@@ -9,6 +9,8 @@ pub(super) struct BodyDecoder {
     state: State,
     /// Bytes of content that are still allowed.
     room: u64,
+    /// Bytes of content that were allowed at first.
+    limit: u64,
 }
 
 #[derive(Debug)]
@@ -41,13 +43,18 @@ impl BodyDecoder {
     pub(super) fn with_length(left: u64, bytes_max: usize) -> Result<Self, RequestError> {
         let room = bytes_max as u64;
         if left > room {
-            return Err(RequestError::BodyTooLarge);
+            return Err(RequestError::BodyTooLarge { limit: room });
         }
-        Ok(Self { state: if left == 0 { State::Done } else { State::Length { left } }, room })
+        Ok(Self {
+            state: if left == 0 { State::Done } else { State::Length { left } },
+            room,
+            limit: room,
+        })
     }
 
     pub(super) fn chunked(bytes_max: usize) -> Self {
-        Self { state: State::Size { line: Vec::new() }, room: bytes_max as u64 }
+        let limit = bytes_max as u64;
+        Self { state: State::Size { line: Vec::new() }, room: limit, limit }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -89,7 +96,7 @@ impl BodyDecoder {
                 if complete {
                     let size = chunk_size(line)?;
                     if size > self.room {
-                        return Err(RequestError::BodyTooLarge);
+                        return Err(RequestError::BodyTooLarge { limit: self.limit });
                     }
                     self.room -= size;
                     self.state = match size {

@@ -105,7 +105,8 @@ impl AnswerReader {
                     Framing::UntilClose => {
                         answer.body.append(&mut self.input);
                         if answer.body.len() > self.body_bytes_max {
-                            return Err(RequestError::BodyTooLarge.into());
+                            let limit = self.body_bytes_max as u64;
+                            return Err(RequestError::BodyTooLarge { limit }.into());
                         }
                         Ok(None)
                     }

@@ -5,9 +5,8 @@ use super::error::RequestError;
 use super::request::{BodyFraming, Method, RequestHead};
 use super::response::{Framing, Response};
 use super::status::Status;
-use super::times::Times;
 use crate::Time;
-use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, LINGER_TIME_US, PIPELINED_BYTES_MAX};
+use crate::limits::HttpLimits;
 
 /// What arrived.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub enum Deadline {
 /// Requests that arrive behind the one being answered wait in the input.
 #[derive(Debug)]
 pub struct Connection {
-    times: Times,
+    limits: HttpLimits,
     state: State,
     input: Vec<u8>,
     /// How much of the input was searched for the head's end.
@@ -102,18 +101,18 @@ enum Then {
 impl Connection {
     /// A connection accepted at `now`.
     pub fn new(now: Time) -> Self {
-        Self::with_times(now, Times::default())
+        Self::with_limits(now, HttpLimits::default())
     }
 
-    /// A connection accepted at `now`, with deadlines of the operator's.
-    pub fn with_times(now: Time, times: Times) -> Self {
+    /// A connection accepted at `now`, with limits of the operator's.
+    pub fn with_limits(now: Time, limits: HttpLimits) -> Self {
         Self {
-            times,
+            limits,
             state: State::Head,
             input: Vec::new(),
             searched: 0,
             output: Vec::new(),
-            deadline: Some((after(now, times.head_us), Deadline::Head)),
+            deadline: Some((after(now, limits.head_us), Deadline::Head)),
             timed_out: None,
             ended: false,
             request: Request {
@@ -133,7 +132,7 @@ impl Connection {
         }
         self.input.extend_from_slice(bytes);
         if matches!(self.deadline, Some((_, Deadline::KeepAlive))) {
-            self.deadline = Some((after(now, self.times.head_us), Deadline::Head));
+            self.deadline = Some((after(now, self.limits.head_us), Deadline::Head));
         }
     }
 
@@ -152,10 +151,10 @@ impl Connection {
         self.deadline = None;
         match (deadline, &self.state) {
             (Deadline::Head, State::Head) if !self.input.is_empty() => {
-                self.timed_out = Some(RequestError::HeadTimeout);
+                self.timed_out = Some(RequestError::HeadTimeout { limit_us: self.limits.head_us });
             }
             (Deadline::Body, State::Body { .. }) => {
-                self.timed_out = Some(RequestError::BodyTimeout);
+                self.timed_out = Some(RequestError::BodyTimeout { limit_us: self.limits.body_us });
             }
             _ => self.close(),
         }
@@ -199,7 +198,7 @@ impl Connection {
         match self.decoder() {
             Ok(decoder) => {
                 self.state = State::Body { decoder, content: Vec::new() };
-                self.deadline = Some((after(now, self.times.body_us), Deadline::Body));
+                self.deadline = Some((after(now, self.limits.body_us), Deadline::Body));
                 if self.request.expects_continue && self.input.is_empty() {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
@@ -301,7 +300,7 @@ impl Connection {
             State::Closed => false,
             _ if self.ended => false,
             State::Head | State::Body { .. } | State::Skipping { .. } | State::Lingering => true,
-            _ => self.input.len() < PIPELINED_BYTES_MAX,
+            _ => self.input.len() < self.limits.pipelined_bytes,
         }
     }
 
@@ -379,7 +378,7 @@ impl Connection {
             // Often TLS on the wrong port; no reason to wait for 16 KiB of it.
             return Err(RequestError::Malformed("this is not HTTP"));
         }
-        let limit = self.input.len().min(HEAD_BYTES_MAX);
+        let limit = self.input.len().min(self.limits.head_bytes);
         for at in self.searched..limit {
             if self.input[at] != b'\n' {
                 continue;
@@ -388,21 +387,25 @@ impl Connection {
                 return Err(RequestError::Malformed("a line of the head must end with CR LF"));
             }
             if at >= 3 && self.input[at - 2] == b'\n' {
-                let head = RequestHead::parse(&self.input[..=at])?;
+                let head = RequestHead::parse(&self.input[..=at], &self.limits)?;
                 self.input.drain(..=at);
                 self.searched = 0;
                 return Ok(Some(head));
             }
         }
         self.searched = limit;
-        if limit == HEAD_BYTES_MAX { Err(RequestError::HeadTooLarge) } else { Ok(None) }
+        if limit == self.limits.head_bytes {
+            return Err(RequestError::head_too_large(&self.limits));
+        }
+        Ok(None)
     }
 
     fn decoder(&self) -> Result<BodyDecoder, RequestError> {
+        let most = self.limits.body_bytes;
         match self.request.body {
-            BodyFraming::None => BodyDecoder::with_length(0, BODY_BYTES_MAX),
-            BodyFraming::Length(length) => BodyDecoder::with_length(length, BODY_BYTES_MAX),
-            BodyFraming::Chunked => Ok(BodyDecoder::chunked(BODY_BYTES_MAX)),
+            BodyFraming::None => BodyDecoder::with_length(0, most),
+            BodyFraming::Length(length) => BodyDecoder::with_length(length, most),
+            BodyFraming::Chunked => Ok(BodyDecoder::chunked(most)),
         }
     }
 
@@ -428,13 +431,13 @@ impl Connection {
             Then::NextRequest => self.await_request(now),
             Then::Skip(decoder) => {
                 self.state = State::Skipping { decoder };
-                self.deadline = Some((after(now, self.times.body_us), Deadline::Body));
+                self.deadline = Some((after(now, self.limits.body_us), Deadline::Body));
             }
             Then::Linger if self.ended => self.close(),
             Then::Linger => {
                 self.input = Vec::new();
                 self.state = State::Lingering;
-                self.deadline = Some((after(now, LINGER_TIME_US), Deadline::Linger));
+                self.deadline = Some((after(now, self.limits.linger_us), Deadline::Linger));
             }
         }
     }
@@ -444,9 +447,9 @@ impl Connection {
         self.deadline = Some(if self.input.is_empty() {
             // An idle connection holds no buffers.
             self.input = Vec::new();
-            (after(now, self.times.keep_alive_us), Deadline::KeepAlive)
+            (after(now, self.limits.keep_alive_us), Deadline::KeepAlive)
         } else {
-            (after(now, self.times.head_us), Deadline::Head)
+            (after(now, self.limits.head_us), Deadline::Head)
         });
     }
 

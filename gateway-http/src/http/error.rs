@@ -1,7 +1,7 @@
 //! What can be wrong with a request before anybody looks at its meaning.
 
 use super::status::Status;
-use crate::limits::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, HEADER_FIELDS_MAX};
+use crate::limits::{CHUNK_LINE_BYTES_MAX, HttpLimits};
 use crate::problem::Problem;
 
 /// Why a connection cannot go on with a request. All but the time-outs and
@@ -22,29 +22,47 @@ pub enum RequestError {
     #[error("the only expectation understood is 100-continue")]
     UnknownExpectation,
     /// A limit: the head.
-    #[error("a request's head may have {HEAD_BYTES_MAX} bytes and {HEADER_FIELDS_MAX} fields")]
-    HeadTooLarge,
+    #[error("a request's head may have {bytes} bytes and {fields} fields")]
+    HeadTooLarge {
+        /// Bytes that it may have.
+        bytes: usize,
+        /// Fields that it may have.
+        fields: usize,
+    },
     /// A limit: the body.
-    #[error("a request's body may have {BODY_BYTES_MAX} bytes")]
-    BodyTooLarge,
+    #[error("a request's body may have {limit} bytes")]
+    BodyTooLarge {
+        /// Bytes that it may have.
+        limit: u64,
+    },
     /// A limit: lines of chunked framing.
     #[error("a line of chunked framing may have {CHUNK_LINE_BYTES_MAX} bytes")]
     ChunkLineTooLong,
     /// A time-out.
-    #[error("the request's head did not arrive in 10 seconds")]
-    HeadTimeout,
+    #[error("the request's head did not arrive in {} seconds", seconds(*limit_us))]
+    HeadTimeout {
+        /// Microseconds that it may take.
+        limit_us: u64,
+    },
     /// A time-out.
-    #[error("the request's body did not arrive in 30 seconds")]
-    BodyTimeout,
+    #[error("the request's body did not arrive in {} seconds", seconds(*limit_us))]
+    BodyTimeout {
+        /// Microseconds that it may take.
+        limit_us: u64,
+    },
 }
 
 impl RequestError {
-    pub(super) fn from_httparse(error: httparse::Error) -> Self {
+    pub(super) const fn head_too_large(limits: &HttpLimits) -> Self {
+        Self::HeadTooLarge { bytes: limits.head_bytes, fields: limits.header_fields }
+    }
+
+    pub(super) fn from_httparse(error: httparse::Error, limits: &HttpLimits) -> Self {
         use httparse::Error;
         match error {
             Error::HeaderName => Self::Malformed("a header field's name has a wrong character"),
             Error::HeaderValue => Self::Malformed("a header field's value has a wrong character"),
-            Error::TooManyHeaders => Self::HeadTooLarge,
+            Error::TooManyHeaders => Self::head_too_large(limits),
             Error::Version => Self::UnknownVersion,
             _ => Self::Malformed("the request line or a line's end is malformed"),
         }
@@ -57,10 +75,10 @@ impl RequestError {
             Self::UnknownVersion => Status::VERSION_NOT_SUPPORTED,
             Self::UnknownCoding => Status::NOT_IMPLEMENTED,
             Self::UnknownExpectation => Status::EXPECTATION_FAILED,
-            Self::HeadTooLarge => Status::HEADER_FIELDS_TOO_LARGE,
-            Self::BodyTooLarge => Status::CONTENT_TOO_LARGE,
+            Self::HeadTooLarge { .. } => Status::HEADER_FIELDS_TOO_LARGE,
+            Self::BodyTooLarge { .. } => Status::CONTENT_TOO_LARGE,
             Self::ChunkLineTooLong => Status::BAD_REQUEST,
-            Self::HeadTimeout | Self::BodyTimeout => Status::REQUEST_TIMEOUT,
+            Self::HeadTimeout { .. } | Self::BodyTimeout { .. } => Status::REQUEST_TIMEOUT,
         }
     }
 
@@ -71,10 +89,17 @@ impl RequestError {
             Self::UnknownVersion => "use HTTP/1.1",
             Self::UnknownCoding => "send Content-Length, or Transfer-Encoding: chunked",
             Self::UnknownExpectation => "leave the Expect field out",
-            Self::HeadTooLarge => "send fewer or shorter header fields",
-            Self::BodyTooLarge => "split the content over several requests",
-            Self::HeadTimeout | Self::BodyTimeout => "send the request again, without pauses",
+            Self::HeadTooLarge { .. } => "send fewer or shorter header fields",
+            Self::BodyTooLarge { .. } => "split the content over several requests",
+            Self::HeadTimeout { .. } | Self::BodyTimeout { .. } => {
+                "send the request again, without pauses"
+            }
         };
         Problem::new(self.status(), format!("{self}; {todo}."))
     }
+}
+
+/// As people write them: `10`, `0.25`.
+fn seconds(micros: u64) -> f64 {
+    std::time::Duration::from_micros(micros).as_secs_f64()
 }

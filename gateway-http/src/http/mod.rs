@@ -22,7 +22,6 @@ mod error;
 mod request;
 mod response;
 mod status;
-mod times;
 
 pub use base64_stream::Base64Stream;
 pub use connection::{Connection, Deadline, Event};
@@ -31,4 +30,3 @@ pub use error::RequestError;
 pub use request::{BodyFraming, Method, RequestHead};
 pub use response::{Body, Response};
 pub use status::Status;
-pub use times::Times;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::error::RequestError;
-use crate::limits::HEADER_FIELDS_MAX;
+use crate::limits::{HEADER_FIELDS_MAX, HttpLimits};
 
 /// What the request wants done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -85,13 +85,14 @@ impl RequestHead {
     ///
     /// Everything on which two HTTP implementations could disagree about where
     /// the request ends is refused.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, RequestError> {
+    pub(super) fn parse(bytes: &[u8], limits: &HttpLimits) -> Result<Self, RequestError> {
         let mut storage = [httparse::EMPTY_HEADER; HEADER_FIELDS_MAX];
-        let mut parsed = httparse::Request::new(&mut storage);
+        let places = limits.header_fields.min(HEADER_FIELDS_MAX);
+        let mut parsed = httparse::Request::new(&mut storage[..places]);
         match parsed.parse(bytes) {
             Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
             Ok(_) => return Err(RequestError::Malformed("the head is not complete")),
-            Err(error) => return Err(RequestError::from_httparse(error)),
+            Err(error) => return Err(RequestError::from_httparse(error, limits)),
         }
         // httparse lends parts of `bytes`; positions outlive the borrow.
         let at = |part: &[u8]| {

@@ -3,7 +3,7 @@
 mod csv;
 mod json;
 
-use desk_protocol::limits::BATCH_OPERATIONS_MAX;
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::operation::{Create, Operation};
 use desk_protocol::{Color, Point, Size, StickerId};
 
@@ -62,8 +62,13 @@ pub enum ImportError {
     #[error("the file has no notes")]
     Empty,
     /// More than one batch can hold.
-    #[error("the file has {0} notes, at most {BATCH_OPERATIONS_MAX} are added at once")]
-    TooMany(usize),
+    #[error("the file has {found} notes, at most {limit} are added at once")]
+    TooMany {
+        /// How many.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl ImportError {
@@ -71,7 +76,7 @@ impl ImportError {
     pub fn problem(&self) -> Problem {
         let (status, todo) = match self {
             Self::Empty => (Status::UNPROCESSABLE_CONTENT, "Send at least one note"),
-            Self::TooMany(_) => (Status::UNPROCESSABLE_CONTENT, "Split the file"),
+            Self::TooMany { .. } => (Status::UNPROCESSABLE_CONTENT, "Split the file"),
             Self::Note { .. } => (Status::UNPROCESSABLE_CONTENT, "Change that note"),
             _ => (Status::BAD_REQUEST, "Correct the file and send it again"),
         };
@@ -108,6 +113,7 @@ impl Note {
 pub fn read(
     source: Source,
     body: &[u8],
+    limits: &DeskLimits,
     new_id: &mut dyn FnMut() -> StickerId,
 ) -> Result<Vec<Operation>, ImportError> {
     let mut notes = match source {
@@ -122,10 +128,11 @@ pub fn read(
     };
     notes.retain(|note| !note.deleted);
     notes.sort_by_key(|note| note.z);
-    match notes.len() {
+    let (found, limit) = (notes.len(), limits.batch_operations);
+    match found {
         0 => Err(ImportError::Empty),
-        1..=BATCH_OPERATIONS_MAX => place(notes, new_id),
-        more => Err(ImportError::TooMany(more)),
+        _ if found > limit => Err(ImportError::TooMany { found, limit }),
+        _ => place(notes, limits, new_id),
     }
 }
 
@@ -134,6 +141,7 @@ const GRID: i32 = 220;
 
 fn place(
     notes: Vec<Note>,
+    limits: &DeskLimits,
     new_id: &mut dyn FnMut() -> StickerId,
 ) -> Result<Vec<Operation>, ImportError> {
     let columns = (1..).find(|side| side * side >= notes.len()).expect("some square is larger");
@@ -150,7 +158,7 @@ fn place(
             deleted: false,
             z: None,
         });
-        desk_protocol::resolver::check(&operation)
+        desk_protocol::resolver::check(&operation, limits)
             .map_err(|reason| ImportError::Note { note: index + 1, reason: reason.to_string() })?;
         operations.push(operation);
     }

@@ -8,6 +8,7 @@ use crate::frame::{
 };
 use crate::generated::wire;
 use crate::id::{Author, ClientSeq, Revision, StickerId};
+use crate::limits::DeskLimits;
 use crate::operation::{CollisionStatus, Commit, Operation};
 use crate::sticker::Color;
 
@@ -29,6 +30,7 @@ pub(super) fn client(
         return Ok(Some(ClientFrame::Submit(Submit {
             client_seq: ClientSeq(submit.client_seq()),
             base: Revision(submit.base()),
+            made_at: Revision(submit.made_at().unwrap_or(submit.base())),
             operations: decode_all(submit.operations(), bytes)?,
         })));
     }
@@ -134,7 +136,26 @@ fn welcome(found: wire::Welcome<'_>) -> Result<Welcome, DecodeError> {
         last: found.last().map(result).transpose()?,
         created_at: found.created_at(),
         expires_at: found.expires_at(),
+        limits: found.limits().map(limits).unwrap_or_default(),
     })
+}
+
+/// What is left out, or 0, is as in this version.
+fn limits(found: wire::Limits<'_>) -> DeskLimits {
+    let or = |found: u32, default| match found {
+        0 => default,
+        found => usize::try_from(found).unwrap_or(usize::MAX),
+    };
+    let default = DeskLimits::default();
+    DeskLimits {
+        text_chars: or(found.text_chars(), default.text_chars),
+        title_chars: or(found.title_chars(), default.title_chars),
+        stickers: or(found.stickers(), default.stickers),
+        desk_bytes: or(found.desk_bytes(), default.desk_bytes),
+        batch_operations: or(found.batch_operations(), default.batch_operations),
+        delta_parts: or(found.delta_parts(), default.delta_parts),
+        frame_bytes: or(found.frame_bytes(), default.frame_bytes),
+    }
 }
 
 fn result(found: wire::Answer<'_>) -> Result<BatchResult, DecodeError> {

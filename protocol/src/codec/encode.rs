@@ -10,6 +10,7 @@ use crate::frame::{
 };
 use crate::generated::wire;
 use crate::id::Revision;
+use crate::limits::DeskLimits;
 use crate::operation::{CollisionStatus, Commit, Operation};
 
 /// Writes frames one after another with one buffer, so that a busy shard does
@@ -53,6 +54,7 @@ impl Encoder {
                     client_seq: submit.client_seq.0,
                     base: submit.base.0,
                     operations,
+                    made_at: (submit.made_at < submit.base).then_some(submit.made_at.0),
                 };
                 (wire::Body::Submit, wire::Submit::create(builder, &args).as_union_value())
             }
@@ -175,6 +177,7 @@ fn encode_welcome<'b>(
     welcome: &Welcome,
 ) -> WIPOffset<wire::Welcome<'b>> {
     let last = welcome.last.as_ref().map(|last| encode_result(builder, last));
+    let limits = Some(encode_limits(builder, &welcome.limits));
     let args = wire::WelcomeArgs {
         author: welcome.author.0,
         role: match welcome.role {
@@ -187,8 +190,26 @@ fn encode_welcome<'b>(
         last,
         created_at: welcome.created_at,
         expires_at: welcome.expires_at,
+        limits,
     };
     wire::Welcome::create(builder, &args)
+}
+
+fn encode_limits<'b>(
+    builder: &mut FlatBufferBuilder<'b>,
+    limits: &DeskLimits,
+) -> WIPOffset<wire::Limits<'b>> {
+    let field = |limit| u32::try_from(limit).unwrap_or(u32::MAX);
+    let args = wire::LimitsArgs {
+        text_chars: field(limits.text_chars),
+        title_chars: field(limits.title_chars),
+        stickers: field(limits.stickers),
+        desk_bytes: field(limits.desk_bytes),
+        batch_operations: field(limits.batch_operations),
+        delta_parts: field(limits.delta_parts),
+        frame_bytes: field(limits.frame_bytes),
+    };
+    wire::Limits::create(builder, &args)
 }
 
 fn encode_result<'b>(

@@ -149,12 +149,24 @@ pub fn encode_server(frame: &ServerFrame, out: &mut Vec<u8>) {
 }
 
 /// Reads the first frame of `bytes`, as a server does: at most
-/// [`CLIENT_FRAME_BYTES_MAX`], refused by its prefix alone.
+/// [`CLIENT_FRAME_BYTES_MAX`].
 ///
 /// # Errors
 /// [`DecodeError`]: the connection must end, since what follows cannot be read.
 pub fn decode_client(bytes: &[u8]) -> Result<Decoded<ClientFrame>, DecodeError> {
-    let Some(frame) = verify::first(bytes, CLIENT_FRAME_BYTES_MAX)? else {
+    decode_client_within(bytes, CLIENT_FRAME_BYTES_MAX)
+}
+
+/// [`decode_client`] of a server that takes frames of at most `limit` bytes,
+/// refused by their prefix alone.
+///
+/// # Errors
+/// As [`decode_client`].
+pub fn decode_client_within(
+    bytes: &[u8],
+    limit: usize,
+) -> Result<Decoded<ClientFrame>, DecodeError> {
+    let Some(frame) = verify::first(bytes, limit)? else {
         return Ok(Decoded::Incomplete);
     };
     Ok(Decoded::Frame(frame.len(), decode::client(verify::frame(frame)?, frame.len())?))

@@ -17,7 +17,7 @@ fn submit(make: impl FnOnce(&mut FlatBufferBuilder<'static>) -> Operations<'stat
     let mut builder = FlatBufferBuilder::new();
     let operations = make(&mut builder);
     let operations = Some(builder.create_vector(&operations));
-    let args = wire::SubmitArgs { client_seq: 1, base: 0, operations };
+    let args = wire::SubmitArgs { client_seq: 1, operations, ..Default::default() };
     let body = Some(wire::Submit::create(&mut builder, &args).as_union_value());
     let args = wire::FrameArgs { body_type: wire::Body::Submit, body };
     let frame = wire::Frame::create(&mut builder, &args);

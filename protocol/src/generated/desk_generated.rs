@@ -2111,6 +2111,7 @@ impl<'a> Submit<'a> {
   pub const VT_CLIENT_SEQ: ::flatbuffers::VOffsetT = 4;
   pub const VT_BASE: ::flatbuffers::VOffsetT = 6;
   pub const VT_OPERATIONS: ::flatbuffers::VOffsetT = 8;
+  pub const VT_MADE_AT: ::flatbuffers::VOffsetT = 10;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2122,6 +2123,7 @@ impl<'a> Submit<'a> {
     args: &'args SubmitArgs<'args>
   ) -> ::flatbuffers::WIPOffset<Submit<'bldr>> {
     let mut builder = SubmitBuilder::new(_fbb);
+    if let Some(x) = args.made_at { builder.add_made_at(x); }
     builder.add_base(args.base);
     builder.add_client_seq(args.client_seq);
     if let Some(x) = args.operations { builder.add_operations(x); }
@@ -2150,6 +2152,13 @@ impl<'a> Submit<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Operation>>>>(Submit::VT_OPERATIONS, None).unwrap()}
   }
+  #[inline]
+  pub fn made_at(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(Submit::VT_MADE_AT, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Submit<'_> {
@@ -2161,6 +2170,7 @@ impl ::flatbuffers::Verifiable for Submit<'_> {
      .visit_field::<u64>("client_seq", Self::VT_CLIENT_SEQ, false)?
      .visit_field::<u64>("base", Self::VT_BASE, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<Operation>>>>("operations", Self::VT_OPERATIONS, true)?
+     .visit_field::<u64>("made_at", Self::VT_MADE_AT, false)?
      .finish();
     Ok(())
   }
@@ -2169,6 +2179,7 @@ pub struct SubmitArgs<'a> {
     pub client_seq: u64,
     pub base: u64,
     pub operations: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Operation<'a>>>>>,
+    pub made_at: Option<u64>,
 }
 impl<'a> Default for SubmitArgs<'a> {
   #[inline]
@@ -2177,6 +2188,7 @@ impl<'a> Default for SubmitArgs<'a> {
       client_seq: 0,
       base: 0,
       operations: None, // required field
+      made_at: None,
     }
   }
 }
@@ -2197,6 +2209,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> SubmitBuilder<'a, 'b, A> {
   #[inline]
   pub fn add_operations(&mut self, operations: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<Operation<'b >>>>) {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Submit::VT_OPERATIONS, operations);
+  }
+  #[inline]
+  pub fn add_made_at(&mut self, made_at: u64) {
+    self.fbb_.push_slot_always::<u64>(Submit::VT_MADE_AT, made_at);
   }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> SubmitBuilder<'a, 'b, A> {
@@ -2220,6 +2236,7 @@ impl ::core::fmt::Debug for Submit<'_> {
       ds.field("client_seq", &self.client_seq());
       ds.field("base", &self.base());
       ds.field("operations", &self.operations());
+      ds.field("made_at", &self.made_at());
       ds.finish()
   }
 }
@@ -2926,6 +2943,204 @@ impl ::core::fmt::Debug for Answer<'_> {
       ds.finish()
   }
 }
+pub enum LimitsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct Limits<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for Limits<'a> {
+  type Inner = Limits<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> Limits<'a> {
+  pub const VT_TEXT_CHARS: ::flatbuffers::VOffsetT = 4;
+  pub const VT_TITLE_CHARS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_STICKERS: ::flatbuffers::VOffsetT = 8;
+  pub const VT_DESK_BYTES: ::flatbuffers::VOffsetT = 10;
+  pub const VT_BATCH_OPERATIONS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_DELTA_PARTS: ::flatbuffers::VOffsetT = 14;
+  pub const VT_FRAME_BYTES: ::flatbuffers::VOffsetT = 16;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    Limits { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args LimitsArgs
+  ) -> ::flatbuffers::WIPOffset<Limits<'bldr>> {
+    let mut builder = LimitsBuilder::new(_fbb);
+    builder.add_frame_bytes(args.frame_bytes);
+    builder.add_delta_parts(args.delta_parts);
+    builder.add_batch_operations(args.batch_operations);
+    builder.add_desk_bytes(args.desk_bytes);
+    builder.add_stickers(args.stickers);
+    builder.add_title_chars(args.title_chars);
+    builder.add_text_chars(args.text_chars);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn text_chars(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_TEXT_CHARS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn title_chars(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_TITLE_CHARS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn stickers(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_STICKERS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn desk_bytes(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_DESK_BYTES, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn batch_operations(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_BATCH_OPERATIONS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn delta_parts(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_DELTA_PARTS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn frame_bytes(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Limits::VT_FRAME_BYTES, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for Limits<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u32>("text_chars", Self::VT_TEXT_CHARS, false)?
+     .visit_field::<u32>("title_chars", Self::VT_TITLE_CHARS, false)?
+     .visit_field::<u32>("stickers", Self::VT_STICKERS, false)?
+     .visit_field::<u32>("desk_bytes", Self::VT_DESK_BYTES, false)?
+     .visit_field::<u32>("batch_operations", Self::VT_BATCH_OPERATIONS, false)?
+     .visit_field::<u32>("delta_parts", Self::VT_DELTA_PARTS, false)?
+     .visit_field::<u32>("frame_bytes", Self::VT_FRAME_BYTES, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct LimitsArgs {
+    pub text_chars: u32,
+    pub title_chars: u32,
+    pub stickers: u32,
+    pub desk_bytes: u32,
+    pub batch_operations: u32,
+    pub delta_parts: u32,
+    pub frame_bytes: u32,
+}
+impl<'a> Default for LimitsArgs {
+  #[inline]
+  fn default() -> Self {
+    LimitsArgs {
+      text_chars: 0,
+      title_chars: 0,
+      stickers: 0,
+      desk_bytes: 0,
+      batch_operations: 0,
+      delta_parts: 0,
+      frame_bytes: 0,
+    }
+  }
+}
+
+pub struct LimitsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> LimitsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_text_chars(&mut self, text_chars: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_TEXT_CHARS, text_chars, 0);
+  }
+  #[inline]
+  pub fn add_title_chars(&mut self, title_chars: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_TITLE_CHARS, title_chars, 0);
+  }
+  #[inline]
+  pub fn add_stickers(&mut self, stickers: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_STICKERS, stickers, 0);
+  }
+  #[inline]
+  pub fn add_desk_bytes(&mut self, desk_bytes: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_DESK_BYTES, desk_bytes, 0);
+  }
+  #[inline]
+  pub fn add_batch_operations(&mut self, batch_operations: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_BATCH_OPERATIONS, batch_operations, 0);
+  }
+  #[inline]
+  pub fn add_delta_parts(&mut self, delta_parts: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_DELTA_PARTS, delta_parts, 0);
+  }
+  #[inline]
+  pub fn add_frame_bytes(&mut self, frame_bytes: u32) {
+    self.fbb_.push_slot::<u32>(Limits::VT_FRAME_BYTES, frame_bytes, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> LimitsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    LimitsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<Limits<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for Limits<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("Limits");
+      ds.field("text_chars", &self.text_chars());
+      ds.field("title_chars", &self.title_chars());
+      ds.field("stickers", &self.stickers());
+      ds.field("desk_bytes", &self.desk_bytes());
+      ds.field("batch_operations", &self.batch_operations());
+      ds.field("delta_parts", &self.delta_parts());
+      ds.field("frame_bytes", &self.frame_bytes());
+      ds.finish()
+  }
+}
 pub enum WelcomeOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -2949,6 +3164,7 @@ impl<'a> Welcome<'a> {
   pub const VT_LAST: ::flatbuffers::VOffsetT = 12;
   pub const VT_CREATED_AT: ::flatbuffers::VOffsetT = 14;
   pub const VT_EXPIRES_AT: ::flatbuffers::VOffsetT = 16;
+  pub const VT_LIMITS: ::flatbuffers::VOffsetT = 18;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2963,6 +3179,7 @@ impl<'a> Welcome<'a> {
     builder.add_expires_at(args.expires_at);
     builder.add_created_at(args.created_at);
     builder.add_revision(args.revision);
+    if let Some(x) = args.limits { builder.add_limits(x); }
     if let Some(x) = args.last { builder.add_last(x); }
     builder.add_author(args.author);
     builder.add_snapshot(args.snapshot);
@@ -3020,6 +3237,13 @@ impl<'a> Welcome<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u64>(Welcome::VT_EXPIRES_AT, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn limits(&self) -> Option<Limits<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Limits>>(Welcome::VT_LIMITS, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Welcome<'_> {
@@ -3035,6 +3259,7 @@ impl ::flatbuffers::Verifiable for Welcome<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<Answer>>("last", Self::VT_LAST, false)?
      .visit_field::<u64>("created_at", Self::VT_CREATED_AT, false)?
      .visit_field::<u64>("expires_at", Self::VT_EXPIRES_AT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Limits>>("limits", Self::VT_LIMITS, false)?
      .finish();
     Ok(())
   }
@@ -3047,6 +3272,7 @@ pub struct WelcomeArgs<'a> {
     pub last: Option<::flatbuffers::WIPOffset<Answer<'a>>>,
     pub created_at: u64,
     pub expires_at: u64,
+    pub limits: Option<::flatbuffers::WIPOffset<Limits<'a>>>,
 }
 impl<'a> Default for WelcomeArgs<'a> {
   #[inline]
@@ -3059,6 +3285,7 @@ impl<'a> Default for WelcomeArgs<'a> {
       last: None,
       created_at: 0,
       expires_at: 0,
+      limits: None,
     }
   }
 }
@@ -3097,6 +3324,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> WelcomeBuilder<'a, 'b, A> {
     self.fbb_.push_slot::<u64>(Welcome::VT_EXPIRES_AT, expires_at, 0);
   }
   #[inline]
+  pub fn add_limits(&mut self, limits: ::flatbuffers::WIPOffset<Limits<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Limits>>(Welcome::VT_LIMITS, limits);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> WelcomeBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     WelcomeBuilder {
@@ -3121,6 +3352,7 @@ impl ::core::fmt::Debug for Welcome<'_> {
       ds.field("last", &self.last());
       ds.field("created_at", &self.created_at());
       ds.field("expires_at", &self.expires_at());
+      ds.field("limits", &self.limits());
       ds.finish()
   }
 }

@@ -7,7 +7,7 @@ use super::history::TextHistories;
 use super::pile::Pile;
 use crate::desk::Desk;
 use crate::id::{Author, ClientSeq, Revision, StickerId};
-use crate::limits::*;
+use crate::limits::{BinLimits, COMMIT_BYTES_MAX, DeskLimits, OrderLimits};
 use crate::operation::{Batch, CollisionStatus, Commit, Create, Operation, Write};
 use crate::sticker::{Sticker, sticker_cost};
 use crate::text::{Delta, Order};
@@ -19,8 +19,12 @@ pub struct Submission<'a> {
     pub author: Author,
     /// Its number in the author's order.
     pub client_seq: ClientSeq,
-    /// The revision it was made at; never above the desk's.
+    /// The revision it stands on; never above the desk's.
     pub base: Revision,
+    /// The revision at which the oldest of its operations was made; `base`, or
+    /// below it if they were moved over others' commits since. The author says
+    /// so, and may claim too old a one: the merged limits bind it all the same.
+    pub made_at: Revision,
     /// What it asks for.
     pub batch: &'a Batch,
     /// The author's label.
@@ -85,19 +89,47 @@ pub enum RejectionReason {
         found: u64,
     },
     /// The author's own text would be too long.
-    #[error("the text would have {0} characters, at most {TEXT_CHARS_MAX} are allowed")]
-    TextTooLong(u64),
+    #[error("the text would have {found} characters, at most {limit} are allowed")]
+    TextTooLong {
+        /// Its characters.
+        found: u64,
+        /// The limit.
+        limit: usize,
+    },
     /// The merged text would be too long.
     #[error(
-        "merged with others' changes the text would have {0} characters, at most {MERGED_TEXT_CHARS_MAX} are allowed"
+        "merged with others' changes the text would have {found} characters, at most {limit} are allowed"
     )]
-    MergedTextTooLong(u64),
+    MergedTextTooLong {
+        /// Its characters.
+        found: u64,
+        /// The limit.
+        limit: usize,
+    },
     /// The desk has as many stickers as it may have.
-    #[error("the desk would have {0} stickers, at most {STICKERS_MAX} are allowed")]
-    TooManyStickers(usize),
+    #[error("the desk would have {found} stickers, at most {limit} are allowed")]
+    TooManyStickers {
+        /// How many.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The desk is as large as it may be.
-    #[error("the desk would take {0} bytes, at most {DESK_BYTES_MAX} are allowed")]
-    DeskTooLarge(usize),
+    #[error("the desk would take {found} bytes, at most {limit} are allowed")]
+    DeskTooLarge {
+        /// Its bytes.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The commit would not fit the log.
+    #[error("the batch would take {found} bytes, at most {limit} are allowed: split it")]
+    BatchTooLarge {
+        /// Its bytes, roughly.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// Transforms a batch against all that was committed since its base, gives it
@@ -116,45 +148,16 @@ pub fn accept(
     desk: &mut Desk,
     histories: &mut TextHistories,
     submission: Submission<'_>,
-) -> Result<Acceptance, Refusal> {
-    accept_within(desk, histories, submission, BinLimits::default())
-}
-
-/// How much of the deleted stickers a desk keeps for restoring.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BinLimits {
-    /// Deleted stickers.
-    pub stickers: usize,
-    /// Their size in bytes, by [`Sticker::cost`].
-    pub bytes: usize,
-}
-
-impl Default for BinLimits {
-    fn default() -> Self {
-        Self { stickers: DELETED_STICKERS_MAX, bytes: DELETED_BYTES_MAX }
-    }
-}
-
-/// [`accept`] with a bin of another size: tests make it small.
-///
-/// # Errors
-/// As [`accept`].
-///
-/// # Panics
-/// As [`accept`].
-pub fn accept_within(
-    desk: &mut Desk,
-    histories: &mut TextHistories,
-    submission: Submission<'_>,
-    bin: BinLimits,
+    limits: &OrderLimits,
 ) -> Result<Acceptance, Refusal> {
     assert!(submission.base <= desk.revision, "a base above the head is answered earlier");
-    let mut resolution = Resolution::new(desk, histories, &submission);
+    let mut resolution = Resolution::new(desk, histories, &submission, limits);
     resolution.refuse_stale()?;
     for (index, operation) in submission.batch.operations().iter().enumerate() {
         resolution.resolve(operation).map_err(|reason| resolution.reject(index, reason))?;
     }
     resolution.check_desk_limits()?;
+    resolution.check_commit_bytes()?;
     let Resolution { operations, status, created, .. } = resolution;
 
     let mut commit = Commit {
@@ -168,7 +171,7 @@ pub fn accept_within(
     };
     histories.record(desk, &commit);
     apply_checked(desk, &commit);
-    purge(desk, histories, &mut commit, bin);
+    purge(desk, histories, &mut commit, limits.bin);
     Ok(Acceptance { commit, created })
 }
 
@@ -189,6 +192,7 @@ struct Resolution<'a> {
     desk: &'a Desk,
     histories: &'a TextHistories,
     submission: &'a Submission<'a>,
+    limits: &'a OrderLimits,
     pile: Pile<'a>,
     operations: Vec<Operation>,
     created: Vec<StickerId>,
@@ -196,11 +200,17 @@ struct Resolution<'a> {
 }
 
 impl<'a> Resolution<'a> {
-    fn new(desk: &'a Desk, histories: &'a TextHistories, submission: &'a Submission<'a>) -> Self {
+    fn new(
+        desk: &'a Desk,
+        histories: &'a TextHistories,
+        submission: &'a Submission<'a>,
+        limits: &'a OrderLimits,
+    ) -> Self {
         Self {
             desk,
             histories,
             submission,
+            limits,
             pile: Pile::new(desk),
             operations: Vec::with_capacity(submission.batch.len()),
             created: Vec::new(),
@@ -217,7 +227,7 @@ impl<'a> Resolution<'a> {
             }
             let base = self.text_base(*id);
             steps += self.histories.count_after(*id, base) * delta.parts().len();
-            if base < self.histories.floor(self.desk, *id) || steps > TRANSFORM_STEPS_MAX {
+            if base < self.histories.floor(self.desk, *id) || steps > self.limits.transform_steps {
                 return Err(Refusal::Stale(*id));
             }
         }
@@ -347,12 +357,15 @@ impl<'a> Resolution<'a> {
             return Err(RejectionReason::PastEnd { needed, found: at_base });
         }
         let intended = at_base + delta.inserted_chars() - delta.deleted_chars();
-        if intended > TEXT_CHARS_MAX as u64 && intended > at_base {
-            return Err(RejectionReason::TextTooLong(intended));
+        let limit = self.limits.desk.text_chars;
+        if !self.is_moved(sticker) && intended > limit as u64 && intended > at_base {
+            return Err(RejectionReason::TextTooLong { found: intended, limit });
         }
         let merged = found + chars_grown(&transformed);
-        if merged > MERGED_TEXT_CHARS_MAX as i64 && merged > found {
-            return Err(RejectionReason::MergedTextTooLong(merged.unsigned_abs()));
+        let limit = self.limits.desk.merged_text_chars();
+        if merged > limit as i64 && merged > found {
+            let found = merged.unsigned_abs();
+            return Err(RejectionReason::MergedTextTooLong { found, limit });
         }
         if sticker.concurrent(author, base) {
             self.note(CollisionStatus::Merged);
@@ -362,6 +375,14 @@ impl<'a> Resolution<'a> {
             self.operations.push(Operation::EditText { id: sticker.id, delta: transformed });
         }
         Ok(())
+    }
+
+    /// Whether others' changes stand in the text at the base that were not in
+    /// the one that its author saw: how long that one was is not known any more,
+    /// so the merge's limit binds alone (LIMIT-6).
+    fn is_moved(&self, sticker: &Sticker) -> bool {
+        let Submission { author, made_at, .. } = *self.submission;
+        made_at < self.text_base(sticker.id) && sticker.text.stamp.concurrent(author, made_at)
     }
 
     /// Changes under the cover of another's deletion, unless this batch restores.
@@ -408,10 +429,13 @@ impl<'a> Resolution<'a> {
         let growth = self.growth();
         let stickers = self.desk.live_stickers() as i64 + growth.stickers;
         let bytes = self.desk.live_bytes as i64 + growth.bytes;
-        let reason = if growth.stickers > 0 && stickers > STICKERS_MAX as i64 {
-            RejectionReason::TooManyStickers(stickers.unsigned_abs() as usize)
-        } else if growth.bytes > 0 && bytes > DESK_BYTES_MAX as i64 {
-            RejectionReason::DeskTooLarge(bytes.unsigned_abs() as usize)
+        let DeskLimits { stickers: most, desk_bytes, .. } = self.limits.desk;
+        let reason = if growth.stickers > 0 && stickers > most as i64 {
+            let found = stickers.unsigned_abs() as usize;
+            RejectionReason::TooManyStickers { found, limit: most }
+        } else if growth.bytes > 0 && bytes > desk_bytes as i64 {
+            let found = bytes.unsigned_abs() as usize;
+            RejectionReason::DeskTooLarge { found, limit: desk_bytes }
         } else {
             return Ok(());
         };
@@ -425,6 +449,16 @@ impl<'a> Resolution<'a> {
         };
         let at = self.submission.batch.operations().iter().rposition(grows).unwrap_or(0);
         Err(self.reject(at, reason))
+    }
+
+    fn check_commit_bytes(&self) -> Result<(), Refusal> {
+        let sizes = self.operations.iter().map(Operation::encoded_bytes_max);
+        let (found, limit) = (sizes.sum(), COMMIT_BYTES_MAX);
+        if found <= limit {
+            return Ok(());
+        }
+        let at = self.submission.batch.len() - 1;
+        Err(self.reject(at, RejectionReason::BatchTooLarge { found, limit }))
     }
 
     fn growth(&self) -> Growth {

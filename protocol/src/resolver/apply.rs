@@ -6,7 +6,7 @@ use super::check::HEIGHT_MAX;
 use super::pile::Pile;
 use crate::desk::Desk;
 use crate::id::{Author, Revision, StickerId};
-use crate::limits::MERGED_TEXT_CHARS_MAX;
+use crate::limits::REPLICA_TEXT_CHARS_MAX;
 use crate::operation::{Batch, Commit, Create, Operation, Write};
 use crate::stamp::Stamp;
 use crate::sticker::{Stamped, Sticker};
@@ -144,7 +144,7 @@ fn fits_text(delta: &Delta, found: u64) -> Result<u64, DeltaError> {
         return Err(DeltaError::PastEnd { needed, found });
     }
     let after = found + delta.inserted_chars() - delta.deleted_chars();
-    if after > MERGED_TEXT_CHARS_MAX as u64 && after > found {
+    if after > REPLICA_TEXT_CHARS_MAX as u64 && after > found {
         return Err(DeltaError::TooLong { found: after });
     }
     Ok(after)

@@ -30,14 +30,29 @@ pub enum Invalid {
     #[error("the colour is {0:#x}, expected at most 0xffffff")]
     Color(u32),
     /// A text is too long.
-    #[error("the text has {0} characters, at most {TEXT_CHARS_MAX} are allowed")]
-    Text(usize),
+    #[error("the text has {found} characters, at most {limit} are allowed")]
+    Text {
+        /// Its characters.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A title is too long.
-    #[error("the title has {0} characters, at most {TITLE_CHARS_MAX} are allowed")]
-    Title(usize),
+    #[error("the title has {found} characters, at most {limit} are allowed")]
+    Title {
+        /// Its characters.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A delta has too many parts.
-    #[error("the delta has {0} parts, at most {DELTA_PARTS_MAX} are allowed")]
-    DeltaParts(usize),
+    #[error("the delta has {found} parts, at most {limit} are allowed")]
+    DeltaParts {
+        /// Its parts.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A height is out of range.
     #[error("z is {0}, expected a whole number of at most 52 bits")]
     Height(i64),
@@ -53,13 +68,13 @@ pub enum Invalid {
 pub(crate) const HEIGHT_MAX: i64 = 1 << 52;
 
 /// Checks an operation as a client may send it.
-pub fn check(operation: &Operation) -> Result<(), Invalid> {
+pub fn check(operation: &Operation, limits: &DeskLimits) -> Result<(), Invalid> {
     match operation {
         Operation::Create(create) => {
             check_point(create.position)?;
             check_size(create.size)?;
             check_color(create.color)?;
-            check_text(&create.text)?;
+            check_text(&create.text, limits)?;
             create.z.map_or(Ok(()), |_| Err(Invalid::HeightGiven))
         }
         Operation::Set { write, .. } => match *write {
@@ -72,8 +87,8 @@ pub fn check(operation: &Operation) -> Result<(), Invalid> {
         Operation::Raise { z, .. } | Operation::Lower { z, .. } => {
             z.map_or(Ok(()), |_| Err(Invalid::HeightGiven))
         }
-        Operation::EditText { delta, .. } => check_delta(delta),
-        Operation::SetTitle { title, .. } => check_title(title),
+        Operation::EditText { delta, .. } => check_delta(delta, limits),
+        Operation::SetTitle { title, .. } => check_title(title, limits),
         Operation::Purge { .. } => Err(Invalid::Purge),
     }
 }
@@ -101,28 +116,25 @@ fn check_color(color: Color) -> Result<(), Invalid> {
 }
 
 /// Also used for the text of a creation that edits were folded into.
-pub(crate) fn check_text(text: &str) -> Result<(), Invalid> {
-    match longer_than(text, TEXT_CHARS_MAX) {
-        Some(chars) => Err(Invalid::Text(chars)),
-        None => Ok(()),
-    }
+pub(crate) fn check_text(text: &str, limits: &DeskLimits) -> Result<(), Invalid> {
+    let limit = limits.text_chars;
+    longer_than(text, limit).map_or(Ok(()), |found| Err(Invalid::Text { found, limit }))
 }
 
-/// Also used for the title of a new desk.
-pub(crate) fn check_title(title: &str) -> Result<(), Invalid> {
-    match longer_than(title, TITLE_CHARS_MAX) {
-        Some(chars) => Err(Invalid::Title(chars)),
-        None => Ok(()),
-    }
+fn check_title(title: &str, limits: &DeskLimits) -> Result<(), Invalid> {
+    let limit = limits.title_chars;
+    longer_than(title, limit).map_or(Ok(()), |found| Err(Invalid::Title { found, limit }))
 }
 
-fn check_delta(delta: &Delta) -> Result<(), Invalid> {
-    if delta.parts().len() > DELTA_PARTS_MAX {
-        return Err(Invalid::DeltaParts(delta.parts().len()));
+fn check_delta(delta: &Delta, limits: &DeskLimits) -> Result<(), Invalid> {
+    let (found, limit) = (delta.parts().len(), limits.delta_parts);
+    if found > limit {
+        return Err(Invalid::DeltaParts { found, limit });
     }
-    let inserted = delta.inserted_chars();
-    if inserted > MERGED_TEXT_CHARS_MAX as u64 {
-        return Err(Invalid::Text(usize::try_from(inserted).unwrap_or(usize::MAX)));
+    let (found, limit) = (delta.inserted_chars(), limits.merged_text_chars());
+    if found > limit as u64 {
+        let found = usize::try_from(found).unwrap_or(usize::MAX);
+        return Err(Invalid::Text { found, limit });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Invalid, check, check_text};
 use crate::id::StickerId;
-use crate::limits::BATCH_OPERATIONS_MAX;
+use crate::limits::DeskLimits;
 use crate::operation::{Batch, Create, Operation, Register, Write};
 use crate::text::{Delta, DeltaError};
 
@@ -15,8 +15,13 @@ pub enum BatchError {
     #[error("the batch has no operation")]
     Empty,
     /// Too many operations.
-    #[error("the batch has {0} operations, at most {BATCH_OPERATIONS_MAX} are allowed")]
-    TooMany(usize),
+    #[error("the batch has {found} operations, at most {limit} are allowed")]
+    TooMany {
+        /// How many.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// An operation is not well formed by itself.
     #[error("operation {operation}: {reason}")]
     Invalid {
@@ -55,7 +60,7 @@ impl BatchError {
     /// The operation at fault, from 0, if it is one alone.
     pub const fn operation(&self) -> Option<usize> {
         match self {
-            Self::Empty | Self::TooMany(_) => None,
+            Self::Empty | Self::TooMany { .. } => None,
             Self::Invalid { operation, .. }
             | Self::SecondDelta { operation, .. }
             | Self::CreatedTwice { operation, .. }
@@ -70,17 +75,22 @@ impl Batch {
     ///
     /// # Errors
     /// [`BatchError`], which names the operation at fault.
-    pub fn from_operations(operations: Vec<Operation>) -> Result<Self, BatchError> {
+    pub fn from_operations(
+        operations: Vec<Operation>,
+        limits: &DeskLimits,
+    ) -> Result<Self, BatchError> {
         if operations.is_empty() {
             return Err(BatchError::Empty);
         }
-        if operations.len() > BATCH_OPERATIONS_MAX {
-            return Err(BatchError::TooMany(operations.len()));
+        let (found, limit) = (operations.len(), limits.batch_operations);
+        if found > limit {
+            return Err(BatchError::TooMany { found, limit });
         }
-        let mut folding = Folding::new(operations.len());
+        let mut folding = Folding { limits: Some(*limits), ..Folding::new(operations.len()) };
         let mut edited = BTreeSet::new();
         for (index, operation) in operations.into_iter().enumerate() {
-            check(&operation).map_err(|reason| BatchError::Invalid { operation: index, reason })?;
+            check(&operation, limits)
+                .map_err(|reason| BatchError::Invalid { operation: index, reason })?;
             if let Operation::EditText { id, delta } = &operation {
                 if !edited.insert(*id) {
                     return Err(BatchError::SecondDelta { operation: index, id: *id });
@@ -101,8 +111,7 @@ impl Batch {
     /// it into the normal form. The operation must be well formed by itself.
     ///
     /// # Errors
-    /// [`BatchError::CreatedTwice`], [`BatchError::Delta`] and, for a created
-    /// text that grows too long, [`BatchError::Invalid`]; the batch is
+    /// [`BatchError::CreatedTwice`] and [`BatchError::Delta`]; the batch is
     /// unchanged then.
     pub fn push(&mut self, operation: Operation) -> Result<(), BatchError> {
         let index = self.operations.len();
@@ -161,6 +170,9 @@ struct Folding {
     operations: Vec<Option<Operation>>,
     /// Where each stands, if there may be many.
     index: Option<BTreeMap<Key, usize>>,
+    /// What binds a created text that deltas are folded into; `None` for parts
+    /// that were found well formed before.
+    limits: Option<DeskLimits>,
 }
 
 impl Folding {
@@ -169,12 +181,14 @@ impl Folding {
         Self {
             operations: Vec::with_capacity(expected),
             index: (expected > SEARCHED_MAX).then(BTreeMap::new),
+            limits: None,
         }
     }
 
     /// To push a single operation to a batch.
     fn of(operations: Vec<Operation>) -> Self {
-        Self { operations: operations.into_iter().map(Some).collect(), index: None }
+        let operations = operations.into_iter().map(Some).collect();
+        Self { operations, index: None, limits: None }
     }
 
     /// Creations and changes of height keep their order in front; the rest
@@ -251,12 +265,15 @@ impl Folding {
     }
 
     fn push_delta(&mut self, index: usize, id: StickerId, delta: Delta) -> Result<(), BatchError> {
+        let limits = self.limits;
         if let Some(create) = self.created(id) {
             let text = delta
                 .apply(&create.text)
                 .map_err(|reason| BatchError::Delta { operation: index, reason })?;
-            if text.len() > create.text.len() {
-                check_text(&text)
+            if let Some(limits) = limits
+                && text.len() > create.text.len()
+            {
+                check_text(&text, &limits)
                     .map_err(|reason| BatchError::Invalid { operation: index, reason })?;
             }
             create.text = text;

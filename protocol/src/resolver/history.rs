@@ -4,24 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::desk::Desk;
 use crate::id::{Revision, StickerId};
+use crate::limits::HistoryLimits;
 use crate::operation::{Commit, Operation};
 use crate::text::Delta;
-
-/// How much text history a desk keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HistoryLimits {
-    /// Deltas of one sticker.
-    pub deltas_per_sticker: usize,
-    /// Bytes of all deltas of the desk, by [`Delta::cost`].
-    pub bytes: usize,
-}
-
-impl Default for HistoryLimits {
-    /// 1,000 deltas a sticker, 256 KiB a desk: several minutes of typing.
-    fn default() -> Self {
-        Self { deltas_per_sticker: 1_000, bytes: 256 << 10 }
-    }
-}
 
 /// The text history of one desk: for each sticker every delta above a floor.
 ///
@@ -30,6 +15,81 @@ impl Default for HistoryLimits {
 /// told to catch up (FLIGHT-11, FLIGHT-12).
 #[derive(Clone, Debug, Default)]
 pub struct TextHistories {
+    recent: Kept,
+    /// What is kept besides while a client is waited for (ORDER-10): all deltas
+    /// since then, within limits of its own.
+    held: Option<Kept>,
+}
+
+impl TextHistories {
+    /// An empty history.
+    pub fn new(limits: HistoryLimits) -> Self {
+        Self { recent: Kept::new(limits), held: None }
+    }
+
+    /// The revision at or above which a base must lie for a text edit of `id`
+    /// to be transformed.
+    pub fn floor(&self, desk: &Desk, id: StickerId) -> Revision {
+        let recent = self.recent.floor(desk, id);
+        self.held.as_ref().map_or(recent, |held| held.floor(desk, id).min(recent))
+    }
+
+    /// The deltas of a sticker after `base`, oldest first.
+    pub fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = &Delta> {
+        self.reaching(id, base).after(id, base)
+    }
+
+    /// How many deltas of a sticker there are after `base`.
+    pub fn count_after(&self, id: StickerId, base: Revision) -> usize {
+        self.reaching(id, base).count_after(id, base)
+    }
+
+    /// Remembers the deltas of a commit. `desk` is the desk before it.
+    pub fn record(&mut self, desk: &Desk, commit: &Commit) {
+        self.recent.record(desk, commit);
+        if let Some(held) = &mut self.held {
+            held.record(desk, commit);
+        }
+    }
+
+    /// Begins to keep more, from now on. What is held already stays so.
+    pub fn hold(&mut self, limits: HistoryLimits) {
+        self.held.get_or_insert_with(|| Kept::new(limits));
+    }
+
+    /// Ends what [`TextHistories::hold`] began.
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+
+    /// Whether more than usual is kept.
+    pub const fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Drops everything, as a crash does.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.recent.limits);
+    }
+
+    pub(crate) fn forget(&mut self, id: StickerId) {
+        self.recent.forget(id);
+        if let Some(held) = &mut self.held {
+            held.forget(id);
+        }
+    }
+
+    /// Both end with the newest delta; where both reach down to `base` they
+    /// are equal, else the longer one does.
+    fn reaching(&self, id: StickerId, base: Revision) -> &Kept {
+        let longer = |held: &&Kept| held.count_after(id, base) > self.recent.count_after(id, base);
+        self.held.as_ref().filter(longer).unwrap_or(&self.recent)
+    }
+}
+
+/// Deltas since some revision, as many as its limits allow.
+#[derive(Clone, Debug, Default)]
+struct Kept {
     limits: HistoryLimits,
     stickers: BTreeMap<StickerId, VecDeque<(Revision, Delta)>>,
     /// Every delta in the desk's order, so that the oldest goes first.
@@ -39,15 +99,12 @@ pub struct TextHistories {
     bytes: usize,
 }
 
-impl TextHistories {
-    /// An empty history.
-    pub fn new(limits: HistoryLimits) -> Self {
+impl Kept {
+    fn new(limits: HistoryLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// The revision at or above which a base must lie for a text edit of `id`
-    /// to be transformed.
-    pub fn floor(&self, desk: &Desk, id: StickerId) -> Revision {
+    fn floor(&self, desk: &Desk, id: StickerId) -> Revision {
         match self.stickers.get(&id).and_then(|deltas| deltas.front()) {
             // The revision before the oldest delta kept, or what was dropped.
             Some((oldest, _)) => {
@@ -57,21 +114,18 @@ impl TextHistories {
         }
     }
 
-    /// The deltas of a sticker after `base`, oldest first.
-    pub fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = &Delta> {
+    fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = &Delta> {
         let deltas = self.stickers.get(&id);
         let from = deltas.map_or(0, |deltas| deltas.partition_point(|(at, _)| *at <= base));
         deltas.into_iter().flat_map(move |deltas| deltas.range(from..)).map(|(_, delta)| delta)
     }
 
-    /// How many deltas of a sticker there are after `base`.
-    pub fn count_after(&self, id: StickerId, base: Revision) -> usize {
+    fn count_after(&self, id: StickerId, base: Revision) -> usize {
         let deltas = self.stickers.get(&id);
         deltas.map_or(0, |deltas| deltas.len() - deltas.partition_point(|(at, _)| *at <= base))
     }
 
-    /// Remembers the deltas of a commit. `desk` is the desk before it.
-    pub fn record(&mut self, desk: &Desk, commit: &Commit) {
+    fn record(&mut self, desk: &Desk, commit: &Commit) {
         for operation in &commit.operations {
             match operation {
                 Operation::EditText { id, delta } => {
@@ -99,11 +153,6 @@ impl TextHistories {
         }
     }
 
-    /// Drops everything, as a crash does.
-    pub fn clear(&mut self) {
-        *self = Self::new(self.limits);
-    }
-
     fn forget_oldest_of(&mut self, id: StickerId) {
         let Some(deltas) = self.stickers.get_mut(&id) else { return };
         if let Some((revision, delta)) = deltas.pop_front() {
@@ -119,7 +168,7 @@ impl TextHistories {
         }
     }
 
-    pub(crate) fn forget(&mut self, id: StickerId) {
+    fn forget(&mut self, id: StickerId) {
         if let Some(deltas) = self.stickers.remove(&id) {
             self.bytes -= deltas.iter().map(|(_, delta)| delta.cost()).sum::<usize>();
             self.order.retain(|other| *other != id);

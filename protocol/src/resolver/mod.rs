@@ -17,12 +17,10 @@ mod invert;
 mod pile;
 mod transform;
 
-pub use accept::{
-    Acceptance, BinLimits, Refusal, Rejection, RejectionReason, Submission, accept, accept_within,
-};
+pub use accept::{Acceptance, Refusal, Rejection, RejectionReason, Submission, accept};
 pub use apply::{ApplyError, apply, overlay};
 pub use check::{Invalid, check};
 pub use compose::{BatchError, compose};
-pub use history::{HistoryLimits, TextHistories};
+pub use history::TextHistories;
 pub use invert::invert;
 pub use transform::transform;

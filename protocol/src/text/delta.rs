@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::limits::MERGED_TEXT_CHARS_MAX;
+use crate::limits::REPLICA_TEXT_CHARS_MAX;
 
 /// One part of a [`Delta`], counted in Unicode scalar values.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ pub enum DeltaError {
         found: u64,
     },
     /// It makes a text longer than any may be.
-    #[error("the text would have {found} characters, at most {MERGED_TEXT_CHARS_MAX} are allowed")]
+    #[error("the text would have {found} characters, at most {REPLICA_TEXT_CHARS_MAX} are allowed")]
     TooLong {
         /// Characters of the text after it.
         found: u64,

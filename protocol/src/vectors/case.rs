@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::operation::{list, number, read_all, read_delta, string, write_all, write_delta};
 use crate::desk::Desk;
 use crate::id::{Author, ClientSeq, Revision};
+use crate::limits::{DeskLimits, OrderLimits};
 use crate::operation::Batch;
-use crate::resolver::{
-    BinLimits, Refusal, Submission, TextHistories, accept_within, overlay, transform,
-};
+use crate::resolver::{self, Refusal, Submission, TextHistories, overlay, transform};
 use crate::text::{Delta, Order};
 
 pub(super) fn find(case: &Value) -> Result<Value, String> {
@@ -68,24 +67,33 @@ struct Ordered {
 }
 
 fn order(case: &Value) -> Result<Ordered, String> {
-    let bin = match case["bin"].is_null() {
-        true => BinLimits::default(),
-        false => BinLimits { stickers: number(case, "bin")?, ..BinLimits::default() },
-    };
+    let mut limits = OrderLimits::default();
+    if !case["bin"].is_null() {
+        limits.bin.stickers = number(case, "bin")?;
+    }
+    if !case["text"].is_null() {
+        limits.desk.text_chars = number(case, "text")?;
+    }
     let (mut desk, mut histories) = (Desk::default(), TextHistories::default());
     let (mut answers, mut commits) = (Vec::new(), Vec::new());
     for submit in list(case, "submits")? {
-        let batch = match Batch::from_operations(read_all(submit, "ops")?) {
+        let batch = match Batch::from_operations(read_all(submit, "ops")?, &limits.desk) {
             Ok(batch) => batch,
             Err(error) => {
                 answers.push(json!({ "rejected": error.to_string() }));
                 continue;
             }
         };
+        let base = Revision(number(submit, "base")?);
+        let made_at = match submit["made_at"].is_null() {
+            true => base,
+            false => Revision(number(submit, "made_at")?),
+        };
         let submission = Submission {
             author: Author(number(submit, "author")?),
             client_seq: ClientSeq(1),
-            base: Revision(number(submit, "base")?),
+            base,
+            made_at,
             batch: &batch,
             user: "",
             now_ms: 0,
@@ -94,7 +102,7 @@ fn order(case: &Value) -> Result<Ordered, String> {
         if submission.base > desk.revision() {
             return Err(format!("a base above the head: {submit}"));
         }
-        answers.push(match accept_within(&mut desk, &mut histories, submission, bin) {
+        answers.push(match resolver::accept(&mut desk, &mut histories, submission, &limits) {
             Ok(acceptance) => {
                 let commit = acceptance.commit;
                 let ops = write_all(&commit.operations);
@@ -118,8 +126,8 @@ fn pending(case: &Value) -> Result<Value, String> {
     let ordered = order(case)?;
     let mine = &case["mine"];
     let base = Revision(number(mine, "base")?);
-    let mut over =
-        Batch::from_operations(read_all(mine, "ops")?).map_err(|error| error.to_string())?;
+    let mut over = Batch::from_operations(read_all(mine, "ops")?, &DeskLimits::default())
+        .map_err(|error| error.to_string())?;
     let mut under = Vec::new();
     for commit in ordered.commits.iter().filter(|commit| commit.revision > base) {
         let above;

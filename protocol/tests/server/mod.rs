@@ -1,8 +1,9 @@
 //! A desk with its text history, to order batches on.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+use desk_protocol::limits::OrderLimits;
 use desk_protocol::resolver::{
-    Acceptance, BinLimits, Refusal, RejectionReason, Submission, TextHistories, accept_within,
+    Acceptance, Refusal, RejectionReason, Submission, TextHistories, accept,
 };
 use desk_protocol::{
     Author, Batch, ClientSeq, CollisionStatus, Color, Commit, Create, Desk, Operation, Point,
@@ -13,26 +14,39 @@ use desk_protocol::{
 pub struct Server {
     pub desk: Desk,
     pub histories: TextHistories,
-    pub bin: BinLimits,
+    pub limits: OrderLimits,
 }
 
 impl Server {
     pub fn submit(&mut self, author: u32, base: u64, batch: &Batch) -> Result<Acceptance, Refusal> {
+        self.submit_made(author, base, base, batch)
+    }
+
+    /// A batch made at another base than it stands on now.
+    pub fn submit_made(
+        &mut self,
+        author: u32,
+        made_at: u64,
+        base: u64,
+        batch: &Batch,
+    ) -> Result<Acceptance, Refusal> {
         let submission = Submission {
             author: Author(author),
             client_seq: ClientSeq(1),
             base: Revision(base),
+            made_at: Revision(made_at),
             batch,
             user: "",
             now_ms: 0,
             text_at_head: &[],
         };
-        accept_within(&mut self.desk, &mut self.histories, submission, self.bin)
+        accept(&mut self.desk, &mut self.histories, submission, &self.limits)
     }
 
     /// Orders operations that must be accepted.
     pub fn order(&mut self, author: u32, base: u64, operations: Vec<Operation>) -> Commit {
-        let batch = Batch::from_operations(operations).expect("a well-formed batch");
+        let batch =
+            Batch::from_operations(operations, &self.limits.desk).expect("a well-formed batch");
         self.submit(author, base, &batch).expect("an acceptable batch").commit
     }
 
@@ -57,7 +71,8 @@ impl Server {
         operations: Vec<Operation>,
     ) -> RejectionReason {
         let before = self.desk.clone();
-        let batch = Batch::from_operations(operations).expect("a well-formed batch");
+        let batch =
+            Batch::from_operations(operations, &self.limits.desk).expect("a well-formed batch");
         let refusal = self.submit(author, base, &batch).expect_err("an impossible batch");
         assert_eq!(self.desk, before, "a refused batch changes nothing");
         match refusal {

@@ -109,7 +109,8 @@ impl Socket {
     /// Submits a batch.
     pub fn submit(&mut self, seq: u64, base: Revision, operations: Vec<Operation>) {
         let client_seq = ClientSeq(seq);
-        self.send(&ClientFrame::Submit(Submit { client_seq, base, operations }));
+        let submit = Submit { client_seq, base, made_at: base, operations };
+        self.send(&ClientFrame::Submit(submit));
     }
 
     /// Sends a frame as a message of its own.
@@ -245,7 +246,8 @@ pub fn creation(id: u64, text: &str) -> Operation {
 /// A submit as a frame's bytes.
 pub fn submit_frame(seq: u64, base: u64, operations: Vec<Operation>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let submit = Submit { client_seq: ClientSeq(seq), base: Revision(base), operations };
+    let base = Revision(base);
+    let submit = Submit { client_seq: ClientSeq(seq), base, made_at: base, operations };
     encode_client(&ClientFrame::Submit(submit), &mut bytes);
     bytes
 }

@@ -88,9 +88,7 @@ impl World {
                 desk_ttl: DESK_TTL,
                 session_idle: self.plan.session_idle,
                 memory_bytes: self.plan.memory_bytes,
-                connections_per_desk: 100,
-                batches_per_second: desk_engine_core::limits::BATCHES_PER_SECOND,
-                batch_burst: desk_engine_core::limits::BATCH_BURST,
+                limits: Default::default(),
             };
             let shard = Shard::new(config, Keyring::new([7; 32]), self.chance.bytes());
             hosts.push(ShardHost::new(shard, store));

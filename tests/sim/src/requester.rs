@@ -74,7 +74,8 @@ impl World {
             z: None,
         };
         let operations = vec![Operation::Create(create)];
-        let submit = Submit { client_seq: ClientSeq(seq), base: this.base, operations };
+        let base = this.base;
+        let submit = Submit { client_seq: ClientSeq(seq), base, made_at: base, operations };
         let body = Request::Sync {
             key: this.key,
             user: "program".to_owned(),

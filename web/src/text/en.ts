@@ -72,7 +72,6 @@ export const en = {
     deleted: "Note deleted",
     restored: "Note restored",
     editing: (name: string) => `${name} is writing`,
-    full: "This note is full: 10,000 characters are the most.",
   },
 
   colors: {

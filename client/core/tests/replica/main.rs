@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod disk;
+mod limits;
 mod net;
 mod random;
 mod stories;

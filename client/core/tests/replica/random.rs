@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use desk_client_core::{Edit, NewSticker};
-use desk_protocol::resolver::HistoryLimits;
+use desk_protocol::limits::HistoryLimits;
 use desk_protocol::text::Part;
 use desk_protocol::{Color, Delta, Point, Size, Sticker, StickerId};
 

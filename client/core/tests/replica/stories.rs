@@ -97,7 +97,7 @@ fn flight_10_a_batch_whose_answer_was_lost_is_not_done_twice() {
 fn flight_11_a_stale_batch_is_sent_again_at_the_head() {
     let mut net = Net::with(
         2,
-        desk_protocol::resolver::HistoryLimits { deltas_per_sticker: 1, bytes: 1 << 20 },
+        desk_protocol::limits::HistoryLimits { deltas_per_sticker: 1, bytes: 1 << 20 },
         1_000,
         3,
     );
@@ -237,7 +237,10 @@ fn bad_edits_change_nothing() {
     let far = vec![Edit::Move { id, to: at(i32::MAX, 0) }];
     assert!(matches!(client.act(now, far), Err(EditError::Invalid(_))));
     let long = "x".repeat(10_001);
-    assert_eq!(client.replace_text(now, id, &long), Err(EditError::TextTooLong(10_001)));
+    assert_eq!(
+        client.replace_text(now, id, &long),
+        Err(EditError::TextTooLong { found: 10_001, limit: 10_000 })
+    );
     assert_eq!(client.pending(), 0);
     assert!(client.desk().sticker(id).is_some_and(|one| one.position.value == at(0, 0)));
 }

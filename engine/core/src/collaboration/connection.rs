@@ -8,7 +8,7 @@ use desk_protocol::frame::Role;
 use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
 use crate::identity::SessionKey;
-use crate::limits::{PRESENCE_BURST, PRESENCE_PER_SECOND};
+use crate::limits::ShardLimits;
 use crate::service::EncodedSnapshot;
 
 /// A connection, from its opening to its end.
@@ -78,14 +78,13 @@ pub(crate) enum Stream {
 }
 
 impl Connection {
-    /// `batches`: how many it may send a second, and at once.
-    pub(crate) fn new(key: Option<SessionKey>, batches: (u32, u32), now: Time) -> Self {
+    pub(crate) fn new(key: Option<SessionKey>, limits: &ShardLimits, now: Time) -> Self {
         Self {
             key,
             phase: Phase::Greeting,
             queued_bytes: 0,
-            batches: Bucket::new(batches.0, batches.1, now),
-            presence: Bucket::new(PRESENCE_PER_SECOND, PRESENCE_BURST, now),
+            batches: Bucket::new(limits.batches_per_second, limits.batch_burst, now),
+            presence: Bucket::new(limits.presence_per_second, limits.presence_burst, now),
             paused: false,
         }
     }

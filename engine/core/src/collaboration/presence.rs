@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use desk_protocol::codec;
 use desk_protocol::frame::{Person, Presence, ServerFrame};
-use desk_protocol::limits::PERSON_NAME_CHARS_MAX;
 use desk_protocol::{Author, Time};
-
-use crate::limits::PRESENCE_FRAME_BYTES_MAX;
 
 /// Presence of one desk.
 ///
@@ -32,9 +29,9 @@ struct Shown {
 }
 
 impl PresenceRoom {
-    /// Takes what a person shows. A name that is too long is cut.
-    pub(crate) fn show(&mut self, author: Author, mut presence: Presence) {
-        if let Some((end, _)) = presence.name.char_indices().nth(PERSON_NAME_CHARS_MAX) {
+    /// Takes what a person shows. A name of more characters is cut.
+    pub(crate) fn show(&mut self, author: Author, mut presence: Presence, name_chars: usize) {
+        if let Some((end, _)) = presence.name.char_indices().nth(name_chars) {
             presence.name.truncate(end);
         }
         presence.color.0 &= 0xff_ff_ff;
@@ -59,18 +56,19 @@ impl PresenceRoom {
         !self.changed.is_empty()
     }
 
-    /// Frames with what changed since the last tick, each a datagram's size.
-    pub(crate) fn news(&mut self) -> Vec<Arc<[u8]>> {
+    /// Frames with what changed since the last tick, each of at most so many
+    /// bytes if it has more than one person.
+    pub(crate) fn news(&mut self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
         let changed = std::mem::take(&mut self.changed);
         let changed = changed.iter().filter_map(|author| self.people.get_key_value(author));
         let changed = changed.map(|(author, shown)| person(*author, shown)).collect();
-        frames(changed)
+        frames(changed, frame_bytes)
     }
 
     /// Frames with everybody, for someone who just came.
-    pub(crate) fn everybody(&self) -> Vec<Arc<[u8]>> {
+    pub(crate) fn everybody(&self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
         let here = self.people.iter().filter(|(_, shown)| shown.presence.is_some());
-        frames(here.map(|(author, shown)| person(*author, shown)).collect())
+        frames(here.map(|(author, shown)| person(*author, shown)).collect(), frame_bytes)
     }
 }
 
@@ -79,14 +77,14 @@ fn person(author: Author, shown: &Shown) -> Person {
 }
 
 /// Packs people into frames that fit a datagram; each frame stands alone.
-fn frames(people: Vec<Person>) -> Vec<Arc<[u8]>> {
+fn frames(people: Vec<Person>, frame_bytes: usize) -> Vec<Arc<[u8]>> {
     let mut frames = Vec::new();
     let mut group: Vec<Person> = Vec::new();
     let mut estimate = FRAME_OVERHEAD_BYTES;
     for person in people {
         let bytes = PERSON_OVERHEAD_BYTES
             + person.presence.as_ref().map_or(0, |presence| presence.name.len());
-        if !group.is_empty() && estimate + bytes > PRESENCE_FRAME_BYTES_MAX {
+        if !group.is_empty() && estimate + bytes > frame_bytes {
             frames.push(encode(std::mem::take(&mut group)));
             estimate = FRAME_OVERHEAD_BYTES;
         }
@@ -114,7 +112,9 @@ fn encode(people: Vec<Person>) -> Arc<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::PRESENCE_FRAME_BYTES_MAX;
     use desk_protocol::frame::Drag;
+    use desk_protocol::limits::PERSON_NAME_CHARS_MAX;
     use desk_protocol::{Point, StickerId};
 
     fn busy(name: &str) -> Presence {
@@ -132,9 +132,9 @@ mod tests {
     fn frames_fit_a_datagram_and_hold_everybody() {
         let mut room = PresenceRoom::default();
         for author in 1..=500 {
-            room.show(Author(author), busy(&"ж".repeat(80)));
+            room.show(Author(author), busy(&"ж".repeat(80)), PERSON_NAME_CHARS_MAX);
         }
-        let frames = room.news();
+        let frames = room.news(PRESENCE_FRAME_BYTES_MAX);
         let mut seen = 0;
         for frame in &frames {
             assert!(frame.len() <= PRESENCE_FRAME_BYTES_MAX, "{} bytes", frame.len());
@@ -146,21 +146,21 @@ mod tests {
             seen += people.len();
         }
         assert_eq!(seen, 500);
-        assert!(room.news().is_empty(), "news is told once");
+        assert!(room.news(PRESENCE_FRAME_BYTES_MAX).is_empty(), "news is told once");
     }
 
     #[test]
     fn a_person_who_left_is_told_once_and_comes_back_with_a_higher_counter() {
         let mut room = PresenceRoom::default();
-        room.show(Author(1), busy("a"));
-        room.news();
+        room.show(Author(1), busy("a"), 40);
+        room.news(PRESENCE_FRAME_BYTES_MAX);
         room.leave(Author(1));
         room.leave(Author(2));
-        assert_eq!(room.news().len(), 1);
-        assert!(room.everybody().is_empty());
+        assert_eq!(room.news(PRESENCE_FRAME_BYTES_MAX).len(), 1);
+        assert!(room.everybody(PRESENCE_FRAME_BYTES_MAX).is_empty());
         assert!(!room.has_news());
-        room.show(Author(1), busy("a"));
-        let frames = room.news();
+        room.show(Author(1), busy("a"), 40);
+        let frames = room.news(PRESENCE_FRAME_BYTES_MAX);
         let Ok(codec::Decoded::Frame(_, Some(ServerFrame::Presence(people)))) =
             codec::decode_server(&frames[0])
         else {

@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use desk_protocol::{Commit, Revision};
 
-use crate::limits::{RING_BYTES_MAX, RING_COMMITS_MAX};
-
 /// A commit and its frame, encoded once.
 #[derive(Clone, Debug)]
 pub(crate) struct RingCommit {
@@ -20,19 +18,21 @@ pub(crate) struct Ring {
     commits: VecDeque<RingCommit>,
     head: Revision,
     bytes: usize,
+    commits_max: usize,
+    bytes_max: usize,
 }
 
 impl Ring {
     /// Empty, for a desk at this revision.
-    pub(crate) fn new(head: Revision) -> Self {
-        Self { commits: VecDeque::new(), head, bytes: 0 }
+    pub(crate) fn new(head: Revision, commits_max: usize, bytes_max: usize) -> Self {
+        Self { commits: VecDeque::new(), head, bytes: 0, commits_max, bytes_max }
     }
 
     pub(crate) fn push(&mut self, commit: RingCommit) {
         self.head = commit.commit.revision;
         self.bytes += commit.frame.len();
         self.commits.push_back(commit);
-        while self.commits.len() > RING_COMMITS_MAX || self.bytes > RING_BYTES_MAX {
+        while self.commits.len() > self.commits_max || self.bytes > self.bytes_max {
             let oldest = self.commits.pop_front().expect("over a limit above zero");
             self.bytes -= oldest.frame.len();
         }

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use desk_protocol::codec::{self, Encoder};
 use desk_protocol::frame::{Role, ServerFrame, SnapshotChunk, Welcome};
-use desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;
-use desk_protocol::resolver::TextHistories;
 use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
 use crate::collaboration::{Ring, RingCommit};
-use crate::collisions::{self, Arrival, Ordered};
+use crate::collisions::{self, Arrival, Memory, Ordered};
 use crate::identity::{Keyring, SessionKey};
 use crate::journal::{self, Entry};
-use crate::limits::CLIENTS_PER_DESK_MAX;
+use crate::limits::ShardLimits;
 use crate::record::{DeskRecord, Member, StoredRecord};
 use crate::service::{Content, EncodedSnapshot, ServiceError};
 use crate::shard::{Gate, LogPosition, Output};
@@ -21,7 +19,7 @@ use crate::shard::{Gate, LogPosition, Output};
 #[derive(Debug)]
 pub(crate) struct Hot {
     pub(crate) record: DeskRecord,
-    histories: TextHistories,
+    memory: Memory,
     pub(crate) ring: Ring,
     /// The log position of its newest entry.
     pub(crate) position: LogPosition,
@@ -36,14 +34,20 @@ pub(crate) struct Hot {
     pub(crate) used_at: Time,
     /// What it counts in the shard's memory.
     pub(crate) counted_bytes: usize,
+    limits: Arc<ShardLimits>,
 }
 
 impl Hot {
     /// A desk that was loaded, or just made (`stored` is 0 then).
-    pub(crate) fn new(record: DeskRecord, stored: u64, now: Time) -> Self {
+    pub(crate) fn new(
+        record: DeskRecord,
+        stored: u64,
+        limits: Arc<ShardLimits>,
+        now: Time,
+    ) -> Self {
         Self {
-            histories: TextHistories::default(),
-            ring: Ring::new(record.desk.revision()),
+            memory: Memory::new(&limits.order),
+            ring: Ring::new(record.desk.revision(), limits.ring_commits, limits.ring_bytes),
             position: LogPosition(0),
             stored,
             storing: None,
@@ -51,6 +55,7 @@ impl Hot {
             snapshot: None,
             used_at: now,
             counted_bytes: 0,
+            limits,
             record,
         }
     }
@@ -113,7 +118,7 @@ impl Hot {
         if let Some(member) = self.record.members.get(&client) {
             return Ok(member.author);
         }
-        if self.record.members.len() >= CLIENTS_PER_DESK_MAX {
+        if self.record.members.len() >= self.limits.clients_per_desk {
             return Err(ServiceError::TooMany("clients joined this desk"));
         }
         let author = Author(self.record.members.len() as u32 + 1);
@@ -131,7 +136,7 @@ impl Hot {
         arrival: Arrival<'_>,
     ) -> Submitted {
         let client = arrival.client;
-        match collisions::order(&mut self.record, &mut self.histories, now, arrival) {
+        match collisions::order(&mut self.record, &mut self.memory, &self.limits, now, arrival) {
             Ordered::Accepted { commit, created } => {
                 let commit = Arc::new(commit);
                 let mut frame = Vec::with_capacity(256);
@@ -163,6 +168,7 @@ impl Hot {
             last: member.and_then(|member| member.last.clone()),
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
+            limits: self.limits.order.desk,
         }
     }
 
@@ -173,7 +179,8 @@ impl Hot {
         }
         let revision = self.record.desk.revision();
         let bytes = codec::encode_snapshot(&self.record.desk);
-        let snapshot = Arc::new(EncodedSnapshot { revision, frames: chunks(revision, &bytes) });
+        let frames = chunks(revision, &bytes, self.limits.snapshot_chunk_bytes);
+        let snapshot = Arc::new(EncodedSnapshot { revision, frames });
         self.snapshot = Some(snapshot.clone());
         snapshot
     }
@@ -233,11 +240,11 @@ pub(crate) enum Submitted {
     Not(Ordered),
 }
 
-fn chunks(revision: Revision, bytes: &[u8]) -> Vec<Arc<[u8]>> {
+fn chunks(revision: Revision, bytes: &[u8], chunk_bytes: usize) -> Vec<Arc<[u8]>> {
     let total = u32::try_from(bytes.len()).expect("a snapshot is far below 4 GiB");
     let mut offset = 0;
     let mut frames = Vec::new();
-    for part in bytes.chunks(SNAPSHOT_CHUNK_BYTES_MAX) {
+    for part in bytes.chunks(chunk_bytes) {
         let chunk = SnapshotChunk { revision, offset, total, bytes: part.to_vec() };
         let mut frame = Vec::with_capacity(part.len() + 64);
         codec::encode_server(&ServerFrame::SnapshotChunk(chunk), &mut frame);

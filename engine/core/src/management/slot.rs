@@ -1,13 +1,14 @@
 //! A desk as the shard knows it: its people, and its content if that is here.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use desk_protocol::Time;
 use desk_protocol::frame::{Hello, Submit};
 
 use super::hot::Hot;
 use crate::collaboration::Room;
-use crate::limits::LEAVE_GRACE;
+use crate::limits::ShardLimits;
 use crate::service::Request;
 use crate::shard::{ConnectionId, LogPosition, RequestId};
 
@@ -76,8 +77,9 @@ impl Slot {
     }
 
     /// When the content may leave memory for want of use.
-    pub(crate) fn idle_at(&self, session_idle: std::time::Duration) -> Time {
-        let grace = if self.room.is_empty() { LEAVE_GRACE.min(session_idle) } else { session_idle };
+    pub(crate) fn idle_at(&self, session_idle: Duration, limits: &ShardLimits) -> Time {
+        let empty = self.room.is_empty();
+        let grace = if empty { limits.leave_grace.min(session_idle) } else { session_idle };
         self.room.active_at + grace
     }
 

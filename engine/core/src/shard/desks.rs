@@ -1,5 +1,7 @@
 //! Desks come into memory, are put in order, and leave it.
 
+use std::sync::Arc;
+
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
@@ -8,7 +10,6 @@ use super::io::{Loaded, LogPosition, Output};
 use super::timers::Timer;
 use crate::collisions::Arrival;
 use crate::journal::{self, Entry};
-use crate::limits::LOADING_QUEUE_MAX;
 use crate::management::{Content, Hot, Submitted, Task};
 use crate::record::StoredRecord;
 use crate::service::{Polled, Reply, ServiceError};
@@ -28,7 +29,7 @@ impl Shard {
                 self.run(now, key, task);
             }
             Content::Absent | Content::Loading => {
-                if slot.waiting.len() >= LOADING_QUEUE_MAX {
+                if slot.waiting.len() >= self.env.config.limits.loading_queue {
                     let why = ServiceError::Unavailable("too much waits for the desk to load");
                     return self.fail(now, task, &why);
                 }
@@ -59,7 +60,7 @@ impl Shard {
         match result {
             Ok((StoredRecord::Alias(alias), _)) => self.follow(now, key, alias.desk),
             Ok((StoredRecord::Desk(record), stored)) => {
-                let hot = Hot::new(record, stored, now);
+                let hot = Hot::new(record, stored, Arc::clone(&self.env.config.limits), now);
                 self.warm(now, key, hot);
                 self.run_waiting(now, key);
             }
@@ -210,7 +211,7 @@ impl Shard {
         }
         if !hot.is_dirty() {
             // Nothing to store, but the log is still on its way.
-            self.env.timers.arm(now + crate::limits::LEAVE_GRACE, Timer::Idle(key));
+            self.env.timers.arm(now + self.env.config.limits.leave_grace, Timer::Idle(key));
             return;
         }
         hot.leaving = true;
@@ -286,7 +287,7 @@ impl Shard {
             return;
         }
         slot.idle_armed = true;
-        let at = slot.idle_at(session_idle).max(now);
+        let at = slot.idle_at(session_idle, &self.env.config.limits).max(now);
         self.env.timers.arm(at, Timer::Idle(key));
     }
 
@@ -298,7 +299,7 @@ impl Shard {
             self.forget_if_unused(key);
             return;
         }
-        if slot.idle_at(session_idle) > now {
+        if slot.idle_at(session_idle, &self.env.config.limits) > now {
             return self.arm_idle(now, key);
         }
         self.evict(now, key);

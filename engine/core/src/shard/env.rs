@@ -14,7 +14,6 @@ use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
 use crate::collaboration::{Connection, Phase, RingCommit, Room, Stream};
 use crate::identity::Keyring;
-use crate::limits::*;
 use crate::management::Hot;
 use crate::service::{Reply, ServiceError};
 
@@ -85,7 +84,7 @@ impl Env {
             let queued = connection.queued_bytes + news.frame.len();
             let Some(session) = connection.session_mut() else { continue };
             let Stream::Live = session.stream else { continue };
-            if queued > OUTBOUND_QUEUE_BYTES_MAX {
+            if queued > self.config.limits.outbound_queue_bytes {
                 let sent = desk_protocol::Revision(news.commit.revision.0 - 1);
                 session.stream = Stream::Behind { sent, deferred: VecDeque::new() };
                 self.stats.resyncs += 1;
@@ -101,6 +100,7 @@ impl Env {
     /// Gives a connection that is behind what it misses, as far as its queue
     /// allows.
     pub(crate) fn pump(&mut self, hot: &mut Hot, id: ConnectionId) {
+        let limits = Arc::clone(&self.config.limits);
         loop {
             let Some(connection) = self.connections.get_mut(&id) else { return };
             let queued = connection.queued_bytes;
@@ -115,7 +115,7 @@ impl Env {
                         };
                         continue;
                     }
-                    if queued >= SNAPSHOT_CHUNKS_QUEUED_MAX * SNAPSHOT_CHUNK_BYTES {
+                    if queued >= limits.snapshot_chunks_queued * limits.snapshot_chunk_bytes {
                         return;
                     }
                     let frame = snapshot.frames[*next].clone();
@@ -123,7 +123,7 @@ impl Env {
                     self.queue(hot.position, id, frame, false);
                 }
                 Stream::Behind { sent, deferred } => {
-                    if queued > OUTBOUND_QUEUE_BYTES_MAX / 2 {
+                    if queued > limits.outbound_queue_bytes / 2 {
                         return;
                     }
                     if *sent == hot.record.desk.revision() {
@@ -170,7 +170,7 @@ impl Env {
 
     /// Presence to everybody in the room; whoever is busy goes without.
     pub(crate) fn send_presence(&mut self, position: LogPosition, room: &mut Room) {
-        for frame in room.presence.news() {
+        for frame in room.presence.news(self.config.limits.presence_frame_bytes) {
             for id in &room.connections {
                 self.queue_presence(position, *id, &frame);
             }
@@ -185,7 +185,7 @@ impl Env {
     ) {
         let Some(connection) = self.connections.get(&to) else { return };
         let live = connection.session().is_some_and(|s| matches!(s.stream, Stream::Live));
-        if live && connection.queued_bytes <= PRESENCE_QUEUE_BYTES_MAX {
+        if live && connection.queued_bytes <= self.config.limits.presence_queue_bytes {
             self.stats.presence_sent += 1;
             self.queue(position, to, frame.clone(), true);
         }
@@ -196,8 +196,10 @@ impl Env {
         if room.presence.armed || !room.presence.has_news() {
             return;
         }
-        let crowd = room.connections.len() > PRESENCE_CROWD;
-        let interval = if crowd { PRESENCE_INTERVAL_CROWD } else { PRESENCE_INTERVAL };
+        let limits = &self.config.limits;
+        let crowd = room.connections.len() > limits.presence_crowd;
+        let interval =
+            if crowd { limits.presence_interval_crowd } else { limits.presence_interval };
         room.presence.armed = true;
         let at = (room.presence.sent_at + interval).max(now);
         self.timers.arm(at, Timer::Presence(desk));
@@ -246,6 +248,3 @@ impl Env {
         }
     }
 }
-
-/// A snapshot chunk on its way, with its frame.
-const SNAPSHOT_CHUNK_BYTES: usize = desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;

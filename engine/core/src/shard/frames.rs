@@ -13,7 +13,6 @@ use super::timers::Timer;
 use crate::collaboration::{Connection, Phase, Session, Stream};
 use crate::collisions::{Arrival, Ordered};
 use crate::identity::SessionKey;
-use crate::limits::HELLO_TIMEOUT;
 use crate::management::Submitted;
 use crate::management::Task;
 use crate::service::ServiceError;
@@ -23,12 +22,13 @@ impl Shard {
     /// many were used up; the shell keeps the rest and adds to it.
     pub fn receive(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> usize {
         let mut used = 0;
+        let limit = self.env.config.limits.order.desk.frame_bytes;
         while used < bytes.len() {
             let Some(connection) = self.env.connections.get(&id) else { return bytes.len() };
             if matches!(connection.phase, Phase::Closing) {
                 return bytes.len();
             }
-            match codec::decode_client(&bytes[used..]) {
+            match codec::decode_client_within(&bytes[used..], limit) {
                 Ok(Decoded::Incomplete) => break,
                 Ok(Decoded::Frame(length, frame)) => {
                     used += length;
@@ -71,7 +71,8 @@ impl Shard {
                 let Some((desk, author)) = session else { return };
                 let Some(slot) = self.desks.get_mut(&desk) else { return };
                 self.env.stats.presence_received += 1;
-                slot.room.presence.show(author, presence);
+                let name_chars = self.env.config.limits.person_name_chars;
+                slot.room.presence.show(author, presence, name_chars);
                 self.env.arm_presence(now, desk, &mut slot.room);
             }
             (ClientFrame::Ping { nonce }, _) => {
@@ -127,7 +128,7 @@ impl Shard {
                 return self.env.close(position, id, CloseCode::KeyVoid, &why.to_string());
             }
         };
-        if slot.room.connections.len() >= self.env.config.connections_per_desk {
+        if slot.room.connections.len() >= self.env.config.limits.connections_per_desk {
             let detail = "as many people are on this desk as it holds, come again later";
             return self.env.close(position, id, CloseCode::Overloaded, detail);
         }
@@ -144,7 +145,7 @@ impl Shard {
             }
         }
         slot.room.active_at = now;
-        let everybody = slot.room.presence.everybody();
+        let everybody = slot.room.presence.everybody(self.env.config.limits.presence_frame_bytes);
         let Some(hot) = slot.hot() else { return };
         let since = hello.revision.filter(|revision| hot.ring.after(*revision).is_some());
         let snapshot = since.is_none().then(|| hot.snapshot());
@@ -263,9 +264,9 @@ impl Shard {
     }
 
     pub(super) fn opened(&mut self, now: Time, id: ConnectionId, key: Option<SessionKey>) {
-        let batches = (self.env.config.batches_per_second, self.env.config.batch_burst);
-        self.env.connections.insert(id, Connection::new(key, batches, now));
-        self.env.timers.arm(now + HELLO_TIMEOUT, Timer::Hello(id));
+        let limits = &self.env.config.limits;
+        self.env.timers.arm(now + limits.hello_time, Timer::Hello(id));
+        self.env.connections.insert(id, Connection::new(key, limits, now));
         if self.env.draining {
             self.end(now, id, CloseCode::Draining, "the server is going down");
         }

@@ -7,6 +7,7 @@ use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
 use crate::identity::SessionKey;
+use crate::limits::ShardLimits;
 use crate::placement::Placement;
 use crate::record::StoredRecord;
 use crate::service::{Reply, Request};
@@ -36,12 +37,8 @@ pub struct ShardConfig {
     pub session_idle: Duration,
     /// Bytes of hot desks, roughly; the longest unused go beyond it.
     pub memory_bytes: usize,
-    /// Connections of one desk.
-    pub connections_per_desk: usize,
-    /// Batches a second of one connection.
-    pub batches_per_second: u32,
-    /// Batches that one connection may send at once.
-    pub batch_burst: u32,
+    /// What it holds desks and connections to; shared by all of them.
+    pub limits: Arc<ShardLimits>,
 }
 
 /// Something happened.

@@ -1,7 +1,9 @@
 //! Requests.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use desk_protocol::frame::{CloseCode, Role, Submit};
-use desk_protocol::limits::TITLE_CHARS_MAX;
 use desk_protocol::{ClientId, ClientSeq, LinkId, Operation, Revision, StickerId, Time};
 
 use super::Shard;
@@ -12,7 +14,6 @@ use crate::collaboration::{Connection, Poll};
 use crate::collisions::{Arrival, Ordered};
 use crate::identity::SessionKey;
 use crate::journal::Entry;
-use crate::limits::{POLL_SECONDS_MAX, POLLS_PER_DESK_MAX};
 use crate::management::{Content, Hot, Submitted};
 use crate::record::{Alias, DeskRecord, StoredRecord};
 use crate::service::{Joined, Reply, Request, ServiceError};
@@ -74,7 +75,7 @@ impl Shard {
     }
 
     pub(super) fn create(&mut self, now: Time, request: RequestId, title: String, content: bool) {
-        if let Err(why) = self.may_write().and_then(|()| check_title(&title)) {
+        if let Err(why) = self.may_write().and_then(|()| self.check_title(&title)) {
             return self.env.fail(LogPosition(0), request, why);
         }
         let Ok(second) = u32::try_from(now.unix_seconds()) else {
@@ -87,7 +88,8 @@ impl Shard {
         let expires_at = u64::from(second) + self.env.config.desk_ttl.as_secs();
         self.add_alias(owner, key);
         let entry = Entry::Created { expires_at, owner, title: title.clone() };
-        let mut hot = Hot::new(DeskRecord::new(key, owner, expires_at, title), 0, now);
+        let record = DeskRecord::new(key, owner, expires_at, title);
+        let mut hot = Hot::new(record, 0, Arc::clone(&self.env.config.limits), now);
         hot.position = self.env.gate.append(key, 1, entry.encode());
         let client = self.env.entropy.client();
         let author = hot.join(&mut self.env.gate, client).expect("a new desk has room");
@@ -115,6 +117,16 @@ impl Shard {
         let record = Box::new(StoredRecord::Alias(record));
         self.env.gate.after(position, Output::Store { key: alias, sequence: 1, record });
         self.aliases.insert(alias, desk);
+    }
+
+    fn check_title(&self, title: &str) -> Result<(), ServiceError> {
+        let chars = title.chars().count();
+        let most = self.env.config.limits.order.desk.title_chars;
+        if chars <= most {
+            return Ok(());
+        }
+        let detail = format!("name: the title has {chars} characters, at most {most}");
+        Err(ServiceError::Rejected { operation: 0, detail })
     }
 
     fn may_write(&self) -> Result<(), ServiceError> {
@@ -175,7 +187,7 @@ impl Shard {
     fn attach(&mut self, desk: LinkId, key: &SessionKey) -> Served {
         let keyring = self.env.keyring.clone();
         self.hot(desk).authorize(&keyring, key)?;
-        let limit = self.env.config.connections_per_desk;
+        let limit = self.env.config.limits.connections_per_desk;
         if self.desks.get(&desk).is_some_and(|slot| slot.room.connections.len() >= limit) {
             return Err(ServiceError::TooMany("people are on this desk"));
         }
@@ -283,11 +295,12 @@ impl Shard {
             return Some(Ok(Reply::Polled(polled(hot, since))));
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
-        if slot.room.polls.len() >= POLLS_PER_DESK_MAX {
+        if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
             return Some(Err(ServiceError::TooMany("polls wait on this desk")));
         }
         slot.room.polls.insert(request, Poll { key, since });
-        let wait = std::time::Duration::from_secs(u64::from(wait_seconds.min(POLL_SECONDS_MAX)));
+        let wait = Duration::from_secs(u64::from(wait_seconds));
+        let wait = wait.min(self.env.config.limits.poll_time);
         self.env.timers.arm(now + wait, Timer::Poll(desk, request));
         None
     }
@@ -405,7 +418,7 @@ impl Shard {
         };
         hot.join(&mut self.env.gate, client)?;
         let base = hot.record.desk.revision();
-        let submit = Submit { client_seq: ClientSeq(1), base, operations };
+        let submit = Submit { client_seq: ClientSeq(1), base, made_at: base, operations };
         self.place(now, desk, client, user, submit, &[])
     }
 
@@ -414,15 +427,6 @@ impl Shard {
         hot.record.links.role(link).ok_or(ServiceError::NoDesk)?;
         Ok(Reply::Content(Box::new(hot.content())))
     }
-}
-
-fn check_title(title: &str) -> Result<(), ServiceError> {
-    let chars = title.chars().count();
-    if chars <= TITLE_CHARS_MAX {
-        return Ok(());
-    }
-    let detail = format!("name: the title has {chars} characters, at most {TITLE_CHARS_MAX}");
-    Err(ServiceError::Rejected { operation: 0, detail })
 }
 
 /// A batch that came twice gets what it got at first.

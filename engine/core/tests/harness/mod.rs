@@ -48,9 +48,7 @@ pub fn config() -> ShardConfig {
         desk_ttl: Duration::from_secs(7 * 86_400),
         session_idle: Duration::from_secs(900),
         memory_bytes: 1 << 30,
-        connections_per_desk: 2_000,
-        batches_per_second: desk_engine_core::limits::BATCHES_PER_SECOND,
-        batch_burst: desk_engine_core::limits::BATCH_BURST,
+        limits: Default::default(),
     }
 }
 
@@ -264,7 +262,8 @@ impl World {
 }
 
 pub fn submit(seq: u64, base: u64, operations: Vec<Operation>) -> Submit {
-    Submit { client_seq: ClientSeq(seq), base: Revision(base), operations }
+    let base = Revision(base);
+    Submit { client_seq: ClientSeq(seq), base, made_at: base, operations }
 }
 
 pub fn create(id: u64, text: &str) -> Operation {

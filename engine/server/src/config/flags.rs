@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 use serde::{Deserialize, Deserializer, de};
 
+use super::limits::Limits;
 use super::quantity::{Bytes, Span};
 
 /// What may be set, by flag, environment or file; nothing has a default yet.
@@ -106,41 +107,7 @@ pub(crate) struct Settings {
 
     /// Limits, by file only.
     #[arg(skip)]
-    pub(crate) limits: LimitSettings,
-}
-
-/// Limits that a file may set, below `[limits]`.
-#[derive(Deserialize, Clone, Debug, Default)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub(crate) struct LimitSettings {
-    /// Connections of one desk.
-    pub(crate) connections_per_desk: Option<usize>,
-    /// Batches a second of one connection; past it the connection is not read.
-    pub(crate) batches_per_second: Option<u32>,
-    /// Batches that one connection may send at once.
-    pub(crate) batch_burst: Option<u32>,
-    /// Connections of the process.
-    pub(crate) connections: Option<usize>,
-    /// Requests that one shard has under way at another.
-    pub(crate) requests_between_shards: Option<usize>,
-    /// Bytes of one log segment.
-    pub(crate) segment: Option<Bytes>,
-    /// How long the head of a request may take to arrive.
-    pub(crate) head_time: Option<Span>,
-    /// How long the body of a request may take to arrive.
-    pub(crate) body_time: Option<Span>,
-    /// How long a connection may stay open between two requests.
-    pub(crate) keep_alive_time: Option<Span>,
-    /// How long the answer to a request may take before it is given up.
-    pub(crate) request_time: Option<Span>,
-    /// How long a planned stop may take.
-    pub(crate) drain_time: Option<Span>,
-    /// How long a closing WebSocket waits for its peer's close.
-    pub(crate) close_time: Option<Span>,
-    /// Free disk space below which the server refuses to start.
-    pub(crate) free_space: Option<Bytes>,
-    /// Free disk space below which changes are refused.
-    pub(crate) disk_reserve: Option<Bytes>,
+    pub(crate) limits: Limits,
 }
 
 impl Settings {

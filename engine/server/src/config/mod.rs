@@ -1,16 +1,17 @@
 //! What the server runs with: flags over environment over file over defaults.
 
 mod flags;
+pub(crate) mod limits;
 mod quantity;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use desk_gateway_http::http::Times;
 pub(crate) use flags::{Network, Settings};
+use limits::Limits;
 
-use crate::limits;
+use crate::limits as defaults;
 
 /// The settings of one run, complete and checked against each other.
 #[derive(Clone, Debug)]
@@ -50,23 +51,6 @@ pub(crate) enum Tls {
         /// PEM key.
         key: PathBuf,
     },
-}
-
-/// Limits of this process; [`crate::limits`] has their defaults and reasons.
-#[derive(Clone, Debug)]
-pub(crate) struct Limits {
-    pub(crate) connections_per_desk: usize,
-    pub(crate) batches_per_second: u32,
-    pub(crate) batch_burst: u32,
-    pub(crate) connections: usize,
-    pub(crate) requests_between_shards: usize,
-    pub(crate) segment_bytes: u64,
-    pub(crate) http: Times,
-    pub(crate) request_time: Duration,
-    pub(crate) drain_time: Duration,
-    pub(crate) close_time: Duration,
-    pub(crate) free_space_bytes: u64,
-    pub(crate) disk_reserve_bytes: u64,
 }
 
 /// Settings that do not go together or cannot be read: the operator's to mend.
@@ -133,9 +117,9 @@ impl Config {
             listen,
             data: settings.data.unwrap_or_else(|| PathBuf::from("./data")),
             shards,
-            desk_ttl: span(settings.desk_ttl, limits::DESK_TTL),
-            bucket: span(settings.bucket, limits::BUCKET),
-            session_idle: span(settings.session_idle, limits::SESSION_IDLE),
+            desk_ttl: span(settings.desk_ttl, defaults::DESK_TTL),
+            bucket: span(settings.bucket, defaults::BUCKET),
+            session_idle: span(settings.session_idle, defaults::SESSION_IDLE),
             memory_bytes: settings.memory.map_or(machine_bytes / 4, |bytes| bytes.0),
             log_budget_bytes: settings.log_budget.map(|bytes| bytes.0),
             tls,
@@ -146,41 +130,7 @@ impl Config {
             admin: settings.admin,
             share,
             accept_clock: settings.accept_clock.unwrap_or(false),
-            limits: Limits {
-                connections_per_desk: settings
-                    .limits
-                    .connections_per_desk
-                    .unwrap_or(desk_engine_core::limits::CONNECTIONS_PER_DESK_MAX),
-                batches_per_second: settings
-                    .limits
-                    .batches_per_second
-                    .unwrap_or(desk_engine_core::limits::BATCHES_PER_SECOND),
-                batch_burst: settings
-                    .limits
-                    .batch_burst
-                    .unwrap_or(desk_engine_core::limits::BATCH_BURST),
-                connections: settings.limits.connections.unwrap_or(limits::CONNECTIONS_MAX),
-                requests_between_shards: settings
-                    .limits
-                    .requests_between_shards
-                    .unwrap_or(limits::REQUESTS_BETWEEN_SHARDS_MAX),
-                segment_bytes: settings
-                    .limits
-                    .segment
-                    .map_or(limits::SEGMENT_BYTES, |bytes| bytes.0),
-                http: http_times(&settings.limits),
-                request_time: span(settings.limits.request_time, limits::REQUEST_TIME),
-                drain_time: span(settings.limits.drain_time, limits::DRAIN_TIME),
-                close_time: span(settings.limits.close_time, limits::CLOSE_TIME),
-                free_space_bytes: settings
-                    .limits
-                    .free_space
-                    .map_or(limits::FREE_SPACE_BYTES, |bytes| bytes.0),
-                disk_reserve_bytes: settings
-                    .limits
-                    .disk_reserve
-                    .map_or(limits::DISK_RESERVE_BYTES, |bytes| bytes.0),
-            },
+            limits: settings.limits,
         };
         config.check()?;
         Ok(config)
@@ -196,16 +146,26 @@ impl Config {
         if self.desk_ttl < second || self.bucket < second {
             return no("--desk-ttl and --bucket are at least 1s".to_owned());
         }
-        if self.desk_ttl > limits::DESK_TTL_MAX {
+        if self.desk_ttl > defaults::DESK_TTL_MAX {
             return no("--desk-ttl is at most 365d".to_owned());
         }
         if self.session_idle < second {
             return no("--session-idle is at least 1s".to_owned());
         }
-        if self.limits.requests_between_shards == 0 || self.limits.connections == 0 {
-            return no(
-                "limits.connections and limits.requests-between-shards are at least 1".to_owned()
-            );
+        let Limits { shard, websocket_message_bytes, http, .. } = &self.limits;
+        let frame = shard.order.desk.frame_bytes;
+        if self.limits.request_time <= shard.poll_time {
+            return no("limits.request-time must be longer than limits.poll-time".to_owned());
+        }
+        for (what, least, found) in [
+            ("websocket-message", "frame", *websocket_message_bytes),
+            ("body", "frame", http.body_bytes),
+        ] {
+            if found < frame {
+                return no(format!(
+                    "limits.{what} must be at least limits.{least} ({frame} bytes)"
+                ));
+            }
         }
         if let Some(url) = &self.public_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
@@ -223,18 +183,6 @@ impl Config {
     /// Where a redirect and the printed link lead: `https` or `http`.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls == Tls::Off { "http" } else { "https" }
-    }
-}
-
-fn http_times(settings: &flags::LimitSettings) -> Times {
-    let micros = |setting: Option<quantity::Span>, default| {
-        setting.map_or(default, |span| u64::try_from(span.0.as_micros()).unwrap_or(u64::MAX))
-    };
-    let default = Times::default();
-    Times {
-        head_us: micros(settings.head_time, default.head_us),
-        body_us: micros(settings.body_time, default.body_us),
-        keep_alive_us: micros(settings.keep_alive_time, default.keep_alive_us),
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use desk_engine_core::{Reply, Request, ServiceError};
 use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Response};
 use desk_gateway_http::{Problem, Time};
+use desk_protocol::limits::DeskLimits;
 
 use super::{Door, exchange};
 use crate::net::scratch;
@@ -52,7 +53,7 @@ pub(super) enum Next {
 pub(crate) async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
     let changed = Rc::new(Event::default());
     let http = Http {
-        protocol: Connection::with_times(shell.clock.now(), shell.shared.config.limits.http),
+        protocol: Connection::with_limits(shell.clock.now(), shell.shared.config.limits.http),
         deadline: shell.deadlines.waiter(Rc::clone(&changed)),
         shell,
         door,
@@ -138,6 +139,11 @@ impl Http {
                 }
             }
         }
+    }
+
+    /// What a body may ask of a desk.
+    pub(super) fn limits(&self) -> &DeskLimits {
+        &self.shell.shared.config.limits.shard.order.desk
     }
 
     /// Asks the owner of a desk. A peer that goes away meanwhile abandons what

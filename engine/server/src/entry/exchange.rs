@@ -11,8 +11,9 @@ use desk_gateway_http::operations::{import_answer, read_submit, submit_answer};
 use desk_gateway_http::route::{self, Export, Poll, Route, SubmitBody};
 use desk_gateway_http::websocket::handshake::Upgrade;
 use desk_gateway_http::{Problem, Time, export, import, page};
-use desk_protocol::codec::{self, Decoded};
+use desk_protocol::codec::{self, DecodeError, Decoded};
 use desk_protocol::frame::Submit;
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
 use super::connection::{Gone, Http, Next, host};
@@ -172,7 +173,7 @@ fn unexpected(reply: Reply) -> Problem {
 async fn init(http: &mut Http, head: &RequestHead) -> Answer {
     attempt!(route::require_json(head));
     let body = body!(http);
-    let wanted = attempt!(read_init(&body));
+    let wanted = attempt!(read_init(&body, http.limits().title_chars));
     // A key that cannot be read is as good as none: the client begins anew.
     let old_key = wanted.old_key.and_then(|key| key.parse().ok());
     let content = wanted.content;
@@ -243,12 +244,13 @@ async fn submit(http: &mut Http, head: &RequestHead) -> Answer {
     let kind = attempt!(route::submit_body(head));
     let body = body!(http);
     let (submit, base_texts) = match kind {
-        SubmitBody::Frame => (attempt!(submit_frame(&body)), Vec::new()),
+        SubmitBody::Frame => (attempt!(submit_frame(&body, http.limits())), Vec::new()),
         SubmitBody::Json => {
             let read = read_submit(&body, &mut new_id);
             let read = attempt!(read.map_err(|error| error.problem()));
             let (client_seq, base) = (read.client_seq, read.base);
-            let submit = Submit { client_seq, base, operations: read.operations };
+            let operations = read.operations;
+            let submit = Submit { client_seq, base, made_at: base, operations };
             (submit, read.base_texts.into_iter().collect())
         }
     };
@@ -261,18 +263,22 @@ async fn submit(http: &mut Http, head: &RequestHead) -> Answer {
 }
 
 /// Reads a body that is one submit frame.
-fn submit_frame(body: &[u8]) -> Result<Submit, Problem> {
+fn submit_frame(body: &[u8], limits: &DeskLimits) -> Result<Submit, Problem> {
     let wrong = |what: &str| {
         let detail = format!("The body is not one submit frame: {what}; send one whole frame.");
         Problem::new(Status::BAD_REQUEST, detail)
     };
-    match codec::decode_client(body) {
+    match codec::decode_client_within(body, limits.frame_bytes) {
         Ok(Decoded::Frame(length, Some(ClientFrame::Submit(submit)))) if length == body.len() => {
             Ok(submit)
         }
         Ok(Decoded::Frame(length, _)) if length < body.len() => Err(wrong("more follows it")),
         Ok(Decoded::Frame(..)) => Err(wrong("it is another frame")),
         Ok(Decoded::Incomplete) => Err(wrong("its end is missing")),
+        Err(error @ DecodeError::TooLong { .. }) => {
+            let detail = format!("The body is too large: {error}; split the batch.");
+            Err(Problem::new(Status::CONTENT_TOO_LARGE, detail))
+        }
         Err(error) => Err(wrong(&error.to_string())),
     }
 }
@@ -301,7 +307,7 @@ async fn finish(http: &mut Http, head: &RequestHead) -> Answer {
     attempt!(route::require_json(head));
     let body = body!(http);
     let diff = match attempt!(read_finish(&body)) {
-        Some(frame) => Some(attempt!(submit_frame(&frame))),
+        Some(frame) => Some(attempt!(submit_frame(&frame, http.limits()))),
         None => None,
     };
     match http.ask(Request::Finish { key, diff }).await? {
@@ -351,7 +357,7 @@ async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer 
         other => return Ok(Err(unexpected(other))),
     }
     let body = body!(http);
-    let read = import::read(source, &body, &mut new_id);
+    let read = import::read(source, &body, http.limits(), &mut new_id);
     let operations = attempt!(read.map_err(|error| error.problem()));
     match http.ask(Request::Import { key, desk, user, operations }).await? {
         Reply::Synced { status, revision, created } => {

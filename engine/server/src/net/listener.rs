@@ -31,7 +31,8 @@ pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) 
             None => return,
             Some(Ok(accepted)) => {
                 let peer = accepted.peer_addr();
-                let tcp = Tcp::accepted(accepted.bind_to_executor());
+                let probe_time = shell.shared.config.limits.probe_time;
+                let tcp = Tcp::accepted(accepted.bind_to_executor(), probe_time);
                 if let Ok(peer) = peer {
                     welcome(&shell, tcp, peer, door);
                 }

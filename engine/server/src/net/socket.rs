@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use desk_engine_core::{ConnectionId, Input, SessionKey};
-use desk_gateway_http::limits::WEBSOCKET_MESSAGE_BYTES_MAX;
 use desk_gateway_http::websocket::{
     CloseCode as WireCode, Event as Arrived, FrameHeader, Input as Bytes, Opcode, Role, WebSocket,
 };
@@ -23,7 +22,7 @@ use desk_protocol::frame::CloseCode;
 
 use super::scratch;
 use super::stream::{ByteStream as _, Stream};
-use crate::limits::{LAST_WORDS_TIME, WRITE_BYTES};
+use crate::limits::WRITE_BYTES;
 use crate::shard::{Deadline, Event, Shell, Upgrade};
 
 /// One connection.
@@ -65,10 +64,11 @@ impl Socket {
     pub(crate) fn start(shell: &Rc<Shell>, id: ConnectionId, upgrade: Upgrade<Stream>) {
         let Upgrade { stream, answer, leftover, key } = upgrade;
         let changed = Rc::new(Event::default());
+        let message_bytes = shell.shared.config.limits.websocket_message_bytes;
         let socket = Rc::new(Self {
             id,
             stream: RefCell::new(stream),
-            protocol: RefCell::new(WebSocket::new(Role::Server, WEBSOCKET_MESSAGE_BYTES_MAX)),
+            protocol: RefCell::new(WebSocket::new(Role::Server, message_bytes)),
             outbox: RefCell::new(Outbox { raw: answer, ..Outbox::default() }),
             inbox: RefCell::default(),
             paused: Cell::new(false),
@@ -97,8 +97,9 @@ impl Socket {
         self.outbox.borrow_mut().close.get_or_insert(code);
         if self.close_by.get().is_none() {
             // A planned stop cannot wait for a peer that does not read.
-            let close_time = shell.shared.config.limits.close_time;
-            let patience = if shell.is_stopping() { close_time } else { LAST_WORDS_TIME };
+            let limits = &shell.shared.config.limits;
+            let stopping = shell.is_stopping();
+            let patience = if stopping { limits.close_time } else { limits.last_words_time };
             self.end_by(shell.clock.recent() + patience);
         }
     }

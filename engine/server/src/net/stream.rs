@@ -9,6 +9,7 @@ use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_lite::io::{AsyncRead as _, AsyncWrite as _};
 use glommio::net::TcpStream;
@@ -16,7 +17,7 @@ use rustix::net::SendFlags;
 use socket2::{SockRef, Socket, TcpKeepalive};
 
 use super::tls::{Session, TlsStream};
-use crate::limits::{KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, KEEPALIVE_TIME};
+use crate::limits::{KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 
 /// A connected stream of bytes, on the executor that it was made on.
 pub(crate) trait ByteStream {
@@ -143,11 +144,11 @@ pub(crate) struct Tcp {
 
 impl Tcp {
     /// Takes a connection just accepted on this executor.
-    pub(crate) fn accepted(stream: TcpStream) -> Self {
+    pub(crate) fn accepted(stream: TcpStream, probe_time: Duration) -> Self {
         let socket = SockRef::from(&stream);
         // Everything is gathered into one write already; Nagle only delays it.
         let probes = TcpKeepalive::new()
-            .with_time(KEEPALIVE_TIME)
+            .with_time(probe_time)
             .with_interval(KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_PROBES);
         let set = socket.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&probes));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use self::server::Server;
 use desk_client_core::{Client, Config, Event, Line, Records, Status};
 use desk_protocol::frame::CloseCode;
-use desk_protocol::resolver::HistoryLimits;
+use desk_protocol::limits::HistoryLimits;
 use desk_protocol::{ServerFrame, Sticker, StickerId, Time};
 
 /// One client with its line and its disk.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use desk_protocol::codec::{Decoded, decode_client, encode_server, encode_snapshot};
+use desk_protocol::codec::{Decoded, decode_client_within, encode_server, encode_snapshot};
 use desk_protocol::frame::{
     BatchResult, ClientFrame, CloseCode, Hello, Outcome, Person, Role, SnapshotChunk, Submit,
     Welcome,
 };
-use desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;
-use desk_protocol::resolver::{HistoryLimits, Refusal, Submission, TextHistories, accept};
+use desk_protocol::limits::{HistoryLimits, OrderLimits, SNAPSHOT_CHUNK_BYTES_MAX};
+use desk_protocol::resolver::{Refusal, Submission, TextHistories, accept};
 use desk_protocol::{Author, Batch, ClientSeq, Commit, Desk, Revision, ServerFrame};
 
 /// What the server does to one line.
@@ -32,6 +32,7 @@ pub(crate) struct Server {
     pub(crate) role: Role,
     pub(crate) log: Vec<Submit>,
     now_ms: u64,
+    pub(crate) limits: OrderLimits,
 }
 
 impl Server {
@@ -45,6 +46,7 @@ impl Server {
             role: Role::Editor,
             log: Vec::new(),
             now_ms: 1_000,
+            limits: OrderLimits::default(),
         }
     }
 
@@ -76,8 +78,9 @@ impl Server {
         let mut out = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {
-            let Decoded::Frame(length, frame) = decode_client(rest).expect("clients send frames")
-            else {
+            // A longer one would end the connection, time after time.
+            let frame = decode_client_within(rest, self.limits.desk.frame_bytes);
+            let Decoded::Frame(length, frame) = frame.expect("clients send frames") else {
                 panic!("clients send whole frames");
             };
             rest = &rest[length..];
@@ -133,6 +136,7 @@ impl Server {
             last: known.last.clone(),
             created_at: 100,
             expires_at: 700,
+            limits: self.limits.desk,
         };
         send(line, &ServerFrame::Welcome(welcome), out);
         match missed {
@@ -172,18 +176,35 @@ impl Server {
         }
         assert_eq!(submit.client_seq, last.next(), "numbers come without gaps");
         assert!(submit.base <= self.desk.revision(), "no base lies ahead");
-        let batch = Batch::from_operations(submit.operations).expect("clients send sound batches");
+        let reject = |operation: usize, detail: String| BatchResult {
+            client_seq: submit.client_seq,
+            outcome: Outcome::Rejected { operation: operation as u32, detail },
+        };
+        let door = match submit.made_at < submit.base {
+            true => self.limits.desk.of_moved(),
+            false => self.limits.desk,
+        };
+        let batch = match Batch::from_operations(submit.operations, &door) {
+            Ok(batch) => batch,
+            Err(error) => {
+                let result = reject(error.operation().unwrap_or(0), error.to_string());
+                known.last = Some(result.clone());
+                send(line, &ServerFrame::Answer(result), out);
+                return;
+            }
+        };
         let submission = Submission {
             author: known.author,
             client_seq: submit.client_seq,
             base: submit.base,
+            made_at: submit.made_at,
             batch: &batch,
             user: "",
             now_ms: self.now_ms,
             text_at_head: &[],
         };
         let client_seq = submit.client_seq;
-        match accept(&mut self.desk, &mut self.histories, submission) {
+        match accept(&mut self.desk, &mut self.histories, submission, &self.limits) {
             Ok(acceptance) => {
                 let commit = acceptance.commit;
                 known.last = Some(BatchResult {
@@ -203,11 +224,7 @@ impl Server {
                 send(line, &ServerFrame::Stale { client_seq, sticker }, out);
             }
             Err(Refusal::Rejected(rejection)) => {
-                let outcome = Outcome::Rejected {
-                    operation: rejection.operation as u32,
-                    detail: rejection.to_string(),
-                };
-                let result = BatchResult { client_seq, outcome };
+                let result = reject(rejection.operation, rejection.to_string());
                 known.last = Some(result.clone());
                 send(line, &ServerFrame::Answer(result), out);
             }

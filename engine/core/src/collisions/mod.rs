@@ -5,14 +5,20 @@
 //! before it (hello and fence) is the collaboration's, what comes after (append,
 //! durable, acknowledge) the shard's.
 
+mod memory;
+
 use desk_protocol::frame::{BatchResult, Outcome, Submit};
+use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{
-    self, Acceptance, BatchError, Refusal, Rejection, Submission, TextHistories,
+    self, Acceptance, BatchError, Refusal, Rejection, RejectionReason, Submission, TextHistories,
 };
 use desk_protocol::text::{Order, diff};
-use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Operation, Revision, StickerId, Time};
+use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Revision, StickerId, Time};
 
+use crate::limits::ShardLimits;
 use crate::record::DeskRecord;
+
+pub use memory::Memory;
 
 /// A batch and who sent it.
 pub struct Arrival<'a> {
@@ -72,7 +78,8 @@ pub enum Ordered {
 /// If the sender is no member: joining comes first.
 pub fn order(
     record: &mut DeskRecord,
-    histories: &mut TextHistories,
+    memory: &mut Memory,
+    limits: &ShardLimits,
     now: Time,
     arrival: Arrival<'_>,
 ) -> Ordered {
@@ -96,15 +103,13 @@ pub fn order(
 
     let client_seq = submit.client_seq;
     let sent: Vec<_> = submit.operations.iter().map(|op| (op.name(), op.sticker())).collect();
-    let mut operations = submit.operations;
-    let rebased =
-        match rebase_onto_head(record, histories, submit.base, &mut operations, base_texts) {
-            Ok(rebased) => rebased,
-            Err((operation, detail)) => {
-                return reject(record, client, client_seq, operation, detail);
-            }
-        };
-    let batch = match Batch::from_operations(operations) {
+    let made_at = submit.made_at.min(submit.base);
+    let order_limits = memory.limits_for(client, &limits.order, now);
+    let door = match made_at < submit.base {
+        true => order_limits.desk.of_moved(),
+        false => order_limits.desk,
+    };
+    let mut batch = match Batch::from_operations(submit.operations, &door) {
         Ok(batch) => batch,
         Err(error) => {
             let operation = error.operation().unwrap_or(0);
@@ -114,19 +119,38 @@ pub fn order(
                 }
                 _ => error.to_string(),
             };
+            memory.got_through(client);
             return reject(record, client, client_seq, operation as u32, detail);
         }
     };
+    let histories = &memory.histories;
+    let rebased =
+        match rebase_onto_head(record, histories, submit.base, &mut batch, base_texts, &door) {
+            Ok(rebased) => rebased,
+            Err(rejection) => {
+                let operation = position_as_sent(&sent, &rejection);
+                let detail = format!("{}: {}", rejection.name, rejection.reason);
+                memory.got_through(client);
+                return reject(record, client, client_seq, operation, detail);
+            }
+        };
     let submission = Submission {
         author,
         client_seq,
         base: submit.base,
+        made_at,
         batch: &batch,
         user,
         now_ms: now.unix_millis(),
         text_at_head: &rebased,
     };
-    match resolver::accept(&mut record.desk, histories, submission) {
+    let result =
+        resolver::accept(&mut record.desk, &mut memory.histories, submission, &order_limits);
+    match result {
+        Err(Refusal::Stale(_)) => memory.told_stale(client, limits, now),
+        Ok(_) | Err(Refusal::Rejected(_)) => memory.got_through(client),
+    }
+    match result {
         Ok(Acceptance { commit, created }) => {
             let outcome = Outcome::Applied {
                 revision: commit.revision,
@@ -146,33 +170,38 @@ pub fn order(
 }
 
 /// Brings deltas that came with the text they were made against to the desk's
-/// present text, three ways (FLIGHT-14), where the history no longer does.
+/// present text, three ways (FLIGHT-14), where the history no longer does. Their
+/// author's own limit is counted on the text that it gave (LIMIT-1).
 fn rebase_onto_head(
     record: &DeskRecord,
     histories: &TextHistories,
     base: Revision,
-    operations: &mut [Operation],
+    batch: &mut Batch,
     base_texts: &[(StickerId, String)],
-) -> Result<Vec<StickerId>, (u32, String)> {
+    limits: &DeskLimits,
+) -> Result<Vec<StickerId>, Rejection> {
     let mut rebased = Vec::new();
-    for (index, operation) in operations.iter_mut().enumerate() {
-        let Operation::EditText { id, delta } = operation else { continue };
-        let Some(sticker) = record.desk.sticker(*id) else { continue };
-        if base >= histories.floor(&record.desk, *id) {
+    for (operation, id, delta) in batch.deltas_mut() {
+        let reject =
+            |reason| Err(Rejection { operation, name: "edit_text", sticker: Some(id), reason });
+        let Some(sticker) = record.desk.sticker(id) else { continue };
+        if base >= histories.floor(&record.desk, id) {
             continue;
         }
-        let Some((_, base_text)) = base_texts.iter().find(|(known, _)| known == id) else {
+        let Some((_, base_text)) = base_texts.iter().find(|(known, _)| *known == id) else {
             continue;
         };
         let found = base_text.chars().count() as u64;
         if delta.base_chars() > found {
-            let needed = delta.base_chars();
-            let detail =
-                format!("edit_text: the delta counts {needed} characters, base_text has {found}");
-            return Err((index as u32, detail));
+            return reject(RejectionReason::PastEnd { needed: delta.base_chars(), found });
+        }
+        let intended = found + delta.inserted_chars() - delta.deleted_chars();
+        let limit = limits.text_chars;
+        if intended > limit as u64 && intended > found {
+            return reject(RejectionReason::TextTooLong { found: intended, limit });
         }
         *delta = delta.transform(&diff(base_text, &sticker.text.value), Order::After);
-        rebased.push(*id);
+        rebased.push(id);
     }
     Ok(rebased)
 }
