@@ -17,6 +17,8 @@ fn breakable() -> Option<Server> {
         .limit("segment", "\"1MiB\"")
         .limit("free-space", "\"1MiB\"")
         .limit("disk-reserve", "\"4MiB\"")
+        // What depends on a record that never gets durable is given up then.
+        .limit("request-time", "\"2s\"")
         .flag("--log-budget", "16MiB")
         .start_on_volume(VOLUME_BYTES)?;
     if server.volume().kind() != Kind::Ext4 {
