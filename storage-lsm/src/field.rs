@@ -1,6 +1,7 @@
 //! Little-endian fixed-width fields: a bounds-checked cursor to read them and
 //! a few functions to write them. Every decoder of the store goes through it,
-//! so no hostile byte reaches an index without a check.
+//! and a batch's records through checked splits, so no hostile byte reaches an
+//! index without a check.
 
 use crate::file::FileId;
 use crate::key::{Key, Revision, ShardId};

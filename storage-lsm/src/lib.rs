@@ -105,9 +105,10 @@
 //! | `EPOCH-SHARD-NUMBER.log` | [`log::segment`], [`log::batch`] | one log segment, prewritten and recycled |
 //! | `EPOCH-SHARD-NUMBER.table` | [`table`], [`table::block`], [`table::record`], [`table::footer`] | values of one bucket |
 //!
-//! All numbers are little endian and of fixed width. `tests/fixtures` holds a
-//! folder of each format version that ever was. One of another version than
-//! this program's is refused, and nothing in it is changed.
+//! Numbers are little endian and of fixed width, but for two of a log record,
+//! which are varints. `tests/fixtures` holds a folder of each format version
+//! that ever was. One of another version than this program's is refused, and
+//! nothing in it is changed.
 //!
 //! # What is in memory
 //!

@@ -198,7 +198,8 @@ fn compare(steps: &[Step], one_at_a_time: bool) {
                 }
                 // Sometimes of a record that is appended and not yet placed.
                 let revision = Revision(taken.get(&key).copied().unwrap_or(0) + 1);
-                let revision = if number.is_multiple_of(2) { revision } else { Revision(revision.0 - 1) };
+                let revision =
+                    if number.is_multiple_of(2) { revision } else { Revision(revision.0 - 1) };
                 taken.insert(key, revision.0);
                 if revision == Revision(0) {
                     continue;
