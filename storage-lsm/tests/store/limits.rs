@@ -201,8 +201,8 @@ fn a_first_batch_whose_header_is_missing_is_found() {
             node.stores[0].append(key(0), Revision(revision), &[1; 12_000]).unwrap();
             revision
         };
-        // One batch fills more than half of a segment, so each takes the next.
-        for _ in 1..uses {
+        // Two such batches fill a segment.
+        for _ in 1..2 * uses - 1 {
             append(&node);
             drive(node.stores[0].commit()).unwrap();
             node.upkeep(NOW);
