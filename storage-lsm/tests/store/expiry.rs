@@ -2,9 +2,10 @@
 
 use crate::node::{NOW, Node, key_at, small};
 use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::limits::UNLINK_STEP_BYTES;
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
-    AppendError, ClockState, GetError, Options, PutError, Revision, Seconds, UnixSecond,
+    AppendError, ClockState, GetError, Options, Progress, PutError, Revision, Seconds, UnixSecond,
 };
 
 fn brief() -> Options {
@@ -143,4 +144,86 @@ fn a_bucket_that_goes_during_a_write_is_no_fault() {
     assert_eq!(tables(&disk), 0);
     assert!(drive(node.stores[0].maintain(late)).is_ok());
     assert_eq!(node.stores[0].counters().backlog_bytes, 0);
+}
+
+#[test]
+fn a_large_file_goes_in_pieces_and_its_memory_in_steps() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { table_bytes: 64 << 20, ..brief() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let large = 3 * UNLINK_STEP_BYTES as usize / 10;
+    for tail in 0..10 {
+        let key = key_at(NOW.0, tail);
+        node.stores[0].append(key, Revision(1), b"x").unwrap();
+        node.stores[0].put(key, Revision(1), &vec![7; large]).unwrap();
+    }
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.manifest_round(NOW));
+    let name = drive(disk.list()).unwrap().into_iter().find(|name| name.ends_with(".table"));
+    let name = name.unwrap();
+    let news = drive(node.owner.tick(at(700))).unwrap().unwrap();
+    assert!(!news.dropped.is_empty());
+    node.stores[0].apply_news(&news);
+    // For readers it is gone, before a byte of it is.
+    assert_eq!(node.stores[0].counters().keys, 0);
+    let mut left = disk.contents(&name).unwrap().len() as u64;
+    assert!(left > 3 * UNLINK_STEP_BYTES);
+    while drive(node.owner.unlink_step()).unwrap() && node.owner.doomed() > 0 {
+        let Some(bytes) = disk.contents(&name) else { break };
+        assert!(left - bytes.len() as u64 <= UNLINK_STEP_BYTES, "{left} bytes were left");
+        left = bytes.len() as u64;
+    }
+    assert!(left <= UNLINK_STEP_BYTES, "{left} bytes went at once");
+    assert_eq!(tables(&disk), 0);
+    while drive(node.stores[0].maintain(at(700))).unwrap() == Progress::More {}
+    assert_eq!(node.stores[0].counters().index_bytes, 0);
+}
+
+#[test]
+fn a_start_finishes_what_a_crash_left_of_a_removal() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { table_bytes: 64 << 20, ..brief() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    let large = vec![7; 3 * UNLINK_STEP_BYTES as usize];
+    node.stores[0].put(key, Revision(1), &large).unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.manifest_round(NOW));
+    assert!(node.manifest_round(at(700)));
+    assert_eq!(tables(&disk), 1, "a part of it is left");
+    disk.crash();
+    disk.restart();
+    let mut node = Node::start(&disk, options, at(701), 2).unwrap();
+    assert!(node.report.is_sound(), "{:?}", node.report);
+    while drive(node.owner.unlink_step()).unwrap() {}
+    assert_eq!(tables(&disk), 0);
+}
+
+#[test]
+fn a_clock_that_goes_back_or_is_vouched_for_while_running() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    // An hour back: nothing is dropped, keys of now still find their bucket.
+    let back = UnixSecond(NOW.0 - 3600);
+    assert!(node.manifest_round(back));
+    assert_eq!(node.owner.clock(), ClockState::Trusted);
+    assert!(drive(node.stores[0].get(&key, back)).unwrap().is_some());
+    let then = key_at(back.0, 2);
+    node.stores[0].append(then, Revision(1), b"x").unwrap();
+    // A year ahead is suspect until somebody says that it is right.
+    let year = at(365 * 86_400);
+    assert!(node.manifest_round(year));
+    assert!(matches!(node.owner.clock(), ClockState::Suspect { .. }));
+    assert_eq!(tables(&disk), 1);
+    node.owner.accept_clock(year);
+    assert!(node.manifest_round(year));
+    assert_eq!((node.owner.clock(), tables(&disk)), (ClockState::Trusted, 0));
 }
