@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::bucket::BucketStamp;
-use crate::key::{Key, KeyMap, Position, Revision};
+use crate::key::{Key, Position, Revision};
 use crate::limits::{SHED_KEYS, TABLE_BLOCK_BYTES};
 use crate::table::record::{ENTRY_BYTES, RECORD_HEADER_BYTES};
 
@@ -50,8 +50,6 @@ pub(crate) struct Span {
     pub(crate) open_table: Option<TableNo>,
     /// Records of the former runs' logs that are newer than the snapshot.
     pub(crate) recovered: BTreeMap<Key, Vec<RecordRef>>,
-    /// Snapshots that are not durable yet.
-    pub(crate) covered: KeyMap<Revision>,
     memtable: BTreeMap<Key, Staged>,
     memtable_bytes: usize,
     /// No value of the memtable waits for a position before this one.
@@ -66,7 +64,6 @@ impl Span {
             index: seed.index,
             open_table: None,
             recovered: seed.recovered,
-            covered: KeyMap::default(),
             memtable: BTreeMap::new(),
             memtable_bytes: 0,
             flushable_from: Position(u64::MAX),
@@ -96,8 +93,6 @@ impl Span {
         if newer || revision != Revision::TOMBSTONE && deleted() {
             return None;
         }
-        let covered = self.covered.entry(key).or_insert(revision);
-        *covered = revision.max(*covered);
         if let Some(records) = self.recovered.get_mut(&key) {
             records.retain(|record| record.revision > revision);
             if records.is_empty() {
@@ -109,13 +104,6 @@ impl Span {
         let less = self.memtable.insert(key, staged).map_or(0, |old| weight(&old));
         self.memtable_bytes = self.memtable_bytes + more - less;
         Some(more as isize - less as isize)
-    }
-
-    /// A snapshot of that revision is durable.
-    pub(crate) fn uncover(&mut self, key: &Key, revision: Revision) {
-        if self.covered.get(key).is_some_and(|covered| *covered <= revision) {
-            self.covered.remove(key);
-        }
     }
 
     pub(crate) fn memtable_bytes(&self) -> usize {
@@ -177,10 +165,6 @@ impl Span {
     /// when nothing is left.
     pub(crate) fn shed(&mut self) -> bool {
         self.flushing = None;
-        if self.covered.capacity() > 0 {
-            self.covered = KeyMap::default();
-            return true;
-        }
         for _ in 0..SHED_KEYS {
             let staged = self.memtable.pop_first().is_some();
             let recovered = self.recovered.pop_first().is_some();

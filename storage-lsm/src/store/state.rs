@@ -182,9 +182,6 @@ impl<F> State<F> {
             }
             for (key, revision) in snapshots {
                 self.holds.release(&key, revision);
-                if let Some(span) = self.span_mut(&key) {
-                    span.uncover(&key, revision);
-                }
             }
         }
         self.synced = kept;
