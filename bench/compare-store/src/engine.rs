@@ -64,6 +64,8 @@ pub trait Engine {
 pub struct Counted {
     /// Written to the log.
     pub log_bytes: u64,
+    /// Written to prepare segments of the log, once for each in a store's life.
+    pub prewritten_bytes: u64,
     /// Written to tables, compaction included.
     pub table_bytes: u64,
     /// Written by compaction.
@@ -77,6 +79,7 @@ impl Counted {
     pub fn since(self, before: Self) -> Self {
         Self {
             log_bytes: self.log_bytes - before.log_bytes,
+            prewritten_bytes: self.prewritten_bytes - before.prewritten_bytes,
             table_bytes: self.table_bytes - before.table_bytes,
             compacted_bytes: self.compacted_bytes - before.compacted_bytes,
             index_bytes: self.index_bytes,

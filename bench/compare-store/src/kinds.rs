@@ -59,7 +59,8 @@ pub const KINDS: &[Kind] = &[
         1.05,
         "×",
         "Bytes written while desks of 10 KB were ingested, after the log: by the kernel's books, \
-         without what the log took (others' with a log of values: once what was given)",
+         without what the log and its \
+         prewriting took (others' with a log of values: once what was given)",
     ),
     at_most(
         "rewrite20.bytes_vs_user",

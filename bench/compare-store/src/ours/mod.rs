@@ -52,7 +52,7 @@ impl Ours {
         options: Options,
     ) -> Result<Self> {
         let executor = executor(Placement::Unbound)?;
-        let path: PathBuf = folder.to_owned();
+        let path = PathBuf::from(folder);
         let shard =
             executor.run(async move { Shard::open(&path, &options, noon(bucket)).await })?;
         let mut ours = Self { shard: Some(shard), executor, content };
@@ -153,6 +153,7 @@ impl Engine for Ours {
         let counters = self.shard.as_ref().map(|shard| shard.store.counters()).unwrap_or_default();
         Counted {
             log_bytes: counters.log_bytes,
+            prewritten_bytes: self.shard.as_ref().map_or(0, Shard::prewritten_bytes),
             table_bytes: counters.table_bytes,
             compacted_bytes: counters.compacted_bytes,
             index_bytes: counters.index_bytes,
@@ -215,10 +216,10 @@ async fn drop_bucket(
     // Not counted: the first groups open what is still closed.
     shard.keep_up_for(&groups.wanted, plan.window / 4).await?;
     groups.times.borrow_mut().clear();
-    let begun = accounts::written_bytes()?;
     shard.keep_up_for(&groups.wanted, plan.window).await?;
     let before_ns = groups.times.take();
-    let middle = accounts::written_bytes()?;
+    let log = |shard: &Shard| shard.store.counters().log_bytes + shard.prewritten_bytes();
+    let (written, logged) = (accounts::written_bytes()?, log(shard));
     let clock = Clock::start();
     shard.now = gone;
     let news = shard.owner.tick(gone).await?.context("the bucket has expired")?;
@@ -238,8 +239,7 @@ async fn drop_bucket(
         shard.keep_up_for(&groups.wanted, UNLINK_PAUSE.min(plan.window)).await?;
     }
     let during_ns = groups.times.take();
-    let written = accounts::written_bytes()? - middle;
-    let own = (middle - begun) as f64 / before_ns.len().max(1) as f64 * during_ns.len() as f64;
-    let written_bytes = (written as f64 - own).max(0.0);
+    let (written, logged) = (accounts::written_bytes()? - written, log(shard) - logged);
+    let written_bytes = written.saturating_sub(logged) as f64;
     Ok(Expired { caller_us, written_bytes, before_ns, during_ns })
 }

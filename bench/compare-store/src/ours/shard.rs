@@ -63,6 +63,7 @@ pub(crate) struct Shard {
     pub(crate) owner: ManifestOwner<Folder>,
     pub(crate) now: UnixSecond,
     pub(crate) report: RecoveryReport,
+    segment_bytes: u64,
 }
 
 impl Shard {
@@ -71,7 +72,13 @@ impl Shard {
         let mut recovered = recovered(&folder, options, 1, now).await?;
         let owner = ManifestOwner::open(folder.clone(), recovered.manifest).await?;
         let store = Store::open(folder, recovered.seeds.remove(0)).await?;
-        Ok(Self { store: Rc::new(store), owner, now, report: recovered.report })
+        let (report, segment_bytes) = (recovered.report, options.segment_bytes);
+        Ok(Self { store: Rc::new(store), owner, now, report, segment_bytes })
+    }
+
+    /// Bytes that this run prewrote for segments of the log.
+    pub(crate) fn prewritten_bytes(&self) -> u64 {
+        self.store.counters().segments_made * self.segment_bytes
     }
 
     /// One step of upkeep, and what it asks of the manifest.
