@@ -31,4 +31,6 @@ pub use identity::{Keyring, SessionKey};
 pub use placement::Placement;
 pub use record::{Alias, DeskRecord, Links, Member, StoredRecord};
 pub use service::{Reply, Request, ServiceError};
-pub use shard::{ConnectionId, Input, LogPosition, Output, RequestId, Shard, ShardConfig};
+pub use shard::{
+    ConnectionId, Input, LogPosition, Output, RequestId, Shard, ShardConfig, StorePace,
+};

@@ -159,5 +159,23 @@ pub const HOLD_TIME: Duration = Duration::from_secs(10);
 /// policy: once may be a restart of the server, twice is contention.
 pub const STALE_IN_A_ROW_MAX: u32 = 2;
 
+/// Desks that are stored in one step, at the most: each costs a copy, however
+/// small, and one that is not in memory a read.
+pub const STORE_STEP_KEYS: usize = 16;
+
+/// Bytes of desks stored in one step; the one that passes it is the last. To
+/// copy, write and check them takes about a millisecond of a core.
+pub const STORE_STEP_BYTES: usize = 256 << 10;
+
+/// Bytes of desks that the shell may have in hand at a time.
+pub const STORE_FLIGHT_BYTES: usize = 16 << 20;
+
+/// Time between two steps while the log has room: up to 25 MB a second, and a
+/// tenth of a core.
+pub const STORE_PAUSE_CALM: Duration = Duration::from_millis(10);
+
+/// The same when it has hardly any, or the server goes down.
+pub const STORE_PAUSE_URGENT: Duration = Duration::from_millis(1);
+
 /// Inputs that wait for a desk to be loaded; past it the request is refused.
 pub const LOADING_QUEUE_MAX: usize = 4_000;

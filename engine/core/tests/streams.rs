@@ -5,7 +5,7 @@ mod harness;
 use std::time::Duration;
 
 use desk_engine_core::service::Polled;
-use desk_engine_core::*;
+use desk_engine_core::{limits, *};
 use desk_protocol::frame::ServerFrame;
 use desk_protocol::resolver;
 use desk_protocol::*;
@@ -179,7 +179,88 @@ fn log_pressure_stores_desks_in_memory_and_outside() {
     world.advance(Duration::from_secs(1_000));
     world.join(ann.link);
     world.tables.remove(&bob.link);
-    world.input(Input::Pressure { keys: vec![ann.link] });
+    world.input(Input::Pressure { keys: vec![ann.link], pace: StorePace::Calm });
+    world.advance(Duration::ZERO);
     assert!(world.tables.contains_key(&ann.link));
     assert!(world.log[&ann.link].is_empty());
+}
+
+/// Many desks with something to store, all in memory, none stored.
+fn unstored(count: usize) -> (World, Vec<LinkId>) {
+    let mut world = World::new();
+    let links: Vec<_> = (0..count).map(|_| world.create().link).collect();
+    world.tables.clear();
+    (world, links)
+}
+
+#[test]
+fn many_desks_are_stored_in_steps_that_hold_nobody_up() {
+    let (mut world, links) = unstored(256);
+    world.input(Input::Pressure { keys: links.clone(), pace: StorePace::Calm });
+    world.input(Input::Pressure { keys: links.clone(), pace: StorePace::Calm });
+    let mut stored = 0;
+    let mut steps = 0;
+    while stored < links.len() {
+        let (at, reason) = world.shard.poll_timeout().expect("more is to be stored");
+        assert_eq!(reason, "store");
+        assert!(steps == 0 || at >= world.now + limits::STORE_PAUSE_CALM);
+        world.advance(at.since(world.now));
+        let now_stored = links.iter().filter(|link| world.tables.contains_key(link)).count();
+        assert!((1..=limits::STORE_STEP_KEYS).contains(&(now_stored - stored)), "{now_stored}");
+        (stored, steps) = (now_stored, steps + 1);
+    }
+    assert_ne!(world.shard.poll_timeout().map(|(_, reason)| reason), Some("store"));
+}
+
+#[test]
+fn a_step_stores_few_large_desks() {
+    let mut world = World::new();
+    let text = "x".repeat(9_000);
+    let links: Vec<_> = (0..12)
+        .map(|_| {
+            let desk = world.create();
+            world.sync(desk.key, 1, 0, (1..=10).map(|id| create(id, &text)).collect());
+            desk.link
+        })
+        .collect();
+    world.tables.clear();
+    world.input(Input::Pressure { keys: links.clone(), pace: StorePace::Urgent });
+    world.advance(Duration::ZERO);
+    let stored = links.iter().filter(|link| world.tables.contains_key(link)).count();
+    assert_eq!(stored, limits::STORE_STEP_BYTES.div_ceil(92_000));
+}
+
+#[test]
+fn the_shell_has_only_so_much_to_store_at_a_time() {
+    let mut world = World::new();
+    let text = "x".repeat(9_000);
+    let links: Vec<_> = (0..30)
+        .map(|_| {
+            let desk = world.create();
+            let notes = (1..=99).map(|id| create(id, &text));
+            world.sync(desk.key, 1, 0, notes.collect());
+            desk.link
+        })
+        .collect();
+    world.storing = false;
+    world.input(Input::Pressure { keys: links.clone(), pace: StorePace::Urgent });
+    world.advance(Duration::from_secs(1));
+    let in_hand = world.to_store.len();
+    assert!(in_hand * 900_000 <= limits::STORE_FLIGHT_BYTES + 900_000, "{in_hand}");
+    assert!(in_hand < links.len() && world.shard.stats().unstored == links.len());
+    world.storing = true;
+    world.store_all();
+    world.advance(Duration::from_secs(1));
+    assert!(links.iter().all(|link| world.tables.contains_key(link)));
+    assert_eq!(world.shard.stats().unstored, 0);
+}
+
+#[test]
+fn a_planned_stop_stores_what_only_the_log_has() {
+    let (mut world, links) = unstored(40);
+    world.input(Input::Drain);
+    assert_eq!(world.shard.stats().unstored, links.len());
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.shard.stats().unstored, 0);
+    assert!(links.iter().all(|link| world.tables.contains_key(link)));
 }

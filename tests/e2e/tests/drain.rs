@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use desk_e2e::http::try_send;
+use desk_e2e::server::run;
 use desk_e2e::{Server, Socket, create, desk, eventually, join};
 use desk_protocol::frame::CloseCode;
 use serde_json::json;
@@ -91,4 +92,22 @@ fn a_planned_stop_does_not_wait_for_idle_connections() {
     });
     let (status, log, took) = server.ended();
     assert!(status.success() && took < Duration::from_secs(10), "{status}, {took:?}:\n{log}");
+}
+
+#[test]
+fn a_planned_stop_leaves_the_next_start_nothing_to_replay() {
+    let mut server = Server::new();
+    let desks: Vec<_> = (0..30).map(|_| create(&server, "")).collect();
+    for ada in &desks {
+        ada.add(&server, 1, "kept");
+    }
+    server.stop();
+    let data = server.data();
+    let inspected = run(&["inspect", data.to_str().expect("a path in UTF-8")]);
+    let inspected = String::from_utf8_lossy(&inspected.stdout).into_owned();
+    assert!(inspected.contains(" 0 newer records in the log"), "{inspected}");
+    server.up();
+    for ada in &desks {
+        assert_eq!(desk::texts(&server, &ada.id), ["kept"]);
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use desk_engine_core::shard::Loaded;
 use desk_engine_core::{
     Input, Keyring, LogPosition, Output, Placement, Request, RequestId, Shard, ShardConfig,
+    StorePace,
 };
 use desk_protocol::LinkId;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
@@ -349,7 +350,7 @@ impl World {
         let Some(host) = self.host(shard) else { return };
         let keys = host.store.holding_keys(16).into_iter();
         let keys = keys.map(|key| LinkId::from_bytes(*key.bytes())).collect();
-        self.feed(shard, Input::Pressure { keys });
+        self.feed(shard, Input::Pressure { keys, pace: StorePace::Urgent });
         if let Err(why) = self.upkeep() {
             self.store_failed(&why);
         }

@@ -27,6 +27,8 @@ pub(crate) struct Hot {
     pub(crate) stored: u64,
     /// The sequence that is being stored.
     pub(crate) storing: Option<u64>,
+    /// The bytes of that, roughly.
+    pub(crate) storing_bytes: usize,
     /// Whether it leaves memory once it is stored.
     pub(crate) leaving: bool,
     snapshot: Option<Arc<EncodedSnapshot>>,
@@ -51,6 +53,7 @@ impl Hot {
             position: LogPosition(0),
             stored,
             storing: None,
+            storing_bytes: 0,
             leaving: false,
             snapshot: None,
             used_at: now,
@@ -199,18 +202,22 @@ impl Hot {
         self.record.sequence > self.stored
     }
 
-    /// Asks for the record to be stored, unless that is under way.
-    pub(crate) fn store(&mut self, gate: &mut Gate) {
+    /// Asks for the record to be stored, unless that is under way; says whether
+    /// it did.
+    pub(crate) fn store(&mut self, gate: &mut Gate) -> bool {
         if self.storing.is_some() || !self.is_dirty() {
-            return;
+            return false;
         }
         self.storing = Some(self.record.sequence);
+        let content = self.record.desk.live_bytes() + self.record.desk.deleted_bytes();
+        self.storing_bytes = RECORD_BYTES + content + 64 * self.record.members.len();
         let store = Output::Store {
             key: self.record.key,
             sequence: self.record.sequence,
             record: Box::new(StoredRecord::Desk(self.record.clone())),
         };
         gate.after(self.position, store);
+        true
     }
 
     /// Roughly what the desk takes in memory.
@@ -229,6 +236,9 @@ impl Hot {
             .filter(move |link| *link != key)
     }
 }
+
+/// What an empty record takes.
+const RECORD_BYTES: usize = 512;
 
 /// What an empty desk takes in memory.
 const HOT_BYTES: usize = 4 << 10;

@@ -191,7 +191,7 @@ impl Shard {
         let Content::Hot(hot) = &mut slot.content else { return };
         hot.stored = hot.stored.max(sequence);
         if hot.storing == Some(sequence) {
-            hot.storing = None;
+            self.env.store_ended(hot);
         }
         if hot.leaving {
             self.evict(now, key);
@@ -215,13 +215,14 @@ impl Shard {
             return;
         }
         hot.leaving = true;
-        hot.store(&mut self.env.gate);
+        self.env.store(hot);
     }
 
     /// Drops a desk's content from memory.
     fn cool(&mut self, key: LinkId) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
-        if let Content::Hot(hot) = std::mem::take(&mut slot.content) {
+        if let Content::Hot(mut hot) = std::mem::take(&mut slot.content) {
+            self.env.store_ended(&mut hot);
             self.by_use.remove(&(hot.used_at, key));
             self.env.stats.memory_bytes -= hot.counted_bytes;
             self.env.stats.sessions_ended += 1;

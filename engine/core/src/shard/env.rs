@@ -29,6 +29,9 @@ pub(crate) struct Env {
     /// Whether the store takes writes.
     pub(crate) writable: bool,
     pub(crate) draining: bool,
+    /// Bytes and desks that the shell was given to store.
+    pub(crate) storing_bytes: usize,
+    pub(crate) storing_keys: usize,
 }
 
 impl Env {
@@ -94,6 +97,22 @@ impl Env {
             self.stats.deliveries += 1;
             let frame = news.frame.clone();
             self.gate.after(position, Output::Send { connection: *id, frame, lossy: false });
+        }
+    }
+
+    /// Asks for a desk to be stored, unless that is under way.
+    pub(crate) fn store(&mut self, hot: &mut Hot) {
+        if hot.store(&mut self.gate) {
+            self.storing_bytes += hot.storing_bytes;
+            self.storing_keys += 1;
+        }
+    }
+
+    /// The shell has stored a desk, or need not any more.
+    pub(crate) fn store_ended(&mut self, hot: &mut Hot) {
+        if hot.storing.take().is_some() {
+            self.storing_bytes -= std::mem::take(&mut hot.storing_bytes);
+            self.storing_keys -= 1;
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
+use super::storing::StorePace;
 use crate::identity::SessionKey;
 use crate::limits::ShardLimits;
 use crate::placement::Placement;
@@ -97,15 +98,18 @@ pub enum Input {
         sequence: u64,
     },
     /// The log is under pressure: records of these keys hold back its oldest
-    /// part. They are stored soon.
+    /// part. They are stored soon, a few at a time.
     Pressure {
         /// The keys.
         keys: Vec<LinkId>,
+        /// How fast.
+        pace: StorePace,
     },
     /// The store refuses writes (no space, poisoned) or takes them again.
     Writable(bool),
     /// The server is going down: connections are told, waiting requests are
-    /// answered.
+    /// answered, and what only the log has is stored, as far as time allows
+    /// ([`crate::ShardStats::unstored`]).
     Drain,
 }
 

@@ -14,6 +14,7 @@ mod gate;
 mod io;
 mod requests;
 mod stats;
+mod storing;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ use desk_protocol::{LinkId, Time};
 
 use crate::collaboration::{Connection, Phase};
 use crate::identity::Keyring;
-use crate::management::{Slot, Task};
+use crate::management::{Content, Slot, Task};
 use crate::service::{Polled, Reply, Request, ServiceError};
 
 use entropy::Entropy;
@@ -32,6 +33,8 @@ use env::Env;
 pub(crate) use gate::Gate;
 pub use io::{ConnectionId, Deadline, Input, Loaded, LogPosition, Output, RequestId, ShardConfig};
 pub use stats::ShardStats;
+pub use storing::StorePace;
+use storing::Storing;
 use timers::{Timer, Timers};
 
 /// The desks of one core.
@@ -42,6 +45,7 @@ pub struct Shard {
     aliases: BTreeMap<LinkId, LinkId>,
     /// Desks in memory by their last use, coarsely: who goes first.
     by_use: BTreeSet<(Time, LinkId)>,
+    storing: Storing,
 }
 
 impl Shard {
@@ -60,10 +64,13 @@ impl Shard {
                 stats: ShardStats::default(),
                 writable: true,
                 draining: false,
+                storing_bytes: 0,
+                storing_keys: 0,
             },
             desks: BTreeMap::new(),
             aliases: BTreeMap::new(),
             by_use: BTreeSet::new(),
+            storing: Storing::default(),
         }
     }
 
@@ -78,13 +85,9 @@ impl Shard {
             Input::Durable { position } => self.env.gate.durable(position),
             Input::Loaded { key, found } => self.loaded(now, key, found),
             Input::Stored { key, sequence } => self.stored(now, key, sequence),
-            Input::Pressure { keys } => {
-                for key in keys {
-                    self.with_desk(now, key, Task::Store);
-                }
-            }
+            Input::Pressure { keys, pace } => self.store_soon(now, keys, pace),
             Input::Writable(writable) => self.env.writable = writable,
-            Input::Drain => self.drain(),
+            Input::Drain => self.drain(now),
         }
     }
 
@@ -133,6 +136,7 @@ impl Shard {
                 Timer::Poll(desk, request) => self.end_poll(desk, request),
                 Timer::Idle(desk) => self.idle(now, desk),
                 Timer::Expiry(desk) => self.expire_if_due(now, desk),
+                Timer::Store => self.store_step(now),
             }
         }
     }
@@ -143,6 +147,7 @@ impl Shard {
             sessions: self.by_use.len(),
             connections: self.env.connections.len(),
             waiting_outputs: self.env.gate.waiting(),
+            unstored: self.unstored(),
             ..self.env.stats
         }
     }
@@ -168,7 +173,7 @@ impl Shard {
     }
 
     /// The server goes down: everyone is told, nobody is left waiting.
-    fn drain(&mut self) {
+    fn drain(&mut self, now: Time) {
         self.env.draining = true;
         let why = ServiceError::Unavailable("the server is going down");
         for slot in self.desks.values_mut() {
@@ -187,6 +192,13 @@ impl Shard {
         for id in open {
             self.env.close(LogPosition(0), id, CloseCode::Draining, "the server is going down");
         }
+        // The next start need not replay what is in tables.
+        let dirty = self.desks.iter().filter_map(|(key, slot)| match &slot.content {
+            Content::Hot(hot) if hot.is_dirty() => Some(*key),
+            _ => None,
+        });
+        let dirty: Vec<_> = dirty.collect();
+        self.store_soon(now, dirty, StorePace::Urgent);
     }
 
     /// Runs a task whose desk is in memory.
@@ -205,7 +217,7 @@ impl Shard {
             Task::Store => {
                 let Some(slot) = self.desks.get_mut(&desk) else { return };
                 let Some(hot) = slot.hot() else { return };
-                hot.store(&mut self.env.gate);
+                self.env.store(hot);
             }
         }
     }

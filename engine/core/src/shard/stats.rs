@@ -39,4 +39,6 @@ pub struct ShardStats {
     pub malformed: u64,
     /// Outputs that wait for the log.
     pub waiting_outputs: usize,
+    /// Desks that wait to be stored, or are being stored.
+    pub unstored: usize,
 }

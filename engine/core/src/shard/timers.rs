@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Idle(LinkId),
     /// A desk's time is over.
     Expiry(LinkId),
+    /// More desks can be stored.
+    Store,
 }
 
 impl Timer {
@@ -33,6 +35,7 @@ impl Timer {
             Timer::Poll(..) => "poll",
             Timer::Idle(_) => "idle",
             Timer::Expiry(_) => "expiry",
+            Timer::Store => "store",
         }
     }
 }

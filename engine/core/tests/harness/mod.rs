@@ -38,6 +38,9 @@ pub struct World {
     pub auto_commit: bool,
     /// Whether connections read what they are sent.
     pub reading: bool,
+    /// Whether records are stored by themselves, and those that wait for it.
+    pub storing: bool,
+    pub to_store: Vec<(LinkId, u64, StoredRecord)>,
     next: u64,
 }
 
@@ -70,6 +73,8 @@ impl World {
             paused: Vec::new(),
             auto_commit: true,
             reading: true,
+            storing: true,
+            to_store: Vec::new(),
             next: 0,
         }
     }
@@ -122,6 +127,17 @@ impl World {
         }
     }
 
+    /// Stores what the shard gave for it.
+    pub fn store_all(&mut self) {
+        for (key, sequence, record) in std::mem::take(&mut self.to_store) {
+            self.tables.insert(key, record);
+            if let Some(entries) = self.log.get_mut(&key) {
+                entries.retain(|(at, _)| *at > sequence);
+            }
+            self.shard.handle(self.now, Input::Stored { key, sequence });
+        }
+    }
+
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Append { position, key, sequence, entry } => {
@@ -139,11 +155,10 @@ impl World {
                 self.shard.handle(self.now, Input::Loaded { key, found });
             }
             Output::Store { key, sequence, record } => {
-                self.tables.insert(key, *record);
-                if let Some(entries) = self.log.get_mut(&key) {
-                    entries.retain(|(at, _)| *at > sequence);
+                self.to_store.push((key, sequence, *record));
+                if self.storing {
+                    self.store_all();
                 }
-                self.shard.handle(self.now, Input::Stored { key, sequence });
             }
             Output::Send { connection, frame, .. } => {
                 let Ok(Decoded::Frame(length, Some(decoded))) = codec::decode_server(&frame) else {

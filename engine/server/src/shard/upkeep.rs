@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use desk_engine_core::Input;
+use desk_engine_core::{Input, StorePace};
 use desk_protocol::LinkId;
 use desk_storage_lsm::{
     ClockState, EditNumber, ManifestError, ManifestOwner, PressureLevel, Progress, ShardId,
@@ -86,7 +86,9 @@ impl Shell {
             if keys.is_empty() {
                 self.under_pressure.set(false);
             } else {
-                self.feed(Input::Pressure { keys });
+                let urgent = pressure.level >= PressureLevel::Urgent;
+                let pace = if urgent { StorePace::Urgent } else { StorePace::Calm };
+                self.feed(Input::Pressure { keys, pace });
             }
         }
         self.wake();
@@ -132,13 +134,24 @@ impl Shell {
     }
 
     /// The stop's last part: what was accepted is durable, connections have
-    /// got what they were to get, tables are sealed.
+    /// got what they were to get, desks are stored as far as half of the time
+    /// allows, tables are sealed.
     async fn finish_storing(self: Rc<Self>) {
-        while !self.is_quiet() && self.metrics().poisoned.get() == 0 {
+        let store_until = self.clock.now() + self.shared.config.limits.drain_time / 2;
+        while self.metrics().poisoned.get() == 0 {
+            let unstored = self.core.borrow().stats().unstored;
+            if self.is_quiet() && (unstored == 0 || self.clock.now() >= store_until) {
+                break;
+            }
             self.wake();
+            if let Err(error) = self.store.maintain(self.second()).await {
+                self.poisoned(&error.to_string());
+                break;
+            }
+            self.send_edits();
+            self.store_again();
             self.wait_for_upkeep(STOP_PAUSE).await;
         }
-        self.store_again();
         if let Err(error) = self.store.shutdown().await {
             self.poisoned(&error.to_string());
         }

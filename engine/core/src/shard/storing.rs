@@ -1,0 +1,87 @@
+//! Desks that have to be stored, a few at a time: to copy and write one takes
+//! milliseconds for the largest, and whoever edits another meanwhile waits.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use desk_protocol::{LinkId, Time};
+
+use super::Shard;
+use super::timers::Timer;
+use crate::limits::*;
+use crate::management::Task;
+
+/// How fast desks are stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum StorePace {
+    /// There is time: between two steps the shard does other things.
+    #[default]
+    Calm,
+    /// The log is nearly full, or the server goes down: as fast as the store
+    /// takes it, and still in steps.
+    Urgent,
+}
+
+impl StorePace {
+    const fn pause(self) -> Duration {
+        match self {
+            StorePace::Calm => STORE_PAUSE_CALM,
+            StorePace::Urgent => STORE_PAUSE_URGENT,
+        }
+    }
+}
+
+/// The desks that wait for their turn to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Storing {
+    queue: VecDeque<LinkId>,
+    queued: BTreeSet<LinkId>,
+    pace: StorePace,
+    armed: bool,
+}
+
+impl Shard {
+    /// Sees to it that these are stored.
+    pub(super) fn store_soon(
+        &mut self,
+        now: Time,
+        keys: impl IntoIterator<Item = LinkId>,
+        pace: StorePace,
+    ) {
+        for key in keys {
+            if self.storing.queued.insert(key) {
+                self.storing.queue.push_back(key);
+            }
+        }
+        self.storing.pace = pace;
+        if !self.storing.armed && !self.storing.queue.is_empty() {
+            self.storing.armed = true;
+            self.env.timers.arm(now, Timer::Store);
+        }
+    }
+
+    /// Stores as many as one step may.
+    pub(super) fn store_step(&mut self, now: Time) {
+        self.storing.armed = false;
+        let mut bytes = 0;
+        for _ in 0..STORE_STEP_KEYS {
+            if bytes >= STORE_STEP_BYTES || self.env.storing_bytes >= STORE_FLIGHT_BYTES {
+                break;
+            }
+            let Some(key) = self.storing.queue.pop_front() else { break };
+            self.storing.queued.remove(&key);
+            let before = self.env.storing_bytes;
+            self.with_desk(now, key, Task::Store);
+            bytes += self.env.storing_bytes - before;
+        }
+        if !self.storing.queue.is_empty() {
+            self.storing.armed = true;
+            self.env.timers.arm(now + self.storing.pace.pause(), Timer::Store);
+        }
+    }
+
+    /// Desks that wait to be stored, and those that the shell is storing.
+    pub(super) fn unstored(&self) -> usize {
+        self.storing.queue.len() + self.env.storing_keys
+    }
+}
