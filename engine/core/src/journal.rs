@@ -87,14 +87,19 @@ pub enum JournalError {
     Commit(#[from] ApplyError),
 }
 
-/// Writes an entry of an accepted batch around the frame that everyone gets.
-pub fn encode_commit(client: ClientId, frame: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(17 + frame.len());
+/// Writes an entry of an accepted batch around the frame that everyone gets,
+/// which `frame` appends. Says where it begins.
+pub fn encode_commit(client: ClientId, frame: impl FnOnce(&mut Vec<u8>)) -> (Vec<u8>, usize) {
+    let mut out = Vec::with_capacity(COMMIT_BYTES);
     out.push(3);
     out.extend_from_slice(&client.to_bytes());
-    out.extend_from_slice(frame);
-    out
+    let start = out.len();
+    frame(&mut out);
+    (out, start)
 }
+
+/// Bytes of an entry of a batch of one or two operations.
+const COMMIT_BYTES: usize = 256;
 
 impl Entry {
     /// Writes the entry.
@@ -113,9 +118,8 @@ impl Entry {
                 out.extend_from_slice(&author.0.to_le_bytes());
             }
             Entry::Committed { client, commit } => {
-                let mut frame = Vec::new();
-                codec::encode_server(&ServerFrame::Commit(commit.clone()), &mut frame);
-                return encode_commit(*client, &frame);
+                let frame = ServerFrame::Commit(commit.clone());
+                return encode_commit(*client, |out| codec::encode_server(&frame, out)).0;
             }
             Entry::Refused { client, client_seq, operation, detail } => {
                 out.push(4);

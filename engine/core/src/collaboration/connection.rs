@@ -50,7 +50,7 @@ pub(crate) struct Session {
     pub(crate) client: ClientId,
     pub(crate) author: Author,
     pub(crate) role: Role,
-    pub(crate) user: String,
+    pub(crate) user: Arc<str>,
     pub(crate) stream: Stream,
 }
 

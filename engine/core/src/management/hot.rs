@@ -142,10 +142,10 @@ impl Hot {
         match collisions::order(&mut self.record, &mut self.memory, &self.limits, now, arrival) {
             Ordered::Accepted { commit, created } => {
                 let commit = Arc::new(commit);
-                let mut frame = Vec::with_capacity(256);
-                encoder.commit(&commit, &mut frame);
-                self.append(gate, journal::encode_commit(client, &frame));
-                let ring = RingCommit { commit, frame: frame.into() };
+                let (entry, start) =
+                    journal::encode_commit(client, |out| encoder.commit(&commit, out));
+                let ring = RingCommit { commit, frame: entry[start..].into() };
+                self.append(gate, entry);
                 self.ring.push(ring.clone());
                 self.snapshot = None;
                 Submitted::Accepted(ring, created)

@@ -1,5 +1,6 @@
 //! Desks come into memory, are put in order, and leave it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use desk_protocol::frame::CloseCode;
@@ -25,7 +26,7 @@ impl Shard {
                     self.expire(now, key);
                     return self.fail(now, task, &ServiceError::Expired);
                 }
-                self.touch(now, key);
+                self.use_hot(now, key);
                 self.run(now, key, task);
             }
             Content::Absent | Content::Loading => {
@@ -40,6 +41,18 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Whether a desk, by its key, is in memory and may be used, which it is
+    /// then counted as.
+    pub(super) fn use_hot(&mut self, now: Time, key: LinkId) -> bool {
+        let Some(slot) = self.desks.get_mut(&key) else { return false };
+        let expired = slot.expires_at.is_some_and(|at| at <= now);
+        let Content::Hot(hot) = &mut slot.content else { return false };
+        if !expired {
+            touch(&mut self.by_use, now, key, hot);
+        }
+        !expired
     }
 
     pub(super) fn loaded(&mut self, now: Time, key: LinkId, found: Loaded) {
@@ -306,18 +319,6 @@ impl Shard {
         self.evict(now, key);
     }
 
-    /// Notes a use of a desk, coarsely: the order need not be exact.
-    fn touch(&mut self, now: Time, key: LinkId) {
-        let Some(Content::Hot(hot)) = self.desks.get_mut(&key).map(|slot| &mut slot.content) else {
-            return;
-        };
-        if now.since(hot.used_at).as_secs() >= 1 {
-            self.by_use.remove(&(hot.used_at, key));
-            hot.used_at = now;
-            self.by_use.insert((now, key));
-        }
-    }
-
     pub(super) fn count_memory(&mut self, key: LinkId) {
         let Some(Content::Hot(hot)) = self.desks.get_mut(&key).map(|slot| &mut slot.content) else {
             return;
@@ -346,6 +347,15 @@ impl Shard {
 /// How far down the order of use an eviction looks for a desk that is not on
 /// its way out already.
 const EVICTION_LOOK: usize = 64;
+
+/// Notes a use of a desk, coarsely: the order need not be exact.
+fn touch(by_use: &mut BTreeSet<(Time, LinkId)>, now: Time, key: LinkId, hot: &mut Hot) {
+    if now.since(hot.used_at).as_secs() >= 1 {
+        by_use.remove(&(hot.used_at, key));
+        hot.used_at = now;
+        by_use.insert((now, key));
+    }
+}
 
 /// The answer to a poll of a desk in memory.
 pub(super) fn polled(hot: &mut Hot, since: desk_protocol::Revision) -> Polled {

@@ -59,10 +59,15 @@ impl Shard {
             (ClientFrame::Submit(submit), _) => {
                 let debt = connection.batches.take(now);
                 self.pause(now, id, debt);
-                if let Some(desk) = self.env.connections.get(&id).and_then(Connection::desk) {
-                    let submit = Box::new(submit);
-                    self.with_desk(now, desk, Task::Submit { connection: id, submit });
+                let Some(desk) = self.env.connections.get(&id).and_then(Connection::desk) else {
+                    return;
+                };
+                // The usual case, without a task that would have to be boxed.
+                if self.use_hot(now, desk) {
+                    return self.submit(now, desk, id, submit);
                 }
+                let submit = Box::new(submit);
+                self.with_desk(now, desk, Task::Submit { connection: id, submit });
             }
             (ClientFrame::Presence(presence), _) => {
                 let debt = connection.presence.take(now);
@@ -166,7 +171,7 @@ impl Shard {
             client: key.client,
             author,
             role,
-            user: hello.user,
+            user: hello.user.into(),
             stream,
         });
         self.env.pump(hot, id);
