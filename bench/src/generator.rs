@@ -6,14 +6,18 @@ use anyhow::{Result, ensure};
 use desk_protocol::Time;
 use mio::{Events, Poll, Token};
 
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::latency::{Arrivals, Latency};
 use crate::ledger::Ledger;
-use crate::limits::{PATIENCE, READ_BYTES, SPIN_BELOW, UPKEEP_EVERY};
+use crate::limits::{PATIENCE, READ_BYTES, UPKEEP_EVERY};
 use crate::participant::Participant;
 use crate::process::own_cpu_ns;
 use crate::random::Random;
 use crate::socket::Socket;
+
+/// The alarm among the poller's events; members count up from 0.
+const ALARM: Token = Token(usize::MAX);
 
 /// What the clients do.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,7 @@ pub struct Member<P> {
 #[derive(Debug)]
 pub struct Generator<P> {
     poll: Poll,
+    alarm: Alarm,
     clock: Clock,
     random: Random,
     scratch: Vec<u8>,
@@ -115,8 +120,10 @@ impl Measured {
 impl<P: Participant> Generator<P> {
     /// Without clients yet.
     pub fn new(clock: Clock, seed: u64) -> Result<Self> {
+        let poll = Poll::new()?;
         Ok(Self {
-            poll: Poll::new()?,
+            alarm: Alarm::new(poll.registry(), ALARM)?,
+            poll,
             clock,
             random: Random::new(seed),
             scratch: vec![0; READ_BYTES],
@@ -264,19 +271,12 @@ impl<P: Participant> Generator<P> {
             }
             self.look_after(now);
             let wake = arrivals.as_ref().map_or(end, |arrivals| arrivals.next().min(end));
-            let ahead = wake.since(now);
-            let sleep = if arrivals.is_some() && ahead < SPIN_BELOW {
-                Duration::ZERO
-            } else {
-                // Rounding up would oversleep an arrival.
-                let least = Duration::from_millis(u64::from(arrivals.is_none()));
-                ahead.saturating_sub(Duration::from_millis(1)).clamp(least, UPKEEP_EVERY)
-            };
-            match self.poll.poll(&mut events, Some(sleep)) {
+            self.alarm.set(wake.since(self.clock.now()).min(UPKEEP_EVERY))?;
+            match self.poll.poll(&mut events, None) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 result => result?,
             }
-            for event in &events {
+            for event in events.iter().filter(|event| event.token() != ALARM) {
                 self.serve(event.token().0, event.is_readable())?;
             }
         }

@@ -10,6 +10,7 @@
 //! whose replicas differ at the end.
 #![forbid(unsafe_code)]
 
+pub mod alarm;
 pub mod clock;
 pub mod desk_client;
 pub mod generator;

@@ -30,9 +30,5 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Deadlines of the replicas (pings) are looked at this often.
 pub const UPKEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Below this distance to the next arrival the generator polls without
-/// sleeping: the poller's timeouts are whole milliseconds.
-pub const SPIN_BELOW: Duration = Duration::from_micros(1_500);
-
 /// Latencies up to a minute, in microseconds, to three digits.
 pub const LATENCY_US_MAX: u64 = 60_000_000;
