@@ -13,7 +13,7 @@ use glommio::{LocalExecutorBuilder, Placement as Pinning};
 
 use crate::entry::Door;
 use crate::limits::{RING_DEPTH, RING_IO_MEMORY_BYTES};
-use crate::net::listener;
+use crate::net::{listener, readiness};
 use crate::queue::Mesh;
 use crate::shard::{Message, Shell, own_manifest};
 use crate::shared::Shared;
@@ -79,6 +79,7 @@ async fn watched(task: impl Future<Output = ()>) {
 
 async fn start(part: Part) -> Result<Rc<Shell>, String> {
     let Part { index, shared, seed, mesh, manifest, keyring, entropy, core, doors, .. } = part;
+    readiness::start().map_err(|error| format!("sockets cannot be watched: {error}"))?;
     let data = shared.config.data.clone();
     let open = || Folder::open(&data);
     let disk = open().await.map_err(|error| error.to_string())?;

@@ -72,6 +72,13 @@ pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Probes without an answer that end a connection.
 pub(crate) const KEEPALIVE_PROBES: u32 = 4;
 
+/// Sockets that one look at the epoll set tells of: 12 KiB a shard.
+pub(crate) const READY_SOCKETS: usize = 1_024;
+
+/// How often the epoll set is looked at while the executor cannot wait for it,
+/// for want of a descriptor.
+pub(crate) const READINESS_PAUSE: Duration = Duration::from_millis(1);
+
 /// Bytes of one read: the shard's scratch, lent to one connection at a time.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 

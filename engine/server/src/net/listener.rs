@@ -32,9 +32,15 @@ pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) 
             Some(Ok(accepted)) => {
                 let peer = accepted.peer_addr();
                 let probe_time = shell.shared.config.limits.probe_time;
-                let tcp = Tcp::accepted(accepted.bind_to_executor(), probe_time);
-                if let Ok(peer) = peer {
-                    welcome(&shell, tcp, peer, door);
+                let tcp = Tcp::accepted(&accepted.bind_to_executor(), probe_time);
+                match (tcp, peer) {
+                    (Ok(tcp), Ok(peer)) => welcome(&shell, tcp, peer, door),
+                    // It is gone again.
+                    (_, Err(_)) => {}
+                    (Err(error), Ok(peer)) => {
+                        tracing::warn!(%error, %peer, "a connection cannot be watched");
+                        shell.metrics().connections_refused.add(1);
+                    }
                 }
             }
             Some(Err(error)) => {

@@ -1,6 +1,7 @@
 //! Sockets: accepting, streams, HTTP connections and WebSockets.
 
 pub(crate) mod listener;
+pub(crate) mod readiness;
 pub(crate) mod scratch;
 pub(crate) mod socket;
 pub(crate) mod stream;

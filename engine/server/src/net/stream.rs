@@ -1,21 +1,21 @@
 //! Byte streams, behind one narrow trait.
 //!
-//! Everything above needs only these few calls, so that the executor's sockets
-//! can give way to a ring of our own without a change elsewhere. Sending is
-//! tried at once, in the shard's loop; only a stream that is full gets a task
-//! that waits for it.
+//! Everything above needs only these few calls, whatever the bytes pass through
+//! and however readiness is learnt ([`super::readiness`]). Sending is tried at
+//! once, in the shard's loop; only a stream that is full gets a task that waits
+//! for it.
 
 use std::io;
-use std::net::Shutdown;
-use std::pin::Pin;
+use std::net::{Shutdown, TcpStream as StdStream};
+use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_lite::io::{AsyncRead as _, AsyncWrite as _};
 use glommio::net::TcpStream;
-use rustix::net::SendFlags;
-use socket2::{SockRef, Socket, TcpKeepalive};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use socket2::{SockRef, TcpKeepalive};
 
+use super::readiness::Watched;
 use super::tls::{Session, TlsStream};
 use crate::limits::{KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 
@@ -56,9 +56,9 @@ pub(crate) enum Stream {
 /// A stream between two executors.
 pub(crate) enum Detached {
     /// TCP.
-    Plain(Socket),
+    Plain(OwnedFd),
     /// TLS over TCP, with its session.
-    Tls(Socket, Box<Session>),
+    Tls(OwnedFd, Box<Session>),
 }
 
 impl Stream {
@@ -79,13 +79,16 @@ impl Stream {
 
 impl Detached {
     /// Binds it to the executor of this thread.
-    pub(crate) fn attach(self) -> Stream {
-        match self {
-            Self::Plain(socket) => Stream::Plain(Tcp::attach(socket)),
+    ///
+    /// # Errors
+    /// The kernel takes no more sockets to watch.
+    pub(crate) fn attach(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Plain(socket) => Stream::Plain(Tcp::attach(socket)?),
             Self::Tls(socket, session) => {
-                Stream::Tls(Box::new(TlsStream::new(Tcp::attach(socket), session)))
+                Stream::Tls(Box::new(TlsStream::new(Tcp::attach(socket)?, session)))
             }
-        }
+        })
     }
 }
 
@@ -137,15 +140,18 @@ impl ByteStream for Stream {
     }
 }
 
-/// A TCP connection on glommio.
+/// A TCP connection in the executor's epoll set.
 pub(crate) struct Tcp {
-    stream: TcpStream,
+    watched: Watched,
 }
 
 impl Tcp {
     /// Takes a connection just accepted on this executor.
-    pub(crate) fn accepted(stream: TcpStream, probe_time: Duration) -> Self {
-        let socket = SockRef::from(&stream);
+    ///
+    /// # Errors
+    /// Descriptors have run out.
+    pub(crate) fn accepted(stream: &TcpStream, probe_time: Duration) -> io::Result<Self> {
+        let socket = SockRef::from(stream).try_clone()?;
         // Everything is gathered into one write already; Nagle only delays it.
         let probes = TcpKeepalive::new()
             .with_time(probe_time)
@@ -155,20 +161,23 @@ impl Tcp {
         if let Err(error) = set {
             tracing::debug!(%error, "a socket's options cannot be set");
         }
-        Self { stream }
+        Self::attach(StdStream::from(socket).into())
     }
 
     /// Binds a detached socket to the executor of this thread.
-    fn attach(socket: Socket) -> Self {
-        Self { stream: TcpStream::from(socket) }
+    fn attach(socket: OwnedFd) -> io::Result<Self> {
+        Ok(Self { watched: Watched::new(socket)? })
     }
 
-    /// A copy of the descriptor (`F_DUPFD_CLOEXEC`) that belongs to no
-    /// executor; the original is dropped with what it has under way.
-    fn detach(self) -> io::Result<Socket> {
-        SockRef::from(&self.stream).try_clone()
+    /// A copy of the descriptor that belongs to no executor.
+    fn detach(self) -> io::Result<OwnedFd> {
+        self.watched.into_socket()
     }
 }
+
+/// A call never waits, whatever the socket's own flags are, and a peer that is
+/// gone is an error, not a signal.
+const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 impl ByteStream for Tcp {
     fn poll_receive(
@@ -176,16 +185,17 @@ impl ByteStream for Tcp {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.watched.poll_read(context, buffer.len(), || {
+            recv(self.watched.socket(), &mut *buffer, RecvFlags::DONTWAIT).map(|(length, _)| length)
+        })
     }
 
     fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        SockRef::from(&self.stream).send_with_flags(bytes, flags.bits() as i32)
+        Ok(send(self.watched.socket(), bytes, SEND)?)
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.watched.poll_write(context, || send(self.watched.socket(), bytes, SEND))
     }
 
     fn is_flushed(&self) -> bool {
@@ -198,13 +208,14 @@ impl ByteStream for Tcp {
 
     fn end(&mut self, how: Shutdown) {
         // Fails only when the peer has ended the connection already.
-        let _ = SockRef::from(&self.stream).shutdown(how);
+        let _ = SockRef::from(self.watched.socket()).shutdown(how);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::readiness;
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use std::sync::mpsc;
@@ -228,11 +239,12 @@ mod tests {
     fn a_socket_changes_executors() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let accepted = Socket::from(listener.accept().unwrap().0);
+        let accepted = OwnedFd::from(listener.accept().unwrap().0);
         let (send, handed_over) = mpsc::channel();
         client.write_all(b"one").unwrap();
         let first = executor().spawn(move || async move {
-            let mut stream = Detached::Plain(accepted).attach();
+            readiness::start().unwrap();
+            let mut stream = Detached::Plain(accepted).attach().unwrap();
             assert_eq!(receive(&mut stream).await, b"one");
             // A read is under way when the socket goes.
             let mut buffer = [0; 8];
@@ -245,7 +257,8 @@ mod tests {
         first.unwrap().join().unwrap();
         client.write_all(b"two").unwrap();
         let second = executor().spawn(move || async move {
-            let mut stream = handed_over.recv().unwrap().attach();
+            readiness::start().unwrap();
+            let mut stream = handed_over.recv().unwrap().attach().unwrap();
             assert_eq!(receive(&mut stream).await, b"two");
             assert_eq!(stream.try_send(b"three").unwrap(), 5);
             assert!(stream.is_flushed());

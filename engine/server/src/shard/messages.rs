@@ -80,7 +80,10 @@ impl Shell {
             Message::Abandoned { request } => self.forgotten(request),
             Message::Upgrade(upgrade) => {
                 let Upgrade { stream, answer, leftover, key } = *upgrade;
-                self.open(Upgrade { stream: stream.attach(), answer, leftover, key });
+                match stream.attach() {
+                    Ok(stream) => self.open(Upgrade { stream, answer, leftover, key }),
+                    Err(error) => tracing::warn!(%error, "a connection cannot be watched"),
+                }
             }
             Message::Edits(edits) => {
                 self.edits.borrow_mut().extend(edits);

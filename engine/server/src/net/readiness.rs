@@ -1,0 +1,257 @@
+//! Which sockets of an executor can be read or written: one epoll set a thread.
+//!
+//! The executor's ring waits for the set alone, once for all that became ready
+//! since, instead of once a message for each socket. The set is
+//! edge-triggered: a socket is in it for life, what it is ready for is
+//! remembered in its [`Line`], and only a call that finds it not ready takes
+//! that back.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::TcpStream as StdStream;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures_lite::io::AsyncRead as _;
+use glommio::net::TcpStream;
+use glommio::timer::Timer;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use socket2::Socket;
+
+use crate::limits::{READINESS_PAUSE, READY_SOCKETS};
+
+/// The epoll set of one thread.
+struct Set {
+    epoll: OwnedFd,
+    lines: RefCell<Vec<Option<Rc<Line>>>>,
+    free: RefCell<Vec<usize>>,
+}
+
+thread_local! {
+    static SET: RefCell<Option<Rc<Set>>> = const { RefCell::new(None) };
+}
+
+/// What is known of one socket, and who waits for more.
+#[derive(Default)]
+struct Line {
+    readable: Cell<bool>,
+    writable: Cell<bool>,
+    /// The peer has ended its direction, or all is over: a short read does not
+    /// say that nothing is left, for the end is.
+    ended: Cell<bool>,
+    reader: Waiter,
+    writer: Waiter,
+}
+
+#[derive(Default)]
+struct Waiter(RefCell<Option<Waker>>);
+
+/// A socket in the set of the thread that made it; it leaves with this.
+pub(super) struct Watched {
+    socket: OwnedFd,
+    line: Rc<Line>,
+    place: usize,
+    set: Rc<Set>,
+}
+
+/// Begins to watch on this executor's thread.
+///
+/// # Errors
+/// The kernel gives no set.
+pub(crate) fn start() -> io::Result<()> {
+    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+    let set = Rc::new(Set { epoll, lines: RefCell::default(), free: RefCell::default() });
+    SET.set(Some(Rc::clone(&set)));
+    glommio::spawn_local(async move { set.follow().await }).detach();
+    Ok(())
+}
+
+impl Set {
+    /// Tells the sockets what became of them, for ever.
+    async fn follow(&self) {
+        let mut events = Vec::with_capacity(READY_SOCKETS);
+        loop {
+            if let Err(error) = self.wait().await {
+                tracing::warn!(%error, "sockets cannot be waited for, and are looked at instead");
+                Timer::new(READINESS_PAUSE).await;
+            }
+            loop {
+                events.clear();
+                let spare = rustix::buffer::spare_capacity(&mut events);
+                match epoll::wait(&self.epoll, spare, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+                    Ok(_) => self.tell(&events),
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(error) => crate::failure::die(&format!("sockets are lost: {error}")),
+                }
+                if events.len() < READY_SOCKETS {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Waits until the set has something to tell.
+    ///
+    /// The executor waits for streams only. It does not look at what a stream
+    /// is before it is ready, and then finds that a set is none; so each wait
+    /// takes a stream of its own.
+    async fn wait(&self) -> io::Result<()> {
+        let copy = StdStream::from(self.epoll.try_clone()?);
+        let mut stream = TcpStream::from(Socket::from(copy));
+        std::future::poll_fn(|context| {
+            // Whatever it says, it has waited.
+            Pin::new(&mut stream).poll_read(context, &mut []).map(|_| Ok(()))
+        })
+        .await
+    }
+
+    fn tell(&self, events: &[Event]) {
+        let lines = self.lines.borrow();
+        for event in events {
+            let place = event.data.u64() as usize;
+            if let Some(line) = lines.get(place).and_then(Option::as_ref) {
+                line.tell(event.flags);
+            }
+        }
+    }
+
+    fn add(&self, line: &Rc<Line>) -> usize {
+        let mut lines = self.lines.borrow_mut();
+        match self.free.borrow_mut().pop() {
+            Some(place) => {
+                lines[place] = Some(Rc::clone(line));
+                place
+            }
+            None => {
+                lines.push(Some(Rc::clone(line)));
+                lines.len() - 1
+            }
+        }
+    }
+
+    fn remove(&self, place: usize) {
+        self.lines.borrow_mut()[place] = None;
+        self.free.borrow_mut().push(place);
+    }
+}
+
+impl Line {
+    fn tell(&self, flags: EventFlags) {
+        let over = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        let ended = over || flags.contains(EventFlags::RDHUP);
+        self.ended.set(self.ended.get() || ended);
+        if ended || flags.contains(EventFlags::IN) {
+            self.readable.set(true);
+            self.reader.wake();
+        }
+        if over || flags.contains(EventFlags::OUT) {
+            self.writable.set(true);
+            self.writer.wake();
+        }
+    }
+}
+
+impl Waiter {
+    fn wake(&self) {
+        if let Some(waker) = self.0.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn wait(&self, context: &Context<'_>) {
+        let mut waiter = self.0.borrow_mut();
+        if !waiter.as_ref().is_some_and(|waiter| waiter.will_wake(context.waker())) {
+            *waiter = Some(context.waker().clone());
+        }
+    }
+}
+
+impl Watched {
+    /// Puts a connected socket into this thread's set.
+    ///
+    /// # Errors
+    /// The kernel takes no more of them.
+    ///
+    /// # Panics
+    /// If [`start`] was not called on this thread.
+    pub(super) fn new(socket: OwnedFd) -> io::Result<Self> {
+        let set = SET.with_borrow(|set| set.clone()).expect("the thread's executor has started");
+        let line = Rc::new(Line::default());
+        let place = set.add(&line);
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        if let Err(error) = epoll::add(&set.epoll, &socket, EventData::new_u64(place as u64), flags)
+        {
+            set.remove(place);
+            return Err(error.into());
+        }
+        Ok(Self { socket, line, place, set })
+    }
+
+    /// The socket.
+    pub(super) fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+
+    /// Takes the socket out of the set.
+    ///
+    /// # Errors
+    /// No descriptor is left for the copy.
+    pub(super) fn into_socket(self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
+    }
+
+    /// Calls `read` if there may be something to read; `wanted` is how many
+    /// bytes it asks for.
+    pub(super) fn poll_read(
+        &self,
+        context: &Context<'_>,
+        wanted: usize,
+        mut read: impl FnMut() -> rustix::io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        while self.line.readable.get() {
+            match read() {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => self.line.readable.set(false),
+                Err(error) => return Poll::Ready(Err(error.into())),
+                Ok(length) => {
+                    // A stream that gave less is drained: what comes now is
+                    // told anew.
+                    if length < wanted && !self.line.ended.get() {
+                        self.line.readable.set(false);
+                    }
+                    return Poll::Ready(Ok(length));
+                }
+            }
+        }
+        self.line.reader.wait(context);
+        Poll::Pending
+    }
+
+    /// Calls `write` if there may be room for it.
+    pub(super) fn poll_write(
+        &self,
+        context: &Context<'_>,
+        mut write: impl FnMut() -> rustix::io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        while self.line.writable.get() {
+            match write() {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => self.line.writable.set(false),
+                result => return Poll::Ready(result.map_err(io::Error::from)),
+            }
+        }
+        self.line.writer.wait(context);
+        Poll::Pending
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // It is in the set since it was made; a copy elsewhere must not be.
+        let _ = epoll::delete(&self.set.epoll, self.socket.as_fd());
+        self.set.remove(self.place);
+    }
+}
