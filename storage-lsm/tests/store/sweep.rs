@@ -5,10 +5,7 @@
 use std::ops::Range;
 
 use desk_storage_lsm::disk::Disk;
-<<<<<<< HEAD
 use desk_storage_lsm::inspect::inspect;
-=======
->>>>>>> 02d7715 (Sweep every misfortune over every access of a story)
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 
@@ -182,14 +179,11 @@ fn a_block_that_rots_is_named() {
         let mut story = Story::new(&sound, seed, Mood::Lie);
         story.play_until(4);
         let (now, oracle) = (story.now, story.oracle.clone());
-<<<<<<< HEAD
         // A table that a kill left without a footer has nothing that proves
         // what its blocks were.
         let tables = drive(inspect(&sound)).unwrap().tables.into_iter();
         let open: Vec<String> =
             tables.filter(|table| !table.sealed).map(|table| table.file.table_name()).collect();
-=======
->>>>>>> 02d7715 (Sweep every misfortune over every access of a story)
         for name in drive(sound.list()).unwrap() {
             let bytes = sound.contents(&name).unwrap();
             let used =
@@ -204,17 +198,10 @@ fn a_block_that_rots_is_named() {
                 }
                 rotten += 1;
                 let (at, end) = (at as u64, (at + BLOCK_BYTES) as u64);
-<<<<<<< HEAD
                 let excused = open.contains(&name)
                     || story.newest_batches.values().any(|(file, from, length)| {
                         *file == name && *from < end && at < from + length
                     });
-=======
-                let excused = story
-                    .newest_batches
-                    .values()
-                    .any(|(file, from, length)| *file == name && *from < end && at < from + length);
->>>>>>> 02d7715 (Sweep every misfortune over every access of a story)
                 let mut oracle: Oracle = oracle.clone();
                 oracle.restart();
                 let Ok(node) = Node::start(&disk, options(), now, 2) else { continue };
