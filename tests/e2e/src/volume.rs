@@ -84,7 +84,7 @@ impl Volume {
 
     /// Bytes that are free.
     pub fn free_bytes(&self) -> u64 {
-        let stat = rustix::fs::statvfs(&self.view()).unwrap();
+        let stat = rustix::fs::statvfs(self.view()).unwrap();
         stat.f_bavail * stat.f_frsize
     }
 

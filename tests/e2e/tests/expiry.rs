@@ -27,8 +27,11 @@ fn expires(joined: &desk::Joined) -> u64 {
 /// The second of a time like `2026-06-02T09:00:00Z` (RFC 3339), counting days
 /// as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
 fn unix_second(time: &str) -> u64 {
-    let numbers: Vec<u64> =
-        time.trim_end_matches('Z').split(['-', 'T', ':']).map(|n| n.parse().unwrap()).collect();
+    let numbers: Vec<u64> = time
+        .trim_end_matches('Z')
+        .split(['-', 'T', ':'])
+        .map(|n| n.parse().expect("a number"))
+        .collect();
     let [year, month, day, hour, minute, second] = numbers[..] else { panic!("{time}") };
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
