@@ -77,9 +77,17 @@ pub(crate) async fn read_open<D: Disk>(
     contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
     let mut at = BLOCK_BYTES as u64;
     while at < length {
-        let front = disk.read(file, at, BLOCK_BYTES).await?;
-        let Some((entries, bytes)) = read_directory(disk, file, place, at, length, &front).await?
-        else {
+        let mut found = None;
+        // Twice, in case only the read was bad: what is missed here is gone for
+        // good when the table gets its footer.
+        for _ in 0..2 {
+            let front = disk.read(file, at, BLOCK_BYTES).await?;
+            found = read_directory(disk, file, place, at, length, &front).await?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let Some((entries, bytes)) = found else {
             at += BLOCK_BYTES as u64;
             continue;
         };
