@@ -121,6 +121,11 @@ fn write_the_fixture() {
 }
 
 #[test]
+fn a_folder_of_version_2_opens() {
+    opens(&load("v2"));
+}
+
+#[test]
 fn what_makes_a_fixture_opens() {
     opens(&make());
 }
