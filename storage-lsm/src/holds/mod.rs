@@ -19,7 +19,7 @@ use crate::bucket::{BucketId, BucketTable};
 use crate::key::{Key, Revision};
 use crate::log::writer::Age;
 
-use part::Part;
+pub(crate) use part::Part;
 
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
@@ -75,8 +75,9 @@ impl Holds {
     }
 
     /// Nothing of the bucket is needed any more.
-    pub(crate) fn drop_bucket(&mut self, bucket: BucketId) {
-        self.parts.remove(&bucket);
+    /// Its memory goes when the part does.
+    pub(crate) fn drop_bucket(&mut self, bucket: BucketId) -> Option<Part> {
+        self.parts.remove(&bucket)
     }
 
     /// Those of the segments, which are in order, that nobody holds.

@@ -10,7 +10,7 @@ use crate::log::writer::Age;
 use super::held::{Held, ShortAge};
 
 #[derive(Debug, Default)]
-pub(super) struct Part {
+pub(crate) struct Part {
     keys: KeyMap<Held>,
     segments: BTreeMap<ShortAge, Share>,
     /// Records of keys in quarantine; few or none.

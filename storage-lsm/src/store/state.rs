@@ -8,7 +8,7 @@ use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::checksum::{Place, StoreId};
 use crate::disk::Space;
 use crate::file::FileId;
-use crate::holds::Holds;
+use crate::holds::{Holds, Part};
 use crate::key::{Key, Revision, ShardId, UnixSecond};
 use crate::limits::TABLES_PER_SHARD_MAX;
 use crate::log::segment::{Closed, Slot};
@@ -72,6 +72,20 @@ pub(super) struct Drain {
     pub(super) entries: Vec<TableEntry>,
 }
 
+/// What is left of a bucket that has gone.
+pub(super) struct Gone<F> {
+    span: Span,
+    holds: Option<Part>,
+    tables: Vec<Table<F>>,
+}
+
+impl<F> Gone<F> {
+    /// Frees a bounded part of the memory; `false` when nothing is left.
+    pub(super) fn shed(&mut self) -> bool {
+        self.holds.take().is_some() || self.tables.pop().is_some() || self.span.shed()
+    }
+}
+
 pub(super) struct State<F> {
     pub(super) options: Options,
     /// When upkeep was last asked for.
@@ -83,7 +97,7 @@ pub(super) struct State<F> {
     pub(super) buckets: Arc<BucketTable>,
     pub(super) spans: BTreeMap<BucketId, Span>,
     /// Buckets that have gone and whose memory has not yet.
-    pub(super) shedding: Vec<Span>,
+    pub(super) shedding: Vec<Gone<F>>,
     pub(super) tables: BTreeMap<TableNo, Table<F>>,
     pub(super) log: LogWriter,
     pub(super) holds: Holds,
@@ -253,13 +267,15 @@ impl<F> State<F> {
     pub(super) fn drop_bucket(&mut self, stamp: &BucketStamp) {
         if let Some(span) = self.spans.remove(&stamp.id) {
             self.backlog_bytes = self.backlog_bytes.saturating_sub(span.backlog_bytes());
-            self.shedding.push(span);
+            let of_it = self.tables.iter().filter(|(_, table)| table.bucket == stamp.id);
+            let numbers: Vec<TableNo> = of_it.map(|(number, _)| *number).collect();
+            let tables = numbers.iter().filter_map(|number| self.tables.remove(number)).collect();
+            let holds = self.holds.drop_bucket(stamp.id);
+            self.shedding.push(Gone { span, holds, tables });
         }
-        self.tables.retain(|_, table| table.bucket != stamp.id);
         if self.drain.as_ref().is_some_and(|drain| !self.tables.contains_key(&drain.table)) {
             self.drain = None;
         }
-        self.holds.drop_bucket(stamp.id);
         let mut gone = self.quarantined.split_off(&Key::first_of(stamp.id.0));
         if let Ok(end) = u32::try_from(stamp.end()) {
             self.quarantined.append(&mut gone.split_off(&Key::first_of(end)));

@@ -107,8 +107,8 @@ impl<D: Disk> Store<D> {
     /// Frees some memory of a bucket that has gone.
     fn shed(&self) {
         let mut state = self.state.borrow_mut();
-        if let Some(span) = state.shedding.last_mut()
-            && !span.shed()
+        if let Some(gone) = state.shedding.last_mut()
+            && !gone.shed()
         {
             state.shedding.pop();
         }
