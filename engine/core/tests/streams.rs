@@ -237,8 +237,11 @@ fn the_shell_has_only_so_much_to_store_at_a_time() {
     let links: Vec<_> = (0..30)
         .map(|_| {
             let desk = world.create();
-            let notes = (1..=99).map(|id| create(id, &text));
-            world.sync(desk.key, 1, 0, notes.collect());
+            // In several batches, because one would be too large for a record.
+            for number in 0..3 {
+                let notes = (1..=33).map(|id| create(33 * number + id, &text));
+                world.sync(desk.key, number + 1, number, notes.collect());
+            }
             desk.link
         })
         .collect();

@@ -19,6 +19,7 @@ fn breakable() -> Option<Server> {
         .limit("disk-reserve", "\"4MiB\"")
         // What depends on a record that never gets durable is given up then.
         .limit("request-time", "\"2s\"")
+        .limit("poll-time", "\"1s\"")
         .flag("--log-budget", "16MiB")
         .start_on_volume(VOLUME_BYTES)?;
     if server.volume().kind() != Kind::Ext4 {
