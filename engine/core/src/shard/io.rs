@@ -109,7 +109,7 @@ pub enum Input {
     Writable(bool),
     /// The server is going down: connections are told, waiting requests are
     /// answered, and what only the log has is stored, as far as time allows
-    /// ([`crate::ShardStats::unstored`]).
+    /// ([`crate::shard::ShardStats::unstored`]).
     Drain,
 }
 
