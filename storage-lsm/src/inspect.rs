@@ -121,8 +121,8 @@ pub async fn inspect<D: Disk>(disk: &D) -> Result<Inspection, RecoverError> {
     let shards = ShardCount::new(1).expect("one is a count");
     let read = recover::read(disk, &manifest, now, clock, shards, Touch::Nothing).await?;
     let mut tables = Vec::new();
-    for (id, bucket) in &manifest.tables {
-        tables.push(table_line(disk, &manifest, *id, bucket.0).await?);
+    for (id, table) in &manifest.tables {
+        tables.push(table_line(disk, &manifest, *id, table.bucket.0).await?);
     }
     let segments = manifest.segments.keys().map(|id| {
         let segment = read.logs.segments.get(id);

@@ -56,7 +56,7 @@ pub const TABLE_ROOM_BYTES: u64 = 64 * 1024;
 /// `maintain`, so that memory stays bounded when the disk is slow.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The size of one manifest slot, in bytes: room for about 30,000 tables.
+/// The size of one manifest slot, in bytes: room for about 40,000 tables.
 pub const MANIFEST_SLOT_BYTES: usize = 1024 * 1024;
 
 /// The most buckets that a manifest holds, so that a tiny bucket length with a

@@ -37,6 +37,25 @@ pub enum SegmentUse {
     },
 }
 
+/// What a table is known to hold. Once the log has let go of a table's values,
+/// nothing else proves that there ever was a block which is not there any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Proven {
+    /// Up to where the table was synced and read back, in bytes of the file.
+    pub bytes: u64,
+    /// How many blocks it has up to there.
+    pub blocks: u32,
+}
+
+/// A table as the manifest knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NamedTable {
+    /// The bucket that it belongs to.
+    pub bucket: BucketId,
+    /// What it holds at least.
+    pub proven: Proven,
+}
+
 /// The state that the slots hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Manifest {
@@ -50,8 +69,8 @@ pub struct Manifest {
     pub recorded: UnixSecond,
     /// All buckets.
     pub buckets: BucketTable,
-    /// All tables and their buckets.
-    pub tables: BTreeMap<FileId, BucketId>,
+    /// All tables.
+    pub tables: BTreeMap<FileId, NamedTable>,
     /// All log segments.
     pub segments: BTreeMap<FileId, SegmentUse>,
 }
@@ -69,6 +88,13 @@ pub enum Change {
         file: FileId,
         /// The bucket that it belongs to.
         bucket: BucketId,
+    },
+    /// The shard has synced the table and read it back.
+    ProveTable {
+        /// The table.
+        file: FileId,
+        /// What it holds.
+        proven: Proven,
     },
     /// The shard needs nothing of the table any more.
     ReleaseTable(FileId),
@@ -120,8 +146,15 @@ impl Manifest {
                 if self.buckets.get(bucket).is_none() {
                     return Some(FileKind::Table(file));
                 }
-                self.tables.insert(file, bucket);
+                self.tables.insert(file, NamedTable { bucket, proven: Proven::default() });
                 needs.add(FileKind::Table(file), edit.shard);
+                None
+            }
+            Change::ProveTable { file, proven } => {
+                // Its bucket may have gone.
+                if let Some(table) = self.tables.get_mut(&file) {
+                    table.proven = proven;
+                }
                 None
             }
             Change::AddSegment(file) => {
@@ -150,8 +183,8 @@ impl Manifest {
     ) -> (Vec<BucketId>, Vec<FileKind>) {
         let gone: Vec<_> = self.buckets.drop_expired(now).iter().map(|stamp| stamp.id).collect();
         let mut files = Vec::new();
-        self.tables.retain(|file, bucket| {
-            let keep = !gone.contains(bucket);
+        self.tables.retain(|file, table| {
+            let keep = !gone.contains(&table.bucket);
             if !keep {
                 needs.0.remove(&FileKind::Table(*file));
                 files.push(FileKind::Table(*file));
@@ -196,6 +229,20 @@ mod tests {
         assert_eq!(manifest.apply(&edit(0, release), &mut needs), None);
         assert_eq!(manifest.apply(&edit(1, release), &mut needs), Some(FileKind::Table(file)));
         assert_eq!(manifest.apply(&edit(1, release), &mut needs), None);
+    }
+
+    #[test]
+    fn a_table_is_proven_as_long_as_it_is_named() {
+        let (mut manifest, mut needs) = (manifest(), Needs::default());
+        let file = FileId { epoch: 1, shard: ShardId(0), number: 1 };
+        let proven = Proven { bytes: 8192, blocks: 1 };
+        let prove = edit(0, Change::ProveTable { file, proven });
+        manifest.apply(&prove, &mut needs);
+        assert!(manifest.tables.is_empty());
+        let add = Change::AddTable { file, bucket: BucketId(1000) };
+        manifest.apply(&edit(0, add), &mut needs);
+        manifest.apply(&prove, &mut needs);
+        assert_eq!(manifest.tables[&file], NamedTable { bucket: BucketId(1000), proven });
     }
 
     #[test]

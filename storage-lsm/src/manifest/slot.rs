@@ -22,7 +22,8 @@
 //!     64      4  count of segments
 //!     68      4  zero
 //!     72         buckets, 12 bytes each: first second, length, lifetime
-//!                tables, 16 bytes each: file (12 bytes), bucket's first second
+//!                tables, 24 bytes each: file (12 bytes), bucket's first second,
+//!                  proven bytes / 4,096, proven blocks
 //!                segments, 56 bytes each:
 //!                  12  file
 //!                   4  use: 0 current, 1 retained
@@ -38,11 +39,11 @@ use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::checksum::{StoreId, of_slot};
 use crate::field::{Cursor, Short, block_up, put_file};
 use crate::key::{Seconds, ShardId, UnixSecond};
-use crate::limits::MANIFEST_SLOT_BYTES;
+use crate::limits::{BLOCK_BYTES, MANIFEST_SLOT_BYTES};
 use crate::log::batch::LogId;
 use crate::log::segment::Closed;
 
-use super::{Manifest, SegmentUse};
+use super::{Manifest, NamedTable, Proven, SegmentUse};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SDMF");
 /// The format that this program writes.
@@ -103,9 +104,12 @@ pub(crate) fn encode(manifest: &Manifest, slot: u64) -> Result<Vec<u8>, SlotFull
             out.extend_from_slice(&field.to_le_bytes());
         }
     }
-    for (file, bucket) in &manifest.tables {
+    for (file, table) in &manifest.tables {
         put_file(&mut out, *file);
-        out.extend_from_slice(&bucket.0.to_le_bytes());
+        let pages = (table.proven.bytes / BLOCK_BYTES as u64) as u32;
+        for field in [table.bucket.0, pages, table.proven.blocks] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
     }
     for (file, used) in &manifest.segments {
         put_file(&mut out, *file);
@@ -184,7 +188,10 @@ pub(crate) fn decode(bytes: &[u8], slot: u64) -> Result<Manifest, SlotError> {
         segments: BTreeMap::new(),
     };
     for _ in 0..tables {
-        manifest.tables.insert(fields.file()?, BucketId(fields.u32()?));
+        let (file, bucket) = (fields.file()?, BucketId(fields.u32()?));
+        let bytes = u64::from(fields.u32()?) * BLOCK_BYTES as u64;
+        let proven = Proven { bytes, blocks: fields.u32()? };
+        manifest.tables.insert(file, NamedTable { bucket, proven });
     }
     for _ in 0..segments {
         let file = fields.file()?;
@@ -207,6 +214,11 @@ mod tests {
     use crate::file::FileId;
     use proptest::prelude::*;
 
+    fn table(bucket: u32) -> NamedTable {
+        let proven = Proven { bytes: 3 * BLOCK_BYTES as u64, blocks: 2 };
+        NamedTable { bucket: BucketId(bucket), proven }
+    }
+
     fn example() -> Manifest {
         let file = |number| FileId { epoch: 2, shard: ShardId(1), number };
         let mut buckets = BucketTable::default();
@@ -218,7 +230,7 @@ mod tests {
             generation: 12,
             epoch: 2,
             recorded: UnixSecond(5000),
-            tables: BTreeMap::from([(file(1), buckets.stamps()[0].id)]),
+            tables: BTreeMap::from([(file(1), table(buckets.stamps()[0].id.0))]),
             buckets,
             segments: BTreeMap::from([
                 (file(3), SegmentUse::Current),
@@ -250,7 +262,7 @@ mod tests {
         let mut manifest = example();
         for number in 0..70_000 {
             let file = FileId { epoch: 2, shard: ShardId(1), number };
-            manifest.tables.insert(file, BucketId(0));
+            manifest.tables.insert(file, table(0));
         }
         assert!(encode(&manifest, 0).is_err());
     }

@@ -40,6 +40,9 @@ pub enum TableFaultKind {
     /// This many values are not what their directory says. After a crash that
     /// is normal for values that were not synced: the log has them.
     Values(u64),
+    /// This many blocks that it was proven to have are not there, and what
+    /// they held is unknown.
+    Blocks(u32),
 }
 
 /// What a start found, for the operator.
@@ -75,6 +78,12 @@ pub struct RecoveryReport {
 }
 
 impl RecoveryReport {
+    /// Whether blocks of the table are missing.
+    pub fn lacks_blocks(&self, file: FileId) -> bool {
+        let lacks = |fault: &TableFault| matches!(fault.kind, TableFaultKind::Blocks(_));
+        self.tables.iter().any(|fault| fault.file == file && lacks(fault))
+    }
+
     /// Whether anything that was acknowledged may be lost.
     pub fn is_sound(&self) -> bool {
         let value_faults = |fault: &&TableFault| !matches!(fault.kind, TableFaultKind::Values(_));

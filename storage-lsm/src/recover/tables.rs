@@ -1,12 +1,14 @@
 //! The second step: what every table holds.
 
+use std::collections::BTreeMap;
+
 use crate::bucket::BucketId;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::field::block_up;
 use crate::file::FileId;
-use crate::manifest::Manifest;
 use crate::manifest::slot::SlotError;
+use crate::manifest::{Manifest, Proven};
 use crate::table::block::TableError;
 use crate::table::footer::encode_footer;
 use crate::table::reader::{Contents, read_open, read_sealed};
@@ -16,26 +18,31 @@ use super::report::{RecoveryReport, TableFault, TableFaultKind};
 use super::{RecoverError, Touch, place};
 
 /// Reads all tables, bucket by bucket, so that no more than one bucket's
-/// superseded values are in memory at once.
+/// superseded values are in memory at once. Returns what tables without a
+/// footer were found to hold.
 pub(super) async fn read_all<D: Disk>(
     disk: &D,
     manifest: &Manifest,
     touch: Touch,
     merge: &mut Merge,
     report: &mut RecoveryReport,
-) -> Result<(), RecoverError> {
+) -> Result<BTreeMap<FileId, Proven>, RecoverError> {
+    let mut proven = BTreeMap::new();
     let mut tables: Vec<(BucketId, FileId)> =
-        manifest.tables.iter().map(|(id, bucket)| (*bucket, *id)).collect();
+        manifest.tables.iter().map(|(id, table)| (table.bucket, *id)).collect();
     tables.sort_unstable();
     for tables in tables.chunk_by(|one, two| one.0 == two.0) {
         for (bucket, id) in tables {
             if let Some(contents) = read_one(disk, manifest, *id, touch, report).await? {
                 merge.add_table(*id, *bucket, &contents);
+                if contents.proven().blocks > 0 {
+                    proven.insert(*id, contents.proven());
+                }
             }
         }
         merge.close_bucket(tables[0].0);
     }
-    Ok(())
+    Ok(proven)
 }
 
 async fn read_one<D: Disk>(
@@ -77,7 +84,11 @@ async fn read_one<D: Disk>(
     if !contents.broken.is_empty() {
         fault(TableFaultKind::Values(contents.broken.len() as u64));
     }
-    let whole = contents.broken.is_empty() && !contents.entries.is_empty();
+    let missing = contents.missing(manifest.tables[&id].proven);
+    if missing > 0 {
+        fault(TableFaultKind::Blocks(missing));
+    }
+    let whole = contents.broken.is_empty() && missing == 0 && !contents.entries.is_empty();
     if touch == Touch::Files && !contents.sealed && whole {
         return seal(disk, &file, place, contents).await.map(Some).map_err(Into::into);
     }
@@ -86,7 +97,7 @@ async fn read_one<D: Disk>(
 
 /// Gives a table that a crash left open its footer. One with broken values
 /// stays as it is: its directory is the proof of what is missing. So does one
-/// whose header is damaged.
+/// that lacks blocks, or whose header is damaged.
 async fn seal<D: Disk>(
     disk: &D,
     file: &D::File,

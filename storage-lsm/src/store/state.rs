@@ -53,6 +53,7 @@ pub(super) struct Table<F> {
 #[derive(Default)]
 pub(super) struct OpenTable {
     pub(super) end: u64,
+    pub(super) blocks: u32,
     pub(super) entries: Vec<TableEntry>,
     pub(super) unsynced: Vec<(Key, Revision)>,
     /// Blocks that were not read back yet.
@@ -108,7 +109,7 @@ pub(super) struct State<F> {
     /// Segments that are made and not yet in the durable manifest.
     pub(super) coming: Vec<(EditNumber, Spare)>,
     pub(super) quarantined: BTreeMap<Key, Gap>,
-    /// Snapshots on the disk whose table is not in the durable manifest.
+    /// Snapshots on the disk that the durable manifest does not prove.
     pub(super) synced: Vec<(EditNumber, Vec<(Key, Revision)>)>,
     pub(super) drain: Option<Drain>,
     /// A table was drained and the moved values are not durable yet.

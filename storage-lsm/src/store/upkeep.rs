@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::log::segment::Slot;
 use crate::log::writer::Spare;
-use crate::manifest::Change;
+use crate::manifest::{Change, Proven};
 use crate::table::block::{encode_block, encode_header};
 use crate::table::footer::encode_footer;
 use crate::table::record::TableEntry;
@@ -238,6 +238,7 @@ impl<D: Disk> Store<D> {
             let at = open.end;
             let (bytes, entries) = encode_block(place, at, values);
             open.end += bytes.len() as u64;
+            open.blocks += 1;
             (bytes, entries, at)
         };
         let length = bytes.len();
@@ -381,17 +382,23 @@ impl<D: Disk> Store<D> {
                 if goes {
                     blocks.clear();
                 }
-                Some((table.handle.clone()?, table.file, table.added, snapshots, blocks))
+                let proven = Proven { bytes: open.end, blocks: open.blocks };
+                Some((table.handle.clone()?, table.file, proven, snapshots, blocks))
             })
         };
-        let Some((file, id, added, snapshots, blocks)) = taken else { return Ok(()) };
+        let Some((file, id, proven, snapshots, blocks)) = taken else { return Ok(()) };
         self.disk.sync(&file).await?;
         for block in blocks {
             self.read_back(&file, id, &block).await?;
         }
         let mut state = self.state.borrow_mut();
         state.counters.syncs += 1;
-        state.synced.push((added, snapshots));
+        if !snapshots.is_empty() {
+            // The log stands until the manifest tells a later start that these
+            // blocks have to be there.
+            let edit = state.edit(Change::ProveTable { file: id, proven });
+            state.synced.push((edit, snapshots));
+        }
         Ok(())
     }
 

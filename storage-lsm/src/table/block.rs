@@ -38,7 +38,7 @@
 //!
 //! A sealed table is never read by its blocks. They are for one that a crash
 //! left open: a directory is proof of what was written even where the crash, or
-//! damage, took the record.
+//! damage, took the record. How many there are is in the manifest.
 
 use crate::bucket::{BucketId, BucketStamp};
 use crate::checksum::{Kind, Place};

@@ -5,6 +5,7 @@ use crate::checksum::Place;
 use crate::disk::{Disk, DiskError};
 use crate::field::{block_down, block_up};
 use crate::limits::{BLOCK_BYTES, TAIL_READ_BYTES_MIN, TAIL_READ_PART};
+use crate::manifest::Proven;
 
 use super::block::{TableError, decode_directory, decode_header, peek_block};
 use super::footer::Trailer;
@@ -20,6 +21,21 @@ pub(crate) struct Contents {
     /// synced before a crash, or damaged. Only found where values are read.
     pub(crate) broken: Vec<TableEntry>,
     pub(crate) sealed: bool,
+    /// Where each block ends. Empty where a footer made it needless to look.
+    pub(crate) ends: Vec<u64>,
+}
+
+impl Contents {
+    /// All blocks that were found.
+    pub(crate) fn proven(&self) -> Proven {
+        Proven { bytes: self.ends.last().copied().unwrap_or(0), blocks: self.ends.len() as u32 }
+    }
+
+    /// How many of the blocks that were there once are not among those found.
+    pub(crate) fn missing(&self, proven: Proven) -> u32 {
+        let found = self.ends.partition_point(|end| *end <= proven.bytes) as u32;
+        if self.sealed { 0 } else { proven.blocks.saturating_sub(found) }
+    }
 }
 
 /// Reads a table's footer. `None` when it has none: it was never sealed, or
@@ -39,8 +55,7 @@ pub(crate) async fn read_sealed<D: Disk>(
     let trailer = match Trailer::decode(&tail[tail.len() - BLOCK_BYTES..], place, length) {
         Ok(trailer) => trailer,
         Err(error @ TableError::Version(_)) => {
-            let (entries, broken) = (Vec::new(), Vec::new());
-            return Ok(Some(Contents { bucket: Err(error), entries, broken, sealed: true }));
+            return Ok(Some(sealed(Err(error), Vec::new())));
         }
         Err(_) => return Ok(None),
     };
@@ -54,7 +69,11 @@ pub(crate) async fn read_sealed<D: Disk>(
         trailer.entries(&footer, place)
     };
     let Ok(entries) = entries else { return Ok(None) };
-    Ok(Some(Contents { bucket: Ok(trailer.bucket), entries, broken: Vec::new(), sealed: true }))
+    Ok(Some(sealed(Ok(trailer.bucket), entries)))
+}
+
+fn sealed(bucket: Result<BucketStamp, TableError>, entries: Vec<TableEntry>) -> Contents {
+    Contents { bucket, entries, broken: Vec::new(), sealed: true, ends: Vec::new() }
 }
 
 /// Reads a table block by block, every value of it: without a footer nothing
@@ -70,6 +89,7 @@ pub(crate) async fn read_open<D: Disk>(
         entries: Vec::new(),
         broken: Vec::new(),
         sealed: false,
+        ends: Vec::new(),
     };
     if length == 0 {
         return Ok(contents);
@@ -99,6 +119,7 @@ pub(crate) async fn read_open<D: Disk>(
             list.push(entry);
         }
         at += bytes;
+        contents.ends.push(at);
     }
     Ok(contents)
 }

@@ -210,6 +210,45 @@ fn a_missing_table_is_named() {
     assert!(!node.report.is_sound());
 }
 
+/// Nothing in a table without a footer says how many blocks it had, and the log
+/// has let go of them: the manifest says it.
+#[test]
+fn a_block_of_an_open_table_that_is_overwritten_is_named() {
+    for lost in 0..3 {
+        let disk = MemoryDisk::with_seed(1);
+        let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+        for tail in 0..3 {
+            node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
+            node.stores[0].put(key(tail), Revision(1), b"y").unwrap();
+            drive(node.stores[0].commit()).unwrap();
+            drive(node.stores[0].checkpoint()).unwrap();
+            let held = |node: &Node| node.stores[0].counters().held_keys;
+            assert_eq!(held(&node), 1, "the log stands until the manifest has it");
+            assert!(node.manifest_round(NOW));
+            assert_eq!(held(&node), 0);
+        }
+        drop(node);
+        disk.restart();
+        let names = drive(disk.list()).unwrap();
+        let table = names.iter().find(|name| name.ends_with(".table")).unwrap();
+        // The log would replay what the last run wrote; it is used again.
+        for name in names.iter().filter(|name| name.ends_with(".log")) {
+            let bytes = disk.contents(name).unwrap().len();
+            disk.overwrite(name, 0, &vec![0; bytes]);
+        }
+        disk.overwrite(table, (1 + lost) * BLOCK_BYTES, &[0xAB; BLOCK_BYTES]);
+        assert!(!drive(inspect(&disk)).unwrap().is_sound());
+        for _ in 0..2 {
+            let node = Node::start(&disk, small(), NOW, 1).unwrap();
+            assert_eq!(node.report.tables[0].kind, TableFaultKind::Blocks(1));
+            assert!(!node.report.is_sound());
+            for tail in 0..3 {
+                assert_eq!(revisions(&node, tail), Ok(u64::from(tail != lost as u64)));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_write_that_went_elsewhere_is_noticed() {
     for misfortune in [Misfortune::Lost, Misfortune::Misdirected] {

@@ -110,7 +110,8 @@ fn tables(found: &Inspection, text: &mut String) {
         "table", "bucket from",
     );
     for table in &found.tables {
-        let state = match (table.bytes, table.header, table.sealed) {
+        let header = table.header && !found.report.lacks_blocks(table.file);
+        let state = match (table.bytes, header, table.sealed) {
             (None, ..) => "missing",
             (_, false, _) => "damaged",
             (.., true) => "sealed",
