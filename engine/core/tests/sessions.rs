@@ -32,6 +32,37 @@ fn a_batch_reaches_everyone_and_names_its_author() {
 }
 
 #[test]
+fn what_waits_for_a_log_that_failed_is_refused_at_once() {
+    let mut world = World::new();
+    let (ann, eve) = (world.create(), world.create());
+    let a = world.connect(ann.key, 1, None);
+    world.take(a);
+    let since = Revision(0);
+    let waiting = Request::Poll { key: eve.key, since, wait_seconds: 20 };
+    let poll = world.ask_later(waiting);
+    world.auto_commit = false;
+    world.submit(a, 1, 0, vec![create(7, "hello")]);
+    let export = world.ask_later(Request::Export { link: ann.link });
+    let made = world.ask_later(Request::Create { title: "Retro".to_owned(), content: false });
+    assert!([poll, export, made].iter().all(|request| !world.replies.contains_key(request)));
+    world.input(Input::LogFailed);
+    for request in [poll, export, made] {
+        let reply = world.replies.remove(&request);
+        assert!(matches!(reply, Some(Reply::Failed(ServiceError::Unavailable(_)))), "{reply:?}");
+    }
+    assert!(world.take(a).is_empty());
+    assert_eq!(world.closed.get(&a), Some(&CloseCode::Internal));
+    // What is not durable stays unseen, and what is durable is read on.
+    let refused = world.failure(Request::Export { link: ann.link });
+    assert!(matches!(refused, ServiceError::Unavailable(_)));
+    assert!(matches!(world.ask(Request::Export { link: eve.link }), Reply::Content(_)));
+    // A log that gets further after all changes nothing: frames were left out.
+    world.commit();
+    let refused = world.failure(Request::Export { link: ann.link });
+    assert!(matches!(refused, ServiceError::Unavailable(_)));
+}
+
+#[test]
 fn flight_15_nothing_that_shows_state_leaves_before_it_is_durable() {
     let mut world = World::new();
     let ann = world.create();

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use desk_protocol::LinkId;
+use desk_protocol::frame::CloseCode;
 
 use super::io::{LogPosition, Output};
+use crate::service::{Reply, ServiceError};
 
 /// Holds outputs back until what they were computed from is durable.
 #[derive(Default)]
@@ -13,6 +15,13 @@ pub(crate) struct Gate {
     durable: LogPosition,
     ready: VecDeque<Output>,
     waiting: VecDeque<(LogPosition, Output)>,
+    /// The log gets no further.
+    failed: bool,
+}
+
+/// What is said of what will never be durable.
+pub(super) const fn failure() -> ServiceError {
+    ServiceError::Unavailable("the log failed, and this is not stored")
 }
 
 impl Gate {
@@ -50,6 +59,9 @@ impl Gate {
             self.ready.push_back(output);
             return;
         }
+        if self.failed {
+            return self.refuse(output);
+        }
         if self.waiting.back().is_none_or(|(last, _)| *last <= position) {
             self.waiting.push_back((position, output));
             return;
@@ -61,11 +73,37 @@ impl Gate {
     /// The log got this far.
     pub(crate) fn durable(&mut self, position: LogPosition) {
         assert!(position <= self.appended, "the log cannot be ahead of what was appended");
+        if self.failed {
+            // Others of the same desk were refused.
+            return;
+        }
         self.durable = self.durable.max(position);
         while self.waiting.front().is_some_and(|(position, _)| *position <= self.durable) {
             let (_, output) = self.waiting.pop_front().expect("there is a front");
             self.ready.push_back(output);
         }
+    }
+
+    /// The log failed: what waits, and what would have to, is refused.
+    pub(crate) fn fail(&mut self) {
+        self.failed = true;
+        for (_, output) in std::mem::take(&mut self.waiting) {
+            self.refuse(output);
+        }
+    }
+
+    /// In place of an output that would show what is not durable. A connection
+    /// that misses a frame ends.
+    fn refuse(&mut self, output: Output) {
+        self.ready.extend(match output {
+            Output::Reply { request, .. } => {
+                Some(Output::Reply { request, reply: Reply::Failed(failure()) })
+            }
+            Output::Send { connection, .. } | Output::Close { connection, .. } => {
+                Some(Output::Close { connection, code: CloseCode::Internal })
+            }
+            _ => None,
+        });
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {

@@ -87,6 +87,7 @@ impl Shard {
             Input::Stored { key, sequence } => self.stored(now, key, sequence),
             Input::Pressure { keys, pace } => self.store_soon(now, keys, pace),
             Input::Writable(writable) => self.env.writable = writable,
+            Input::LogFailed => self.log_failed(),
             Input::Drain => self.drain(now),
         }
     }
@@ -170,6 +171,15 @@ impl Shard {
         let nothing =
             Polled::Commits { revision: poll.since, commits: Vec::new(), frames: Vec::new() };
         self.env.reply(position, request, Reply::Polled(nothing));
+    }
+
+    /// Nobody waits for what will not come.
+    fn log_failed(&mut self) {
+        self.env.writable = false;
+        self.env.gate.fail();
+        for slot in self.desks.values_mut() {
+            self.env.fail_polls(LogPosition(0), &mut slot.room, &gate::failure());
+        }
     }
 
     /// The server goes down: everyone is told, nobody is left waiting.

@@ -228,6 +228,7 @@ impl Shell {
         tracing::error!(shard = self.index, why, "the store failed; restart the server");
         self.metrics().poisoned.set(1);
         self.judge_writable();
+        self.feed(Input::LogFailed);
         for socket in self.sockets.borrow().values() {
             socket.close_after(self, CloseCode::Internal);
         }
