@@ -76,6 +76,7 @@ impl Machine {
                 file: access.file.to_owned(),
                 at: access.at,
                 misfortune,
+                landed: None,
             });
         }
         Ok(strikes)
@@ -247,7 +248,10 @@ impl Machine {
                 return Ok(());
             }
             Some(Misfortune::Astray) => {
-                medium.write_astray(file.inode, bytes, chance);
+                let landed = medium.write_astray(file.inode, bytes, chance);
+                if let Some(strike) = self.strikes.last_mut() {
+                    strike.landed = landed;
+                }
                 return Ok(());
             }
             Some(Misfortune::Flipped) => {

@@ -183,18 +183,24 @@ impl Medium {
     }
 
     /// A write that lands on a block of another file.
-    pub(super) fn write_astray(&mut self, from: usize, bytes: &[u8], chance: &mut Chance) {
-        let others: Vec<usize> =
-            self.live.values().copied().filter(|inode| *inode != from).collect();
+    pub(super) fn write_astray(
+        &mut self,
+        from: usize,
+        bytes: &[u8],
+        chance: &mut Chance,
+    ) -> Option<(String, u64, u64)> {
+        let others: Vec<_> = self.live.iter().filter(|(_, inode)| **inode != from).collect();
         if others.is_empty() {
-            return;
+            return None;
         }
-        let inode = &mut self.inodes[others[chance.below(others.len() as u64) as usize]];
+        let (name, inode) = others[chance.below(others.len() as u64) as usize];
+        let inode = &mut self.inodes[*inode];
         let blocks = (inode.live.len() / BLOCK_BYTES).max(1) as u64;
         let at = chance.below(blocks) as usize * BLOCK_BYTES;
         // A block that goes astray makes no file longer.
         let room = inode.live.len().saturating_sub(at).min(bytes.len());
         inode.write(at, &bytes[..room], true);
+        Some((name.clone(), at as u64, room as u64))
     }
 
     pub(super) fn used_bytes(&self) -> u64 {

@@ -71,4 +71,6 @@ pub struct Strike {
     pub at: u64,
     /// What happened to it.
     pub misfortune: Misfortune,
+    /// Where a write that went astray landed: file, offset and length in bytes.
+    pub landed: Option<(String, u64, u64)>,
 }

@@ -7,7 +7,7 @@ use crate::field::block_down;
 use crate::file::FileId;
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES};
 use crate::log::LogId;
-use crate::log::batch::Batch;
+use crate::log::batch::{Batch, BatchHeader};
 use crate::log::replay::{Expected, LostRange, Tail, Walk, walk};
 use crate::log::segment::{Closed, DATA_START, SegmentError, SegmentHeader, Slot};
 use crate::manifest::{Manifest, SegmentUse};
@@ -175,26 +175,33 @@ impl<D: Disk> Reader<'_, D> {
     }
 
     /// A segment whose header was damaged after it came into use still has
-    /// its batches: the first one tells.
+    /// its batches: the first one tells, or the second, where one write took
+    /// the header and the first batch.
     async fn read_headless(&mut self) -> Result<(), RecoverError> {
         let rest: Vec<FileId> =
             self.opened.keys().filter(|id| !self.contents.contains_key(*id)).copied().collect();
         let mut headless = Vec::new();
         for id in rest {
             let Some(segment) = self.opened.get(&id) else { continue };
-            let bytes =
-                segment.bytes.saturating_sub(DATA_START).min(BATCH_BYTES_MAX as u64) as usize;
+            let bytes = segment.bytes.saturating_sub(DATA_START);
+            let bytes = bytes.min(2 * BATCH_BYTES_MAX as u64) as usize;
             if bytes == 0 {
                 continue;
             }
             let front = self.disk.read(&segment.file, DATA_START, bytes).await?;
             let place = place(self.manifest.store, id);
-            let Ok(batch) = Batch::decode(&front, place, DATA_START) else { continue };
-            let header = batch.header;
-            let later = self.lines.get(&header.log).is_none_or(|line| header.sequence >= line.end);
-            if header.log.epoch == self.manifest.epoch && later {
-                headless.push((header.sequence, header, id));
-            }
+            let is_later = |header: &BatchHeader| {
+                let line = self.lines.get(&header.log);
+                header.log.epoch == self.manifest.epoch
+                    && line.is_none_or(|line| header.sequence >= line.end)
+            };
+            let headers = (0..bytes).step_by(BLOCK_BYTES).filter_map(|at| {
+                let batch = Batch::decode(&front[at..], place, DATA_START + at as u64).ok()?;
+                Some(batch.header)
+            });
+            // Batches of earlier uses may stand here as well.
+            let newest = headers.filter(is_later).max_by_key(|header| header.incarnation);
+            headless.extend(newest.map(|header| (header.sequence, header, id)));
         }
         headless.sort_by_key(|(sequence, header, _)| (header.log, *sequence));
         for (_, header, id) in headless {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{Key, Options, Seconds, StoreCounters, UnixSecond};
 
@@ -42,6 +43,9 @@ const PHASES: [Phase; 6] = [
     Phase { at: 160_000, shards: 1, steps: 50, ending: Ending::PowerCut },
     Phase { at: 160_020, shards: 3, steps: 30, ending: Ending::Shutdown },
 ];
+
+/// Where the batches of a segment begin, in bytes.
+const DATA_START: u64 = 2 * BLOCK_BYTES as u64;
 
 /// Keys that each phase adds.
 const KEYS_PER_PHASE: u64 = 7;
@@ -86,6 +90,8 @@ pub(crate) struct Story<'a> {
     /// Where each shard of this phase wrote its newest batch: file, offset and
     /// length in bytes.
     pub(crate) newest_batches: BTreeMap<usize, (String, u64, u64)>,
+    /// The access after each of them.
+    written: BTreeMap<usize, u64>,
 }
 
 impl<'a> Story<'a> {
@@ -100,6 +106,7 @@ impl<'a> Story<'a> {
             deeds: Deeds::default(),
             last_batch_lied: None,
             newest_batches: BTreeMap::new(),
+            written: BTreeMap::new(),
         }
     }
 
@@ -177,12 +184,27 @@ impl<'a> Story<'a> {
 
     pub(crate) fn check(&mut self, node: &Node) {
         if self.mood == Mood::Lie {
-            let lied = self.last_batch_lied.take();
-            self.oracle.check_after_a_lie(node, self.now, lied.is_some());
+            let lied = self.last_batch_lied.take().is_some() || self.is_newest_overwritten();
+            self.oracle.check_after_a_lie(node, self.now, lied);
         } else {
             assert!(node.report.is_sound(), "{:?}", node.report);
             self.oracle.check(node, self.now);
         }
+    }
+
+    /// Whether a write that went astray landed on the newest batch of a log;
+    /// the batches before it, as far as it reaches, have nothing after them
+    /// that would prove them either.
+    fn is_newest_overwritten(&self) -> bool {
+        let strikes = self.disk.strikes();
+        self.newest_batches.iter().any(|(shard, (file, from, length))| {
+            strikes.iter().any(|strike| {
+                strike.access >= self.written[shard]
+                    && strike.landed.as_ref().is_some_and(|(name, at, bytes)| {
+                        name == file && *at < from + length && *from < at + bytes
+                    })
+            })
+        })
     }
 
     /// One step; `false` when the run is over before its time.
@@ -226,8 +248,14 @@ impl<'a> Story<'a> {
             let committed = drive(store.commit());
             assert!(committed.is_ok() || store.poisoned().is_some() || !self.disk.is_up());
             if store.counters().batches > batches {
-                let written = self.disk.last_write().expect("a batch was written");
+                let mut written = self.disk.last_write().expect("a batch was written");
+                if written.1 < DATA_START {
+                    // A header goes with the first batch of a segment, and the
+                    // rest of the segment is of earlier uses.
+                    (written.1, written.2) = (DATA_START, options().segment_bytes);
+                }
                 self.newest_batches.insert(shard, written);
+                self.written.insert(shard, self.disk.accesses());
             }
             let lied = self.disk.strikes().iter().any(|strike| strike.access >= accesses);
             if lied {

@@ -73,7 +73,7 @@ fn a_failed_write_stops_acknowledging_until_a_restart() {
             assert!(!why.contains("too long"), "{why}");
         }
         // What is not durable is not shown, either.
-        let export = format!("/api/desk/{}", ada.id);
+        let export = format!("/api/desk/{}/export?format=json", ada.id);
         let why = get(&server, &export, &[]).problem(503);
         assert!(!why.contains("too long"), "{why}");
     });
