@@ -49,6 +49,16 @@ impl Holds {
         }
     }
 
+    /// The segments have these records of one key.
+    pub(crate) fn hold_key(
+        &mut self,
+        bucket: BucketId,
+        key: Key,
+        records: impl Iterator<Item = (Age, Revision)>,
+    ) {
+        self.parts.entry(bucket).or_default().hold_all(key, records);
+    }
+
     /// The segment has a record of a key in quarantine: nothing covers it
     /// before the key is deleted.
     pub(crate) fn pin(&mut self, bucket: BucketId, segment: Age, key: Key, revision: Revision) {

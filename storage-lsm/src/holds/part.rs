@@ -57,10 +57,20 @@ impl Share {
 
 impl Part {
     pub(super) fn hold(&mut self, segment: Age, key: Key, revision: Revision) {
-        let segment = ShortAge::of(segment);
+        self.hold_all(key, std::iter::once((segment, revision)));
+    }
+
+    /// Records of one key: it is looked up and counted once for all of them.
+    pub(super) fn hold_all(&mut self, key: Key, records: impl Iterator<Item = (Age, Revision)>) {
+        let mut records = records.peekable();
+        if records.peek().is_none() {
+            return;
+        }
         let held = self.keys.entry(key).or_insert(Held::NOTHING);
         let before = *held;
-        held.hold(segment, revision);
+        for (segment, revision) in records {
+            held.hold(ShortAge::of(segment), revision);
+        }
         let after = *held;
         self.account(&key, &before, &after);
     }

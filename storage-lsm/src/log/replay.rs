@@ -3,7 +3,7 @@
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError};
 use crate::field::block_down;
-use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, REPLAY_WINDOW_BYTES};
+use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, REPLAY_WINDOW_BYTES, SEGMENT_BYTES_MAX};
 
 use super::batch::{Batch, BatchHeader, LogId, peek};
 use super::segment::DATA_START;
@@ -71,7 +71,7 @@ pub(crate) async fn walk<D: Disk>(
 ) -> Result<Walk, DiskError> {
     let length = block_down(disk.length(file).await?);
     let used = expected.closed.map_or(length, |(_, blocks)| u64::from(blocks) * BLOCK_BYTES as u64);
-    let stop = used.min(length);
+    let stop = used.min(length).min(SEGMENT_BYTES_MAX);
     let mut walk = Walk {
         end: expected.first,
         at: DATA_START,
@@ -83,12 +83,13 @@ pub(crate) async fn walk<D: Disk>(
     while at < stop {
         let bytes = (stop - at).min(REPLAY_WINDOW_BYTES as u64);
         let window = disk.read(file, at, bytes as usize).await?;
-        // A batch that begins in the last part of a window may reach past it,
-        // so the next window begins there, except at the segment's end.
+        // Where a batch reaches past a window the next one begins, except at
+        // the segment's end.
         let whole = at + bytes == stop;
         let mut start = 0;
         while start < window.len() {
-            if !whole && start + BATCH_BYTES_MAX > window.len() {
+            let reaches_past = |(_, bytes)| bytes > window.len() - start;
+            if !whole && peek(&window[start..]).is_ok_and(reaches_past) {
                 break;
             }
             let here = at + start as u64;

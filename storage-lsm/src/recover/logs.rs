@@ -244,6 +244,7 @@ impl<D: Disk> Reader<'_, D> {
         };
         let place = place(self.manifest.store, id);
         let merge = &mut *self.merge;
+        merge.begin_segment(id);
         let visit = |at: u64, batch: &Batch<'_>| merge.add_batch(place, at, batch);
         let walk = walk(self.disk, &segment.file, place, expected, visit).await?;
         let blocks =

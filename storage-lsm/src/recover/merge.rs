@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::bucket::{BucketId, BucketTable};
-use crate::checksum::{Kind, Place};
+use crate::bucket::{BucketId, BucketStamp, BucketTable};
+use crate::checksum::Place;
 use crate::file::FileId;
-use crate::key::{Key, KeyMap, Revision, ShardCount, UnixSecond, partition_of};
+use crate::key::{Key, Revision, ShardCount, UnixSecond, partition_of};
 use crate::log::batch::Batch;
 use crate::log::segment::Closed;
 use crate::log::writer::Age;
@@ -18,76 +18,9 @@ use crate::store::{Gap, Located, RecordRef, ShardSeed, TableNo, TableSeed};
 use crate::table::reader::Contents;
 use crate::table::record::stored_bytes;
 
+use super::homes::{Home, Homes};
+use super::records::{LogRecords, Named};
 use super::report::RecoveryReport;
-
-/// A record in a log, by the file that it is in.
-#[derive(Clone, Copy, Debug)]
-struct Logged {
-    file: FileId,
-    revision: Revision,
-    offset: u64,
-    length: u32,
-    checksum: u64,
-}
-
-/// A key's value in a table.
-#[derive(Clone, Copy, Debug)]
-struct Home {
-    key: Key,
-    revision: Revision,
-    located: Located,
-}
-
-/// What is known of a key that the logs name, or whose value is broken.
-#[derive(Default, Debug)]
-struct Known {
-    /// The newest snapshot that is whole.
-    snapshot: Option<Revision>,
-    /// The highest revision that a directory names and whose value is broken,
-    /// and the table where.
-    claimed: Option<(Revision, TableNo)>,
-    records: Vec<Logged>,
-    gap: Option<Gap>,
-}
-
-impl Known {
-    fn snapshot(&self) -> Revision {
-        self.snapshot.unwrap_or_default()
-    }
-
-    /// Drops what the snapshot covers and duplicates; finds a gap.
-    fn settle(&mut self) {
-        let snapshot = self.snapshot();
-        self.records.retain(|record| record.revision > snapshot);
-        self.records.sort_by_key(|record| record.revision);
-        self.records.dedup_by_key(|record| record.revision);
-        if self.is_deleted() {
-            // A tombstone stands above all, so nothing else matters.
-            self.records.retain(|record| record.revision == Revision::TOMBSTONE);
-            return;
-        }
-        let mut have = snapshot;
-        for record in &self.records {
-            if record.revision != have.next() {
-                self.gap = Some(Gap { have, next: record.revision });
-                return;
-            }
-            have = record.revision;
-        }
-        // Values are written after their log, so a value that was there once
-        // proves records that must be reached.
-        if let Some((claimed, _)) = self.claimed
-            && claimed > have
-        {
-            self.gap = Some(Gap { have, next: claimed });
-        }
-    }
-
-    fn is_deleted(&self) -> bool {
-        self.snapshot() == Revision::TOMBSTONE
-            || self.records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE)
-    }
-}
 
 /// A table that was read.
 struct TableFound {
@@ -108,12 +41,17 @@ pub(crate) struct Merge {
     tables: Vec<TableFound>,
     /// Tables with broken values are kept as they are.
     kept: BTreeSet<FileId>,
-    /// The newest value of every key of a bucket that has one, sorted by key.
-    homes: BTreeMap<BucketId, Vec<Home>>,
+    homes: BTreeMap<BucketId, Homes>,
     /// Values of the bucket whose tables are being read, in no order.
     open: Vec<Home>,
     claims: Vec<(Key, Revision, TableNo)>,
-    keys: KeyMap<Known>,
+    /// The highest revision of a key that a directory names and whose value is
+    /// broken, and the table where.
+    claimed: BTreeMap<Key, (Revision, TableNo)>,
+    records: LogRecords,
+    quarantined: BTreeMap<Key, Gap>,
+    /// The bucket of the last record: most records are of the same few.
+    last: Option<BucketStamp>,
     expired: u64,
 }
 
@@ -134,7 +72,10 @@ impl Merge {
             homes: BTreeMap::new(),
             open: Vec::new(),
             claims: Vec::new(),
-            keys: KeyMap::default(),
+            claimed: BTreeMap::new(),
+            records: LogRecords::default(),
+            quarantined: BTreeMap::new(),
+            last: None,
             expired: 0,
         }
     }
@@ -176,73 +117,63 @@ impl Merge {
 
     /// Keeps the newest value of every key of the bucket.
     pub(super) fn close_bucket(&mut self, bucket: BucketId) {
-        let mut homes = std::mem::take(&mut self.open);
-        // Footers are sorted, and this sort is quick where it finds sorted runs.
-        homes.sort_by_key(|home| (home.key, std::cmp::Reverse(home.revision)));
-        homes.dedup_by_key(|home| home.key);
-        homes.shrink_to_fit();
-        for home in &homes {
+        let homes = Homes::new(std::mem::take(&mut self.open));
+        for home in homes.list() {
             let shard = usize::from(partition_of(&home.key).shard(self.shards).0);
             let table = &mut self.tables[home.located.table().0 as usize];
             table.live_bytes[shard] += home.located.stored_bytes();
         }
         self.homes.insert(bucket, homes);
         for (key, revision, table) in std::mem::take(&mut self.claims) {
-            let claimed = &mut self.known(key, bucket).claimed;
-            if claimed.is_none_or(|(highest, _)| highest < revision) {
-                *claimed = Some((revision, table));
+            self.records.add_key(key, snapshot_of(&mut self.homes, bucket, &key));
+            let claimed = self.claimed.entry(key).or_insert((revision, table));
+            if claimed.0 < revision {
+                *claimed = (revision, table);
             }
         }
     }
 
-    fn known(&mut self, key: Key, bucket: BucketId) -> &mut Known {
-        let homes = &self.homes;
-        self.keys.entry(key).or_insert_with(|| {
-            let home = homes.get(&bucket).and_then(|homes| {
-                let at = homes.binary_search_by_key(&key, |home| home.key).ok()?;
-                Some(&homes[at])
-            });
-            Known { snapshot: home.map(|home| home.revision), ..Known::default() }
-        })
+    pub(super) fn begin_segment(&mut self, file: FileId) {
+        self.records.begin_segment(file);
     }
 
+    /// Takes the records of a batch of the segment that was begun last.
     pub(super) fn add_batch(&mut self, place: Place, at: u64, batch: &Batch<'_>) {
         for record in batch.records().flatten() {
-            let Some(bucket) = self.bucket_of(&record.key) else {
+            let second = record.key.second();
+            if !self.last.is_some_and(|stamp| stamp.holds(second)) {
+                self.last = self.buckets.of_second(second).copied();
+            }
+            let gone = |stamp: &BucketStamp| stamp.expires_at(&record.key) <= self.now;
+            let Some(stamp) = self.last.filter(|stamp| !(self.drop_expired && gone(stamp))) else {
                 self.expired += 1;
                 continue;
             };
-            let known = self.known(record.key, bucket);
-            if record.revision <= known.snapshot() {
-                continue;
-            }
-            let offset = at + record.offset as u64;
-            known.records.push(Logged {
-                file: place.file,
-                revision: record.revision,
-                offset,
-                length: record.payload.len() as u32,
-                checksum: place.checksum(Kind::Value, record.revision.0, offset, record.payload),
-            });
+            let homes = &mut self.homes;
+            self.records.add(place, at, &record, || snapshot_of(homes, stamp.id, &record.key));
         }
     }
 
     pub(super) fn finish(&mut self, report: &mut RecoveryReport) {
+        self.records.gather();
         let mut homeless = 0;
-        for (key, known) in &mut self.keys {
-            known.settle();
-            homeless += u64::from(known.snapshot.is_none());
-            report.records += known.records.len() as u64;
-            report.quarantined.extend(known.gap.map(|gap| (*key, gap)));
+        for named in &mut self.records.named {
+            let claimed = self.claimed.get(&named.key).map(|(revision, _)| *revision);
+            if let Some(gap) = named.settle(claimed) {
+                self.quarantined.insert(named.key, gap);
+            }
+            homeless += u64::from(named.snapshot.is_none());
+            report.records += named.records.len() as u64;
         }
-        report.quarantined.sort_by_key(|(key, _)| *key);
-        report.keys = self.homes.values().map(|homes| homes.len() as u64).sum::<u64>() + homeless;
+        report.quarantined = self.quarantined.iter().map(|(key, gap)| (*key, *gap)).collect();
+        report.keys =
+            self.homes.values().map(|homes| homes.list().len() as u64).sum::<u64>() + homeless;
         report.expired = self.expired;
     }
 
     /// Segments with records that no snapshot covers.
     pub(super) fn needed_segments(&self) -> BTreeSet<FileId> {
-        self.keys.values().flat_map(|known| &known.records).map(|record| record.file).collect()
+        self.records.needed_segments()
     }
 
     /// Tables with the newest of a key, or with the proof of a loss.
@@ -259,45 +190,62 @@ impl Merge {
         seeds: &mut [ShardSeed],
     ) {
         for (bucket, homes) in std::mem::take(&mut self.homes) {
-            for home in homes {
+            for home in homes.list() {
                 let seed = &mut seeds[self.shard_of(&home.key)];
                 let span = seed.spans.entry(bucket).or_default();
                 span.index.insert_new(home.key, home.located);
             }
         }
-        for (key, known) in std::mem::take(&mut self.keys) {
+        let places = self.records.ages(ages);
+        let mut recovered: Vec<BTreeMap<BucketId, Vec<(Key, Vec<RecordRef>)>>> =
+            vec![BTreeMap::new(); seeds.len()];
+        let closed: BTreeMap<Age, Closed> = ages.values().copied().collect();
+        for named in std::mem::take(&mut self.records.named) {
+            let Named { key, snapshot, records } = named;
             let Some(bucket) = self.bucket_of(&key) else { continue };
             let shard = self.shard_of(&key);
             let seed = &mut seeds[shard];
             let span = seed.spans.entry(bucket).or_default();
-            if known.snapshot.is_none() {
+            if snapshot.is_none() {
                 span.index.add_homeless(key);
             }
-            let mut records = Vec::with_capacity(known.records.len());
-            for record in &known.records {
-                let Some((age, closed)) = ages.get(&record.file) else { continue };
-                match self.buckets.of_second(key.second()) {
-                    Some(stamp) if known.gap.is_some() => {
-                        seed.holds.pin(stamp.id, *age, key, record.revision);
-                    }
-                    _ => seed.holds.hold(&self.buckets, *age, &[(key, record.revision)]),
+            let records: Vec<RecordRef> =
+                records.into_iter().filter_map(|found| places.locate(found)).collect();
+            let mut known = None;
+            for age in records.iter().map(RecordRef::segment) {
+                if known.replace(age) != Some(age)
+                    && let Some(closed) = closed.get(&age)
+                {
+                    seed.inherited.insert(age, *closed);
                 }
-                seed.inherited.insert(*age, *closed);
-                let Logged { revision, offset, length, checksum, .. } = *record;
-                records.push(RecordRef { segment: *age, revision, offset, length, checksum });
             }
-            let deleted =
-                records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE);
-            if let Some(gap) = known.gap {
-                seed.quarantined.insert(key, gap);
-                if let Some((_, table)) = known.claimed {
+            if let Some(gap) = self.quarantined.get(&key) {
+                for record in &records {
+                    seed.holds.pin(bucket, record.segment(), key, record.revision);
+                }
+                seed.quarantined.insert(key, *gap);
+                if let Some((_, table)) = self.claimed.get(&key) {
                     // The table is the proof, so it counts as long as the gap.
                     self.tables[table.0 as usize].live_bytes[shard] += stored_bytes(0);
                 }
-            } else if deleted {
+                continue;
+            }
+            if records.is_empty() {
+                continue;
+            }
+            let held = records.iter().map(|record| (record.segment(), record.revision));
+            seed.holds.hold_key(bucket, key, held);
+            if records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE) {
                 seed.deleted.push(key);
-            } else if !records.is_empty() {
-                span.recovered.insert(key, records);
+            } else {
+                recovered[shard].entry(bucket).or_default().push((key, records));
+            }
+        }
+        for (seed, recovered) in seeds.iter_mut().zip(recovered) {
+            for (bucket, records) in recovered {
+                // Made from a list, the map is sorted once and built as a whole.
+                let span = seed.spans.entry(bucket).or_default();
+                span.recovered = records.into_iter().collect();
             }
         }
         for (shard, seed) in seeds.iter_mut().enumerate() {
@@ -312,4 +260,13 @@ impl Merge {
             }
         }
     }
+}
+
+/// The newest snapshot of the key that is whole.
+fn snapshot_of(
+    homes: &mut BTreeMap<BucketId, Homes>,
+    bucket: BucketId,
+    key: &Key,
+) -> Option<Revision> {
+    homes.get_mut(&bucket)?.snapshot(key)
 }

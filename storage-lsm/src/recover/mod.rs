@@ -4,9 +4,11 @@
 //! and last the manifest of the new run. Until that last write nothing of the
 //! old state has changed, so a crash during recovery repeats it.
 
+mod homes;
 pub(crate) mod logs;
 pub(crate) mod merge;
 pub(crate) mod open_manifest;
+mod records;
 mod report;
 mod tables;
 

@@ -241,26 +241,26 @@ impl<D: Disk> Store<D> {
         // Records of a desk often lie near each other: one window serves many.
         let mut window: Option<(Age, u64, D::Block)> = None;
         for record in records {
-            let end = record.offset + u64::from(record.length);
+            let (age, offset) = (record.segment(), u64::from(record.offset));
+            let end = offset + u64::from(record.length);
             let inside = window.as_ref().is_some_and(|(segment, at, block)| {
-                *segment == record.segment && *at <= record.offset && end <= at + block.len() as u64
+                *segment == age && *at <= offset && end <= at + block.len() as u64
             });
             if !inside {
-                let (file, bytes) = self.segment_handle(record.segment).await?;
-                let from = block_down(record.offset);
+                let (file, bytes) = self.segment_handle(age).await?;
+                let from = block_down(offset);
                 let to = block_up(end).max((from + RECORD_WINDOW_BYTES).min(bytes));
                 let block = self.disk.read(&file, from, (to - from) as usize).await?;
-                window = Some((record.segment, from, block));
+                window = Some((age, from, block));
             }
             let (_, at, block) = window.as_ref().expect("the window was just read");
-            let start = (record.offset - at) as usize;
+            let start = (offset - at) as usize;
             let payload = &block[start..start + record.length as usize];
-            let id = self.segment_id(record.segment)?;
+            let id = self.segment_id(age)?;
             let place = self.state.borrow().place(id);
-            if place.checksum(Kind::Value, record.revision.0, record.offset, payload)
-                != record.checksum
-            {
-                return Err(GetError::Damaged { file: id.segment_name(), offset: record.offset });
+            let checksum = place.checksum(Kind::Value, record.revision.0, offset, payload);
+            if checksum as u32 != record.checksum {
+                return Err(GetError::Damaged { file: id.segment_name(), offset });
             }
             read.push(Record { revision: record.revision, payload: payload.to_vec() });
         }

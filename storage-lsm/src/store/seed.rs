@@ -16,15 +16,37 @@ use super::error::Gap;
 use super::index::Index;
 use super::place::TableNo;
 
-/// Where a former run's log has a record.
+/// Where a former run's log has a record, in 24 bytes: a start may find
+/// millions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RecordRef {
-    pub(crate) segment: Age,
     pub(crate) revision: Revision,
+    /// The age of the segment; those of former runs are numbered from 1.
+    segment: u32,
     /// Where the payload begins in the segment, in bytes.
-    pub(crate) offset: u64,
+    pub(crate) offset: u32,
     pub(crate) length: u32,
-    pub(crate) checksum: u64,
+    /// The low half of the payload's checksum.
+    pub(crate) checksum: u32,
+}
+
+const _: () = assert!(crate::limits::SEGMENT_BYTES_MAX <= u32::MAX as u64);
+
+impl RecordRef {
+    pub(crate) fn new(
+        segment: Age,
+        revision: Revision,
+        offset: u32,
+        length: u32,
+        checksum: u32,
+    ) -> Self {
+        let segment = u32::try_from(segment.0).expect("a folder has fewer than 2^32 segments");
+        Self { revision, segment, offset, length, checksum }
+    }
+
+    pub(crate) fn segment(&self) -> Age {
+        Age(u64::from(self.segment))
+    }
 }
 
 /// A shard's share of a table that recovery found.
