@@ -8,6 +8,5 @@ mod expiry;
 mod golden;
 mod limits;
 mod node;
-mod scale;
 mod scenario;
 mod sweep;
