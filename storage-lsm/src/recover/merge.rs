@@ -33,6 +33,9 @@ struct TableFound {
     live_bytes: Vec<u64>,
 }
 
+/// The records of one shard that are newer than the snapshots of their keys.
+type ShardRecords = BTreeMap<BucketId, Vec<(Key, Vec<RecordRef>)>>;
+
 pub(crate) struct Merge {
     buckets: BucketTable,
     now: UnixSecond,
@@ -197,8 +200,7 @@ impl Merge {
             }
         }
         let places = self.records.ages(ages);
-        let mut recovered: Vec<BTreeMap<BucketId, Vec<(Key, Vec<RecordRef>)>>> =
-            vec![BTreeMap::new(); seeds.len()];
+        let mut recovered: Vec<ShardRecords> = vec![BTreeMap::new(); seeds.len()];
         let closed: BTreeMap<Age, Closed> = ages.values().copied().collect();
         for named in std::mem::take(&mut self.records.named) {
             let Named { key, snapshot, records } = named;
