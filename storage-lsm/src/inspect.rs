@@ -9,7 +9,7 @@ use crate::key::{Key, Revision, ShardCount, UnixSecond};
 use crate::log::LogId;
 use crate::log::replay::LostRange;
 use crate::manifest::slot::VERSION;
-use crate::manifest::{ClockState, Manifest};
+use crate::manifest::{ClockState, Manifest, NamedTable};
 use crate::recover::{self, RecoverError, RecoveryReport, Touch};
 use crate::table::reader::read_everything;
 
@@ -66,7 +66,7 @@ pub struct TableLine {
     pub values: u64,
     /// Tombstones among them.
     pub tombstones: u64,
-    /// Keys whose value is damaged, or was not synced before a crash.
+    /// Keys whose value is damaged.
     pub broken: Vec<Key>,
 }
 
@@ -122,7 +122,7 @@ pub async fn inspect<D: Disk>(disk: &D) -> Result<Inspection, RecoverError> {
     let read = recover::read(disk, &manifest, now, clock, shards, Touch::Nothing).await?;
     let mut tables = Vec::new();
     for (id, table) in &manifest.tables {
-        tables.push(table_line(disk, &manifest, *id, table.bucket.0).await?);
+        tables.push(table_line(disk, &manifest, *id, table).await?);
     }
     let segments = manifest.segments.keys().map(|id| {
         let segment = read.logs.segments.get(id);
@@ -166,11 +166,11 @@ async fn table_line<D: Disk>(
     disk: &D,
     manifest: &Manifest,
     id: FileId,
-    bucket: u32,
+    table: &NamedTable,
 ) -> Result<TableLine, DiskError> {
     let mut line = TableLine {
         file: id,
-        bucket,
+        bucket: table.bucket.0,
         bytes: None,
         header: false,
         sealed: false,
@@ -185,8 +185,8 @@ async fn table_line<D: Disk>(
     };
     line.bytes = Some(disk.length(&file).await?);
     let place = Place { store: manifest.store, file: id };
-    let contents = read_everything(disk, &file, place).await?;
-    line.header = contents.bucket.is_ok_and(|stamp| stamp.id.0 == bucket);
+    let contents = read_everything(disk, &file, place, table.proven).await?;
+    line.header = contents.bucket.is_ok_and(|stamp| stamp.id == table.bucket);
     line.sealed = contents.sealed;
     line.values = contents.entries.len() as u64;
     let tombstone =

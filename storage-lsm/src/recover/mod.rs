@@ -23,9 +23,7 @@ use crate::log::LogId;
 use crate::log::segment::{Closed, Slot};
 use crate::log::writer::{Age, Spare};
 use crate::manifest::slot::SlotError;
-use crate::manifest::{
-    ClockState, Manifest, ManifestError, ManifestSeed, Needs, Proven, SegmentUse,
-};
+use crate::manifest::{ClockState, Manifest, ManifestError, ManifestSeed, Needs, SegmentUse};
 use crate::options::{Options, OptionsError};
 use crate::store::ShardSeed;
 
@@ -99,7 +97,7 @@ pub async fn recover<D: Disk>(
         }
     }
     let read = read(disk, &manifest, start.now, clock, start.shards, Touch::Files).await?;
-    let Read { merge, logs, proven, mut report } = read;
+    let Read { merge, logs, mut report } = read;
     report.epoch = manifest.epoch + 1;
     report.fresh = opened.fresh;
     report.recorded = recorded;
@@ -125,13 +123,6 @@ pub async fn recover<D: Disk>(
         .collect();
     let tables = merge.needed_tables();
     manifest.tables.retain(|file, _| tables.contains(file));
-    for (file, table) in &mut manifest.tables {
-        // What is missing is missed again at the next start.
-        let found = proven.get(file).copied().unwrap_or_default();
-        if !report.lacks_blocks(*file) && found.blocks > 0 {
-            table.proven = found;
-        }
-    }
     manifest.buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
     crate::manifest::write_slots(disk, &opened.file, &mut manifest).await?;
 
@@ -153,7 +144,7 @@ pub async fn recover<D: Disk>(
 /// Whether reading may change files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Touch {
-    /// Sync what is read and seal tables that are open.
+    /// Make the newest batches durable and seal tables that are open.
     Files,
     /// Only look.
     Nothing,
@@ -163,8 +154,6 @@ pub(crate) enum Touch {
 pub(crate) struct Read {
     pub(crate) merge: merge::Merge,
     pub(crate) logs: logs::Logs,
-    /// What tables without a footer were found to hold.
-    pub(crate) proven: BTreeMap<FileId, Proven>,
     pub(crate) report: RecoveryReport,
 }
 
@@ -193,10 +182,10 @@ pub(crate) async fn read<D: Disk>(
         doomed: 0,
     };
     let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock, shards);
-    let proven = tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
+    tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     merge.finish(&mut report);
-    Ok(Read { merge, logs, proven, report })
+    Ok(Read { merge, logs, report })
 }
 
 /// Every file of the store that the new manifest does not name.

@@ -37,8 +37,8 @@ pub enum TableFaultKind {
     Missing,
     /// Its header is damaged; its values are used as far as they are sound.
     Header,
-    /// This many values are not what their directory says. After a crash that
-    /// is normal for values that were not synced: the log has them.
+    /// This many values are not what their directory says. Keys whose newest
+    /// value is among them are in quarantine.
     Values(u64),
     /// This many blocks that it was proven to have are not there, and what
     /// they held is unknown.

@@ -1,33 +1,29 @@
 //! The second step: what every table holds.
 
-use std::collections::BTreeMap;
-
 use crate::bucket::BucketId;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::field::block_up;
 use crate::file::FileId;
+use crate::manifest::Manifest;
 use crate::manifest::slot::SlotError;
-use crate::manifest::{Manifest, Proven};
 use crate::table::block::TableError;
 use crate::table::footer::encode_footer;
-use crate::table::reader::{Contents, read_open, read_sealed};
+use crate::table::reader::{Contents, read_proven};
 
 use super::merge::Merge;
 use super::report::{RecoveryReport, TableFault, TableFaultKind};
 use super::{RecoverError, Touch, place};
 
 /// Reads all tables, bucket by bucket, so that no more than one bucket's
-/// superseded values are in memory at once. Returns what tables without a
-/// footer were found to hold.
+/// superseded values are in memory at once.
 pub(super) async fn read_all<D: Disk>(
     disk: &D,
     manifest: &Manifest,
     touch: Touch,
     merge: &mut Merge,
     report: &mut RecoveryReport,
-) -> Result<BTreeMap<FileId, Proven>, RecoverError> {
-    let mut proven = BTreeMap::new();
+) -> Result<(), RecoverError> {
     let mut tables: Vec<(BucketId, FileId)> =
         manifest.tables.iter().map(|(id, table)| (table.bucket, *id)).collect();
     tables.sort_unstable();
@@ -35,14 +31,11 @@ pub(super) async fn read_all<D: Disk>(
         for (bucket, id) in tables {
             if let Some(contents) = read_one(disk, manifest, *id, touch, report).await? {
                 merge.add_table(*id, *bucket, &contents);
-                if contents.proven().blocks > 0 {
-                    proven.insert(*id, contents.proven());
-                }
             }
         }
         merge.close_bucket(tables[0].0);
     }
-    Ok(proven)
+    Ok(())
 }
 
 async fn read_one<D: Disk>(
@@ -62,19 +55,7 @@ async fn read_one<D: Disk>(
         Err(error) => return Err(error.into()),
     };
     let place = place(manifest.store, id);
-    // A footer proves that the values were synced before it was written. If
-    // power takes the footer itself, the next start finds the same values.
-    let contents = match read_sealed(disk, &file, place).await? {
-        Some(contents) => contents,
-        None => {
-            // What is read now must stay, so it is made durable before
-            // anything is built on it.
-            if touch == Touch::Files {
-                disk.sync(&file).await?;
-            }
-            read_open(disk, &file, place).await?
-        }
-    };
+    let contents = read_proven(disk, &file, place, manifest.tables[&id].proven).await?;
     if let Err(TableError::Version(found)) = contents.bucket {
         return Err(RecoverError::Format(SlotError::Version { found }));
     }
@@ -84,18 +65,18 @@ async fn read_one<D: Disk>(
     if !contents.broken.is_empty() {
         fault(TableFaultKind::Values(contents.broken.len() as u64));
     }
-    let missing = contents.missing(manifest.tables[&id].proven);
-    if missing > 0 {
-        fault(TableFaultKind::Blocks(missing));
+    if contents.missing > 0 {
+        fault(TableFaultKind::Blocks(contents.missing));
     }
-    let whole = contents.broken.is_empty() && missing == 0 && !contents.entries.is_empty();
+    let whole = contents.broken.is_empty() && contents.missing == 0;
+    let whole = whole && !contents.entries.is_empty();
     if touch == Touch::Files && !contents.sealed && whole {
         return seal(disk, &file, place, contents).await.map(Some).map_err(Into::into);
     }
     Ok(Some(contents))
 }
 
-/// Gives a table that a crash left open its footer. One with broken values
+/// Gives a table that a crash left open its footer, with what is proven. One with broken values
 /// stays as it is: its directory is the proof of what is missing. So does one
 /// that lacks blocks, or whose header is damaged.
 async fn seal<D: Disk>(
@@ -105,7 +86,7 @@ async fn seal<D: Disk>(
     contents: Contents,
 ) -> Result<Contents, DiskError> {
     let Ok(bucket) = contents.bucket else { return Ok(contents) };
-    // After whatever torn blocks stand at the end, so nothing is overwritten.
+    // After whatever stands behind what is proven, so nothing is overwritten.
     let at = block_up(disk.length(file).await?);
     let footer = encode_footer(place, &bucket, at, contents.entries.clone());
     let mut buffer = disk.buffer(footer.len());

@@ -17,25 +17,29 @@ pub(crate) struct Contents {
     pub(crate) bucket: Result<BucketStamp, TableError>,
     /// Values that may be relied on.
     pub(crate) entries: Vec<TableEntry>,
-    /// Values that a directory names and whose bytes are not theirs: not
-    /// synced before a crash, or damaged. Only found where values are read.
+    /// Values that a directory names and whose bytes are not theirs: damaged.
+    /// Only found where values are read.
     pub(crate) broken: Vec<TableEntry>,
     pub(crate) sealed: bool,
-    /// Where each block ends. Empty where a footer made it needless to look.
-    pub(crate) ends: Vec<u64>,
+    /// Blocks that are proven to have been there and are not. None where a
+    /// footer made it needless to look.
+    pub(crate) missing: u32,
 }
 
-impl Contents {
-    /// All blocks that were found.
-    pub(crate) fn proven(&self) -> Proven {
-        Proven { bytes: self.ends.last().copied().unwrap_or(0), blocks: self.ends.len() as u32 }
-    }
-
-    /// How many of the blocks that were there once are not among those found.
-    pub(crate) fn missing(&self, proven: Proven) -> u32 {
-        let found = self.ends.partition_point(|end| *end <= proven.bytes) as u32;
-        if self.sealed { 0 } else { proven.blocks.saturating_sub(found) }
-    }
+/// What a table holds as far as the manifest proves it. The log still has
+/// whatever stands behind that, and what is there may be gone after a power
+/// cut: bytes that can be read need not be on the medium.
+pub(crate) async fn read_proven<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    place: Place,
+    proven: Proven,
+) -> Result<Contents, DiskError> {
+    let Some(mut contents) = read_sealed(disk, file, place).await? else {
+        return read_open(disk, file, place, proven).await;
+    };
+    contents.entries.retain(|entry| entry.end() <= proven.bytes);
+    Ok(contents)
 }
 
 /// Reads a table's footer. `None` when it has none: it was never sealed, or
@@ -73,23 +77,23 @@ pub(crate) async fn read_sealed<D: Disk>(
 }
 
 fn sealed(bucket: Result<BucketStamp, TableError>, entries: Vec<TableEntry>) -> Contents {
-    Contents { bucket, entries, broken: Vec::new(), sealed: true, ends: Vec::new() }
+    Contents { bucket, entries, broken: Vec::new(), sealed: true, missing: 0 }
 }
 
-/// Reads a table block by block, every value of it: without a footer nothing
-/// proves that they were synced.
-pub(crate) async fn read_open<D: Disk>(
+/// Reads a table block by block, every value of it.
+async fn read_open<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
+    proven: Proven,
 ) -> Result<Contents, DiskError> {
-    let length = block_down(disk.length(file).await?);
+    let length = block_down(disk.length(file).await?.min(proven.bytes));
     let mut contents = Contents {
         bucket: Err(TableError::NoTable),
         entries: Vec::new(),
         broken: Vec::new(),
         sealed: false,
-        ends: Vec::new(),
+        missing: proven.blocks,
     };
     if length == 0 {
         return Ok(contents);
@@ -119,20 +123,22 @@ pub(crate) async fn read_open<D: Disk>(
             list.push(entry);
         }
         at += bytes;
-        contents.ends.push(at);
+        contents.missing = contents.missing.saturating_sub(1);
     }
     Ok(contents)
 }
 
-/// Reads a table and every value in it.
+/// What [`read_proven`] finds, every value read.
 pub(crate) async fn read_everything<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
+    proven: Proven,
 ) -> Result<Contents, DiskError> {
-    let Some(mut contents) = read_sealed(disk, file, place).await? else {
-        return read_open(disk, file, place).await;
-    };
+    let mut contents = read_proven(disk, file, place, proven).await?;
+    if !contents.sealed {
+        return Ok(contents);
+    }
     contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
     for entry in std::mem::take(&mut contents.entries) {
         let read = read_record(disk, file, place, entry.offset, stored_bytes(entry.length)).await?;
