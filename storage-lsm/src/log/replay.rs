@@ -49,7 +49,9 @@ pub enum Tail {
 pub(crate) struct Walk {
     /// The sequence after the last batch.
     pub(crate) end: u64,
-    /// Where the last batch ends in the file.
+    /// Where the last batch begins in the file.
+    pub(crate) last: Option<u64>,
+    /// Where it ends, or where the first one would begin.
     pub(crate) at: u64,
     pub(crate) batches: u64,
     pub(crate) lost: Vec<LostRange>,
@@ -74,6 +76,7 @@ pub(crate) async fn walk<D: Disk>(
     let stop = used.min(length).min(SEGMENT_BYTES_MAX);
     let mut walk = Walk {
         end: expected.first,
+        last: None,
         at: DATA_START,
         batches: 0,
         lost: Vec::new(),
@@ -150,7 +153,7 @@ fn step(
     walk.batches += 1;
     walk.end = sequence + 1;
     let padded = batch.length.next_multiple_of(BLOCK_BYTES);
-    walk.at = at + padded as u64;
+    (walk.last, walk.at) = (Some(at), at + padded as u64);
     walk.tail = Tail::Clean;
     Some(padded)
 }

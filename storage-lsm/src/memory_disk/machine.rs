@@ -268,6 +268,8 @@ impl Machine {
         inode.tear(at, bytes, chance);
         if fault == Fault::Down {
             self.crash();
+        } else if chance.below(2) == 0 {
+            inode.pretend(at, bytes);
         }
         Err(access.fails(fault))
     }

@@ -49,6 +49,13 @@ impl Inode {
         self.diverged = true;
     }
 
+    /// A write that failed, and that readers see all the same until the power
+    /// goes. No sync makes it durable.
+    pub(super) fn pretend(&mut self, at: usize, bytes: &[u8]) {
+        overlay(&mut self.live, at, bytes);
+        self.diverged = true;
+    }
+
     /// A write of which at least one sector does not arrive.
     pub(super) fn write_some(
         &mut self,

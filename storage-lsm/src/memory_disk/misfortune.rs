@@ -7,8 +7,8 @@ pub enum Misfortune {
     /// The machine loses power during the access; a write is torn.
     Crash,
     /// The access fails with `EIO`; what it was to do may have happened in
-    /// part. What a failed sync was to save may be lost for good, even if the
-    /// next sync succeeds.
+    /// part. What a failed write or sync was to save may be seen until power
+    /// goes and then be lost for good, even if the next sync succeeds.
     Error,
     /// A write, creation, prewrite or sync fails for lack of space.
     NoSpace,

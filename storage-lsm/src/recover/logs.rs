@@ -60,7 +60,7 @@ pub(super) async fn read_all<D: Disk>(
 ) -> Result<Logs, RecoverError> {
     let mut opened = BTreeMap::new();
     for id in manifest.segments.keys() {
-        match open(disk, manifest, *id, touch).await? {
+        match open(disk, manifest, *id).await? {
             Some(segment) => {
                 if let Err(SegmentError::Version(found)) = segment.header {
                     let error = crate::manifest::slot::SlotError::Version { found };
@@ -75,7 +75,7 @@ pub(super) async fn read_all<D: Disk>(
         }
     }
     let (contents, lines) = (BTreeMap::new(), BTreeMap::new());
-    let mut reader = Reader { disk, manifest, opened, merge, contents, lines };
+    let mut reader = Reader { disk, manifest, touch, opened, merge, contents, lines };
     reader.read_retained().await?;
     reader.read_last_run().await?;
     reader.read_headless().await?;
@@ -92,18 +92,12 @@ async fn open<D: Disk>(
     disk: &D,
     manifest: &Manifest,
     id: FileId,
-    touch: Touch,
 ) -> Result<Option<Opened<D::File>>, DiskError> {
     let file = match disk.open(&id.segment_name(), Writes::Deferred).await {
         Ok(file) => file,
         Err(DiskError { fault: Fault::NotFound, .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    // A batch that a killed process was writing may still be on its way to
-    // the medium; what is read now must stay.
-    if touch == Touch::Files {
-        disk.sync(&file).await?;
-    }
     let bytes = block_down(disk.length(&file).await?);
     let header = if bytes < DATA_START {
         Err(SegmentError::NoHeader)
@@ -124,6 +118,7 @@ struct Line {
 struct Reader<'a, D: Disk> {
     disk: &'a D,
     manifest: &'a Manifest,
+    touch: Touch,
     opened: BTreeMap<FileId, Opened<D::File>>,
     merge: &'a mut Merge,
     contents: BTreeMap<FileId, Contents>,
@@ -233,9 +228,42 @@ impl<D: Disk> Reader<'_, D> {
     }
 
     async fn read_open(&mut self, id: FileId, expected: Expected) -> Result<(), RecoverError> {
-        let tail = self.read(id, expected).await?.tail;
-        self.line(expected.log).report.tail = Some(tail);
+        let walk = self.read(id, expected).await?;
+        self.line(expected.log).report.tail = Some(walk.tail);
+        if self.touch == Touch::Files {
+            self.settle(id, &walk).await?;
+        }
         Ok(())
+    }
+
+    /// Writes the newest batch of a log once more. Every other one was durable
+    /// before the next was written. This one may be read and not be on the
+    /// medium: its write failed, or the process died meanwhile, and no sync
+    /// makes up for that.
+    async fn settle(&self, id: FileId, walk: &Walk) -> Result<(), DiskError> {
+        let (Some(segment), Some(at)) = (self.opened.get(&id), walk.last) else { return Ok(()) };
+        let (file, length) = (&segment.file, (walk.at - at) as usize);
+        let place = place(self.manifest.store, id);
+        let mut sound = None;
+        // Each step has a second try, in case only the first was bad.
+        for _ in 0..2 {
+            let read = self.disk.read(file, at, length).await?;
+            if Batch::decode(&read, place, at).is_ok() {
+                sound = Some(read);
+                break;
+            }
+        }
+        for _ in 0..2 {
+            let Some(batch) = &sound else { break };
+            let mut buffer = self.disk.buffer(length);
+            buffer.as_mut().copy_from_slice(batch);
+            self.disk.write(file, at, buffer).await?;
+            self.disk.sync(file).await?;
+            if self.disk.read(file, at, length).await?[..] == batch[..] {
+                return Ok(());
+            }
+        }
+        Err(DiskError { operation: "read back", file: id.segment_name(), fault: Fault::Changed })
     }
 
     async fn read(&mut self, id: FileId, expected: Expected) -> Result<Walk, RecoverError> {
