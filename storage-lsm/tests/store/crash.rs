@@ -150,3 +150,75 @@ fn a_kill_and_then_a_power_failure_during_the_recovery_lose_nothing() {
         }
     }
 }
+
+#[test]
+fn what_a_start_has_read_stays_though_its_write_had_failed() {
+    let mut seen = 0;
+    for seed in 0..16 {
+        let disk = MemoryDisk::with_seed(seed);
+        let node = Node::start(&disk, small(), NOW, 1).unwrap();
+        let mut oracle = Oracle::default();
+        oracle.append(&node, key(1));
+        drive(node.stores[0].commit()).unwrap();
+        oracle.append(&node, key(1));
+        disk.set_faults(Faults {
+            at: vec![(disk.accesses(), Misfortune::Error)],
+            capacity_bytes: None,
+        });
+        assert!(drive(node.stores[0].commit()).is_err());
+        // The process is started again, and shows what it finds.
+        disk.restart();
+        oracle.restart();
+        let node = Node::start(&disk, small(), NOW, 1).unwrap();
+        oracle.check(&node, NOW);
+        seen += oracle.keys[&key(1)].appended - 1;
+        disk.crash();
+        disk.restart();
+        oracle.restart();
+        let node = Node::start(&disk, small(), NOW, 1).unwrap();
+        assert!(node.report.is_sound(), "{:?}", node.report);
+        oracle.check(&node, NOW);
+    }
+    assert!((1..16).contains(&seen), "some failed batches were seen: {seen}");
+}
+
+#[test]
+fn a_start_that_fails_anywhere_and_is_tried_again_builds_on_nothing_that_may_go() {
+    let options = Options { table_bytes: 8 << 20, ..small() };
+    let disk = MemoryDisk::with_seed(3);
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    for key in LARGE_KEYS.map(key) {
+        oracle.append(&node, key);
+    }
+    drive(node.stores[0].commit()).unwrap();
+    oracle.acknowledge(&node);
+    for key in LARGE_KEYS.map(key) {
+        oracle.put(&node, key);
+    }
+    drive(node.stores[0].maintain(NOW)).unwrap();
+    assert!(node.stores[0].counters().table_bytes > 500_000);
+    assert!(node.manifest_round(NOW));
+    // The process dies, and its table is not synced.
+    disk.restart();
+    let whole = disk.fork();
+    Node::start(&whole, options, NOW, 1).unwrap();
+    for at in disk.accesses()..whole.accesses() {
+        let (disk, mut oracle) = (disk.fork(), oracle.clone());
+        disk.set_faults(Faults { at: vec![(at, Misfortune::Error)], capacity_bytes: None });
+        let _ = Node::start(&disk, options, NOW, 1);
+        disk.restart();
+        // The next start lets go of whatever it takes for needless.
+        let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+        for _ in 0..3 {
+            drive(node.stores[0].checkpoint()).unwrap();
+            assert!(node.upkeep(NOW));
+        }
+        disk.crash();
+        disk.restart();
+        oracle.restart();
+        let node = Node::start(&disk, options, NOW, 1).unwrap();
+        assert!(node.report.is_sound(), "failed at {at}: {:?}", node.report);
+        oracle.check(&node, NOW);
+    }
+}
