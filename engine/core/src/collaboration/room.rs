@@ -35,6 +35,14 @@ impl Room {
         self.connections.is_empty() && self.polls.is_empty()
     }
 
+    /// Whether one more connection of a client finds a place, where so many may be
+    /// here. A client whose line broke takes over the place of its older
+    /// connection, which may long not be known to be dead.
+    pub(crate) fn has_place(&self, client: ClientId, connections_max: usize) -> bool {
+        let takes_over = self.newest.get(&client).is_some_and(|(_, newest)| newest.is_some());
+        takes_over || self.connections.len() < connections_max
+    }
+
     /// Takes a connection in as its client's newest. Gives back the one that it
     /// supersedes.
     ///

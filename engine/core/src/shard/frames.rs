@@ -133,7 +133,7 @@ impl Shard {
                 return self.env.close(position, id, CloseCode::KeyVoid, &why.to_string());
             }
         };
-        if slot.room.connections.len() >= self.env.config.limits.connections_per_desk {
+        if !slot.room.has_place(key.client, self.env.config.limits.connections_per_desk) {
             let detail = "as many people are on this desk as it holds, come again later";
             return self.env.close(position, id, CloseCode::Overloaded, detail);
         }

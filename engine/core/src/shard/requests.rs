@@ -188,7 +188,7 @@ impl Shard {
         let keyring = self.env.keyring.clone();
         self.hot(desk).authorize(&keyring, key)?;
         let limit = self.env.config.limits.connections_per_desk;
-        if self.desks.get(&desk).is_some_and(|slot| slot.room.connections.len() >= limit) {
+        if self.desks.get(&desk).is_some_and(|slot| !slot.room.has_place(key.client, limit)) {
             return Err(ServiceError::TooMany("people are on this desk"));
         }
         Ok(Reply::Allowed)
