@@ -111,7 +111,8 @@ pub const PRESENCE_PER_SECOND: u32 = 120;
 pub const PRESENCE_BURST: u32 = 240;
 
 /// Bytes queued for one connection. Past it the connection is brought up to
-/// date from its revision once it reads again.
+/// date from its revision once it reads again; and is not read before, if
+/// answers to what it sent are what fills the queue.
 pub const OUTBOUND_QUEUE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes queued for one connection above which presence is not added.

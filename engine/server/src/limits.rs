@@ -92,6 +92,11 @@ pub(crate) const CERTIFICATE_DAYS: u64 = 365;
 /// Days before its end in which a self-made certificate is made anew.
 pub(crate) const CERTIFICATE_RENEWAL_DAYS: u64 = 30;
 
+/// Bytes of the WebSocket's own answers (pongs) that wait for a peer; past it
+/// the peer is not read until they have left, as after one read full of pings.
+/// No policy: nobody can tell.
+pub(crate) const PONGS_BYTES: usize = 32 << 10;
+
 /// Bytes that are gathered into one write, and into one WebSocket message.
 pub(crate) const WRITE_BYTES: usize = 256 << 10;
 

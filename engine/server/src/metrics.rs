@@ -145,7 +145,7 @@ shard_metrics! {
         duplicates "sticker_desk_batches_duplicate_total" "Batches that came twice.",
         presence_received "sticker_desk_presence_received_total" "Presence frames taken in.",
         presence_sent "sticker_desk_presence_sent_total" "Presence frames queued for connections.",
-        paused "sticker_desk_connections_paused_total" "Times that a connection was not read for its rate.",
+        paused "sticker_desk_connections_paused_total" "Times that a connection was not read for its rate or a full queue.",
         malformed "sticker_desk_frames_malformed_total" "Frames that could not be read.",
         rejected "sticker_desk_batches_rejected_total" "Batches rejected.",
         deliveries "sticker_desk_deliveries_total" "Commits queued for connections.",

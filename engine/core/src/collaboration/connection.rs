@@ -19,9 +19,26 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// Bytes handed to the shell and not yet sent.
     pub(crate) queued_bytes: usize,
+    /// Bytes of frames that wait behind the commits that it misses.
+    pub(crate) deferred_bytes: usize,
     pub(crate) batches: Bucket,
     pub(crate) presence: Bucket,
-    pub(crate) paused: bool,
+    pub(crate) pauses: Pauses,
+}
+
+/// Why a connection is not read for a while.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Pauses {
+    /// It is over its rate.
+    pub(crate) rate: bool,
+    /// As much waits for it as may: it gets no more answers before it reads.
+    pub(crate) queue: bool,
+}
+
+impl Pauses {
+    pub(crate) const fn any(self) -> bool {
+        self.rate || self.queue
+    }
 }
 
 /// How far a connection has come.
@@ -83,9 +100,10 @@ impl Connection {
             key,
             phase: Phase::Greeting,
             queued_bytes: 0,
+            deferred_bytes: 0,
             batches: Bucket::new(limits.batches_per_second, limits.batch_burst, now),
             presence: Bucket::new(limits.presence_per_second, limits.presence_burst, now),
-            paused: false,
+            pauses: Pauses::default(),
         }
     }
 
@@ -101,6 +119,11 @@ impl Connection {
             Phase::Joined(session) => Some(session),
             _ => None,
         }
+    }
+
+    /// All that waits for it, in bytes.
+    pub(crate) const fn waiting_bytes(&self) -> usize {
+        self.queued_bytes + self.deferred_bytes
     }
 
     /// The desk it is on, or is about to join.

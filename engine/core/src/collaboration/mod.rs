@@ -10,6 +10,6 @@ mod presence;
 mod ring;
 mod room;
 
-pub(crate) use connection::{Connection, Phase, Session, Stream};
+pub(crate) use connection::{Connection, Pauses, Phase, Session, Stream};
 pub(crate) use ring::{Ring, RingCommit};
 pub(crate) use room::{Poll, Room};

@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::io::{ConnectionId, LogPosition, Output, RequestId, ShardConfig};
 use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
-use crate::collaboration::{Connection, Phase, RingCommit, Room, Stream};
+use crate::collaboration::{Connection, Pauses, Phase, RingCommit, Room, Stream};
 use crate::identity::Keyring;
 use crate::management::Hot;
 use crate::service::{Reply, ServiceError};
@@ -54,7 +54,34 @@ impl Env {
     fn queue(&mut self, position: LogPosition, to: ConnectionId, frame: Arc<[u8]>, lossy: bool) {
         let Some(connection) = self.connections.get_mut(&to) else { return };
         connection.queued_bytes += frame.len();
+        let full = connection.waiting_bytes() > self.config.limits.outbound_queue_bytes;
         self.gate.after(position, Output::Send { connection: to, frame, lossy });
+        if full {
+            self.bound_queue(to);
+        }
+    }
+
+    /// Stops reading a connection while more waits for it than may, and reads it
+    /// again after that: who reads no answers can ask for no more of them.
+    pub(crate) fn bound_queue(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let full = connection.waiting_bytes() > self.config.limits.outbound_queue_bytes;
+        self.set_pauses(id, |pauses| pauses.queue = full);
+    }
+
+    /// Changes why a connection is not read, and tells the shell if it matters.
+    pub(crate) fn set_pauses(&mut self, id: ConnectionId, change: impl FnOnce(&mut Pauses)) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let before = connection.pauses.any();
+        change(&mut connection.pauses);
+        match (before, connection.pauses.any()) {
+            (false, true) => {
+                self.stats.paused += 1;
+                self.gate.at_once(Output::Pause { connection: id });
+            }
+            (true, false) => self.gate.at_once(Output::Resume { connection: id }),
+            _ => {}
+        }
     }
 
     /// A pong shows no state and waits for nothing.
@@ -74,7 +101,10 @@ impl Env {
         match &mut session.stream {
             Stream::Live => self.queue(position, to, frame, false),
             Stream::Behind { deferred, .. } | Stream::Snapshot { deferred, .. } => {
+                let bytes = frame.len();
                 deferred.push_back(frame);
+                connection.deferred_bytes += bytes;
+                self.bound_queue(to);
             }
         }
     }
@@ -148,6 +178,7 @@ impl Env {
                     if *sent == hot.record.desk.revision() {
                         let deferred = std::mem::take(deferred);
                         session.stream = Stream::Live;
+                        connection.deferred_bytes = 0;
                         for frame in deferred {
                             self.queue(hot.position, id, frame, false);
                         }

@@ -8,7 +8,7 @@ use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 use desk_protocol::{LinkId, Time};
 
 use super::Shard;
-use super::io::{ConnectionId, LogPosition, Output};
+use super::io::{ConnectionId, LogPosition};
 use super::timers::Timer;
 use crate::collaboration::{Connection, Phase, Session, Stream};
 use crate::collisions::{Arrival, Ordered};
@@ -92,12 +92,10 @@ impl Shard {
     /// Stops reading a connection that is over its rate.
     fn pause(&mut self, now: Time, id: ConnectionId, debt: Option<std::time::Duration>) {
         let Some(debt) = debt else { return };
-        let Some(connection) = self.env.connections.get_mut(&id) else { return };
-        if !connection.paused {
-            connection.paused = true;
-            self.env.stats.paused += 1;
+        let Some(connection) = self.env.connections.get(&id) else { return };
+        if !connection.pauses.rate {
             self.env.timers.arm(now + debt, Timer::Resume(id));
-            self.env.gate.at_once(Output::Pause { connection: id });
+            self.env.set_pauses(id, |pauses| pauses.rate = true);
         }
     }
 
@@ -285,9 +283,14 @@ impl Shard {
     pub(super) fn sent(&mut self, now: Time, id: ConnectionId, bytes: usize) {
         let Some(connection) = self.env.connections.get_mut(&id) else { return };
         connection.queued_bytes = connection.queued_bytes.saturating_sub(bytes);
-        let Some(session) = connection.session() else { return };
-        if !matches!(session.stream, Stream::Live) {
-            let desk = session.desk;
+        let was_full = connection.pauses.queue;
+        let session = connection.session();
+        let behind = session.filter(|session| !matches!(session.stream, Stream::Live));
+        let behind = behind.map(|session| session.desk);
+        if was_full {
+            self.env.bound_queue(id);
+        }
+        if let Some(desk) = behind {
             self.with_desk(now, desk, Task::Pump { connection: id });
         }
     }

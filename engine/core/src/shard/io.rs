@@ -190,7 +190,8 @@ pub enum Output {
         /// Why; a WebSocket closes with [`CloseCode::websocket`].
         code: CloseCode,
     },
-    /// Stop reading a connection: it is over its rate.
+    /// Stop reading a connection: it is over its rate, or has yet to read what
+    /// waits for it.
     Pause {
         /// The connection.
         connection: ConnectionId,

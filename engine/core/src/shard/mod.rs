@@ -121,8 +121,7 @@ impl Shard {
                         if let Some(owed) = owed {
                             self.env.timers.arm(now + owed, Timer::Resume(id));
                         } else {
-                            connection.paused = false;
-                            self.env.gate.at_once(Output::Resume { connection: id });
+                            self.env.set_pauses(id, |pauses| pauses.rate = false);
                         }
                     }
                 }

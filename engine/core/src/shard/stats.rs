@@ -33,7 +33,7 @@ pub struct ShardStats {
     pub presence_sent: u64,
     /// Connections that fell behind.
     pub resyncs: u64,
-    /// Connections paused for their rate.
+    /// Connections paused: for their rate, or for what they have not read.
     pub paused: u64,
     /// Frames that could not be read.
     pub malformed: u64,

@@ -139,7 +139,7 @@ pub(crate) const LIMITS: &[Limit] = &[
     limit!("A connection", "presence-burst", Rate shard.presence_burst, 0, 1_000_000,
         "cursors and pings that it may send at once"),
     limit!("A connection", "outbound-queue", Bytes shard.outbound_queue_bytes, 64 * KIB, 64 * MIB,
-        "bytes queued for a slow reader; past it it is brought up to date once it reads"),
+        "bytes queued for a slow reader; past it it is brought up to date once it reads, and is not read itself while answers fill it"),
     limit!("A connection", "presence-queue", Bytes shard.presence_queue_bytes, 0, 64 * MIB,
         "bytes queued for a reader above which it gets no cursors"),
     limit!("A connection", "snapshot-chunk", Bytes shard.snapshot_chunk_bytes, KIB, 512 * KIB,

@@ -22,7 +22,7 @@ use desk_protocol::frame::CloseCode;
 
 use super::scratch;
 use super::stream::{ByteStream as _, Stream};
-use crate::limits::WRITE_BYTES;
+use crate::limits::{PONGS_BYTES, WRITE_BYTES};
 use crate::shard::{Deadline, Event, Shell, Upgrade};
 
 /// One connection.
@@ -33,8 +33,10 @@ pub(crate) struct Socket {
     outbox: RefCell<Outbox>,
     /// The beginning of a frame whose rest is still to come.
     inbox: RefCell<Vec<u8>>,
-    /// Over its rate: not read for a while.
+    /// The core reads nothing from it for a while.
     paused: Cell<bool>,
+    /// Not read before it takes the protocol's own answers.
+    held: Cell<bool>,
     /// When the connection ends at the latest.
     close_by: Cell<Option<Time>>,
     deadline: Deadline,
@@ -72,6 +74,7 @@ impl Socket {
             outbox: RefCell::new(Outbox { raw: answer, ..Outbox::default() }),
             inbox: RefCell::default(),
             paused: Cell::new(false),
+            held: Cell::new(false),
             close_by: Cell::new(None),
             deadline: shell.deadlines.waiter(Rc::clone(&changed)),
             changed,
@@ -126,14 +129,20 @@ impl Socket {
     pub(crate) fn flush(self: &Rc<Self>, shell: &Rc<Shell>) {
         self.outbox.borrow_mut().dirty = false;
         while !self.failed.get() && !self.outbox.borrow().sending {
-            let Some(frames) = scratch::write(|out| self.write_once(shell, out)) else { return };
+            let Some(frames) = scratch::write(|out| self.write_once(shell, out)) else { break };
             if frames > 0 {
                 shell.sent(self.id, frames);
             }
         }
-        if self.failed.get() {
+        if self.failed.get() || (self.held.get() && !self.owes_answers()) {
+            self.held.set(false);
             self.changed.set();
         }
+    }
+
+    /// Whether as many of the protocol's own answers wait as may.
+    fn owes_answers(&self) -> bool {
+        self.outbox.borrow().raw.len() > PONGS_BYTES
     }
 
     /// One write of everything; how many bytes of frames have left. `None`:
@@ -266,6 +275,10 @@ impl Socket {
             }
         }
         if self.paused.get() {
+            return Poll::Pending;
+        }
+        if self.owes_answers() {
+            self.held.set(true);
             return Poll::Pending;
         }
         scratch::read(|buffer| {
