@@ -3,7 +3,8 @@
 //! The tests stand in `tests/`, by theme; this is their rig. [`Server`] starts,
 //! kills and restarts the binary; [`http`] and [`socket`] speak to it byte by
 //! byte, on code of their own, so that a mistake that server and product client
-//! share is seen; [`desk`] has the requests that most tests begin with.
+//! share is seen; [`desk`] has the requests that most tests begin with, and a
+//! [`Witness`] must not notice what a test does to its desk.
 //! Nothing here waits for time: [`eventually`] waits for a condition.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a rig fails by panicking")]
@@ -15,6 +16,7 @@ pub mod server;
 pub mod socket;
 pub mod volume;
 mod wait;
+mod witness;
 
 pub use desk::{Joined, create, join};
 pub use http::{Reply, delete, get, patch, post};
@@ -23,3 +25,4 @@ pub use server::{Server, Setup};
 pub use socket::Socket;
 pub use volume::Volume;
 pub use wait::{PATIENCE, eventually, now, unix_seconds};
+pub use witness::Witness;

@@ -205,6 +205,19 @@ impl Socket {
         self.stream.read_exact(&mut bytes).ok().map(|()| bytes)
     }
 
+    /// Answers a close that was received, and waits for the end of the
+    /// connection; whether that came in order, and not as a reset.
+    pub fn hang_up(&mut self) -> bool {
+        let _ = self.try_message(0x88, &1000u16.to_be_bytes());
+        loop {
+            match self.stream.read(&mut [0; 4_096]) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// The stream below, for what no client should do.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
