@@ -24,11 +24,13 @@ pub(crate) const CONNECTIONS_MAX: usize = 100_000;
 pub(crate) const DESCRIPTORS_RESERVED: usize = 512;
 
 /// Requests and sockets that one shard has under way at another. Past it the
-/// connections that ask for more are not read until an answer came.
+/// connections that ask for more are not read until an answer came. Polls that
+/// wait for news are not counted: they are bounded by desk.
 pub(crate) const REQUESTS_BETWEEN_SHARDS_MAX: usize = 1_024;
 
-/// Places in a ring between two shards for messages that nobody waits for:
-/// news of the manifest, abandoned requests.
+/// Places in a ring between two shards for messages that have reserved none:
+/// news of the manifest, polls that wait, abandoned requests. No policy: what
+/// finds none stays behind for a turn.
 pub(crate) const RING_CONTROL_MESSAGES: usize = 64;
 
 /// Bytes of one log segment, prewritten and recycled.

@@ -355,3 +355,32 @@ fn more_polls_than_may_wait_are_told_when_to_come_back() {
         reply.problem(429);
     });
 }
+
+#[test]
+fn polls_that_wait_hold_nobody_up() {
+    // One place between the shards, and enough connections that both have some.
+    let server = Setup::default().limit("requests-between-shards", "1").start();
+    let mut witness = Witness::on_a_new_desk(&server);
+    let bob = join(&server, witness.link());
+    let target = format!("{SYNC}?since=1&wait=25");
+    let mut polls: Vec<_> = (0..16).map(|_| connect(server.address())).collect();
+    for poll in &mut polls {
+        let bytes = request(&server, "GET", &target, &[(KEY, &bob.key)], b"");
+        poll.write_all(&bytes).expect("it is sent");
+    }
+    for _ in 0..32 {
+        get(&server, &format!("/api/desk/{}/export", bob.id), &[]).expect(200);
+    }
+    for poll in &polls {
+        poll.set_nonblocking(true).expect("a mode");
+        let early = poll.peek(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(early, Err(ErrorKind::WouldBlock), "others waited for a poll to end");
+        poll.set_nonblocking(false).expect("a mode");
+    }
+    let told = bob.add(&server, 1, "news");
+    witness.follows_to(2);
+    for poll in &mut polls {
+        let polled = Reply::read(poll).expect(200).json();
+        assert_eq!(polled["commits"][0]["ops"][0]["create"]["id"], *told);
+    }
+}

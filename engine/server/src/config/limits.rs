@@ -193,7 +193,7 @@ pub(crate) const LIMITS: &[Limit] = &[
     limit!("The process", "connections", Count connections, 1, 10_000_000,
         "connections of the process; fewer if descriptors do not suffice"),
     limit!("The process", "requests-between-shards", Count requests_between_shards, 1, 1_000_000,
-        "requests that one shard has under way at another; past it connections are not read"),
+        "requests that one shard has under way at another, without polls that wait; past it connections are not read"),
     limit!("The process", "loading-queue", Count shard.loading_queue, 1, 1_000_000,
         "inputs that wait for a desk to load; more are refused with 503"),
     limit!("The process", "segment", Bytes64 segment_bytes, 32 * KIB, 1_024 * MIB,

@@ -3,9 +3,9 @@
 //! A shard never waits here. What it sends in a turn goes out in one batch at
 //! the turn's end, with one ring of the other's bell. Whoever wants an answer
 //! reserves it first (`poll_reserve`); a ring has room for all reserved
-//! requests, all reserved answers and some messages that nobody waits for, so
-//! it is full only when those few are; then they stay behind until the other
-//! side has taken some.
+//! requests, all reserved answers and some messages without a place: those that
+//! nobody waits for, and polls that wait for news. So it is full only when those
+//! are many; then they stay behind until the other side has taken some.
 
 mod doorbell;
 mod ring;

@@ -10,8 +10,10 @@ use super::{Message, Shell};
 
 /// A request whose answer is awaited.
 pub(super) struct Pending {
-    /// The other shard, of which a place was reserved.
+    /// The other shard that was asked.
     target: Option<usize>,
+    /// Whether a place of that shard is reserved.
+    reserved: bool,
     reply: Option<Reply>,
     waiter: Option<Waker>,
     /// Nobody waits any more.
@@ -42,13 +44,17 @@ impl Shell {
             .expect("there is at least one shard")
     }
 
-    /// Asks a shard; waits first until it may have one more request of ours.
+    /// Asks a shard; waits first until it may have one more request of ours. A
+    /// poll that may wait for news is not counted: it would keep its place for as
+    /// long, from everybody. The desk bounds those.
     pub(crate) async fn ask(self: &Rc<Self>, target: usize, request: Request) -> Asking {
-        if target != self.index {
+        let waits = matches!(request, Request::Poll { wait_seconds: 1.., .. });
+        let reserved = target != self.index && !waits;
+        if reserved {
             std::future::poll_fn(|context| self.mesh.borrow_mut().poll_reserve(target, context))
                 .await;
         }
-        let id = self.new_request(target);
+        let id = self.new_request(target, reserved);
         let (request, body) = (id, Box::new(request));
         if target == self.index {
             self.feed(Input::Request { request, body });
@@ -59,12 +65,12 @@ impl Shell {
         Asking { shell: Rc::clone(self), request }
     }
 
-    fn new_request(&self, target: usize) -> RequestId {
+    fn new_request(&self, target: usize, reserved: bool) -> RequestId {
         let count = self.next_request.get();
         self.next_request.set(count + 1);
         let id = (self.index as u64) << 48 | count;
         let target = (target != self.index).then_some(target);
-        let pending = Pending { target, reply: None, waiter: None, abandoned: false };
+        let pending = Pending { target, reserved, reply: None, waiter: None, abandoned: false };
         self.asked.borrow_mut().insert(id, pending);
         RequestId(id)
     }
@@ -78,14 +84,11 @@ impl Shell {
     pub(super) fn answered(&self, request: RequestId, reply: Reply) {
         let mut asked = self.asked.borrow_mut();
         let Some(pending) = asked.get_mut(&request.0) else { return };
-        if let Some(target) = pending.target {
-            self.mesh.borrow_mut().release(target);
-        }
+        self.release(pending);
         if pending.abandoned {
             asked.remove(&request.0);
             return;
         }
-        pending.target = None;
         pending.reply = Some(reply);
         if let Some(waiter) = pending.waiter.take() {
             waiter.wake();
@@ -94,8 +97,15 @@ impl Shell {
 
     /// The owner will not answer an abandoned request any more.
     pub(super) fn forgotten(&self, request: RequestId) {
-        let Some(pending) = self.asked.borrow_mut().remove(&request.0) else { return };
-        if let Some(target) = pending.target {
+        let Some(mut pending) = self.asked.borrow_mut().remove(&request.0) else { return };
+        self.release(&mut pending);
+    }
+
+    /// Gives back a request's place at the other shard.
+    fn release(&self, pending: &mut Pending) {
+        if let Some(target) = pending.target.take()
+            && pending.reserved
+        {
             self.mesh.borrow_mut().release(target);
         }
     }
@@ -106,7 +116,8 @@ impl Shell {
         if pending.reply.is_none()
             && let Some(target) = pending.target
         {
-            // The place stays reserved until the owner has said its last word.
+            // It stays known, and its place reserved, until the owner has said its
+            // last word.
             pending.abandoned = true;
             self.mesh.borrow_mut().send(target, Message::Abandon { request });
         } else {
