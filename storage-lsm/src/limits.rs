@@ -1,111 +1,143 @@
 //! Every named limit of the store, with its unit and the reason for its value.
+//!
+//! What an operator may choose stands in [`crate::Options`]. Nothing here is
+//! policy. Most of it is the format's: a folder that one build wrote must be
+//! read by every other, and what the decoders refuse is part of that. The rest
+//! either keeps a promise, so that no other value would be safe, or tunes work
+//! that nobody sees; each says which.
 
 /// Unit of every disk access and the alignment of every buffer, in bytes. No
-/// device we know wants more for `O_DIRECT`, and ext4's block is the same.
+/// device we know wants more for `O_DIRECT`, and ext4's block is the same. The
+/// format's.
 pub const BLOCK_BYTES: usize = 4096;
 
 /// The longest payload of one log record, in bytes. A frame of the product is
-/// at most 256 KiB, so this leaves room for what the server adds to it.
+/// at most 256 KiB, so this leaves room for what the server adds to it. The
+/// format's: readers refuse more.
 pub const PAYLOAD_BYTES_MAX: usize = 512 * 1024;
 
 /// The largest batch of the log, in bytes with its header. One write of this
 /// size takes about a millisecond, which bounds what a commit waits for the
-/// one before it.
+/// one before it. The format's: readers refuse more, and a window of replay holds
+/// one.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// The smallest log segment, in bytes: room for two header slots and some
-/// batches. Tests use segments of this size, a server uses 64 MiB.
+/// The smallest log segment that may be chosen, in bytes: room for two header
+/// slots and some batches. Tests use segments of this size, a server uses 64 MiB.
 pub const SEGMENT_BYTES_MIN: u64 = 32 * 1024;
 
-/// The largest log segment, in bytes, so that offsets inside one fit a `u32`.
+/// The largest log segment that may be chosen, in bytes, so that offsets inside
+/// one fit a `u32`. The format's.
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
 /// The most segments that one shard's log uses at once. The header of a
-/// segment lists all others that are still needed, in one block.
+/// segment lists all others that are still needed, in one block. The format's;
+/// how much of the disk the log takes is chosen by its budget.
 pub const SEGMENTS_PER_SHARD_MAX: usize = 96;
 
 /// The longest value of a table, in bytes: a desk is at most 4 MiB of text and
-/// stickers, merges may pass a text limit twofold, the rest is room.
+/// stickers, merges may pass a text limit twofold, the rest is room. The
+/// format's: readers refuse more.
 pub const VALUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A memtable of a bucket is written as one block of a table when it holds
-/// this many bytes: large enough to be near the device's bandwidth.
+/// this many bytes: large enough to be near the device's bandwidth. Tuning: a
+/// folder may hold blocks of any size up to the next limit, and more would only
+/// cost memory.
 pub const TABLE_BLOCK_BYTES: usize = 512 * 1024;
 
 /// The most bytes of one block of a table: one value of the largest size and
-/// its directory. Decoders refuse more, so hostile bytes cannot ask for it.
+/// its directory. Safety: decoders refuse more, so hostile bytes cannot ask for
+/// it.
 pub const TABLE_BLOCK_BYTES_MAX: usize = VALUE_BYTES_MAX + TABLE_BLOCK_BYTES + 64 * 1024;
 
 /// The last place in a table where a record may begin, in bytes: the index in
-/// memory has 25 bits for it, in units of 16.
+/// memory has 25 bits for it, in units of 16. Safety: an entry could not say
+/// where a record beyond it is.
 pub const TABLE_OFFSET_MAX: u64 = (1 << 29) - 16;
 
-/// The largest size at which a table may be sealed, in bytes: with the block
-/// that passes it, every record still begins before [`TABLE_OFFSET_MAX`].
+/// The largest size at which a table may be chosen to be sealed, in bytes: with
+/// the block that passes it, every record still begins before
+/// [`TABLE_OFFSET_MAX`].
 pub const TABLE_BYTES_MAX: u64 = 384 * 1024 * 1024;
 
 /// The most tables that one shard has at once: the index has 17 bits for them.
-/// A manifest slot is full long before.
+/// A manifest slot is full long before. Safety, as the limit on offsets.
 pub const TABLES_PER_SHARD_MAX: u32 = 1 << 17;
 
 /// No block and no footer of a table is written with less than this free beside
 /// what it takes, in bytes: its header, its directory, the file system's own.
+/// Safety: a block that was begun must find its room. What stays free besides is
+/// chosen by `disk_reserve_bytes`.
 pub const TABLE_ROOM_BYTES: u64 = 64 * 1024;
 
 /// `put` is refused with `Backlog` when this many bytes of values wait for
-/// `maintain`, so that memory stays bounded when the disk is slow.
+/// `maintain`, so that memory stays bounded when the disk is slow. Safety: with
+/// less than two values of the largest size, one desk could refuse all others;
+/// with more a slow disk is only noticed later.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The size of one manifest slot, in bytes: room for about 40,000 tables.
+/// The size of one manifest slot, in bytes: room for about 40,000 tables. The
+/// format's.
 pub const MANIFEST_SLOT_BYTES: usize = 1024 * 1024;
 
 /// The most buckets that a manifest holds, so that a tiny bucket length with a
 /// long lifetime is refused when the store opens, not when a slot is full.
+/// Safety: more might not fit one.
 pub const BUCKETS_MAX: u64 = 8192;
 
 /// Buckets are stamped at least this many seconds ahead, so that creating a
-/// desk never waits for the manifest.
+/// desk never waits for the manifest. Safety: a manifest is written in far less
+/// time, also by a disk that hangs for a minute.
 pub const STAMP_AHEAD_SECONDS: u64 = 90;
 
 /// Buckets are stamped this many seconds back as well, for a clock that was
 /// set back a little between drawing a key and appending its first record.
+/// Safety: such a key would have no bucket.
 pub const STAMP_BEHIND_SECONDS: u64 = 60;
 
 /// A clock further than this past the last recorded time is suspect, in
-/// seconds: nothing is dropped until somebody vouches for it.
+/// seconds: nothing is dropped until somebody vouches for it. Safety: a machine
+/// that was off for longer is vouched for at its start (`accept_clock`), and a
+/// higher limit would let a wrong clock drop desks.
 pub const CLOCK_JUMP_SECONDS_MAX: u64 = 24 * 3600;
 
-/// The manifest records the time at least this often, in seconds.
+/// The manifest records the time at least this often, in seconds: a small part of
+/// the jump that is believed. Tuning: it is one write.
 pub const CLOCK_RECORD_SECONDS: u64 = 600;
 
 /// Compaction leaves a bucket alone in its last day, in seconds: the bucket
-/// goes as a whole soon, and rewriting it would be wasted.
+/// goes as a whole soon, and rewriting it would be wasted. Tuning: it decides
+/// about work, never about what is kept.
 pub const COMPACTION_QUIET_SECONDS: u64 = 24 * 3600;
 
 /// Compaction joins small tables of a bucket when there are more than this.
+/// Tuning: each costs an open file and a read at a start.
 pub const SMALL_TABLES_MAX: usize = 16;
 
-/// How many bytes compaction moves in one step of upkeep.
+/// How many bytes compaction moves in one step of upkeep: some milliseconds of
+/// the device. Tuning.
 pub const COMPACTION_STEP_BYTES: u64 = 1024 * 1024;
 
-/// One read of replay, in bytes; at least one whole batch fits.
+/// One read of replay, in bytes; at least one whole batch fits. Tuning.
 pub const REPLAY_WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 /// One read of a recovered desk's log records, in bytes, so that neighbours in
-/// the log cost one read together.
+/// the log cost one read together. Tuning.
 pub const RECORD_WINDOW_BYTES: u64 = 64 * 1024;
 
 /// How many bytes of a file go at once. Freeing takes about 0.3 ms a MiB on
 /// ext4 and holds up writes of other files meanwhile, so a table of 256 MiB
-/// goes in pieces.
+/// goes in pieces. Tuning.
 pub const UNLINK_STEP_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How many keys of a dropped bucket are freed in one step of upkeep. Each
-/// takes about 0.1 µs.
+/// takes about 0.1 µs. Tuning.
 pub const SHED_KEYS: usize = 4096;
 
 /// A start reads the tail of a table in one access: this part of the file …
+/// Tuning: a directory that is longer costs a second access.
 pub const TAIL_READ_PART: u64 = 128;
 
-/// … and at least this many bytes.
+/// … and at least this many bytes. Tuning.
 pub const TAIL_READ_BYTES_MIN: u64 = 64 * 1024;

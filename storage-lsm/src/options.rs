@@ -18,7 +18,8 @@ pub struct Options {
     /// How many bytes the logs of all shards may take together.
     pub log_budget_bytes: u64,
     /// A table is sealed when it has this many bytes, at most
-    /// [`TABLE_BYTES_MAX`].
+    /// [`TABLE_BYTES_MAX`]. Not for operators: buckets give disk space back, and
+    /// a table's size only decides how many files they are. Tests take small ones.
     pub table_bytes: u64,
     /// Writes are refused when fewer bytes than this are free on the disk.
     pub disk_reserve_bytes: u64,
