@@ -306,10 +306,20 @@ impl Server {
 
     /// Desks in memory, by its own count.
     pub fn hot_desks(&self) -> u64 {
+        self.metric("sticker_desk_collaboration_instances")
+    }
+
+    /// The sum of a metric over all shards.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    pub fn metric(&self, name: &str) -> u64 {
         let metrics = crate::http::get(self, "/metrics", &[]).expect(200);
-        let gauge = "sticker_desk_collaboration_instances{";
-        let lines = metrics.text().lines().filter(|line| line.starts_with(gauge));
-        let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>());
+        let start = format!("{name}{{");
+        let lines: Vec<_> =
+            metrics.text().lines().filter(|line| line.starts_with(&start)).collect();
+        assert!(!lines.is_empty(), "there is no metric {name}");
+        let values = lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse::<u64>());
         values.map(|value| value.expect("a count")).sum()
     }
 

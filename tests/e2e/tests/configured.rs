@@ -53,6 +53,18 @@ const ROWS: &[Row] = &[
         histories_and_times,
     ),
     (&[("polls-per-desk", "0"), ("history-size", "0")], polls_and_history),
+    (&[("text-history-size", "0")], |server| assert!(late_edits_are_taken(server))),
+    (&[("transform-steps", "1000")], costly_edits),
+    (&[("text-history-deltas", "0")], |server| assert!(late_edits_are_taken(server))),
+    (&[("text-history-deltas", "0"), ("held-text-deltas", "0")], |server| {
+        assert!(!late_edits_are_taken(server));
+    }),
+    (&[("text-history-deltas", "0"), ("held-text-size", "0")], |server| {
+        assert!(!late_edits_are_taken(server));
+    }),
+    (&[("text-history-deltas", "0"), ("held-time", "\"100ms\"")], |server| {
+        assert!(!late_edits_are_taken(server));
+    }),
 ];
 
 #[test]
@@ -241,4 +253,48 @@ fn polls_and_history(server: &Server) {
     refused.problem(429);
     ada.add(server, 1, "note");
     assert!(ada.poll(server, 0, 0).expect(200).json()["desk"].is_object(), "nothing is kept");
+}
+
+/// An edit of a sticker's text.
+fn edit(id: &str, parts: Value) -> Value {
+    json!([{ "edit_text": { "id": id, "delta": parts } }])
+}
+
+/// Whether a client whose edits always come one edit too late gets through once
+/// it was told so twice, a second later: history is kept for it by then. That it
+/// is told so takes a text history that keeps nothing.
+fn late_edits_are_taken(server: &Server) -> bool {
+    let (ada, mut head) = (create(server, ""), 1);
+    let bob = join(server, &ada.id);
+    let id = ada.add(server, 1, "");
+    let busy = |head: &mut u64| {
+        ada.sync(server, *head + 1, *head, edit(&id, json!([{ "insert": "x" }]))).expect(221);
+        *head += 1;
+    };
+    let late = |head: u64| bob.sync(server, 1, head - 1, edit(&id, json!([{ "insert": "y" }])));
+    for _ in 0..2 {
+        busy(&mut head);
+        let detail = late(head).problem(422);
+        assert!(detail.contains("base_text"), "{detail}");
+    }
+    assert_eq!(ada.poll(server, head, 1).expect(200).json()["commits"], json!([]));
+    busy(&mut head);
+    late(head).status == 221
+}
+
+fn costly_edits(server: &Server) {
+    let ada = create(server, "");
+    let bob = join(server, &ada.id);
+    let id = ada.add(server, 1, &"x".repeat(100));
+    for seq in 2..=31 {
+        ada.sync(server, seq, seq - 1, edit(&id, json!([{ "insert": "y" }]))).expect(221);
+    }
+    // 40 parts over 30 changes are more than 1,000 steps, 20 parts are not.
+    let parts = |count: usize| {
+        let pair = [json!({ "retain": 1 }), json!({ "insert": "z" })];
+        json!(std::iter::repeat_n(pair, count / 2).flatten().collect::<Vec<_>>())
+    };
+    let detail = bob.sync(server, 1, 1, edit(&id, parts(40))).problem(422);
+    assert!(detail.contains("base_text"), "{detail}");
+    bob.sync(server, 1, 1, edit(&id, parts(20))).expect(221);
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use desk_e2e::http::{KEY, connect, request, send};
 use desk_e2e::socket::{HANDSHAKE, creation, masked, submit_frame};
 use desk_e2e::{Joined, Reply, Server, Setup, Socket, Witness, get, join};
+use desk_protocol::codec::encode_client;
 use desk_protocol::frame::{CloseCode, Outcome};
 use desk_protocol::operation::Write;
 use desk_protocol::text::Part;
@@ -298,8 +299,12 @@ fn write_until_full<'a>(stream: &mut TcpStream, bytes: &'a [u8]) -> &'a [u8] {
 
 #[test]
 fn past_its_rate_a_connection_is_not_read_and_nothing_is_refused() {
-    let server =
-        Setup::default().limit("batches-per-second", "1").limit("batch-burst", "2").start();
+    let server = Setup::default()
+        .limit("batches-per-second", "1")
+        .limit("batch-burst", "2")
+        .limit("presence-per-second", "1")
+        .limit("presence-burst", "2")
+        .start();
     let mut witness = Witness::on_a_new_desk(&server);
     let mut socket = Socket::live(&server, &join(&server, witness.link()).key);
     let base = witness.revision();
@@ -312,6 +317,20 @@ fn past_its_rate_a_connection_is_not_read_and_nothing_is_refused() {
         write_until_full(socket.stream(), &again);
     });
     assert!(matches!(socket.frame(), ServerFrame::Answer(answer) if answer.client_seq.0 == 1));
+
+    let mut socket = Socket::live(&server, &join(&server, witness.link()).key);
+    let mut ping = Vec::new();
+    encode_client(&ClientFrame::Ping { nonce: 9 }, &mut ping);
+    // The burst is free.
+    (0..2).for_each(|_| socket.message(0x82, &ping));
+    (0..2).for_each(|_| assert_eq!(socket.frame(), ServerFrame::Pong { nonce: 9 }));
+    let paused = || server.metric("sticker_desk_connections_paused_total");
+    let before = paused();
+    witness.sees_nothing_of(&server, "a flood of pings", || {
+        write_until_full(socket.stream(), &masked(0x82, &ping.repeat(1_000)));
+    });
+    assert!(paused() > before);
+    while !matches!(socket.frame(), ServerFrame::Pong { nonce: 9 }) {}
 }
 
 #[test]
@@ -327,7 +346,7 @@ fn who_reads_no_answers_is_not_read() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut frame = Vec::new();
-            desk_protocol::codec::encode_client(&ClientFrame::Ping { nonce: 4 }, &mut frame);
+            encode_client(&ClientFrame::Ping { nonce: 4 }, &mut frame);
             let rest = [left, &masked(0x82, &frame)].concat();
             writer.set_write_timeout(None).expect("a time");
             writer.write_all(&rest).expect("it is sent");
