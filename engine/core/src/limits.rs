@@ -1,7 +1,9 @@
 //! Bounds of sessions, connections and queues, with their reasons.
 //!
-//! An operator may set each of them by its field in [`ShardLimits`]; the
-//! constants are the defaults.
+//! An operator may set those with a field in [`ShardLimits`]; the constants are
+//! their defaults. The others are no policy. Those of storing (`STORE_…`) spread
+//! its work so that no commit waits long for it, whatever the log's budget is,
+//! which an operator chooses.
 
 use std::time::Duration;
 

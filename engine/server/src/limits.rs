@@ -1,5 +1,9 @@
 //! Every bound and time of the shell, with its unit and its reason. Bounds of
 //! the desk, the sessions, HTTP and files stand in their own crates.
+//!
+//! What an operator may set, by a flag or in the file, stands in `config`, and a
+//! constant here is its default. The others are no policy: they tune work that
+//! nobody can tell from outside, or keep the process safe, as each says.
 
 use std::time::Duration;
 
@@ -7,7 +11,7 @@ use std::time::Duration;
 pub(crate) const DESK_TTL: Duration = Duration::from_secs(7 * 86_400);
 
 /// The longest lifetime: a link carries a 32-bit second, and buckets of a
-/// year's desks are still few.
+/// year's desks are still few. Safety: the manifest must hold all of them.
 pub(crate) const DESK_TTL_MAX: Duration = Duration::from_secs(365 * 86_400);
 
 /// Desks created within this time are stored together.
@@ -20,7 +24,8 @@ pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
 pub(crate) const CONNECTIONS_MAX: usize = 100_000;
 
 /// Descriptors that are not for connections: files of the store, rings,
-/// listeners, libraries.
+/// listeners, libraries. Safety: with fewer, connections could starve the store;
+/// how many connections there are is for the operator to set.
 pub(crate) const DESCRIPTORS_RESERVED: usize = 512;
 
 /// Requests and sockets that one shard has under way at another. Past it the
@@ -47,7 +52,8 @@ pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;
 /// before has to be stored from it, and a start needs some segments.
 pub(crate) const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
-/// How often free disk space is looked at while changes come.
+/// How often free disk space is looked at while changes come. Safety: less
+/// can be written in that time than the reserve holds.
 pub(crate) const SPACE_TIME: Duration = Duration::from_millis(100);
 
 /// How long the answer to a request may take: longer than the longest poll.
@@ -68,30 +74,36 @@ pub(crate) const LAST_WORDS_TIME: Duration = Duration::from_secs(30);
 /// that vanished end. Browsers' pages ping more often by themselves.
 pub(crate) const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 
-/// Time between two probes.
+/// Time between two probes. Tuning, as the next: when probing begins is what
+/// matters, and is for the operator to set.
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Probes without an answer that end a connection.
 pub(crate) const KEEPALIVE_PROBES: u32 = 4;
 
-/// Sockets that one look at the epoll set tells of: 12 KiB a shard.
+/// Sockets that one look at the epoll set tells of: 12 KiB a shard. Tuning: the
+/// next look tells of the rest.
 pub(crate) const READY_SOCKETS: usize = 1_024;
 
 /// How often the epoll set is looked at while the executor cannot wait for it,
-/// for want of a descriptor.
+/// for want of a descriptor. Tuning: it is rare, and ends with the next one that
+/// is closed.
 pub(crate) const READINESS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Bytes of one read: the shard's scratch, lent to one connection at a time.
+/// Tuning: more is read in the next turn.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 
 /// Bytes of one read of an encrypted stream: what comes out of it, with the
-/// record that was begun before, fits [`READ_BYTES`].
+/// record that was begun before, fits [`READ_BYTES`]. Safety.
 pub(crate) const CIPHER_BYTES: usize = 16 << 10;
 
-/// Days that a self-made certificate lasts: browsers refuse more than 398.
+/// Days that a self-made certificate lasts: browsers refuse more than 398. Who
+/// wants another one gives it by `--tls-cert`.
 pub(crate) const CERTIFICATE_DAYS: u64 = 365;
 
-/// Days before its end in which a self-made certificate is made anew.
+/// Days before its end in which a self-made certificate is made anew: a server
+/// that is started once a month never shows an old one.
 pub(crate) const CERTIFICATE_RENEWAL_DAYS: u64 = 30;
 
 /// Bytes of the WebSocket's own answers (pongs) that wait for a peer; past it
@@ -100,32 +112,40 @@ pub(crate) const CERTIFICATE_RENEWAL_DAYS: u64 = 30;
 pub(crate) const PONGS_BYTES: usize = 32 << 10;
 
 /// Bytes that are gathered into one write, and into one WebSocket message.
+/// Tuning: more follows in the next.
 pub(crate) const WRITE_BYTES: usize = 256 << 10;
 
-/// How long accepting rests when descriptors have run out.
+/// How long accepting rests when descriptors have run out. Tuning: it keeps the
+/// shard from spinning, and those who wait do so in the kernel.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long the start looks for another server at its address.
+/// How long the start looks for another server at its address. Safety: one that
+/// is busy must have had the time to answer.
 pub(crate) const PROBE_TIME: Duration = Duration::from_millis(1_500);
 
-/// How often the manifest's owner looks at the clock.
+/// How often the manifest's owner looks at the clock. Safety: buckets end to the
+/// second.
 pub(crate) const MANIFEST_TICK: Duration = Duration::from_secs(1);
 
 /// How often upkeep of a store goes on while it has work that it waits for.
+/// Tuning.
 pub(crate) const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often a planned stop looks whether everything has left.
+/// How often a planned stop looks whether everything has left. Tuning.
 pub(crate) const STOP_PAUSE: Duration = Duration::from_millis(5);
 
 /// Keys that are named to the core at a time when the log is under pressure.
+/// Tuning: it stores a few of them a step, and is named more after that.
 pub(crate) const PRESSURE_KEYS: usize = 256;
 
 /// Bytes of memory that each of an executor's rings registers. Small: memory
-/// that may be locked is often limited to 8 MiB.
+/// that may be locked is often limited to 8 MiB. Safety.
 pub(crate) const RING_IO_MEMORY_BYTES: usize = 1 << 20;
 
-/// Entries of each of an executor's rings.
+/// Entries of each of an executor's rings. Tuning: only files, new
+/// connections and wakes go through them.
 pub(crate) const RING_DEPTH: usize = 128;
 
-/// Memory that must be lockable for the rings, in bytes.
+/// Memory that must be lockable for the rings, in bytes: what the kernel asks for
+/// them, as they are made here.
 pub(crate) const MEMLOCK_BYTES: u64 = 512 << 10;
