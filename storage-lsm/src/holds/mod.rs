@@ -107,7 +107,8 @@ impl Holds {
     }
 
     /// Keys that hold the oldest segment and that no snapshot on its way
-    /// covers, at most `max`, a bucket at a time in the order of the log.
+    /// covers, at most `max`, a bucket at a time: those of a former run in the
+    /// order of the keys, then the others in the order of the log.
     pub(crate) fn open_in(&mut self, oldest: Age, max: usize) -> Vec<Key> {
         let mut keys = Vec::new();
         for part in self.parts.values_mut() {

@@ -1,8 +1,9 @@
 //! The fourth step: tables and logs become one state a key.
 //!
-//! A key at rest is one line of 40 bytes in the list of its bucket, sorted by
-//! key; only keys that the logs name, or whose value is broken, get more. So a
-//! million keys at rest take 40 MB here, and are in the compact index after.
+//! A key at rest is one line of 40 bytes in a list that is sorted by key; a
+//! place in a hash table comes to it if there are logs, and only keys with
+//! records that no snapshot covers, or whose value is broken, get more. So a
+//! million keys at rest take 56 MB here, and are in the compact index after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::checksum::Place;
 use crate::file::FileId;
 use crate::key::{Key, Revision, ShardCount, UnixSecond, partition_of};
-use crate::log::batch::Batch;
+use crate::log::batch::{Batch, BatchRecord};
 use crate::log::segment::Closed;
 use crate::log::writer::Age;
 use crate::manifest::ClockState;
@@ -18,8 +19,9 @@ use crate::store::{Gap, Located, RecordRef, ShardSeed, TableNo, TableSeed};
 use crate::table::reader::Contents;
 use crate::table::record::stored_bytes;
 
-use super::homes::{Home, Homes};
-use super::records::{LogRecords, Named};
+use super::homes::Home;
+use super::keys::{Keys, TOGETHER};
+use super::records::{KeyRecords, LogRecords, Named};
 use super::report::RecoveryReport;
 
 /// A table that was read.
@@ -33,9 +35,6 @@ struct TableFound {
     live_bytes: Vec<u64>,
 }
 
-/// The records of one shard that are newer than the snapshots of their keys.
-type ShardRecords = BTreeMap<BucketId, Vec<(Key, Vec<RecordRef>)>>;
-
 pub(crate) struct Merge {
     buckets: BucketTable,
     now: UnixSecond,
@@ -44,14 +43,14 @@ pub(crate) struct Merge {
     tables: Vec<TableFound>,
     /// Tables with broken values are kept as they are.
     kept: BTreeSet<FileId>,
-    homes: BTreeMap<BucketId, Homes>,
-    /// Values of the bucket whose tables are being read, in no order.
-    open: Vec<Home>,
-    claims: Vec<(Key, Revision, TableNo)>,
+    keys: Keys,
     /// The highest revision of a key that a directory names and whose value is
     /// broken, and the table where.
     claimed: BTreeMap<Key, (Revision, TableNo)>,
-    records: LogRecords,
+    /// While the logs are read.
+    logged: LogRecords,
+    /// When they are.
+    records: KeyRecords,
     quarantined: BTreeMap<Key, Gap>,
     /// The bucket of the last record: most records are of the same few.
     last: Option<BucketStamp>,
@@ -72,11 +71,10 @@ impl Merge {
             shards,
             tables: Vec::new(),
             kept: BTreeSet::new(),
-            homes: BTreeMap::new(),
-            open: Vec::new(),
-            claims: Vec::new(),
+            keys: Keys::default(),
             claimed: BTreeMap::new(),
-            records: LogRecords::default(),
+            logged: LogRecords::default(),
+            records: KeyRecords::default(),
             quarantined: BTreeMap::new(),
             last: None,
             expired: 0,
@@ -100,18 +98,23 @@ impl Merge {
         let number = TableNo(self.tables.len() as u32);
         let shards = usize::from(self.shards.get());
         let mut bytes = vec![0; shards];
-        self.open.reserve(contents.entries.len());
-        for entry in &contents.entries {
-            if self.bucket_of(&entry.key) == Some(bucket) {
-                bytes[self.shard_of(&entry.key)] += stored_bytes(entry.length);
-                let located = Located::new(number, entry);
-                self.open.push(Home { key: entry.key, revision: entry.revision, located });
+        let homes = contents.entries.iter().map(|entry| {
+            if self.bucket_of(&entry.key) != Some(bucket) {
+                return None;
             }
-        }
+            bytes[self.shard_of(&entry.key)] += stored_bytes(entry.length);
+            let located = Located::new(number, entry);
+            Some(Home { key: entry.key, revision: entry.revision, located })
+        });
+        let homes: Vec<_> = homes.collect();
+        self.keys.homes.extend(homes.into_iter());
         for entry in &contents.broken {
             if self.bucket_of(&entry.key) == Some(bucket) {
                 self.kept.insert(file);
-                self.claims.push((entry.key, entry.revision, number));
+                let claimed = self.claimed.entry(entry.key).or_insert((entry.revision, number));
+                if claimed.0 < entry.revision {
+                    *claimed = (entry.revision, number);
+                }
             }
         }
         let (sealed, live_bytes) = (contents.sealed, vec![0; shards]);
@@ -119,58 +122,55 @@ impl Merge {
     }
 
     /// Keeps the newest value of every key of the bucket.
-    pub(super) fn close_bucket(&mut self, bucket: BucketId) {
-        let homes = Homes::new(std::mem::take(&mut self.open));
-        for home in homes.list() {
+    pub(super) fn close_bucket(&mut self) {
+        for home in self.keys.homes.close_bucket() {
             let shard = usize::from(partition_of(&home.key).shard(self.shards).0);
             let table = &mut self.tables[home.located.table().0 as usize];
             table.live_bytes[shard] += home.located.stored_bytes();
         }
-        self.homes.insert(bucket, homes);
-        for (key, revision, table) in std::mem::take(&mut self.claims) {
-            self.records.add_key(key, snapshot_of(&mut self.homes, bucket, &key));
-            let claimed = self.claimed.entry(key).or_insert((revision, table));
-            if claimed.0 < revision {
-                *claimed = (revision, table);
-            }
-        }
     }
 
     pub(super) fn begin_segment(&mut self, file: FileId) {
-        self.records.begin_segment(file);
+        self.logged.begin_segment(file);
     }
 
     /// Takes the records of a batch of the segment that was begun last.
     pub(super) fn add_batch(&mut self, place: Place, at: u64, batch: &Batch<'_>) {
-        for record in batch.records().flatten() {
-            let second = record.key.second();
-            if !self.last.is_some_and(|stamp| stamp.holds(second)) {
-                self.last = self.buckets.of_second(second).copied();
+        let mut wanted = Vec::with_capacity(TOGETHER);
+        let mut records = batch.records().flatten();
+        loop {
+            wanted.extend(records.by_ref().filter(|record| self.wants(record)).take(TOGETHER));
+            if wanted.is_empty() {
+                return;
             }
-            let gone = |stamp: &BucketStamp| stamp.expires_at(&record.key) <= self.now;
-            let Some(stamp) = self.last.filter(|stamp| !(self.drop_expired && gone(stamp))) else {
-                self.expired += 1;
-                continue;
-            };
-            let homes = &mut self.homes;
-            self.records.add(place, at, &record, || snapshot_of(homes, stamp.id, &record.key));
+            self.logged.add(&mut self.keys, place, at, &wanted);
+            wanted.clear();
         }
     }
 
-    pub(super) fn finish(&mut self, report: &mut RecoveryReport) {
-        self.records.gather();
-        let mut homeless = 0;
-        for named in &mut self.records.named {
-            let claimed = self.claimed.get(&named.key).map(|(revision, _)| *revision);
-            if let Some(gap) = named.settle(claimed) {
-                self.quarantined.insert(named.key, gap);
-            }
-            homeless += u64::from(named.snapshot.is_none());
-            report.records += named.records.len() as u64;
+    /// Counts what is gone with its key.
+    fn wants(&mut self, record: &BatchRecord<'_>) -> bool {
+        let second = record.key.second();
+        if !self.last.is_some_and(|stamp| stamp.holds(second)) {
+            self.last = self.buckets.of_second(second).copied();
         }
+        let gone = |stamp: &BucketStamp| stamp.expires_at(&record.key) <= self.now;
+        let wanted = self.last.is_some_and(|stamp| !(self.drop_expired && gone(&stamp)));
+        self.expired += u64::from(!wanted);
+        wanted
+    }
+
+    pub(super) fn finish(&mut self, report: &mut RecoveryReport) {
+        let mut claimed: Vec<u32> = self.claimed.keys().map(|key| self.keys.number(key)).collect();
+        claimed.sort_unstable();
+        self.records = std::mem::take(&mut self.logged).by_key(&self.keys, &claimed);
+        let claimed = |key: &Key| self.claimed.get(key).map(|(revision, _)| *revision);
+        self.records.settle(claimed, |key, gap| {
+            self.quarantined.insert(key, gap);
+        });
         report.quarantined = self.quarantined.iter().map(|(key, gap)| (*key, *gap)).collect();
-        report.keys =
-            self.homes.values().map(|homes| homes.list().len() as u64).sum::<u64>() + homeless;
+        report.keys = self.keys.len() as u64;
+        report.records = self.records.len() as u64;
         report.expired = self.expired;
     }
 
@@ -192,18 +192,11 @@ impl Merge {
         ages: &BTreeMap<FileId, (Age, Closed)>,
         seeds: &mut [ShardSeed],
     ) {
-        for (bucket, homes) in std::mem::take(&mut self.homes) {
-            for home in homes.list() {
-                let seed = &mut seeds[self.shard_of(&home.key)];
-                let span = seed.spans.entry(bucket).or_default();
-                span.index.insert_new(home.key, home.located);
-            }
-        }
-        let places = self.records.ages(ages);
-        let mut recovered: Vec<ShardRecords> = vec![BTreeMap::new(); seeds.len()];
+        self.distribute_homes(seeds);
+        self.records.age(|file| ages.get(file).map(|(age, _)| *age));
         let closed: BTreeMap<Age, Closed> = ages.values().copied().collect();
-        for named in std::mem::take(&mut self.records.named) {
-            let Named { key, snapshot, records } = named;
+        for named in &self.records.named {
+            let Named { key, snapshot, .. } = *named;
             let Some(bucket) = self.bucket_of(&key) else { continue };
             let shard = self.shard_of(&key);
             let seed = &mut seeds[shard];
@@ -211,8 +204,7 @@ impl Merge {
             if snapshot.is_none() {
                 span.index.add_homeless(key);
             }
-            let records: Vec<RecordRef> =
-                records.into_iter().filter_map(|found| places.locate(found)).collect();
+            let records = self.records.records(named);
             let mut known = None;
             for age in records.iter().map(RecordRef::segment) {
                 if known.replace(age) != Some(age)
@@ -222,7 +214,7 @@ impl Merge {
                 }
             }
             if let Some(gap) = self.quarantined.get(&key) {
-                for record in &records {
+                for record in records {
                     seed.holds.pin(bucket, record.segment(), key, record.revision);
                 }
                 seed.quarantined.insert(key, *gap);
@@ -240,18 +232,11 @@ impl Merge {
             if records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE) {
                 seed.deleted.push(key);
             } else {
-                recovered[shard].entry(bucket).or_default().push((key, records));
-            }
-        }
-        for (seed, recovered) in seeds.iter_mut().zip(recovered) {
-            for (bucket, records) in recovered {
-                // Made from a list, the map is sorted once and built as a whole.
-                let span = seed.spans.entry(bucket).or_default();
-                span.recovered = records.into_iter().collect();
+                span.recovered.push(key, records);
             }
         }
         for (shard, seed) in seeds.iter_mut().enumerate() {
-            seed.deleted.sort_unstable();
+            seed.spans.values_mut().for_each(|span| span.recovered.close());
             for (number, table) in self.tables.iter().enumerate() {
                 let (bytes, live_bytes) = (table.bytes[shard], table.live_bytes[shard]);
                 if live_bytes > 0 {
@@ -262,13 +247,14 @@ impl Merge {
             }
         }
     }
-}
 
-/// The newest snapshot of the key that is whole.
-fn snapshot_of(
-    homes: &mut BTreeMap<BucketId, Homes>,
-    bucket: BucketId,
-    key: &Key,
-) -> Option<Revision> {
-    homes.get_mut(&bucket)?.snapshot(key)
+    /// Gives every shard the places of its keys.
+    fn distribute_homes(&self, seeds: &mut [ShardSeed]) {
+        for home in self.keys.homes.list() {
+            let Some(bucket) = self.bucket_of(&home.key) else { continue };
+            let seed = &mut seeds[self.shard_of(&home.key)];
+            let span = seed.spans.entry(bucket).or_default();
+            span.index.insert_new(home.key, home.located);
+        }
+    }
 }

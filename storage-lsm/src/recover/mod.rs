@@ -5,6 +5,7 @@
 //! old state has changed, so a crash during recovery repeats it.
 
 mod homes;
+mod keys;
 pub(crate) mod logs;
 pub(crate) mod merge;
 pub(crate) mod open_manifest;

@@ -1,21 +1,28 @@
 //! The records of all logs that no snapshot covers.
 //!
 //! A log has many records of each of its keys, and a start reads all of them.
-//! So each takes 24 bytes in the list of its segment, where a number stands for
-//! its key; and only when all logs are read do they go to their keys, whose
-//! lists are then made in their right lengths. That takes 48 bytes a record at
-//! most, and a record that a snapshot covers takes none.
+//! So each takes 24 bytes in the order of the log, where a number stands for
+//! its key; and only when all logs are read are they put in the order of their
+//! keys, in one list that is made in its right length. That takes 48 bytes a
+//! record at most, and a record that a snapshot covers takes none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::checksum::{Kind, Place};
 use crate::file::FileId;
-use crate::key::{Key, KeyMap, Revision};
+use crate::key::{Key, Revision};
 use crate::log::batch::BatchRecord;
 use crate::log::writer::Age;
 use crate::store::{Gap, RecordRef};
 
-/// A record in the list of its segment.
+use super::keys::{Keys, TOGETHER};
+
+/// Records are kept in pieces of so many, so that none is copied when they
+/// become more.
+const PIECE: usize = 16 * 1024;
+
+/// A record in the order of the log.
 #[derive(Clone, Copy, Debug)]
 struct Logged {
     revision: Revision,
@@ -25,22 +32,11 @@ struct Logged {
     checksum: u32,
 }
 
-/// The records of one segment, in the order of the log.
+/// The records of one segment, which follow those of the segment before.
 #[derive(Debug)]
 struct SegmentRecords {
     file: FileId,
-    records: Vec<Logged>,
-}
-
-/// A record in the list of its key.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub(super) revision: Revision,
-    /// The number of its segment's list.
-    segment: u32,
-    offset: u32,
-    length: u32,
-    checksum: u32,
+    count: usize,
 }
 
 /// A key with records that no snapshot covers, or whose value is broken.
@@ -49,26 +45,37 @@ pub(super) struct Named {
     pub(super) key: Key,
     /// The newest snapshot that is whole.
     pub(super) snapshot: Option<Revision>,
-    /// Once they are gathered: in the order of revisions, each once.
-    pub(super) records: Vec<Found>,
+    /// Where its records are in the list.
+    pub(super) records: Range<usize>,
 }
 
 impl Named {
-    /// Orders the records and drops duplicates; finds a gap. `claimed` is the
-    /// highest revision that a directory names and whose value is broken.
-    pub(super) fn settle(&mut self, claimed: Option<Revision>) -> Option<Gap> {
+    /// Orders the key's records and drops duplicates; finds a gap. `claimed`
+    /// is the highest revision that a directory names and whose value is
+    /// broken.
+    fn settle(&mut self, list: &mut [RecordRef], claimed: Option<Revision>) -> Option<Gap> {
+        let records = &mut list[self.records.clone()];
         // A shard's log has them in order, and mostly there is one log.
-        if !self.records.is_sorted_by(|one, next| one.revision < next.revision) {
-            self.records.sort_by_key(|record| record.revision);
-            self.records.dedup_by_key(|record| record.revision);
+        if !records.is_sorted_by(|one, next| one.revision < next.revision) {
+            records.sort_by_key(|record| record.revision);
+            let mut kept = 1;
+            for at in 1..records.len() {
+                if records[kept - 1].revision != records[at].revision {
+                    records[kept] = records[at];
+                    kept += 1;
+                }
+            }
+            self.records.end = self.records.start + kept;
         }
-        if self.is_deleted() {
+        let records = &list[self.records.clone()];
+        let deleted = records.last().is_some_and(|last| last.revision == Revision::TOMBSTONE);
+        if deleted || self.snapshot == Some(Revision::TOMBSTONE) {
             // A tombstone stands above all, so nothing else matters.
-            self.records.retain(|record| record.revision == Revision::TOMBSTONE);
+            self.records.start = self.records.end - usize::from(deleted);
             return None;
         }
         let mut have = self.snapshot.unwrap_or_default();
-        for record in &self.records {
+        for record in records {
             if record.revision != have.next() {
                 return Some(Gap { have, next: record.revision });
             }
@@ -78,135 +85,170 @@ impl Named {
         // proves records that must be reached.
         claimed.filter(|claimed| *claimed > have).map(|next| Gap { have, next })
     }
-
-    fn is_deleted(&self) -> bool {
-        self.snapshot == Some(Revision::TOMBSTONE)
-            || self.records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE)
-    }
 }
 
-/// What a record's key is looked up for, beside the key, so that nothing else
-/// is touched.
-#[derive(Clone, Copy, Debug)]
-struct Numbered {
-    /// Up to where a snapshot covers its records; 0 without one.
-    snapshot: Revision,
-    number: u32,
-}
-
+/// The records of all logs while these are read.
 #[derive(Default, Debug)]
 pub(super) struct LogRecords {
-    /// The numbers of keys in `named`. A key at rest whose records a snapshot
-    /// covers is not there.
-    numbers: KeyMap<Numbered>,
-    /// In the order in which the logs name them.
-    pub(super) named: Vec<Named>,
+    pieces: Vec<Vec<Logged>>,
     segments: Vec<SegmentRecords>,
 }
 
 impl LogRecords {
     /// The records that come next are of this segment.
     pub(super) fn begin_segment(&mut self, file: FileId) {
-        self.segments.push(SegmentRecords { file, records: Vec::new() });
+        self.segments.push(SegmentRecords { file, count: 0 });
     }
 
-    /// Takes a record of the batch at `at`; `snapshot` finds the newest one of
-    /// its key.
+    /// Takes at most [`TOGETHER`] records of the batch at `at`.
     pub(super) fn add(
         &mut self,
+        keys: &mut Keys,
         place: Place,
         at: u64,
-        record: &BatchRecord<'_>,
-        snapshot: impl FnOnce() -> Option<Revision>,
+        records: &[BatchRecord<'_>],
     ) {
-        let BatchRecord { key, revision, payload, .. } = *record;
-        let number = match self.numbers.get(&key) {
-            Some(numbered) if revision <= numbered.snapshot => return,
-            Some(numbered) => numbered.number,
-            None => {
-                let snapshot = snapshot();
-                if snapshot.is_some_and(|snapshot| revision <= snapshot) {
-                    return;
-                }
-                let number = self.name(key, snapshot);
-                if revision == Revision(0) {
-                    return;
-                }
-                number
+        let mut asked = [Key::new([0; 16]); TOGETHER];
+        for (asked, record) in asked.iter_mut().zip(records) {
+            *asked = record.key;
+        }
+        let found = keys.find(&asked[..records.len()]);
+        for (record, found) in records.iter().zip(found) {
+            let BatchRecord { key, revision, payload, .. } = *record;
+            // One that is unknown may have been named a few records ago.
+            let number = found.unwrap_or_else(|| keys.number(&key));
+            if revision <= keys.snapshot(number).unwrap_or_default() {
+                continue;
             }
-        };
-        let offset = at + record.offset as u64;
-        let logged = Logged {
-            revision,
-            key: number,
-            // The walk ends where the largest segment does.
-            offset: offset as u32,
-            length: payload.len() as u32,
-            checksum: place.checksum(Kind::Value, revision.0, offset, payload) as u32,
-        };
-        let segment = self.segments.last_mut().expect("a segment has begun");
-        segment.records.push(logged);
-    }
-
-    /// Names a key that has something to be settled besides its records.
-    pub(super) fn add_key(&mut self, key: Key, snapshot: Option<Revision>) {
-        if !self.numbers.contains_key(&key) {
-            self.name(key, snapshot);
+            let offset = at + record.offset as u64;
+            self.push(Logged {
+                revision,
+                key: number,
+                // The walk ends where the largest segment does.
+                offset: offset as u32,
+                length: payload.len() as u32,
+                checksum: place.checksum(Kind::Value, revision.0, offset, payload) as u32,
+            });
         }
     }
 
-    fn name(&mut self, key: Key, snapshot: Option<Revision>) -> u32 {
-        let number = self.named.len() as u32;
-        self.named.push(Named { key, snapshot, records: Vec::new() });
-        let snapshot = snapshot.unwrap_or_default();
-        self.numbers.insert(key, Numbered { snapshot, number });
-        number
+    fn push(&mut self, record: Logged) {
+        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        let piece = self.pieces.last_mut().expect("there is a piece with room");
+        piece.push(record);
+        self.segments.last_mut().expect("a segment has begun").count += 1;
     }
 
-    /// Gives every key its records, in the order in which they were read.
-    pub(super) fn gather(&mut self) {
-        self.numbers = KeyMap::default();
-        let mut counts = vec![0_u32; self.named.len()];
-        for record in self.segments.iter().flat_map(|segment| &segment.records) {
-            counts[record.key as usize] += 1;
+    /// Puts the records in the order of their keys. Keys that are `claimed`,
+    /// which are sorted, are named as well.
+    pub(super) fn by_key(self, keys: &Keys, claimed: &[u32]) -> KeyRecords {
+        let mut ends = vec![0_usize; keys.len()];
+        for record in self.pieces.iter().flatten() {
+            ends[record.key as usize] += 1;
         }
-        for (named, count) in self.named.iter_mut().zip(counts) {
-            named.records.reserve_exact(count as usize);
+        let order = named(keys, claimed, &ends);
+        let mut total = 0;
+        let mut named = Vec::with_capacity(order.len());
+        for number in order {
+            let count = std::mem::replace(&mut ends[number as usize], total);
+            let records = total..total + count;
+            total = records.end;
+            let (key, snapshot) = (*keys.key(number), keys.snapshot(number));
+            named.push(Named { key, snapshot, records });
         }
-        for (segment, list) in self.segments.iter_mut().enumerate() {
-            for record in std::mem::take(&mut list.records) {
+        let mut list = vec![RecordRef::new(Age(0), Revision(0), 0, 0, 0); total];
+        let segments = self.segments.iter().enumerate();
+        let mut segments =
+            segments.flat_map(|(number, segment)| std::iter::repeat_n(number, segment.count));
+        for piece in self.pieces {
+            for (record, segment) in piece.into_iter().zip(&mut segments) {
                 let Logged { revision, key, offset, length, checksum } = record;
-                let found = Found { revision, segment: segment as u32, offset, length, checksum };
-                self.named[key as usize].records.push(found);
+                let at = &mut ends[key as usize];
+                // Until the segments have ages, their numbers stand for these.
+                let segment = Age(segment as u64);
+                list[*at] = RecordRef::new(segment, revision, offset, length, checksum);
+                *at += 1;
             }
         }
+        let files = self.segments.iter().map(|segment| segment.file).collect();
+        KeyRecords { named, list, files, needed: Vec::new() }
+    }
+}
+
+/// The numbers of keys that have something to be settled, in the order of the
+/// keys.
+fn named(keys: &Keys, claimed: &[u32], counts: &[usize]) -> Vec<u32> {
+    let homes = keys.len() - keys.homeless().len();
+    let mut claimed = claimed.iter().copied().peekable();
+    let mut named: Vec<u32> = (0..homes as u32)
+        .filter(|number| {
+            while claimed.next_if(|claimed| claimed < number).is_some() {}
+            claimed.peek() == Some(number) || counts[*number as usize] > 0
+        })
+        .collect();
+    if homes < keys.len() {
+        named.extend(homes as u32..keys.len() as u32);
+        // Those with a home are in order already, which this sort makes use of.
+        named.sort_by_key(|number| *keys.key(*number));
+    }
+    named
+}
+
+/// The records of all logs, key by key.
+#[derive(Default, Debug)]
+pub(super) struct KeyRecords {
+    /// In the order of the keys.
+    pub(super) named: Vec<Named>,
+    list: Vec<RecordRef>,
+    /// The segments by their numbers, which stand for their ages in the list.
+    files: Vec<FileId>,
+    needed: Vec<bool>,
+}
+
+impl KeyRecords {
+    /// Orders each key's records and finds those with a gap. `claimed` has the
+    /// highest revision that a directory names and whose value is broken.
+    pub(super) fn settle(
+        &mut self,
+        claimed: impl Fn(&Key) -> Option<Revision>,
+        mut quarantine: impl FnMut(Key, Gap),
+    ) {
+        self.needed = vec![false; self.files.len()];
+        for named in &mut self.named {
+            if let Some(gap) = named.settle(&mut self.list, claimed(&named.key)) {
+                quarantine(named.key, gap);
+            }
+            for record in &self.list[named.records.clone()] {
+                self.needed[record.segment().0 as usize] = true;
+            }
+        }
+    }
+
+    /// How many records there are.
+    pub(super) fn len(&self) -> usize {
+        self.named.iter().map(|named| named.records.len()).sum()
     }
 
     /// Segments with records that no snapshot covers.
     pub(super) fn needed_segments(&self) -> BTreeSet<FileId> {
-        let mut needed = vec![false; self.segments.len()];
-        for record in self.named.iter().flat_map(|named| &named.records) {
-            needed[record.segment as usize] = true;
+        let needed = self.files.iter().zip(&self.needed).filter(|(_, needed)| **needed);
+        needed.map(|(file, _)| *file).collect()
+    }
+
+    /// Gives the records the ages of their segments.
+    pub(super) fn age(&mut self, age_of: impl Fn(&FileId) -> Option<Age>) {
+        let ages: Vec<Option<Age>> = self.files.iter().map(age_of).collect();
+        for named in &self.named {
+            for record in &mut self.list[named.records.clone()] {
+                let age = ages[record.segment().0 as usize];
+                *record = record.of_segment(age.expect("a segment that is needed has an age"));
+            }
         }
-        let needed = self.segments.iter().zip(needed).filter(|(_, needed)| *needed);
-        needed.map(|(segment, _)| segment.file).collect()
     }
 
-    /// The age of every list's segment.
-    pub(super) fn ages<T>(&self, ages: &BTreeMap<FileId, (Age, T)>) -> SegmentAges {
-        let age = |segment: &SegmentRecords| ages.get(&segment.file).map(|(age, _)| *age);
-        SegmentAges(self.segments.iter().map(age).collect())
-    }
-}
-
-/// Segments by the numbers of their lists.
-pub(super) struct SegmentAges(Vec<Option<Age>>);
-
-impl SegmentAges {
-    /// Where the record is, by the age of its segment.
-    pub(super) fn locate(&self, found: Found) -> Option<RecordRef> {
-        let Found { revision, segment, offset, length, checksum } = found;
-        let age = self.0[segment as usize]?;
-        Some(RecordRef::new(age, revision, offset, length, checksum))
+    pub(super) fn records(&self, named: &Named) -> &[RecordRef] {
+        &self.list[named.records.clone()]
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn read_all<D: Disk>(
                 merge.add_table(*id, *bucket, &contents);
             }
         }
-        merge.close_bucket(tables[0].0);
+        merge.close_bucket();
     }
     Ok(())
 }

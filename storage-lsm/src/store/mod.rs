@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod index;
 mod load;
 pub(crate) mod place;
+mod recovered;
 mod seed;
 mod span;
 mod state;
@@ -344,7 +345,7 @@ impl<D: Disk> Store<D> {
         let Some(span) = state.span(key) else { return false };
         match span.newest(key) {
             Some(newest) => !newest.is_tombstone(),
-            None => span.recovered.contains_key(key) || state.quarantined.contains_key(key),
+            None => !span.recovered.get(key).is_empty() || state.quarantined.contains_key(key),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::options::Options;
 use super::error::Gap;
 use super::index::Index;
 use super::place::TableNo;
+use super::recovered::Recovered;
 
 /// Where a former run's log has a record, in 24 bytes: a start may find
 /// millions.
@@ -44,6 +45,12 @@ impl RecordRef {
         Self { revision, segment, offset, length, checksum }
     }
 
+    /// The same of another segment.
+    pub(crate) fn of_segment(self, segment: Age) -> Self {
+        let Self { revision, offset, length, checksum, .. } = self;
+        Self::new(segment, revision, offset, length, checksum)
+    }
+
     pub(crate) fn segment(&self) -> Age {
         Age(u64::from(self.segment))
     }
@@ -64,7 +71,7 @@ pub(crate) struct TableSeed {
 #[derive(Default, Debug)]
 pub(crate) struct SpanSeed {
     pub(crate) index: Index,
-    pub(crate) recovered: BTreeMap<Key, Vec<RecordRef>>,
+    pub(crate) recovered: Recovered,
 }
 
 /// What one shard starts from. It is `Send`, made once and used once.

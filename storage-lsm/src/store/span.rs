@@ -11,7 +11,8 @@ use crate::table::record::{ENTRY_BYTES, RECORD_HEADER_BYTES};
 
 use super::index::Index;
 use super::place::{Located, TableNo};
-use super::seed::{RecordRef, SpanSeed};
+use super::recovered::Recovered;
+use super::seed::SpanSeed;
 
 /// A value that is not in a table yet.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub(crate) struct Span {
     pub(crate) index: Index,
     pub(crate) open_table: Option<TableNo>,
     /// Records of the former runs' logs that are newer than the snapshot.
-    pub(crate) recovered: BTreeMap<Key, Vec<RecordRef>>,
+    pub(crate) recovered: Recovered,
     memtable: BTreeMap<Key, Staged>,
     memtable_bytes: usize,
     /// No value of the memtable waits for a position before this one.
@@ -93,12 +94,7 @@ impl Span {
         if newer || revision != Revision::TOMBSTONE && deleted() {
             return None;
         }
-        if let Some(records) = self.recovered.get_mut(&key) {
-            records.retain(|record| record.revision > revision);
-            if records.is_empty() {
-                self.recovered.remove(&key);
-            }
-        }
+        self.recovered.cover(&key, revision);
         self.flushable_from = self.flushable_from.min(staged.after);
         let more = weight(&staged);
         let less = self.memtable.insert(key, staged).map_or(0, |old| weight(&old));
@@ -165,10 +161,11 @@ impl Span {
     /// when nothing is left.
     pub(crate) fn shed(&mut self) -> bool {
         self.flushing = None;
+        if self.recovered.shed() {
+            return true;
+        }
         for _ in 0..SHED_KEYS {
-            let staged = self.memtable.pop_first().is_some();
-            let recovered = self.recovered.pop_first().is_some();
-            if !staged && !recovered {
+            if self.memtable.pop_first().is_none() {
                 return self.index.shed();
             }
         }
