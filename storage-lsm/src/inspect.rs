@@ -185,13 +185,13 @@ async fn table_line<D: Disk>(
     };
     line.bytes = Some(disk.length(&file).await?);
     let place = Place { store: manifest.store, file: id };
-    let contents = read_everything(disk, &file, place, table.proven).await?;
+    let (contents, broken) = read_everything(disk, &file, place, table.proven).await?;
     line.header = contents.bucket.is_ok_and(|stamp| stamp.id == table.bucket);
     line.sealed = contents.sealed;
     line.values = contents.entries.len() as u64;
     let tombstone =
         |entry: &&crate::table::record::TableEntry| entry.revision == Revision::TOMBSTONE;
     line.tombstones = contents.entries.iter().filter(tombstone).count() as u64;
-    line.broken = contents.broken.iter().map(|entry| entry.key).collect();
+    line.broken = broken.iter().map(|entry| entry.key).collect();
     Ok(line)
 }

@@ -2,8 +2,7 @@
 //!
 //! A key at rest is one line of 40 bytes in a list that is sorted by key; a
 //! place in a hash table comes to it if there are logs, and only keys with
-//! records that no snapshot covers, or whose value is broken, get more. So a
-//! million keys at rest take 56 MB here, and are in the compact index after.
+//! records that no snapshot covers get more. So a million keys at rest take 56 MB here, and are in the compact index after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,12 +40,7 @@ pub(crate) struct Merge {
     drop_expired: bool,
     shards: ShardCount,
     tables: Vec<TableFound>,
-    /// Tables with broken values are kept as they are.
-    kept: BTreeSet<FileId>,
     keys: Keys,
-    /// The highest revision of a key that a directory names and whose value is
-    /// broken, and the table where.
-    claimed: BTreeMap<Key, (Revision, TableNo)>,
     /// While the logs are read.
     logged: LogRecords,
     /// When they are.
@@ -70,9 +64,7 @@ impl Merge {
             drop_expired: clock == ClockState::Trusted,
             shards,
             tables: Vec::new(),
-            kept: BTreeSet::new(),
             keys: Keys::default(),
-            claimed: BTreeMap::new(),
             logged: LogRecords::default(),
             records: KeyRecords::default(),
             quarantined: BTreeMap::new(),
@@ -108,15 +100,6 @@ impl Merge {
         });
         let homes: Vec<_> = homes.collect();
         self.keys.homes.extend(homes.into_iter());
-        for entry in &contents.broken {
-            if self.bucket_of(&entry.key) == Some(bucket) {
-                self.kept.insert(file);
-                let claimed = self.claimed.entry(entry.key).or_insert((entry.revision, number));
-                if claimed.0 < entry.revision {
-                    *claimed = (entry.revision, number);
-                }
-            }
-        }
         let (sealed, live_bytes) = (contents.sealed, vec![0; shards]);
         self.tables.push(TableFound { file, bucket, sealed, bytes, live_bytes });
     }
@@ -161,11 +144,8 @@ impl Merge {
     }
 
     pub(super) fn finish(&mut self, report: &mut RecoveryReport) {
-        let mut claimed: Vec<u32> = self.claimed.keys().map(|key| self.keys.number(key)).collect();
-        claimed.sort_unstable();
-        self.records = std::mem::take(&mut self.logged).by_key(&self.keys, &claimed);
-        let claimed = |key: &Key| self.claimed.get(key).map(|(revision, _)| *revision);
-        self.records.settle(claimed, |key, gap| {
+        self.records = std::mem::take(&mut self.logged).by_key(&self.keys);
+        self.records.settle(|key, gap| {
             self.quarantined.insert(key, gap);
         });
         report.quarantined = self.quarantined.iter().map(|(key, gap)| (*key, *gap)).collect();
@@ -179,11 +159,10 @@ impl Merge {
         self.records.needed_segments()
     }
 
-    /// Tables with the newest of a key, or with the proof of a loss.
+    /// Tables with the newest of a key.
     pub(super) fn needed_tables(&self) -> BTreeSet<FileId> {
         let live = |table: &&TableFound| table.live_bytes.iter().any(|bytes| *bytes > 0);
-        let files = self.tables.iter().filter(live).map(|table| table.file);
-        files.chain(self.kept.iter().copied()).collect()
+        self.tables.iter().filter(live).map(|table| table.file).collect()
     }
 
     /// Gives every shard what is known of its keys.
@@ -218,10 +197,6 @@ impl Merge {
                     seed.holds.pin(bucket, record.segment(), key, record.revision);
                 }
                 seed.quarantined.insert(key, *gap);
-                if let Some((_, table)) = self.claimed.get(&key) {
-                    // The table is the proof, so it counts as long as the gap.
-                    self.tables[table.0 as usize].live_bytes[shard] += stored_bytes(0);
-                }
                 continue;
             }
             if records.is_empty() {

@@ -39,21 +39,19 @@ struct SegmentRecords {
     count: usize,
 }
 
-/// A key with records that no snapshot covers, or whose value is broken.
+/// A key with records that no snapshot covers.
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) key: Key,
-    /// The newest snapshot that is whole.
+    /// The newest snapshot.
     pub(super) snapshot: Option<Revision>,
     /// Where its records are in the list.
     pub(super) records: Range<usize>,
 }
 
 impl Named {
-    /// Orders the key's records and drops duplicates; finds a gap. `claimed`
-    /// is the highest revision that a directory names and whose value is
-    /// broken.
-    fn settle(&mut self, list: &mut [RecordRef], claimed: Option<Revision>) -> Option<Gap> {
+    /// Orders the key's records and drops duplicates; finds a gap.
+    fn settle(&mut self, list: &mut [RecordRef]) -> Option<Gap> {
         let records = &mut list[self.records.clone()];
         // A shard's log has them in order, and mostly there is one log.
         if !records.is_sorted_by(|one, next| one.revision < next.revision) {
@@ -81,9 +79,7 @@ impl Named {
             }
             have = record.revision;
         }
-        // Values are written after their log, so a value that was there once
-        // proves records that must be reached.
-        claimed.filter(|claimed| *claimed > have).map(|next| Gap { have, next })
+        None
     }
 }
 
@@ -141,14 +137,13 @@ impl LogRecords {
         self.segments.last_mut().expect("a segment has begun").count += 1;
     }
 
-    /// Puts the records in the order of their keys. Keys that are `claimed`,
-    /// which are sorted, are named as well.
-    pub(super) fn by_key(self, keys: &Keys, claimed: &[u32]) -> KeyRecords {
+    /// Puts the records in the order of their keys.
+    pub(super) fn by_key(self, keys: &Keys) -> KeyRecords {
         let mut ends = vec![0_usize; keys.len()];
         for record in self.pieces.iter().flatten() {
             ends[record.key as usize] += 1;
         }
-        let order = named(keys, claimed, &ends);
+        let order = named(keys, &ends);
         let mut total = 0;
         let mut named = Vec::with_capacity(order.len());
         for number in order {
@@ -177,17 +172,11 @@ impl LogRecords {
     }
 }
 
-/// The numbers of keys that have something to be settled, in the order of the
-/// keys.
-fn named(keys: &Keys, claimed: &[u32], counts: &[usize]) -> Vec<u32> {
+/// The numbers of keys that have records, in the order of the keys.
+fn named(keys: &Keys, counts: &[usize]) -> Vec<u32> {
     let homes = keys.len() - keys.homeless().len();
-    let mut claimed = claimed.iter().copied().peekable();
-    let mut named: Vec<u32> = (0..homes as u32)
-        .filter(|number| {
-            while claimed.next_if(|claimed| claimed < number).is_some() {}
-            claimed.peek() == Some(number) || counts[*number as usize] > 0
-        })
-        .collect();
+    let mut named: Vec<u32> =
+        (0..homes as u32).filter(|number| counts[*number as usize] > 0).collect();
     if homes < keys.len() {
         named.extend(homes as u32..keys.len() as u32);
         // Those with a home are in order already, which this sort makes use of.
@@ -208,16 +197,11 @@ pub(super) struct KeyRecords {
 }
 
 impl KeyRecords {
-    /// Orders each key's records and finds those with a gap. `claimed` has the
-    /// highest revision that a directory names and whose value is broken.
-    pub(super) fn settle(
-        &mut self,
-        claimed: impl Fn(&Key) -> Option<Revision>,
-        mut quarantine: impl FnMut(Key, Gap),
-    ) {
+    /// Orders each key's records and finds those with a gap.
+    pub(super) fn settle(&mut self, mut quarantine: impl FnMut(Key, Gap)) {
         self.needed = vec![false; self.files.len()];
         for named in &mut self.named {
-            if let Some(gap) = named.settle(&mut self.list, claimed(&named.key)) {
+            if let Some(gap) = named.settle(&mut self.list) {
                 quarantine(named.key, gap);
             }
             for record in &self.list[named.records.clone()] {

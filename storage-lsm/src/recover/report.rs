@@ -35,11 +35,8 @@ pub struct TableFault {
 pub enum TableFaultKind {
     /// The manifest names it and the folder does not have it.
     Missing,
-    /// Its header is damaged; its values are used as far as they are sound.
+    /// Its header is damaged; its values are used all the same.
     Header,
-    /// This many values are not what their directory says. Keys whose newest
-    /// value is among them are in quarantine.
-    Values(u64),
     /// This many blocks that it was proven to have are not there, and what
     /// they held is unknown.
     Blocks(u32),
@@ -86,10 +83,9 @@ impl RecoveryReport {
 
     /// Whether anything that was acknowledged may be lost.
     pub fn is_sound(&self) -> bool {
-        let value_faults = |fault: &&TableFault| !matches!(fault.kind, TableFaultKind::Values(_));
         self.logs.iter().all(|log| log.lost.is_empty())
             && self.missing_segments.is_empty()
-            && self.tables.iter().filter(value_faults).count() == 0
+            && self.tables.is_empty()
             && self.quarantined.is_empty()
     }
 }

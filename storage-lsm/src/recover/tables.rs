@@ -62,23 +62,18 @@ async fn read_one<D: Disk>(
     if contents.bucket.is_err() && !contents.entries.is_empty() {
         fault(TableFaultKind::Header);
     }
-    if !contents.broken.is_empty() {
-        fault(TableFaultKind::Values(contents.broken.len() as u64));
-    }
     if contents.missing > 0 {
         fault(TableFaultKind::Blocks(contents.missing));
     }
-    let whole = contents.broken.is_empty() && contents.missing == 0;
-    let whole = whole && !contents.entries.is_empty();
+    let whole = contents.missing == 0 && !contents.entries.is_empty();
     if touch == Touch::Files && !contents.sealed && whole {
         return seal(disk, &file, place, contents).await.map(Some).map_err(Into::into);
     }
     Ok(Some(contents))
 }
 
-/// Gives a table that a crash left open its footer, with what is proven. One with broken values
-/// stays as it is: its directory is the proof of what is missing. So does one
-/// that lacks blocks, or whose header is damaged.
+/// Gives a table that a crash left open its footer, with what is proven. One
+/// that lacks blocks, or whose header is damaged, stays as it is.
 async fn seal<D: Disk>(
     disk: &D,
     file: &D::File,

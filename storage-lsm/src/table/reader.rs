@@ -15,11 +15,8 @@ use super::record::{RECORD_HEADER_BYTES, TableEntry, decode_record, stored_bytes
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Contents {
     pub(crate) bucket: Result<BucketStamp, TableError>,
-    /// Values that may be relied on.
+    /// The values, as the footer or the directories name them.
     pub(crate) entries: Vec<TableEntry>,
-    /// Values that a directory names and whose bytes are not theirs: damaged.
-    /// Only found where values are read.
-    pub(crate) broken: Vec<TableEntry>,
     pub(crate) sealed: bool,
     /// Blocks that are proven to have been there and are not. None where a
     /// footer made it needless to look.
@@ -77,10 +74,11 @@ pub(crate) async fn read_sealed<D: Disk>(
 }
 
 fn sealed(bucket: Result<BucketStamp, TableError>, entries: Vec<TableEntry>) -> Contents {
-    Contents { bucket, entries, broken: Vec::new(), sealed: true, missing: 0 }
+    Contents { bucket, entries, sealed: true, missing: 0 }
 }
 
-/// Reads a table block by block, every value of it.
+/// Reads the directories of a table's blocks. Their values were read back when
+/// they were proven, so they are looked at no sooner than a sealed table's.
 async fn read_open<D: Disk>(
     disk: &D,
     file: &D::File,
@@ -91,7 +89,6 @@ async fn read_open<D: Disk>(
     let mut contents = Contents {
         bucket: Err(TableError::NoTable),
         entries: Vec::new(),
-        broken: Vec::new(),
         sealed: false,
         missing: proven.blocks,
     };
@@ -115,38 +112,33 @@ async fn read_open<D: Disk>(
             at += BLOCK_BYTES as u64;
             continue;
         };
-        let block = disk.read(file, at, bytes as usize).await?;
-        for entry in entries {
-            let record = &block[(entry.offset - at) as usize..];
-            let sound = decode_record(record, place, entry.offset) == Ok(entry);
-            let list = if sound { &mut contents.entries } else { &mut contents.broken };
-            list.push(entry);
-        }
+        contents.entries.extend(entries);
         at += bytes;
         contents.missing = contents.missing.saturating_sub(1);
     }
     Ok(contents)
 }
 
-/// What [`read_proven`] finds, every value read.
+/// What [`read_proven`] finds, every value read. Entries whose bytes are not
+/// theirs come apart from the others.
 pub(crate) async fn read_everything<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
     proven: Proven,
-) -> Result<Contents, DiskError> {
+) -> Result<(Contents, Vec<TableEntry>), DiskError> {
     let mut contents = read_proven(disk, file, place, proven).await?;
-    if !contents.sealed {
-        return Ok(contents);
+    if contents.sealed {
+        contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
     }
-    contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
+    let mut broken = Vec::new();
     for entry in std::mem::take(&mut contents.entries) {
         let read = read_record(disk, file, place, entry.offset, stored_bytes(entry.length)).await?;
         let sound = read.is_some_and(|read| read.entry == entry);
-        let list = if sound { &mut contents.entries } else { &mut contents.broken };
+        let list = if sound { &mut contents.entries } else { &mut broken };
         list.push(entry);
     }
-    Ok(contents)
+    Ok((contents, broken))
 }
 
 async fn read_directory<D: Disk>(
