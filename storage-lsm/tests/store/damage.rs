@@ -249,6 +249,43 @@ fn a_block_of_an_open_table_that_is_overwritten_is_named() {
     }
 }
 
+/// A table's block that did not arrive is found by reading it back, while the
+/// log has what is in it.
+#[test]
+fn a_block_that_did_not_arrive_ends_service_and_loses_nothing() {
+    use Misfortune::{Astray, Flipped, Lost, Misdirected, Torn};
+    for misfortune in [Astray, Flipped, Lost, Misdirected, Torn] {
+        let mut struck = 0;
+        for ahead in 0..4 {
+            let disk = MemoryDisk::with_seed(1);
+            let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+            for revision in 1..=2 {
+                let (key, revision) = (key(0), Revision(revision));
+                node.stores[0].append(key, revision, &payload(&key, revision.0)).unwrap();
+                node.stores[0].put(key, revision, &snapshot(&key, revision.0)).unwrap();
+                drive(node.stores[0].commit()).unwrap();
+                if revision == Revision(1) {
+                    drive(node.stores[0].checkpoint()).unwrap();
+                    assert!(node.manifest_round(NOW));
+                }
+            }
+            let at = vec![(disk.accesses() + ahead, misfortune)];
+            disk.set_faults(Faults { at, capacity_bytes: None });
+            let written = drive(node.stores[0].checkpoint());
+            let strikes = disk.strikes();
+            if !strikes.iter().any(|strike| strike.operation == "write") {
+                continue;
+            }
+            struck += 1;
+            assert!(written.is_err() && node.stores[0].poisoned().is_some(), "{strikes:?}");
+            disk.restart();
+            let node = Node::start(&disk, small(), NOW, 1).unwrap();
+            assert_eq!(revisions(&node, 0), Ok(2), "{strikes:?}");
+        }
+        assert_eq!(struck, 1, "{misfortune:?}: one block was written");
+    }
+}
+
 #[test]
 fn a_write_that_went_elsewhere_is_noticed() {
     for misfortune in [Misfortune::Lost, Misfortune::Misdirected] {
