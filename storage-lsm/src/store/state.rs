@@ -22,6 +22,11 @@ use super::error::{Gap, Poison};
 use super::place::{Located, TableNo};
 use super::span::Span;
 
+/// A bucket that goes within so many seconds may be gone already, by the clock
+/// of the shard that owns the manifest. A long step of upkeep may lie between
+/// this shard's looks at its own.
+const GOING_SECONDS: u64 = 600;
+
 /// A segment whose contents may be needed.
 pub(super) struct InUse<F> {
     pub(super) file: FileId,
@@ -217,6 +222,14 @@ impl<F> State<F> {
                 }
             }
         }
+    }
+
+    /// Whether a table's file may be shorter than this shard wrote it: the files
+    /// of a bucket that goes are cut, and the shard that does so may be ahead.
+    pub(super) fn may_be_cut(&self, number: TableNo) -> bool {
+        let soon = UnixSecond(self.now.0.saturating_add(GOING_SECONDS));
+        let stamp = self.tables.get(&number).and_then(|table| self.buckets.get(table.bucket));
+        stamp.is_none_or(|stamp| stamp.drops_at() <= soon)
     }
 
     /// The segments that this run's log uses or may use.

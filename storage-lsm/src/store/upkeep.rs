@@ -32,10 +32,6 @@ pub enum Progress {
     Idle,
 }
 
-/// A bucket that goes within so many seconds may be gone already, by the clock
-/// of the shard that owns the manifest.
-const GOING_SECONDS: u64 = 10;
-
 /// How many segments wait ready, so that the log never waits for one.
 const SPARES: usize = 2;
 
@@ -367,39 +363,50 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    async fn sync_table(&self, number: TableNo) -> Result<(), DiskError> {
+    /// Makes what is in the table durable, and tells the manifest once it was
+    /// read back; says whether that is so.
+    async fn sync_table(&self, number: TableNo) -> Result<bool, DiskError> {
         let taken = {
             let mut state = self.state.borrow_mut();
-            let state = &mut *state;
-            let soon = UnixSecond(state.now.0.saturating_add(GOING_SECONDS));
-            let buckets = &state.buckets;
             state.tables.get_mut(&number).and_then(|table| {
                 let open = table.open.as_mut()?;
                 let snapshots = std::mem::take(&mut open.unsynced);
-                let mut blocks = std::mem::take(&mut open.unproven);
-                // The files of a bucket that goes are cut while it does.
-                let goes = buckets.get(table.bucket).is_none_or(|stamp| stamp.drops_at() <= soon);
-                if goes {
-                    blocks.clear();
-                }
+                let blocks = std::mem::take(&mut open.unproven);
                 let proven = Proven { bytes: open.end, blocks: open.blocks };
                 Some((table.handle.clone()?, table.file, proven, snapshots, blocks))
             })
         };
-        let Some((file, id, proven, snapshots, blocks)) = taken else { return Ok(()) };
+        let Some((file, id, proven, snapshots, blocks)) = taken else { return Ok(false) };
         self.disk.sync(&file).await?;
-        for block in blocks {
-            self.read_back(&file, id, &block).await?;
-        }
+        let read_back = async {
+            for block in &blocks {
+                self.read_back(&file, id, block).await?;
+            }
+            Ok(())
+        };
+        let read_back = read_back.await;
         let mut state = self.state.borrow_mut();
         state.counters.syncs += 1;
+        match read_back {
+            Ok(()) => {}
+            Err(_) if state.may_be_cut(number) => {
+                // The log stands, and if the bucket does not go after all,
+                // whatever is wrong is still wrong at the next try.
+                if let Some(open) = state.tables.get_mut(&number).and_then(|t| t.open.as_mut()) {
+                    open.unsynced.extend(snapshots);
+                    open.unproven.extend(blocks);
+                }
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
         if !snapshots.is_empty() {
             // The log stands until the manifest tells a later start that these
             // blocks have to be there.
             let edit = state.edit(Change::ProveTable { file: id, proven });
             state.synced.push((edit, snapshots));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes sure that a block is where it was written. A disk that lost the
@@ -446,7 +453,9 @@ impl<D: Disk> Store<D> {
         if !self.has_room_for_tables().await? {
             return Ok(());
         }
-        self.sync_table(number).await?;
+        if !self.sync_table(number).await? {
+            return Ok(());
+        }
         let (file, footer, at) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;

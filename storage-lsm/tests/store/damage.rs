@@ -7,7 +7,7 @@ use desk_storage_lsm::inspect::inspect;
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::recover::{LostRange, TableFaultKind, Tail};
-use desk_storage_lsm::{Gap, GetError, RecoverError, Revision};
+use desk_storage_lsm::{ClockState, Gap, GetError, RecoverError, Revision, UnixSecond};
 
 /// Where the log's batches begin in a segment.
 const DATA: usize = 2 * BLOCK_BYTES;
@@ -284,6 +284,41 @@ fn a_block_that_did_not_arrive_ends_service_and_loses_nothing() {
         }
         assert_eq!(struck, 1, "{misfortune:?}: one block was written");
     }
+}
+
+/// By a clock that has jumped the bucket should have gone, and has not.
+#[test]
+fn a_block_that_did_not_arrive_is_not_believed_because_its_bucket_seems_to_go() {
+    let mut struck = 0;
+    for ahead in 0..4 {
+        let disk = MemoryDisk::with_seed(1);
+        let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+        let jumped = UnixSecond(NOW.0 + 365 * 86_400);
+        for revision in 1..=2 {
+            let (key, revision) = (key(0), Revision(revision));
+            node.stores[0].append(key, revision, &payload(&key, revision.0)).unwrap();
+            node.stores[0].put(key, revision, &snapshot(&key, revision.0)).unwrap();
+            drive(node.stores[0].commit()).unwrap();
+            if revision == Revision(1) {
+                drive(node.stores[0].checkpoint()).unwrap();
+                assert!(node.upkeep(jumped));
+                assert!(matches!(node.owner.clock(), ClockState::Suspect { .. }));
+            }
+        }
+        let at = vec![(disk.accesses() + ahead, Misfortune::Lost)];
+        disk.set_faults(Faults { at, capacity_bytes: None });
+        drive(node.stores[0].checkpoint()).unwrap();
+        let lost = !disk.strikes().is_empty();
+        struck += usize::from(lost);
+        assert!(node.upkeep(jumped));
+        let held = node.stores[0].counters().held_keys;
+        assert_eq!(held, u64::from(lost), "the log stands for what is not in the table");
+        disk.restart();
+        let node = Node::start(&disk, small(), NOW, 1).unwrap();
+        assert!(node.report.is_sound(), "{:?}", node.report);
+        assert_eq!(revisions(&node, 0), Ok(2), "{:?}", disk.strikes());
+    }
+    assert_eq!(struck, 1, "one block was written");
 }
 
 #[test]
