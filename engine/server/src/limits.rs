@@ -85,6 +85,11 @@ pub(crate) const KEEPALIVE_PROBES: u32 = 4;
 /// next look tells of the rest.
 pub(crate) const READY_SOCKETS: usize = 1_024;
 
+/// How long sockets wait for a commit that is under way at most. Tuning: most
+/// commits take less, and what needs none, such as a cursor, is not to wait for a
+/// slow disk.
+pub(crate) const READINESS_HOLD: Duration = Duration::from_millis(1);
+
 /// How often the epoll set is looked at while the executor cannot wait for it,
 /// for want of a descriptor. Tuning: it is rare, and ends with the next one that
 /// is closed.

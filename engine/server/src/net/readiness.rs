@@ -21,13 +21,16 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use socket2::Socket;
 
-use crate::limits::{READINESS_PAUSE, READY_SOCKETS};
+use crate::limits::{READINESS_HOLD, READINESS_PAUSE, READY_SOCKETS};
 
 /// The epoll set of one thread.
 struct Set {
     epoll: OwnedFd,
     lines: RefCell<Vec<Option<Rc<Line>>>>,
     free: RefCell<Vec<usize>>,
+    /// Whether sockets had better wait, and who asks for when not.
+    held: Cell<bool>,
+    let_go: Waiter,
 }
 
 thread_local! {
@@ -63,10 +66,32 @@ pub(super) struct Watched {
 /// The kernel gives no set.
 pub(crate) fn start() -> io::Result<()> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-    let set = Rc::new(Set { epoll, lines: RefCell::default(), free: RefCell::default() });
+    let set = Rc::new(Set {
+        epoll,
+        lines: RefCell::default(),
+        free: RefCell::default(),
+        held: Cell::new(false),
+        let_go: Waiter::default(),
+    });
     SET.set(Some(Rc::clone(&set)));
     glommio::spawn_local(async move { set.follow().await }).detach();
     Ok(())
+}
+
+/// Lets this thread's sockets wait for `work`, but not for longer than
+/// [`READINESS_HOLD`]: what they bring cannot go on before it, and is cheaper
+/// all at once.
+pub(crate) async fn hold_during<T>(work: impl Future<Output = T>) -> T {
+    let set = SET.with_borrow(|set| set.clone());
+    if let Some(set) = &set {
+        set.held.set(true);
+    }
+    let done = work.await;
+    if let Some(set) = &set {
+        set.held.set(false);
+        set.let_go.wake();
+    }
+    done
 }
 
 impl Set {
@@ -78,6 +103,7 @@ impl Set {
                 tracing::warn!(%error, "sockets cannot be waited for, and are looked at instead");
                 Timer::new(READINESS_PAUSE).await;
             }
+            self.while_held().await;
             loop {
                 events.clear();
                 let spare = rustix::buffer::spare_capacity(&mut events);
@@ -91,6 +117,21 @@ impl Set {
                 }
             }
         }
+    }
+
+    async fn while_held(&self) {
+        if !self.held.get() {
+            return;
+        }
+        let mut longest = Timer::new(READINESS_HOLD);
+        std::future::poll_fn(|context| {
+            if !self.held.get() {
+                return Poll::Ready(());
+            }
+            self.let_go.wait(context);
+            Future::poll(Pin::new(&mut longest), context).map(|_| ())
+        })
+        .await;
     }
 
     /// Waits until the set has something to tell.

@@ -269,4 +269,23 @@ mod tests {
         client.read_to_end(&mut answer).unwrap();
         assert_eq!(answer, b"three");
     }
+
+    /// A commit that takes long keeps nobody from being read.
+    #[test]
+    fn a_hold_that_does_not_end_is_outwaited() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = OwnedFd::from(listener.accept().unwrap().0);
+        let executor = executor().spawn(move || async move {
+            readiness::start().unwrap();
+            let hold = readiness::hold_during(std::future::pending::<Vec<u8>>());
+            let read = async {
+                let mut stream = Detached::Plain(accepted).attach().unwrap();
+                client.write_all(b"one").unwrap();
+                receive(&mut stream).await
+            };
+            assert_eq!(futures_lite::future::or(hold, read).await, b"one");
+        });
+        executor.unwrap().join().unwrap();
+    }
 }

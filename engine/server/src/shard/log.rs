@@ -12,6 +12,7 @@ use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Revision};
 use super::Shell;
 use crate::clock;
 use crate::limits::SPACE_TIME;
+use crate::net::readiness;
 
 /// What was appended and is not yet durable, and what the store did not take.
 #[derive(Default)]
@@ -206,7 +207,8 @@ impl Shell {
         loop {
             while self.store.has_uncommitted() {
                 let started = clock::instant();
-                if let Err(error) = self.store.commit().await {
+                // What arrives meanwhile waits for the next group all the same.
+                if let Err(error) = readiness::hold_during(self.store.commit()).await {
                     self.poisoned(&error.to_string());
                     return;
                 }
