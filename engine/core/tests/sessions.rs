@@ -260,8 +260,14 @@ fn a_desk_is_gone_to_the_second() {
     let a = world.connect(ann.key, 1, None);
     world.advance(Duration::from_secs(7 * 86_400) - Duration::from_micros(1));
     assert!(world.closed.is_empty());
+    // Loaded, and then found in memory.
     world.join(ann.link);
+    world.join(ann.link);
+    let unknown = LinkId::new(ann.link.created_second(), 1);
+    let nobodys = Request::Join { link: unknown, old_key: None, content: false };
+    assert_eq!(world.failure(nobodys.clone()), ServiceError::NoDesk);
     world.advance(Duration::from_micros(1));
+    assert_eq!(world.failure(nobodys), ServiceError::Expired);
     assert_eq!(world.closed.get(&a), Some(&CloseCode::Expired));
     let join = Request::Join { link: ann.link, old_key: None, content: false };
     assert_eq!(world.failure(join.clone()), ServiceError::Expired);
