@@ -195,6 +195,39 @@ fn a_damaged_value_is_an_error_and_never_wrong_bytes() {
     }
 }
 
+/// A record that is whole and stands in its place, and is not the one that was
+/// written there last: the medium kept another history of the same store.
+#[test]
+fn a_record_of_another_history_is_not_taken_for_the_one_that_was_written() {
+    let disk = MemoryDisk::with_seed(1);
+    let node = Node::start(&disk, small(), NOW, 1).unwrap();
+    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    drop(node);
+    disk.restart();
+    let forks = [1_u8, 2].map(|with| {
+        let disk = disk.fork();
+        let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+        node.stores[0].put(key(0), Revision(1), &[with; 5000]).unwrap();
+        drive(node.stores[0].checkpoint()).unwrap();
+        assert!(node.manifest_round(NOW));
+        let names = drive(disk.list()).unwrap();
+        let table = names.into_iter().find(|name| name.ends_with(".table")).unwrap();
+        let bytes = disk.contents(&table).unwrap();
+        let at = bytes.windows(5000).position(|window| window == [with; 5000]).unwrap();
+        (disk, node, table, at, bytes)
+    });
+    let [(_, _, other_table, other_at, others), (disk, mut node, table, at, _)] = forks;
+    assert_eq!((&other_table, other_at), (&table, at), "the histories use the same place");
+    // With the header in front of the value.
+    disk.overwrite(&table, at - 48, &others[at - 48..at + 5000]);
+    for _ in 0..2 {
+        let read = drive(node.stores[0].get(&key(0), NOW)).err();
+        assert!(matches!(read, Some(GetError::Damaged { .. })), "{read:?}");
+        node = Node::start(&disk, small(), NOW, 1).unwrap();
+    }
+}
+
 #[test]
 fn a_missing_table_is_named() {
     let disk = MemoryDisk::with_seed(1);
