@@ -89,6 +89,63 @@ fn the_reserve_refuses_before_the_disk_is_full() {
     node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
 }
 
+/// Leaves so many bytes of the disk free.
+fn leave(disk: &MemoryDisk, free: u64) {
+    let space = drive(disk.space()).unwrap();
+    let capacity_bytes = Some(space.total_bytes - space.free_bytes + free);
+    disk.set_faults(Faults { at: vec![], capacity_bytes });
+}
+
+#[test]
+fn snapshots_may_use_the_reserve_and_not_its_last_quarter() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { disk_reserve_bytes: 200_000, ..small() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let full = [
+        (200_000, Ok(()), Ok(())),
+        (199_999, Err(AppendError::NoSpace), Ok(())),
+        (50_000, Err(AppendError::NoSpace), Ok(())),
+        (49_999, Err(AppendError::NoSpace), Err(PutError::NoSpace)),
+    ];
+    for tail in 0..full.len() as u64 {
+        node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
+    }
+    drive(node.stores[0].commit()).unwrap();
+    for (tail, (free, append, put)) in full.into_iter().enumerate() {
+        let (tail, store) = (tail as u64, &node.stores[0]);
+        leave(&disk, free);
+        drive(store.maintain(NOW)).unwrap();
+        let appended = store.append(key(100 + tail), Revision(1), b"x").map(|_| ());
+        assert_eq!(appended, append, "{free} bytes are free");
+        assert_eq!(store.put(key(tail), Revision(1), b"y"), put, "{free} bytes are free");
+    }
+    leave(&disk, 200_000);
+    assert!(node.upkeep(NOW));
+    assert_eq!(node.stores[0].put(key(3), Revision(1), b"y"), Ok(()));
+}
+
+#[test]
+fn a_segment_made_ahead_leaves_the_reserve_alone() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { disk_reserve_bytes: 200_000, ..small() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let segments = || {
+        let names = drive(disk.list()).unwrap();
+        names.iter().filter(|name| name.ends_with(".log")).count()
+    };
+    // The first batch takes one of those that are ready.
+    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    let at_first = segments();
+    leave(&disk, 200_000 + options.segment_bytes);
+    assert!(node.upkeep(NOW));
+    assert_eq!(segments(), at_first);
+    leave(&disk, 200_000 + options.segment_bytes + 1);
+    assert!(node.upkeep(NOW));
+    assert_eq!(segments(), at_first + 1);
+    assert!(!node.stores[0].is_below_reserve());
+}
+
 #[test]
 fn a_segment_that_finds_no_room_is_no_fault() {
     let disk = MemoryDisk::with_seed(1);
