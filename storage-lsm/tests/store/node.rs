@@ -1,7 +1,7 @@
 //! A whole store over the disk in memory: recovery, the manifest's owner, `n`
 //! shards, and an oracle that knows what every key must be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
@@ -193,6 +193,14 @@ impl Oracle {
         }
     }
 
+    /// The keys of a shard that have something to be committed.
+    pub(crate) fn uncommitted(&self, node: &Node, shard: usize) -> BTreeSet<Key> {
+        let is_of = |key: &Key| usize::from(partition_of(key).shard(node.shards).0) == shard;
+        let durable = node.stores[shard].durable();
+        let waits = self.keys.iter().filter(|(key, known)| is_of(key) && known.position > durable);
+        waits.map(|(key, _)| *key).collect()
+    }
+
     /// Everything up to the durable positions is acknowledged.
     pub(crate) fn acknowledge(&mut self, node: &Node) {
         for (key, known) in &mut self.keys {
@@ -261,10 +269,15 @@ impl Oracle {
 
     /// Reads every key of a store whose disk has lied. What is read is right,
     /// always; what is less than was acknowledged was named by the report, or
-    /// the read says that it is damaged. `excused`: the lie struck the newest
-    /// batch of a log, which nobody can tell from a torn one.
-    pub(crate) fn check_after_a_lie(&mut self, node: &Node, now: UnixSecond, excused: bool) {
-        let named = excused || !node.report.is_sound();
+    /// the read says that it is damaged. `excused`: the keys of the newest batch
+    /// of a log, if the lie struck that, which nobody can tell from a torn one.
+    pub(crate) fn check_after_a_lie(
+        &mut self,
+        node: &Node,
+        now: UnixSecond,
+        excused: &BTreeSet<Key>,
+    ) {
+        let sound = node.report.is_sound();
         let lied = !node.disk.strikes().is_empty();
         for (key, known) in &mut self.keys {
             let stored = match drive(node.store(key).get(key, now)) {
@@ -295,6 +308,7 @@ impl Oracle {
                 Some(deleted) => deleted && stored.is_some(),
                 None => have < known.acknowledged,
             };
+            let named = !sound || excused.contains(key);
             assert!(named || !lost, "{key:?} lost something in silence, has {have}: {known:?}");
             if known.given_up {
                 continue;

@@ -3,10 +3,11 @@
 //! other numbers of shards, and buckets that expire and are unlinked. It is
 //! told again and again, with another misfortune each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use desk_storage_lsm::limits::BLOCK_BYTES;
-use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::memory_disk::{MemoryDisk, Misfortune, Strike, drive};
 use desk_storage_lsm::{Key, Options, Seconds, StoreCounters, UnixSecond};
 
 use crate::node::{Chance, NOW, Node, Oracle, key_at, small};
@@ -84,14 +85,39 @@ pub(crate) struct Story<'a> {
     pub(crate) now: UnixSecond,
     keys: Vec<Key>,
     pub(crate) deeds: Deeds,
-    /// The shard whose newest batch was lied about: a fault in the very last
-    /// batch of a log cannot be told from a write that a crash interrupted.
-    last_batch_lied: Option<usize>,
-    /// Where each shard of this phase wrote its newest batch: file, offset and
-    /// length in bytes.
-    pub(crate) newest_batches: BTreeMap<usize, (String, u64, u64)>,
-    /// The access after each of them.
-    written: BTreeMap<usize, u64>,
+    /// What each shard of the newest phase wrote to its log, oldest first.
+    written: BTreeMap<usize, Vec<Written>>,
+}
+
+/// A batch of a log.
+pub(crate) struct Written {
+    file: String,
+    /// Where it lies, in bytes.
+    place: Range<u64>,
+    /// The accesses of the commit that wrote it, and a segment's header maybe.
+    accesses: Range<u64>,
+    /// The keys that it has records of.
+    keys: BTreeSet<Key>,
+}
+
+impl Written {
+    pub(crate) fn overlaps(&self, file: &str, place: &Range<u64>) -> bool {
+        self.file == file && self.place.start < place.end && place.start < self.place.end
+    }
+
+    /// Whether it did not arrive as it was, or another write landed on it.
+    fn is_struck(&self, strike: &Strike) -> bool {
+        let begins_at = |at| strike.file == self.file && at == self.place.start;
+        // The second header of a segment lies in front of the first batch, and
+        // both are under way at once.
+        let pushed = strike.misfortune == Misfortune::Misdirected
+            && begins_at(strike.at + BLOCK_BYTES as u64);
+        let own = self.accesses.contains(&strike.access) && (begins_at(strike.at) || pushed);
+        let later = strike.access >= self.accesses.end;
+        let landed = strike.landed.as_ref();
+        own || later
+            && landed.is_some_and(|(file, at, bytes)| self.overlaps(file, &(*at..at + bytes)))
+    }
 }
 
 impl<'a> Story<'a> {
@@ -104,8 +130,6 @@ impl<'a> Story<'a> {
             now: NOW,
             keys: Vec::new(),
             deeds: Deeds::default(),
-            last_batch_lied: None,
-            newest_batches: BTreeMap::new(),
             written: BTreeMap::new(),
         }
     }
@@ -130,7 +154,7 @@ impl<'a> Story<'a> {
 
     fn live_through(&mut self, phase: Phase) {
         let Some(mut node) = self.start(phase.shards) else { return };
-        self.newest_batches.clear();
+        self.written.clear();
         for _ in 0..phase.steps {
             if !self.step(&mut node) {
                 break;
@@ -184,27 +208,25 @@ impl<'a> Story<'a> {
 
     pub(crate) fn check(&mut self, node: &Node) {
         if self.mood == Mood::Lie {
-            let lied = self.last_batch_lied.take().is_some() || self.is_newest_overwritten();
-            self.oracle.check_after_a_lie(node, self.now, lied);
+            let strikes = self.disk.strikes();
+            let excused = self.unproven(|batch| strikes.iter().any(|it| batch.is_struck(it)));
+            self.oracle.check_after_a_lie(node, self.now, &excused);
         } else {
             assert!(node.report.is_sound(), "{:?}", node.report);
             self.oracle.check(node, self.now);
         }
     }
 
-    /// Whether a write that went astray landed on the newest batch of a log;
-    /// the batches before it, as far as it reaches, have nothing after them
-    /// that would prove them either.
-    fn is_newest_overwritten(&self) -> bool {
-        let strikes = self.disk.strikes();
-        self.newest_batches.iter().any(|(shard, (file, from, length))| {
-            strikes.iter().any(|strike| {
-                strike.access >= self.written[shard]
-                    && strike.landed.as_ref().is_some_and(|(name, at, bytes)| {
-                        name == file && *at < from + length && *from < at + bytes
-                    })
-            })
-        })
+    /// The keys of each log's newest batches, back to the first that is not
+    /// `struck`. A fault in the very last batch of a log cannot be told from a
+    /// write that a crash interrupted, and where one write went over several,
+    /// nothing after them proves that they were there either.
+    pub(crate) fn unproven(&self, struck: impl Fn(&Written) -> bool) -> BTreeSet<Key> {
+        let tail = |log: &Vec<Written>| {
+            let struck = log.iter().rev().take_while(|batch| struck(batch));
+            struck.flat_map(|batch| batch.keys.iter().copied()).collect::<Vec<Key>>()
+        };
+        self.written.values().flat_map(tail).collect()
     }
 
     /// One step; `false` when the run is over before its time.
@@ -244,24 +266,22 @@ impl<'a> Story<'a> {
 
     fn commit(&mut self, node: &Node) {
         for (shard, store) in node.stores.iter().enumerate() {
-            let (accesses, batches) = (self.disk.accesses(), store.counters().batches);
+            let (accesses, before) = (self.disk.accesses(), store.counters());
+            let keys = self.oracle.uncommitted(node, shard);
             let committed = drive(store.commit());
             assert!(committed.is_ok() || store.poisoned().is_some() || !self.disk.is_up());
-            if store.counters().batches > batches {
-                let mut written = self.disk.last_write().expect("a batch was written");
-                if written.1 < DATA_START {
-                    // A header goes with the first batch of a segment, and the
-                    // rest of the segment is of earlier uses.
-                    (written.1, written.2) = (DATA_START, options().segment_bytes);
+            let after = store.counters();
+            if after.batches > before.batches {
+                let (file, mut from, mut bytes) = self.disk.last_write().expect("a batch");
+                if from < DATA_START {
+                    // A header goes with the first batch of a segment. Of a
+                    // commit of several batches the last one counts; this is
+                    // longer than it by the others then.
+                    (from, bytes) = (DATA_START, after.log_bytes - before.log_bytes - bytes);
                 }
-                self.newest_batches.insert(shard, written);
-                self.written.insert(shard, self.disk.accesses());
-            }
-            let lied = self.disk.strikes().iter().any(|strike| strike.access >= accesses);
-            if lied {
-                self.last_batch_lied = Some(shard);
-            } else if store.counters().batches > batches && self.last_batch_lied == Some(shard) {
-                self.last_batch_lied = None;
+                let (place, accesses) = (from..from + bytes, accesses..self.disk.accesses());
+                let batch = Written { file, place, accesses, keys };
+                self.written.entry(shard).or_default().push(batch);
             }
         }
         self.oracle.acknowledge(node);
