@@ -63,6 +63,15 @@ pub(super) struct OpenTable {
     pub(super) unsynced: Vec<(Key, Revision)>,
     /// Blocks that were not read back yet.
     pub(super) unproven: Vec<WrittenBlock>,
+    /// Until when upkeep leaves it alone: one of its blocks cannot be read back.
+    pub(super) rests_until: UnixSecond,
+}
+
+impl OpenTable {
+    /// Whether a sync would make more of it durable.
+    pub(super) fn is_dirty(&self, now: UnixSecond) -> bool {
+        !self.unsynced.is_empty() && self.rests_until <= now
+    }
 }
 
 /// A block as it was written.
@@ -248,9 +257,9 @@ impl<F> State<F> {
     /// Whether a checkpoint would write or sync anything.
     fn has_undurable(&self) -> bool {
         let durable = self.log.durable;
-        let unsynced =
-            |table: &Table<F>| table.open.as_ref().is_some_and(|open| !open.unsynced.is_empty());
-        self.tables.values().any(unsynced)
+        let dirty =
+            |table: &Table<F>| table.open.as_ref().is_some_and(|open| open.is_dirty(self.now));
+        self.tables.values().any(dirty)
             || self.spans.values().any(|span| span.has_flushable(durable))
     }
 

@@ -348,7 +348,7 @@ impl<D: Disk> Store<D> {
         let dirty: Vec<TableNo> = {
             let state = self.state.borrow();
             let dirty = |table: &Table<D::File>| {
-                table.open.as_ref().is_some_and(|open| !open.unsynced.is_empty())
+                table.open.as_ref().is_some_and(|open| open.is_dirty(state.now))
             };
             state
                 .tables
@@ -392,7 +392,9 @@ impl<D: Disk> Store<D> {
             Err(_) if state.may_be_cut(number) => {
                 // The log stands, and if the bucket does not go after all,
                 // whatever is wrong is still wrong at the next try.
+                let later = UnixSecond(state.now.0.saturating_add(1));
                 if let Some(open) = state.tables.get_mut(&number).and_then(|t| t.open.as_mut()) {
+                    open.rests_until = later;
                     open.unsynced.extend(snapshots);
                     open.unproven.extend(blocks);
                 }
