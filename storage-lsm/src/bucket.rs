@@ -75,9 +75,14 @@ impl BucketTable {
 
     /// The bucket of a creation second.
     pub fn of_second(&self, second: u32) -> Option<&BucketStamp> {
+        self.number_of(second).map(|number| &self.stamps[number])
+    }
+
+    /// Which of [`Self::stamps`] is the bucket of a creation second.
+    pub(crate) fn number_of(&self, second: u32) -> Option<usize> {
         let after = self.stamps.partition_point(|stamp| stamp.id.0 <= second);
-        let stamp = self.stamps.get(after.checked_sub(1)?)?;
-        stamp.holds(second).then_some(stamp)
+        let number = after.checked_sub(1)?;
+        self.stamps[number].holds(second).then_some(number)
     }
 
     /// The bucket with that id.

@@ -91,11 +91,16 @@ impl Partition {
     pub const fn shard(self, shards: ShardCount) -> ShardId {
         ShardId(self.0 % shards.0.get())
     }
+
+    /// The partition of a key with that hash.
+    pub(crate) fn of_hash(hash: u64) -> Self {
+        Self((hash % u64::from(Self::COUNT)) as u16)
+    }
 }
 
 /// The partition of a key: xxh3-64 of its bytes, modulo [`Partition::COUNT`].
 pub fn partition_of(key: &Key) -> Partition {
-    Partition((key.hash64() % u64::from(Partition::COUNT)) as u16)
+    Partition::of_hash(key.hash64())
 }
 
 /// The number of a shard, from 0.

@@ -129,7 +129,8 @@
 //! an [`Edit`], and the manifest's owner removes a file when all have.
 #![forbid(unsafe_code)]
 
-pub mod bucket;
+pub mod ahead;
+mod bucket;
 pub mod compaction;
 pub mod disk;
 pub mod file;

@@ -119,8 +119,9 @@ pub const SMALL_TABLES_MAX: usize = 16;
 /// the device. Tuning.
 pub const COMPACTION_STEP_BYTES: u64 = 1024 * 1024;
 
-/// One read of replay, in bytes; at least one whole batch fits. Tuning.
-pub const REPLAY_WINDOW_BYTES: usize = 4 * 1024 * 1024;
+/// One read of replay, in bytes. The next one begins a whole batch before its
+/// end, so of 8 MiB an eighth is read twice; two are in memory. Tuning.
+pub const REPLAY_WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// One read of a recovered desk's log records, in bytes, so that neighbours in
 /// the log cost one read together. Tuning.

@@ -84,6 +84,11 @@ impl Holds {
         }
     }
 
+    /// Takes over what another one has of other buckets.
+    pub(crate) fn adopt(&mut self, other: Self) {
+        self.parts.extend(other.parts);
+    }
+
     /// Nothing of the bucket is needed any more.
     /// Its memory goes when the part does.
     pub(crate) fn drop_bucket(&mut self, bucket: BucketId) -> Option<Part> {

@@ -179,6 +179,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Takes the record at the front of `rest`, which reaches to `end` of the batch.
+#[inline]
 fn take_record<'a>(rest: &mut &'a [u8], end: usize) -> Option<BatchRecord<'a>> {
     let (key, after) = rest.split_first_chunk::<KEY_BYTES>()?;
     let (shifted, bytes) = varint::take(after)?;

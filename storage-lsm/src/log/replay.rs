@@ -1,5 +1,6 @@
 //! Reading the batches of one segment, and telling a torn tail from damage.
 
+use crate::ahead::Ahead;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError};
 use crate::field::block_down;
@@ -82,41 +83,60 @@ pub(crate) async fn walk<D: Disk>(
         lost: Vec::new(),
         tail: Tail::Clean,
     };
-    let mut at = DATA_START;
-    while at < stop {
-        let bytes = (stop - at).min(REPLAY_WINDOW_BYTES as u64);
-        let window = disk.read(file, at, bytes as usize).await?;
-        // Where a batch reaches past a window the next one begins, except at
-        // the segment's end.
-        let whole = at + bytes == stop;
-        let mut start = 0;
-        while start < window.len() {
-            let reaches_past = |(_, bytes)| bytes > window.len() - start;
-            if !whole && peek(&window[start..]).is_ok_and(reaches_past) {
-                break;
+    // A window reaches so far past where the next one begins that each batch
+    // lies in one window whole.
+    let step_bytes = (REPLAY_WINDOW_BYTES - BATCH_BYTES_MAX) as u64;
+    let window = |at: u64| {
+        let bytes = stop.saturating_sub(at).min(REPLAY_WINDOW_BYTES as u64);
+        Ahead::begin(disk.read(file, at, bytes as usize))
+    };
+    let mut coming = None;
+    let walked = async {
+        let (mut at, mut start) = (DATA_START, 0);
+        while at < stop {
+            let this = match coming.take() {
+                Some(this) => this,
+                None => window(at).await,
+            };
+            // The next one is on its way while this one is waited for and walked.
+            let next = at + step_bytes;
+            if next < stop {
+                coming = Some(window(next).await);
             }
-            let here = at + start as u64;
-            if let Some(bytes) =
-                step(&window[start..], place, here, expected, &mut walk, &mut visit)
-            {
-                start += bytes;
-                continue;
-            }
-            if here == walk.at {
-                // A batch should be here, or the end. Before it is called lost
-                // or torn it is read once more, in case only the read was bad.
-                let bytes = (stop - here).min(BATCH_BYTES_MAX as u64);
-                let again = disk.read(file, here, bytes as usize).await?;
-                if let Some(bytes) = step(&again, place, here, expected, &mut walk, &mut visit) {
-                    start += bytes;
+            let bytes = this.end().await?;
+            while start < bytes.len().min(step_bytes as usize) {
+                let here = at + start as u64;
+                let front = &bytes[start..];
+                if let Some(taken) = step(front, place, here, expected, &mut walk, &mut visit) {
+                    start += taken;
                     continue;
                 }
-                judge_tail(&again, expected, &mut walk);
+                if here == walk.at {
+                    // A batch should be here, or the end. Before it is called
+                    // lost or torn it is read once more, in case only the read
+                    // was bad.
+                    let length = (stop - here).min(BATCH_BYTES_MAX as u64);
+                    let again = disk.read(file, here, length as usize).await?;
+                    if let Some(taken) = step(&again, place, here, expected, &mut walk, &mut visit)
+                    {
+                        start += taken;
+                        continue;
+                    }
+                    judge_tail(&again, expected, &mut walk);
+                }
+                start += BLOCK_BYTES;
             }
-            start += BLOCK_BYTES;
+            at = next;
+            start = start.saturating_sub(step_bytes as usize);
         }
-        at += start as u64;
+        Ok(())
+    };
+    let walked = walked.await;
+    if let Some(coming) = coming {
+        // After an error: an access is driven to its end.
+        drop(coming.end().await);
     }
+    walked?;
     if let Some((end, _)) = expected.closed
         && walk.end < end
     {

@@ -27,8 +27,8 @@ impl Homes {
         self.list.extend(homes.flatten());
     }
 
-    /// Keeps the newest of each key of the open bucket, and returns these.
-    pub(super) fn close_bucket(&mut self) -> &[Home] {
+    /// Keeps the newest of each key of the open bucket.
+    pub(super) fn close_bucket(&mut self) {
         let open = self.open;
         let list = &mut self.list[open..];
         // Footers are sorted, and this sort is quick where it finds sorted runs.
@@ -44,7 +44,6 @@ impl Homes {
         self.open = kept;
         let in_order = self.list[open.saturating_sub(1)..].iter().take(2);
         assert!(in_order.is_sorted_by(|one, next| one.key < next.key), "buckets are in order");
-        &self.list[open..]
     }
 
     pub(super) fn list(&self) -> &[Home] {
@@ -55,20 +54,32 @@ impl Homes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recover::keys::tests::{home, key};
+    use crate::store::TableNo;
+    use crate::table::record::TableEntry;
+
+    fn key(number: u16) -> Key {
+        let mut bytes = [5; 16];
+        bytes[14..].copy_from_slice(&number.to_be_bytes());
+        Key::new(bytes)
+    }
+
+    fn home(number: u16, revision: u64) -> Home {
+        let (key, revision) = (key(number), Revision(revision));
+        let entry = TableEntry { key, revision, offset: 4096, length: 1, checksum: 2 };
+        Home { key, revision, located: Located::new(TableNo(0), &entry) }
+    }
 
     #[test]
     fn every_key_is_there_once_and_newest() {
         let mut homes = Homes::default();
         for bucket in [0..700, 700..700, 700..701, 701..2000] {
-            let keys = bucket.len();
-            let each = bucket.clone().rev().flat_map(|number| {
+            let each = bucket.rev().flat_map(|number| {
                 let newest = u64::from(number) + 2;
                 [home(number, newest - 1), home(number, newest), home(number, 1)]
             });
             let each: Vec<_> = each.map(Some).chain([None]).collect();
             homes.extend(each.into_iter());
-            assert_eq!(homes.close_bucket().len(), keys);
+            homes.close_bucket();
         }
         let list = homes.list().iter().map(|home| (home.key, home.revision));
         assert!(list.eq((0..2000).map(|number| (key(number), Revision(u64::from(number) + 2)))));

@@ -128,11 +128,15 @@ struct Reader<'a, D: Disk> {
 impl<D: Disk> Reader<'_, D> {
     /// Segments that an earlier start closed: the manifest says what they hold.
     async fn read_retained(&mut self) -> Result<(), RecoverError> {
-        let manifest = self.manifest;
-        for used in manifest.segments.values() {
-            if let SegmentUse::Retained { log, closed } = used {
-                self.read_closed(*log, *closed).await?;
-            }
+        let retained = self.manifest.segments.values().filter_map(|used| match used {
+            SegmentUse::Retained { log, closed } => Some((*log, *closed)),
+            SegmentUse::Current => None,
+        });
+        let mut retained: Vec<_> = retained.collect();
+        // As they were written, so that each key's records come in their order.
+        retained.sort_by_key(|(log, closed)| (*log, closed.first));
+        for (log, closed) in retained {
+            self.read_closed(log, closed).await?;
         }
         Ok(())
     }

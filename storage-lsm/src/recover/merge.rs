@@ -1,27 +1,34 @@
 //! The fourth step: tables and logs become one state a key.
 //!
-//! A key at rest is one line of 40 bytes in a list that is sorted by key; a
-//! place in a hash table comes to it if there are logs, and only keys with
-//! records that no snapshot covers get more. So a million keys at rest take 56 MB here, and are in the compact index after.
+//! A key at rest is one line of 40 bytes in a list that is sorted by key, and,
+//! if there are logs, 64 bytes of a hash table. A record that no snapshot
+//! covers takes 16 more, in the list that its shard keeps. When all is read,
+//! each shard's share of each bucket is put together, on all cores.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use crate::bucket::{BucketId, BucketStamp, BucketTable};
-use crate::checksum::Place;
+use crate::checksum::{Kind, Place};
 use crate::file::FileId;
-use crate::key::{Key, Revision, ShardCount, UnixSecond, partition_of};
+use crate::key::{Key, Partition, Revision, ShardCount, ShardId, UnixSecond, partition_of};
 use crate::log::batch::{Batch, BatchRecord};
 use crate::log::segment::Closed;
 use crate::log::writer::Age;
 use crate::manifest::ClockState;
-use crate::store::{Gap, Located, RecordRef, ShardSeed, TableNo, TableSeed};
+use crate::store::{Located, RecordRef, Recovered, ShardSeed, TableNo, TableSeed};
 use crate::table::reader::Contents;
 use crate::table::record::stored_bytes;
 
-use super::homes::Home;
-use super::keys::{Keys, TOGETHER};
-use super::records::{KeyRecords, LogRecords, Named};
+use super::homes::{Home, Homes};
+use super::keys::{Head, Keys, TOGETHER};
 use super::report::RecoveryReport;
+use super::share::{Share, Wanted};
+
+/// With fewer keys than this a start is over before another thread has begun.
+const THREADS_FROM: usize = 50_000;
 
 /// A table that was read.
 struct TableFound {
@@ -30,24 +37,29 @@ struct TableFound {
     sealed: bool,
     /// Bytes of its values, one number a shard.
     bytes: Vec<u64>,
-    /// Bytes of those that are the newest of their keys.
-    live_bytes: Vec<u64>,
 }
 
-pub(crate) struct Merge {
-    buckets: BucketTable,
-    now: UnixSecond,
-    drop_expired: bool,
+/// A record that is wanted, and where its bucket is among all buckets.
+type InBucket<'a> = (usize, BatchRecord<'a>);
+
+/// Tables and logs while they are read.
+pub(super) struct Merge {
+    wanted: Wanted,
     shards: ShardCount,
     tables: Vec<TableFound>,
-    keys: Keys,
-    /// While the logs are read.
-    logged: LogRecords,
-    /// When they are.
-    records: KeyRecords,
-    quarantined: BTreeMap<Key, Gap>,
+    homes: Homes,
+    /// In the order in which they are read, which is that of their ages.
+    segments: Vec<FileId>,
+    /// Made for the first record.
+    keys: Option<Keys>,
+    /// Keys with records and no value in a table.
+    homeless: Vec<Key>,
+    /// A list for each bucket and shard, those of a bucket together.
+    lists: Vec<Recovered>,
+    /// Records of keys where they do not follow each other.
+    odd: BTreeMap<Key, Vec<RecordRef>>,
     /// The bucket of the last record: most records are of the same few.
-    last: Option<BucketStamp>,
+    last: Option<(usize, BucketStamp)>,
     expired: u64,
 }
 
@@ -58,178 +70,243 @@ impl Merge {
         clock: ClockState,
         shards: ShardCount,
     ) -> Self {
+        let lists = buckets.stamps().len() * usize::from(shards.get());
         Self {
-            buckets,
-            now,
-            drop_expired: clock == ClockState::Trusted,
+            wanted: Wanted { buckets, now, drop_expired: clock == ClockState::Trusted },
             shards,
             tables: Vec::new(),
-            keys: Keys::default(),
-            logged: LogRecords::default(),
-            records: KeyRecords::default(),
-            quarantined: BTreeMap::new(),
+            homes: Homes::default(),
+            segments: Vec::new(),
+            keys: None,
+            homeless: Vec::new(),
+            lists: (0..lists).map(|_| Recovered::default()).collect(),
+            odd: BTreeMap::new(),
             last: None,
             expired: 0,
         }
-    }
-
-    /// The key's bucket, if anything of the key is still wanted.
-    fn bucket_of(&self, key: &Key) -> Option<BucketId> {
-        let stamp = self.buckets.of_second(key.second())?;
-        let gone = self.drop_expired && stamp.expires_at(key) <= self.now;
-        (!gone).then_some(stamp.id)
-    }
-
-    fn shard_of(&self, key: &Key) -> usize {
-        usize::from(partition_of(key).shard(self.shards).0)
     }
 
     /// Takes what a table holds. The tables of a bucket come one after the
     /// other, and [`Self::close_bucket`] after the last.
     pub(super) fn add_table(&mut self, file: FileId, bucket: BucketId, contents: &Contents) {
         let number = TableNo(self.tables.len() as u32);
-        let shards = usize::from(self.shards.get());
-        let mut bytes = vec![0; shards];
+        let mut bytes = vec![0; usize::from(self.shards.get())];
         let homes = contents.entries.iter().map(|entry| {
-            if self.bucket_of(&entry.key) != Some(bucket) {
+            if self.wanted.bucket_of(&entry.key) != Some(bucket) {
                 return None;
             }
-            bytes[self.shard_of(&entry.key)] += stored_bytes(entry.length);
+            let shard = partition_of(&entry.key).shard(self.shards);
+            bytes[usize::from(shard.0)] += stored_bytes(entry.length);
             let located = Located::new(number, entry);
             Some(Home { key: entry.key, revision: entry.revision, located })
         });
-        let homes: Vec<_> = homes.collect();
-        self.keys.homes.extend(homes.into_iter());
-        let (sealed, live_bytes) = (contents.sealed, vec![0; shards]);
-        self.tables.push(TableFound { file, bucket, sealed, bytes, live_bytes });
+        self.homes.extend(homes);
+        self.tables.push(TableFound { file, bucket, sealed: contents.sealed, bytes });
     }
 
     /// Keeps the newest value of every key of the bucket.
     pub(super) fn close_bucket(&mut self) {
-        for home in self.keys.homes.close_bucket() {
-            let shard = usize::from(partition_of(&home.key).shard(self.shards).0);
-            let table = &mut self.tables[home.located.table().0 as usize];
-            table.live_bytes[shard] += home.located.stored_bytes();
-        }
+        self.homes.close_bucket();
     }
 
+    /// The batches that come next are of this segment.
     pub(super) fn begin_segment(&mut self, file: FileId) {
-        self.logged.begin_segment(file);
+        self.segments.push(file);
     }
 
     /// Takes the records of a batch of the segment that was begun last.
     pub(super) fn add_batch(&mut self, place: Place, at: u64, batch: &Batch<'_>) {
-        let mut wanted = Vec::with_capacity(TOGETHER);
+        let mut wanted: Vec<InBucket<'_>> = Vec::with_capacity(TOGETHER);
         let mut records = batch.records().flatten();
         loop {
-            wanted.extend(records.by_ref().filter(|record| self.wants(record)).take(TOGETHER));
+            let in_buckets = records.by_ref().filter_map(|record| self.in_bucket(record));
+            wanted.extend(in_buckets.take(TOGETHER));
             if wanted.is_empty() {
                 return;
             }
-            self.logged.add(&mut self.keys, place, at, &wanted);
+            self.add(place, at, &wanted);
             wanted.clear();
         }
     }
 
-    /// Counts what is gone with its key.
-    fn wants(&mut self, record: &BatchRecord<'_>) -> bool {
+    /// Finds the record's bucket, and counts it if it is gone with its key.
+    fn in_bucket<'a>(&mut self, record: BatchRecord<'a>) -> Option<InBucket<'a>> {
         let second = record.key.second();
-        if !self.last.is_some_and(|stamp| stamp.holds(second)) {
-            self.last = self.buckets.of_second(second).copied();
+        if !self.last.is_some_and(|(_, stamp)| stamp.holds(second)) {
+            let buckets = &self.wanted.buckets;
+            self.last = buckets.number_of(second).map(|number| (number, buckets.stamps()[number]));
         }
-        let gone = |stamp: &BucketStamp| stamp.expires_at(&record.key) <= self.now;
-        let wanted = self.last.is_some_and(|stamp| !(self.drop_expired && gone(&stamp)));
-        self.expired += u64::from(!wanted);
-        wanted
+        let wanted = |(_, stamp): &(_, _)| self.wanted.is_wanted(stamp, &record.key);
+        let bucket = self.last.filter(wanted).map(|(number, _)| number);
+        self.expired += u64::from(bucket.is_none());
+        Some((bucket?, record))
     }
 
-    pub(super) fn finish(&mut self, report: &mut RecoveryReport) {
-        self.records = std::mem::take(&mut self.logged).by_key(&self.keys);
-        self.records.settle(|key, gap| {
-            self.quarantined.insert(key, gap);
-        });
-        report.quarantined = self.quarantined.iter().map(|(key, gap)| (*key, *gap)).collect();
-        report.keys = self.keys.len() as u64;
-        report.records = self.records.len() as u64;
+    /// Takes at most [`TOGETHER`] records of the batch at `at`.
+    fn add(&mut self, place: Place, at: u64, records: &[InBucket<'_>]) {
+        let segment = Age(self.segments.len() as u64);
+        let homes = self.homes.list().iter();
+        let keys =
+            self.keys.get_or_insert_with(|| Keys::new(homes.map(|home| (home.key, home.revision))));
+        let hashes = keys.touch(records.iter().map(|(_, record)| record.key));
+        for ((bucket, record), hash) in records.iter().zip(hashes) {
+            let BatchRecord { key, revision, offset, payload } = *record;
+            let (known, is_new) = keys.get(&key, hash);
+            if is_new {
+                self.homeless.push(key);
+            }
+            // What is there up to the last one is there without a gap.
+            if revision <= known.last {
+                continue;
+            }
+            let offset = at + offset as u64;
+            let checksum = place.checksum(Kind::Value, revision.0, offset, payload) as u32;
+            // The walk ends where the largest segment does.
+            let (offset, length) = (offset as u32, payload.len() as u32);
+            let record = RecordRef::new(segment, revision, offset, length, checksum);
+            let shard = Partition::of_hash(hash).shard(self.shards);
+            let list = &mut self.lists[list_of(*bucket, shard.0, self.shards)];
+            let before = match known.head() {
+                Head::Link(link) => Some(link),
+                _ => None,
+            };
+            if known.head() != Head::Odd && revision == known.last.next() {
+                if before.is_none() {
+                    known.set_oldest(segment);
+                }
+                known.last = revision;
+                known.set(Head::Link(list.link(before, &record)));
+                continue;
+            }
+            let odd = self.odd.entry(key).or_default();
+            if let Some(link) = before {
+                *odd = list.unlink(link, known.last);
+                known.last = Revision(known.last.0 - odd.len() as u64);
+            }
+            known.set(Head::Odd);
+            odd.push(record);
+        }
+    }
+
+    /// Puts together what was read.
+    pub(super) fn finish(mut self, report: &mut RecoveryReport) -> Merged {
+        report.keys = (self.homes.list().len() + self.homeless.len()) as u64;
         report.expired = self.expired;
+        let lists: Vec<_> = std::mem::take(&mut self.lists).into_iter().enumerate().collect();
+        let share = |(number, list)| self.share(number, list);
+        let shares = if report.keys < THREADS_FROM as u64 {
+            lists.into_iter().map(share).collect()
+        } else {
+            on_all_cores(lists, share)
+        };
+        let merged = Merged { tables: self.tables, segments: self.segments, shares };
+        // The shares of a bucket have keys in turns.
+        let gaps: BTreeMap<_, _> =
+            merged.shares.iter().flat_map(|share| &share.quarantined).collect();
+        report.quarantined = gaps.into_iter().map(|(key, gap)| (*key, *gap)).collect();
+        report.records = merged.shares.iter().map(|share| share.records).sum();
+        merged
+    }
+
+    /// What the shard is to know of the bucket that a list is for.
+    fn share(&self, number: usize, list: Recovered) -> Share {
+        let shards = self.shards.get();
+        let stamp = &self.wanted.buckets.stamps()[number / usize::from(shards)];
+        let shard = ShardId((number % usize::from(shards)) as u16);
+        let is_ours = |key: &Key| {
+            stamp.holds(key.second())
+                && partition_of(key).shard(self.shards) == shard
+                && self.wanted.is_wanted(stamp, key)
+        };
+        let mut share = Share::new(shard, stamp.id, list);
+        let homes = self.homes.list();
+        let homes = &homes[homes.partition_point(|home| home.key.second() < stamp.id.0)..];
+        let homes = homes.iter().take_while(|home| stamp.holds(home.key.second()));
+        for home in homes.filter(|home| is_ours(&home.key)) {
+            share.add_home(home);
+        }
+        for key in self.homeless.iter().filter(|key| is_ours(key)) {
+            share.add_homeless(*key);
+        }
+        let named = self.keys.iter().flat_map(Keys::iter);
+        for known in named.filter(|known| known.head() != Head::None && is_ours(&known.key)) {
+            match self.odd.get(&known.key).filter(|_| known.head() == Head::Odd) {
+                Some(odd) => share.add_odd(known.key, known.last, odd.clone()),
+                None => share.add_chain(known),
+            }
+        }
+        share.span.recovered.close();
+        share
+    }
+}
+
+/// Which list has the records of a bucket and a shard.
+fn list_of(bucket: usize, shard: u16, shards: ShardCount) -> usize {
+    bucket * usize::from(shards.get()) + usize::from(shard)
+}
+
+/// Does the work on as many threads as there are cores for; the results come in
+/// the order of the items.
+fn on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    let queue = Mutex::new(items.into_iter().zip(&mut results));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let help = || {
+        while let Some((item, result)) = next() {
+            *result = Some(work(item));
+        }
+    };
+    thread::scope(|scope| {
+        (1..cores).for_each(|_| drop(scope.spawn(help)));
+        help();
+    });
+    results.into_iter().map(|result| result.expect("a scope waits for its threads")).collect()
+}
+
+/// What all tables and logs hold.
+pub(crate) struct Merged {
+    tables: Vec<TableFound>,
+    segments: Vec<FileId>,
+    shares: Vec<Share>,
+}
+
+impl Merged {
+    /// The ages of the segments that were read: those of former runs are
+    /// numbered from 1, in the order in which they were written.
+    pub(super) fn ages(&self) -> BTreeMap<FileId, Age> {
+        let numbered = self.segments.iter().zip(1..);
+        numbered.map(|(file, number)| (*file, Age(number))).collect()
     }
 
     /// Segments with records that no snapshot covers.
     pub(super) fn needed_segments(&self) -> BTreeSet<FileId> {
-        self.records.needed_segments()
+        let needed = self.shares.iter().flat_map(|share| &share.needed);
+        needed.map(|age| self.segments[age.0 as usize - 1]).collect()
     }
 
     /// Tables with the newest of a key.
     pub(super) fn needed_tables(&self) -> BTreeSet<FileId> {
-        let live = |table: &&TableFound| table.live_bytes.iter().any(|bytes| *bytes > 0);
-        self.tables.iter().filter(live).map(|table| table.file).collect()
+        let live = self.shares.iter().flat_map(|share| share.live_bytes.keys());
+        live.map(|number| self.tables[number.0 as usize].file).collect()
     }
 
     /// Gives every shard what is known of its keys.
-    pub(super) fn distribute(
-        mut self,
-        ages: &BTreeMap<FileId, (Age, Closed)>,
-        seeds: &mut [ShardSeed],
-    ) {
-        self.distribute_homes(seeds);
-        self.records.age(|file| ages.get(file).map(|(age, _)| *age));
-        let closed: BTreeMap<Age, Closed> = ages.values().copied().collect();
-        for named in &self.records.named {
-            let Named { key, snapshot, .. } = *named;
-            let Some(bucket) = self.bucket_of(&key) else { continue };
-            let shard = self.shard_of(&key);
+    pub(super) fn distribute(self, closed: &BTreeMap<Age, Closed>, seeds: &mut [ShardSeed]) {
+        for share in self.shares {
+            let shard = usize::from(share.shard.0);
             let seed = &mut seeds[shard];
-            let span = seed.spans.entry(bucket).or_default();
-            if snapshot.is_none() {
-                span.index.add_homeless(key);
+            let inherited = share.needed.iter().filter_map(|age| Some((*age, *closed.get(age)?)));
+            seed.inherited.extend(inherited);
+            for (number, live_bytes) in share.live_bytes {
+                let TableFound { file, bucket, sealed, ref bytes } = self.tables[number.0 as usize];
+                let bytes = bytes[shard];
+                seed.tables.insert(number, TableSeed { file, bucket, sealed, bytes, live_bytes });
             }
-            let records = self.records.records(named);
-            let mut known = None;
-            for age in records.iter().map(RecordRef::segment) {
-                if known.replace(age) != Some(age)
-                    && let Some(closed) = closed.get(&age)
-                {
-                    seed.inherited.insert(age, *closed);
-                }
-            }
-            if let Some(gap) = self.quarantined.get(&key) {
-                for record in records {
-                    seed.holds.pin(bucket, record.segment(), key, record.revision);
-                }
-                seed.quarantined.insert(key, *gap);
-                continue;
-            }
-            if records.is_empty() {
-                continue;
-            }
-            let held = records.iter().map(|record| (record.segment(), record.revision));
-            seed.holds.hold_key(bucket, key, held);
-            if records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE) {
-                seed.deleted.push(key);
-            } else {
-                span.recovered.push(key, records);
-            }
-        }
-        for (shard, seed) in seeds.iter_mut().enumerate() {
-            seed.spans.values_mut().for_each(|span| span.recovered.close());
-            for (number, table) in self.tables.iter().enumerate() {
-                let (bytes, live_bytes) = (table.bytes[shard], table.live_bytes[shard]);
-                if live_bytes > 0 {
-                    let TableFound { file, bucket, sealed, .. } = *table;
-                    let seeded = TableSeed { file, bucket, sealed, bytes, live_bytes };
-                    seed.tables.insert(TableNo(number as u32), seeded);
-                }
-            }
-        }
-    }
-
-    /// Gives every shard the places of its keys.
-    fn distribute_homes(&self, seeds: &mut [ShardSeed]) {
-        for home in self.keys.homes.list() {
-            let Some(bucket) = self.bucket_of(&home.key) else { continue };
-            let seed = &mut seeds[self.shard_of(&home.key)];
-            let span = seed.spans.entry(bucket).or_default();
-            span.index.insert_new(home.key, home.located);
+            seed.spans.insert(share.bucket, share.span);
+            seed.holds.adopt(share.holds);
+            seed.deleted.extend(share.deleted);
+            seed.quarantined.extend(share.quarantined);
         }
     }
 }

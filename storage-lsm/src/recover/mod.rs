@@ -9,8 +9,8 @@ mod keys;
 pub(crate) mod logs;
 pub(crate) mod merge;
 pub(crate) mod open_manifest;
-mod records;
 mod report;
+mod share;
 mod tables;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,7 +22,7 @@ use crate::file::{FileId, FileKind};
 use crate::key::{ShardCount, UnixSecond};
 use crate::log::LogId;
 use crate::log::segment::{Closed, Slot};
-use crate::log::writer::{Age, Spare};
+use crate::log::writer::Spare;
 use crate::manifest::slot::SlotError;
 use crate::manifest::{ClockState, Manifest, ManifestError, ManifestSeed, Needs, SegmentUse};
 use crate::options::{Options, OptionsError};
@@ -98,13 +98,13 @@ pub async fn recover<D: Disk>(
         }
     }
     let read = read(disk, &manifest, start.now, clock, start.shards, Touch::Files).await?;
-    let Read { merge, logs, mut report } = read;
+    let Read { merged, logs, mut report } = read;
     report.epoch = manifest.epoch + 1;
     report.fresh = opened.fresh;
     report.recorded = recorded;
 
     // Segments that no key needs are free for the new run.
-    let needed = merge.needed_segments();
+    let needed = merged.needed_segments();
     let unneeded = logs.segments.iter().filter(|(file, _)| !needed.contains(file));
     let fitting = unneeded.filter(|(_, segment)| segment.bytes == options.segment_bytes);
     let free = fitting.map(|(file, segment)| (*file, segment.next_slot)).collect();
@@ -122,15 +122,14 @@ pub async fn recover<D: Disk>(
         .map(|(file, (log, closed))| (*file, SegmentUse::Retained { log: *log, closed: *closed }))
         .chain(spares.iter().flatten().map(|spare| (spare.file, SegmentUse::Current)))
         .collect();
-    let tables = merge.needed_tables();
+    let tables = merged.needed_tables();
     manifest.tables.retain(|file, _| tables.contains(file));
     manifest.buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
     crate::manifest::write_slots(disk, &opened.file, &mut manifest).await?;
 
     let doomed = doomed_files(disk, &manifest).await?;
     report.doomed = doomed.len() as u64;
-    let ages = age_segments(&retained);
-    let (seeds, needs) = make_seeds(options, start.shards, &manifest, merge, &ages, spares);
+    let (seeds, needs) = make_seeds(options, start.shards, &manifest, merged, &retained, spares);
     let manifest = ManifestSeed {
         manifest,
         needs,
@@ -153,7 +152,7 @@ pub(crate) enum Touch {
 
 /// What tables and logs hold.
 pub(crate) struct Read {
-    pub(crate) merge: merge::Merge,
+    merged: merge::Merged,
     pub(crate) logs: logs::Logs,
     pub(crate) report: RecoveryReport,
 }
@@ -185,8 +184,8 @@ pub(crate) async fn read<D: Disk>(
     let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock, shards);
     tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
-    merge.finish(&mut report);
-    Ok(Read { merge, logs, report })
+    let merged = merge.finish(&mut report);
+    Ok(Read { merged, logs, report })
 }
 
 /// Every file of the store that the new manifest does not name.
@@ -201,14 +200,6 @@ pub(crate) async fn doomed_files<D: Disk>(
     };
     let names = disk.list().await?;
     Ok(names.iter().filter_map(|name| FileKind::of(name)).filter(unneeded).collect())
-}
-
-/// Retained segments in the order in which they were written.
-fn age_segments(retained: &BTreeMap<FileId, (LogId, Closed)>) -> BTreeMap<FileId, (Age, Closed)> {
-    let mut ordered: Vec<_> = retained.values().collect();
-    ordered.sort_by_key(|(log, closed)| (log.epoch, closed.first, log.shard, closed.file));
-    let aged = ordered.into_iter().enumerate();
-    aged.map(|(index, (_, closed))| (closed.file, (Age(index as u64 + 1), *closed))).collect()
 }
 
 /// How many segments each shard starts with at least.
@@ -276,10 +267,12 @@ fn make_seeds(
     options: &Options,
     shards: ShardCount,
     manifest: &Manifest,
-    merge: merge::Merge,
-    ages: &BTreeMap<FileId, (Age, Closed)>,
+    merged: merge::Merged,
+    retained: &BTreeMap<FileId, (LogId, Closed)>,
     spares: Vec<Vec<Spare>>,
 ) -> (Vec<ShardSeed>, Needs) {
+    let ages = merged.ages();
+    let closed = retained.iter().map(|(file, (_, closed))| (ages[file], *closed)).collect();
     let mut needs = Needs::default();
     let buckets = Arc::new(manifest.buckets.clone());
     let mut seeds: Vec<ShardSeed> = shards
@@ -309,7 +302,7 @@ fn make_seeds(
             }
         })
         .collect();
-    merge.distribute(ages, &mut seeds);
+    merged.distribute(&closed, &mut seeds);
     for seed in &seeds {
         for table in seed.tables.values() {
             needs.add(FileKind::Table(table.file), seed.shard);

@@ -1,5 +1,6 @@
 //! The second step: what every table holds.
 
+use crate::ahead;
 use crate::bucket::BucketId;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError, Fault, Writes};
@@ -15,6 +16,10 @@ use super::merge::Merge;
 use super::report::{RecoveryReport, TableFault, TableFaultKind};
 use super::{RecoverError, Touch, place};
 
+/// Tables that are read at the same time: enough to keep the device busy, few
+/// enough that their directories take a few MiB.
+const TABLES_TOGETHER: usize = 4;
+
 /// Reads all tables, bucket by bucket, so that no more than one bucket's
 /// superseded values are in memory at once.
 pub(super) async fn read_all<D: Disk>(
@@ -27,30 +32,36 @@ pub(super) async fn read_all<D: Disk>(
     let mut tables: Vec<(BucketId, FileId)> =
         manifest.tables.iter().map(|(id, table)| (table.bucket, *id)).collect();
     tables.sort_unstable();
-    for tables in tables.chunk_by(|one, two| one.0 == two.0) {
-        for (bucket, id) in tables {
-            if let Some(contents) = read_one(disk, manifest, *id, touch, report).await? {
+    let mut open = None;
+    for tables in tables.chunks(TABLES_TOGETHER) {
+        let read = tables.iter().map(|(_, id)| read_one(disk, manifest, *id, touch));
+        let read = ahead::all(read).await;
+        for ((bucket, id), read) in tables.iter().zip(read) {
+            let (contents, faults) = read?;
+            report.tables.extend(faults.into_iter().map(|kind| TableFault { file: *id, kind }));
+            if open.replace(*bucket).is_some_and(|open| open != *bucket) {
+                merge.close_bucket();
+            }
+            if let Some(contents) = contents {
                 merge.add_table(*id, *bucket, &contents);
             }
         }
-        merge.close_bucket();
     }
+    merge.close_bucket();
     Ok(())
 }
 
+/// What a table holds, unless it is missing, and what is wrong with it.
 async fn read_one<D: Disk>(
     disk: &D,
     manifest: &Manifest,
     id: FileId,
     touch: Touch,
-    report: &mut RecoveryReport,
-) -> Result<Option<Contents>, RecoverError> {
-    let mut fault = |kind| report.tables.push(TableFault { file: id, kind });
+) -> Result<(Option<Contents>, Vec<TableFaultKind>), RecoverError> {
     let file = match disk.open(&id.table_name(), Writes::Deferred).await {
         Ok(file) => file,
         Err(DiskError { fault: Fault::NotFound, .. }) => {
-            fault(TableFaultKind::Missing);
-            return Ok(None);
+            return Ok((None, vec![TableFaultKind::Missing]));
         }
         Err(error) => return Err(error.into()),
     };
@@ -59,17 +70,20 @@ async fn read_one<D: Disk>(
     if let Err(TableError::Version(found)) = contents.bucket {
         return Err(RecoverError::Format(SlotError::Version { found }));
     }
+    let mut faults = Vec::new();
     if contents.bucket.is_err() && !contents.entries.is_empty() {
-        fault(TableFaultKind::Header);
+        faults.push(TableFaultKind::Header);
     }
     if contents.missing > 0 {
-        fault(TableFaultKind::Blocks(contents.missing));
+        faults.push(TableFaultKind::Blocks(contents.missing));
     }
     let whole = contents.missing == 0 && !contents.entries.is_empty();
-    if touch == Touch::Files && !contents.sealed && whole {
-        return seal(disk, &file, place, contents).await.map(Some).map_err(Into::into);
-    }
-    Ok(Some(contents))
+    let contents = if touch == Touch::Files && !contents.sealed && whole {
+        seal(disk, &file, place, contents).await?
+    } else {
+        contents
+    };
+    Ok((Some(contents), faults))
 }
 
 /// Gives a table that a crash left open its footer, with what is proven. One

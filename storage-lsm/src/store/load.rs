@@ -148,7 +148,7 @@ impl<D: Disk> Store<D> {
         if newest.as_ref().is_some_and(Newest::is_tombstone) {
             return Ok(None);
         }
-        let records = span.recovered.get(key).to_vec();
+        let records = span.recovered.get(key);
         let newest = match newest {
             None if records.is_empty() => return Ok(None),
             None => None,

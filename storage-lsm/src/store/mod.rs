@@ -30,8 +30,9 @@ use crate::manifest::{Edit, EditNumber, News};
 pub use error::{AppendError, Gap, GetError, Poison, PutError, StoreError};
 pub use load::{Record, Snapshot, Stored, Value};
 pub(crate) use place::{Located, TableNo};
+pub(crate) use recovered::Recovered;
 pub use seed::ShardSeed;
-pub(crate) use seed::{RecordRef, TableSeed};
+pub(crate) use seed::{RecordRef, SpanSeed, TableSeed};
 use span::{Span, Staged};
 use state::{InUse, State, Table};
 pub use upkeep::Progress;
@@ -345,7 +346,7 @@ impl<D: Disk> Store<D> {
         let Some(span) = state.span(key) else { return false };
         match span.newest(key) {
             Some(newest) => !newest.is_tombstone(),
-            None => !span.recovered.get(key).is_empty() || state.quarantined.contains_key(key),
+            None => span.recovered.has(key) || state.quarantined.contains_key(key),
         }
     }
 

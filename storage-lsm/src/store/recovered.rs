@@ -1,122 +1,220 @@
 //! Records of former runs' logs that no snapshot of their keys covers.
 //!
-//! A start may find millions, so they lie in pages of many keys each. A page
-//! goes when all of its keys are covered.
+//! A start may find millions. So a record is a link of 16 bytes in a list in
+//! the order of the logs: it leads to the record before it of its key, and the
+//! key to its last one. That they follow each other without a gap makes their
+//! revisions known. The few keys whose records do not are kept apart.
+
+use std::collections::BTreeMap;
 
 use crate::key::{Key, Revision};
-use crate::limits::SHED_KEYS;
+use crate::log::writer::Age;
 
 use super::seed::RecordRef;
 
-/// A page is full with so many keys …
-const PAGE_KEYS: usize = 256;
-/// … or so many records.
-const PAGE_RECORDS: usize = 2048;
+/// Links are kept in pieces of so many, so that none is copied when they
+/// become more.
+const PIECE_LINKS: usize = 16 * 1024;
 
-/// Where a page has the records of a key.
+/// What stands for the link before the first.
+const NO_LINK: u32 = u32::MAX;
+
+/// One record.
 #[derive(Clone, Copy, Debug)]
-struct Share {
+struct Link {
+    /// The number of the record before it of its key.
+    before: u32,
+    offset: u32,
+    length: u32,
+    checksum: u32,
+}
+
+/// The links of one segment, which follow those of the segment before.
+#[derive(Clone, Copy, Debug)]
+struct SegmentLinks {
+    age: Age,
+    first: u32,
+    /// How many belong to a chain.
+    linked: u32,
+}
+
+/// A key whose records follow each other.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
     key: Key,
-    begin: usize,
-    end: usize,
+    /// The number of the last record, and its revision.
+    link: u32,
+    last: Revision,
+    /// Up to where a snapshot covers them.
+    covered: Revision,
 }
 
-#[derive(Debug)]
-struct Page {
-    first: Key,
-    shares: Box<[Share]>,
-    records: Box<[RecordRef]>,
-    /// How many of the keys have records that are not covered.
-    open: usize,
-}
-
+/// The records of one bucket and one shard.
 #[derive(Default, Debug)]
 pub(crate) struct Recovered {
-    /// In the order of the keys.
-    pages: Vec<Page>,
-    shares: Vec<Share>,
-    records: Vec<RecordRef>,
+    pieces: Vec<Vec<Link>>,
+    segments: Vec<SegmentLinks>,
+    /// In the order of the keys once the list is closed.
+    chains: Vec<Chain>,
+    /// How many of them a snapshot does not cover.
+    open: usize,
+    odd: BTreeMap<Key, Vec<RecordRef>>,
 }
 
 impl Recovered {
-    /// Adds a key's records, in the order of their revisions. Keys come in
-    /// their order, and [`Self::close`] after the last.
-    pub(crate) fn push(&mut self, key: Key, records: &[RecordRef]) {
-        let last = self.shares.last().map(|share| share.key);
-        assert!(last.is_none_or(|last| last < key), "keys come in their order");
-        let begin = self.records.len();
-        self.records.extend_from_slice(records);
-        self.shares.push(Share { key, begin, end: self.records.len() });
-        if self.shares.len() >= PAGE_KEYS || self.records.len() >= PAGE_RECORDS {
-            self.close_page();
+    /// Adds a record that follows the key's record `before`, or is the first
+    /// after its snapshot; returns its number. Segments come one after the
+    /// other.
+    pub(crate) fn link(&mut self, before: Option<u32>, record: &RecordRef) -> u32 {
+        let number = self.links();
+        let last = self.segments.last_mut().filter(|last| last.age == record.segment());
+        match last {
+            Some(last) => last.linked += 1,
+            None => {
+                let age = record.segment();
+                self.segments.push(SegmentLinks { age, first: number, linked: 1 });
+            }
         }
+        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE_LINKS) {
+            // The first may stay small.
+            let room = if self.pieces.is_empty() { 0 } else { PIECE_LINKS };
+            self.pieces.push(Vec::with_capacity(room));
+        }
+        let RecordRef { offset, length, checksum, .. } = *record;
+        let before = before.unwrap_or(NO_LINK);
+        let piece = self.pieces.last_mut().expect("there is a piece with room");
+        piece.push(Link { before, offset, length, checksum });
+        number
+    }
+
+    fn links(&self) -> u32 {
+        let Some(last) = self.pieces.last() else { return 0 };
+        let links = (self.pieces.len() - 1) * PIECE_LINKS + last.len();
+        u32::try_from(links).ok().filter(|links| *links < NO_LINK).expect("links fit memory")
+    }
+
+    /// The records that end with a link, which has that revision, and that lie
+    /// after another revision; in order.
+    fn walk(&self, link: u32, last: Revision, after: Revision) -> Vec<RecordRef> {
+        let mut records = Vec::new();
+        let (mut at, mut revision) = (link, last);
+        while at != NO_LINK && revision > after {
+            let Link { before, offset, length, checksum } =
+                self.pieces[at as usize / PIECE_LINKS][at as usize % PIECE_LINKS];
+            let age = self.segment_of(at).age;
+            records.push(RecordRef::new(age, revision, offset, length, checksum));
+            (at, revision) = (before, Revision(revision.0.saturating_sub(1)));
+        }
+        records.reverse();
+        records
+    }
+
+    fn segment_of(&self, link: u32) -> &SegmentLinks {
+        let after = self.segments.partition_point(|segment| segment.first <= link);
+        &self.segments[after - 1]
+    }
+
+    /// The segment of a link.
+    pub(crate) fn age_of(&self, link: u32) -> Age {
+        self.segment_of(link).age
+    }
+
+    /// Takes the records that end with a link out of the list.
+    pub(crate) fn unlink(&mut self, link: u32, last: Revision) -> Vec<RecordRef> {
+        let records = self.walk(link, last, Revision(0));
+        for record in &records {
+            let age = record.segment();
+            let of_record = self.segments.iter_mut().find(|segment| segment.age == age);
+            of_record.expect("it is in the list").linked -= 1;
+        }
+        records
+    }
+
+    /// Names the key of the records that end with a link.
+    pub(crate) fn add_chain(&mut self, key: Key, link: u32, last: Revision) {
+        self.chains.push(Chain { key, link, last, covered: Revision(0) });
+    }
+
+    /// Adds a key's records that are not in the list, in the order of their
+    /// revisions.
+    pub(crate) fn add_odd(&mut self, key: Key, records: Vec<RecordRef>) {
+        self.odd.insert(key, records);
     }
 
     /// No key comes any more.
     pub(crate) fn close(&mut self) {
-        self.close_page();
-        (self.shares, self.records) = (Vec::new(), Vec::new());
-        self.pages.shrink_to_fit();
+        self.chains.sort_unstable_by_key(|chain| chain.key);
+        self.open = self.chains.len();
+        self.free_covered();
     }
 
-    fn close_page(&mut self) {
-        let Some(share) = self.shares.first() else { return };
-        let page = Page {
-            first: share.key,
-            shares: self.shares.as_slice().into(),
-            records: self.records.as_slice().into(),
-            open: self.shares.len(),
-        };
-        self.pages.push(page);
-        self.shares.clear();
-        self.records.clear();
+    /// The segments of the records in the list.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = Age> {
+        self.segments.iter().filter(|segment| segment.linked > 0).map(|segment| segment.age)
+    }
+
+    /// How many records are in the list.
+    pub(crate) fn len(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.linked)).sum()
     }
 
     /// The key's records, in the order of their revisions.
-    pub(crate) fn get(&self, key: &Key) -> &[RecordRef] {
-        let Some((page, at)) = self.find(key) else { return &[] };
-        let (page, share) = (&self.pages[page], &self.pages[page].shares[at]);
-        &page.records[share.begin..share.end]
+    pub(crate) fn get(&self, key: &Key) -> Vec<RecordRef> {
+        match self.chain(key) {
+            Some(at) => {
+                let Chain { link, last, covered, .. } = self.chains[at];
+                self.walk(link, last, covered)
+            }
+            None => self.odd.get(key).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether the key has any.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        let open = |at: usize| self.chains[at].covered < self.chains[at].last;
+        self.chain(key).map_or_else(|| self.odd.contains_key(key), open)
+    }
+
+    fn chain(&self, key: &Key) -> Option<usize> {
+        self.chains.binary_search_by_key(key, |chain| chain.key).ok()
     }
 
     /// A snapshot covers the key's records up to `revision`.
     pub(crate) fn cover(&mut self, key: &Key, revision: Revision) {
-        let Some((page, at)) = self.find(key) else { return };
-        let page = &mut self.pages[page];
-        let share = &mut page.shares[at];
-        let records = &page.records[share.begin..share.end];
-        if records.is_empty() {
-            return;
-        }
-        share.begin += records.partition_point(|record| record.revision <= revision);
-        if share.begin == share.end {
-            page.open -= 1;
-            if page.open == 0 {
-                (page.shares, page.records) = (Box::default(), Box::default());
+        if let Some(at) = self.chain(key) {
+            let chain = &mut self.chains[at];
+            let was_open = chain.covered < chain.last;
+            chain.covered = revision.max(chain.covered);
+            if was_open && chain.covered >= chain.last {
+                self.open -= 1;
+                self.free_covered();
+            }
+        } else if let Some(records) = self.odd.get_mut(key) {
+            records.retain(|record| record.revision > revision);
+            if records.is_empty() {
+                self.odd.remove(key);
             }
         }
     }
 
-    fn find(&self, key: &Key) -> Option<(usize, usize)> {
-        let after = self.pages.partition_point(|page| page.first <= *key);
-        let page = after.checked_sub(1)?;
-        let at = self.pages[page].shares.binary_search_by_key(key, |share| share.key).ok()?;
-        Some((page, at))
+    fn free_covered(&mut self) {
+        if self.open == 0 {
+            let odd = std::mem::take(&mut self.odd);
+            *self = Self { odd, ..Self::default() };
+        }
     }
 
     /// Frees a bounded part of the memory; `false` when nothing is left.
     pub(crate) fn shed(&mut self) -> bool {
-        self.pages.truncate(self.pages.len().saturating_sub(SHED_KEYS / PAGE_KEYS));
-        !self.pages.is_empty()
+        self.chains = Vec::new();
+        self.pieces.pop().is_some() || self.odd.pop_first().is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::writer::Age;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     fn key(number: u32) -> Key {
         let mut bytes = [3; 16];
@@ -124,59 +222,76 @@ mod tests {
         Key::new(bytes)
     }
 
+    /// Records of keys, in any order of the keys; every seventh key is odd.
+    fn recovered(counts: &[(u32, u64)]) -> (Recovered, BTreeMap<u32, Vec<RecordRef>>) {
+        let (mut recovered, mut model) = (Recovered::default(), BTreeMap::new());
+        let mut heads = BTreeMap::new();
+        for (turn, (number, count)) in counts.iter().enumerate() {
+            let age = Age(1 + turn as u64 / 50);
+            for _ in 0..*count {
+                let records: &mut Vec<RecordRef> = model.entry(*number).or_default();
+                let revision = records.last().map_or(Revision(5), |last| last.revision.next());
+                let record = RecordRef::new(age, revision, *number, turn as u32, 3);
+                records.push(record);
+                let head = recovered.link(heads.get(number).copied(), &record);
+                heads.insert(*number, head);
+            }
+        }
+        for (number, head) in heads {
+            let last = model[&number].last().unwrap().revision;
+            if number % 7 == 0 {
+                let records = recovered.unlink(head, last);
+                assert_eq!(records, model[&number]);
+                recovered.add_odd(key(number), records);
+            } else {
+                recovered.add_chain(key(number), head, last);
+            }
+        }
+        let linked = model.iter().filter(|(number, _)| *number % 7 > 0);
+        let linked: Vec<_> = linked.flat_map(|(_, records)| records).collect();
+        assert_eq!(recovered.len(), linked.len() as u64);
+        let ages: std::collections::BTreeSet<Age> =
+            linked.iter().map(|record| record.segment()).collect();
+        assert!(recovered.segments().eq(ages));
+        recovered.close();
+        (recovered, model)
+    }
+
     proptest! {
         /// Against a map of lists.
         #[test]
         fn every_key_has_what_no_snapshot_covers(
-            counts in proptest::collection::btree_map(0_u32..2000, 1_u64..40, 0..900),
-            covers in proptest::collection::vec((0_u32..2000, 0_u64..45), 0..900),
+            counts in proptest::collection::vec((0_u32..300, 1_u64..40), 0..900),
+            covers in proptest::collection::vec((0_u32..300, 0_u64..200), 0..900),
         ) {
-            let (mut recovered, mut model) = (Recovered::default(), BTreeMap::new());
-            for (number, count) in counts {
-                let record = |revision| RecordRef::new(Age(1), Revision(revision), number, 2, 3);
-                let records: Vec<_> = (5..5 + count).map(record).collect();
-                recovered.push(key(number), &records);
-                model.insert(number, records);
-            }
-            recovered.close();
-            for (number, revision) in covers {
-                let revision = Revision(revision);
+            let (mut recovered, mut model) = recovered(&counts);
+            let covers = covers.into_iter().map(|(number, revision)| (number, Revision(revision)));
+            let all = (0..300).map(|number| (number, Revision::TOMBSTONE));
+            for (number, revision) in covers.chain(all) {
                 recovered.cover(&key(number), revision);
                 if let Some(records) = model.get_mut(&number) {
                     records.retain(|record| record.revision > revision);
                 }
                 let expected = model.get(&number).cloned().unwrap_or_default();
+                prop_assert_eq!(recovered.has(&key(number)), !expected.is_empty());
                 prop_assert_eq!(recovered.get(&key(number)), expected);
+                let other = (number * 31) % 300;
+                let expected = model.get(&other).cloned().unwrap_or_default();
+                prop_assert_eq!(recovered.get(&key(other)), expected);
             }
-            for number in 0..2000 {
-                let expected = model.get(&number).cloned().unwrap_or_default();
-                prop_assert_eq!(recovered.get(&key(number)), expected);
-            }
-            for page in &recovered.pages {
-                let open = page.shares.iter().filter(|share| share.begin < share.end).count();
-                prop_assert_eq!(page.open, open);
-                prop_assert_eq!(page.records.is_empty(), open == 0);
-            }
-            while recovered.shed() {}
-            prop_assert!(recovered.pages.is_empty());
+            prop_assert!(recovered.pieces.is_empty() && recovered.odd.is_empty());
         }
     }
 
     #[test]
-    fn pages_go_when_their_keys_are_covered() {
-        let mut recovered = Recovered::default();
-        let keys = 3 * PAGE_KEYS as u32;
-        for number in 0..keys {
-            recovered.push(key(number), &[RecordRef::new(Age(1), Revision(1), 0, 0, 0)]);
+    fn what_is_left_of_a_bucket_goes_in_steps() {
+        let counts: Vec<_> = (0..2000).map(|number| (number, 20)).collect();
+        let (mut recovered, _) = recovered(&counts);
+        assert_eq!(recovered.pieces.len(), 3, "more than one piece");
+        let mut steps = 0;
+        while recovered.shed() {
+            steps += 1;
         }
-        recovered.close();
-        let left = |recovered: &Recovered| {
-            recovered.pages.iter().filter(|page| !page.records.is_empty()).count()
-        };
-        assert_eq!(left(&recovered), 3);
-        (0..keys - 1).for_each(|number| recovered.cover(&key(number), Revision(1)));
-        assert_eq!((left(&recovered), recovered.get(&key(keys - 1)).len()), (1, 1));
-        recovered.cover(&key(keys - 1), Revision::TOMBSTONE);
-        assert_eq!(left(&recovered), 0);
+        assert!(steps > 3 && recovered.pieces.is_empty() && recovered.odd.is_empty());
     }
 }

@@ -17,8 +17,7 @@ use super::index::Index;
 use super::place::TableNo;
 use super::recovered::Recovered;
 
-/// Where a former run's log has a record, in 24 bytes: a start may find
-/// millions.
+/// Where a former run's log has a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RecordRef {
     pub(crate) revision: Revision,
@@ -43,12 +42,6 @@ impl RecordRef {
     ) -> Self {
         let segment = u32::try_from(segment.0).expect("a folder has fewer than 2^32 segments");
         Self { revision, segment, offset, length, checksum }
-    }
-
-    /// The same of another segment.
-    pub(crate) fn of_segment(self, segment: Age) -> Self {
-        let Self { revision, offset, length, checksum, .. } = self;
-        Self::new(segment, revision, offset, length, checksum)
     }
 
     pub(crate) fn segment(&self) -> Age {

@@ -97,23 +97,25 @@ async fn read_open<D: Disk>(
     }
     contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
     let mut at = BLOCK_BYTES as u64;
+    // A table's blocks have about as many values each, and directories as long.
+    let mut guess = BLOCK_BYTES as u64;
     while at < length {
         let mut found = None;
         // Twice, in case only the read was bad: what is missed here is gone for
         // good when the table gets its footer.
         for _ in 0..2 {
-            let front = disk.read(file, at, BLOCK_BYTES).await?;
+            let front = disk.read(file, at, guess.min(length - at) as usize).await?;
             found = read_directory(disk, file, place, at, length, &front).await?;
             if found.is_some() {
                 break;
             }
         }
-        let Some((entries, bytes)) = found else {
+        let Some((entries, directory, bytes)) = found else {
             at += BLOCK_BYTES as u64;
             continue;
         };
         contents.entries.extend(entries);
-        at += bytes;
+        (at, guess) = (at + bytes, block_up(directory));
         contents.missing = contents.missing.saturating_sub(1);
     }
     Ok(contents)
@@ -141,6 +143,7 @@ pub(crate) async fn read_everything<D: Disk>(
     Ok((contents, broken))
 }
 
+/// A block's values, and the bytes of its directory and of all of it.
 async fn read_directory<D: Disk>(
     disk: &D,
     file: &D::File,
@@ -148,7 +151,7 @@ async fn read_directory<D: Disk>(
     at: u64,
     length: u64,
     front: &[u8],
-) -> Result<Option<(Vec<TableEntry>, u64)>, DiskError> {
+) -> Result<Option<(Vec<TableEntry>, u64, u64)>, DiskError> {
     let Ok((directory, bytes)) = peek_block(front) else { return Ok(None) };
     if at + bytes as u64 > length {
         return Ok(None);
@@ -159,7 +162,7 @@ async fn read_directory<D: Disk>(
         let whole = disk.read(file, at, block_up(directory as u64) as usize).await?;
         decode_directory(&whole, place, at)
     };
-    Ok(decoded.ok().map(|entries| (entries, bytes as u64)))
+    Ok(decoded.ok().map(|entries| (entries, directory as u64, bytes as u64)))
 }
 
 /// A record that was read.

@@ -8,5 +8,6 @@ mod expiry;
 mod golden;
 mod limits;
 mod node;
+mod replay;
 mod scenario;
 mod sweep;

@@ -1,0 +1,150 @@
+//! What one shard is to know of one bucket's keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::bucket::{BucketId, BucketStamp, BucketTable};
+use crate::holds::Holds;
+use crate::key::{Key, Revision, ShardId, UnixSecond};
+use crate::log::writer::Age;
+use crate::store::{Gap, RecordRef, Recovered, SpanSeed, TableNo};
+
+use super::homes::Home;
+use super::keys::{Head, Known};
+
+/// Which keys have not expired.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) buckets: BucketTable,
+    pub(super) now: UnixSecond,
+    pub(super) drop_expired: bool,
+}
+
+impl Wanted {
+    /// The key's bucket, if anything of the key is still wanted.
+    pub(super) fn bucket_of(&self, key: &Key) -> Option<BucketId> {
+        let stamp = self.buckets.of_second(key.second())?;
+        self.is_wanted(stamp, key).then_some(stamp.id)
+    }
+
+    /// The same for one whose bucket is known.
+    pub(super) fn is_wanted(&self, stamp: &BucketStamp, key: &Key) -> bool {
+        !(self.drop_expired && stamp.expires_at(key) <= self.now)
+    }
+}
+
+/// What one shard is to know of one bucket.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub(super) shard: ShardId,
+    pub(super) bucket: BucketId,
+    pub(super) span: SpanSeed,
+    pub(super) holds: Holds,
+    /// Segments with records that no snapshot covers.
+    pub(super) needed: BTreeSet<Age>,
+    pub(super) deleted: Vec<Key>,
+    pub(super) quarantined: BTreeMap<Key, Gap>,
+    /// Bytes of the newest values of keys, by the tables that have them.
+    pub(super) live_bytes: BTreeMap<TableNo, u64>,
+    /// How many records no snapshot covers.
+    pub(super) records: u64,
+}
+
+impl Share {
+    /// A share with these records.
+    pub(super) fn new(shard: ShardId, bucket: BucketId, recovered: Recovered) -> Self {
+        Self {
+            shard,
+            bucket,
+            needed: recovered.segments().collect(),
+            records: recovered.len(),
+            span: SpanSeed { recovered, ..SpanSeed::default() },
+            holds: Holds::default(),
+            deleted: Vec::new(),
+            quarantined: BTreeMap::new(),
+            live_bytes: BTreeMap::new(),
+        }
+    }
+
+    /// A key has a value in a table.
+    pub(super) fn add_home(&mut self, home: &Home) {
+        self.span.index.insert_new(home.key, home.located);
+        *self.live_bytes.entry(home.located.table()).or_default() += home.located.stored_bytes();
+    }
+
+    /// A key has records and no value in a table.
+    pub(super) fn add_homeless(&mut self, key: Key) {
+        self.span.index.add_homeless(key);
+    }
+
+    /// A key has the records that its place in the list leads to.
+    pub(super) fn add_chain(&mut self, known: &Known) {
+        let Head::Link(link) = known.head() else { return };
+        let newest = self.span.recovered.age_of(link);
+        self.span.recovered.add_chain(known.key, link, known.last);
+        // That only the last record is in the newest segment is the worst that
+        // can be, and that the first has a lower revision does no harm.
+        let held = [(known.oldest(), Revision(1)), (newest, known.last)];
+        self.holds.hold_key(self.bucket, known.key, held.into_iter());
+    }
+
+    /// A key has these records after its snapshot, in any order.
+    pub(super) fn add_odd(&mut self, key: Key, snapshot: Revision, mut records: Vec<RecordRef>) {
+        let gap = settle(snapshot, &mut records);
+        self.records += records.len() as u64;
+        self.needed.extend(records.iter().map(RecordRef::segment));
+        if let Some(gap) = gap {
+            for record in records {
+                self.holds.pin(self.bucket, record.segment(), key, record.revision);
+            }
+            self.quarantined.insert(key, gap);
+            return;
+        }
+        let held = records.iter().map(|record| (record.segment(), record.revision));
+        self.holds.hold_key(self.bucket, key, held);
+        if records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE) {
+            self.deleted.push(key);
+        } else {
+            self.span.recovered.add_odd(key, records);
+        }
+    }
+}
+
+/// Orders a key's records and drops duplicates; finds a gap.
+fn settle(snapshot: Revision, records: &mut Vec<RecordRef>) -> Option<Gap> {
+    records.sort_by_key(|record| record.revision);
+    records.dedup_by_key(|record| record.revision);
+    if let Some(last) = records.last().filter(|last| last.revision == Revision::TOMBSTONE) {
+        // A tombstone stands above all, so nothing else matters.
+        *records = vec![*last];
+        return None;
+    }
+    let mut have = snapshot;
+    for record in records {
+        if record.revision != have.next() {
+            return Some(Gap { have, next: record.revision });
+        }
+        have = record.revision;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_put_in_order_and_gaps_are_found() {
+        let settled = |snapshot, revisions: &[u64]| {
+            let record = |revision| RecordRef::new(Age(1), Revision(revision), 0, 0, 0);
+            let mut records: Vec<_> = revisions.iter().map(|revision| record(*revision)).collect();
+            let gap = settle(Revision(snapshot), &mut records);
+            let revisions: Vec<_> = records.iter().map(|record| record.revision.0).collect();
+            (gap.map(|gap| (gap.have.0, gap.next.0)), revisions)
+        };
+        let end = Revision::TOMBSTONE.0;
+        assert_eq!(settled(4, &[7, 5, 6, 5]), (None, vec![5, 6, 7]));
+        assert_eq!(settled(4, &[8, 5, 7]), (Some((5, 7)), vec![5, 7, 8]));
+        assert_eq!(settled(4, &[6]), (Some((4, 6)), vec![6]));
+        assert_eq!(settled(4, &[6, end, 9]), (None, vec![end]));
+    }
+}
