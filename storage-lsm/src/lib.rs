@@ -142,7 +142,8 @@ pub mod manifest;
 pub mod memory_disk;
 pub mod options;
 pub mod recover;
-pub mod store;
+pub mod salvage;
+mod store;
 pub mod table;
 
 #[cfg(any(test, feature = "contract"))]

@@ -5,6 +5,7 @@ use crate::checksum::Place;
 use crate::disk::{Disk, DiskError};
 use crate::field::block_down;
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, REPLAY_WINDOW_BYTES, SEGMENT_BYTES_MAX};
+use crate::salvage;
 
 use super::batch::{Batch, BatchHeader, LogId, peek};
 use super::segment::DATA_START;
@@ -88,7 +89,7 @@ pub(crate) async fn walk<D: Disk>(
     let step_bytes = (REPLAY_WINDOW_BYTES - BATCH_BYTES_MAX) as u64;
     let window = |at: u64| {
         let bytes = stop.saturating_sub(at).min(REPLAY_WINDOW_BYTES as u64);
-        Ahead::begin(disk.read(file, at, bytes as usize))
+        Ahead::begin(salvage::read(disk, file, at, bytes as usize))
     };
     let mut coming = None;
     let walked = async {
@@ -116,7 +117,7 @@ pub(crate) async fn walk<D: Disk>(
                     // lost or torn it is read once more, in case only the read
                     // was bad.
                     let length = (stop - here).min(BATCH_BYTES_MAX as u64);
-                    let again = disk.read(file, here, length as usize).await?;
+                    let again = salvage::read(disk, file, here, length as usize).await?;
                     if let Some(taken) = step(&again, place, here, expected, &mut walk, &mut visit)
                     {
                         start += taken;

@@ -182,12 +182,13 @@ impl SegmentHeader {
         if magic != MAGIC {
             return Err(SegmentError::NoHeader);
         }
-        if version != VERSION {
-            return Err(SegmentError::Version(version));
-        }
         let covered = &block[8..BLOCK_BYTES];
         if sum != place.checksum(Kind::SegmentHeader, header.incarnation, slot.offset(), covered) {
             return Err(SegmentError::Checksum);
+        }
+        // Only now: a bit of it may be wrong.
+        if version != VERSION {
+            return Err(SegmentError::Version(version));
         }
         if count > SEGMENTS_PER_SHARD_MAX {
             return Err(SegmentError::Chain);

@@ -1,6 +1,8 @@
 //! The machine behind the disk: power, the count of accesses, and what each
 //! of them comes to.
 
+use std::ops::Range;
+
 use super::chance::Chance;
 use super::medium::Medium;
 use super::memory::Memory;
@@ -16,6 +18,8 @@ pub(super) struct Machine {
     pub(super) faults: Faults,
     pub(super) accesses: u64,
     pub(super) strikes: Vec<Strike>,
+    /// Places that cannot be read until they are written: inodes and bytes.
+    pub(super) bad: Vec<(usize, Range<usize>)>,
     /// The newest write: file, offset and length.
     pub(super) last_write: Option<(String, u64, u64)>,
     pub(super) up: bool,
@@ -44,6 +48,7 @@ impl Machine {
             faults: Faults::default(),
             accesses: 0,
             strikes: Vec::new(),
+            bad: Vec::new(),
             last_write: None,
             up: true,
             boots: 0,
@@ -196,6 +201,10 @@ impl Machine {
         let possible =
             [Misfortune::Error, Misfortune::Short, Misfortune::Misdirected, Misfortune::Flipped];
         let misfortune = self.begin(access, &possible)?;
+        let wanted = at as usize..(at as usize).saturating_add(length);
+        if self.bad.iter().any(|(inode, bad)| *inode == file.inode && meet(bad, &wanted)) {
+            return Err(access.fails(Fault::Os(5)));
+        }
         let live = self.medium.inode(file.inode).live();
         let bytes = |from: usize| live.get(from..from.saturating_add(length)).map(Memory::copy_of);
         let at = at as usize;
@@ -231,6 +240,8 @@ impl Machine {
         self.last_write = Some((file.name.clone(), at, bytes.len() as u64));
         let durable = file.writes == Writes::Durable;
         let at = at as usize;
+        let written = at..at + bytes.len();
+        self.bad.retain(|(inode, bad)| *inode != file.inode || !meet(bad, &written));
         let Self { medium, chance, .. } = self;
         let inode = medium.inode_mut(file.inode);
         let fault = match misfortune {
@@ -294,6 +305,10 @@ impl Machine {
         inode.fail_sync(&mut self.chance);
         Err(access.fails(fault))
     }
+}
+
+fn meet(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
 }
 
 fn flip_any_bit(bytes: &mut [u8], chance: &mut Chance) {

@@ -28,6 +28,7 @@ mod misfortune;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -130,6 +131,14 @@ impl MemoryDisk {
         let mut machine = self.machine.borrow_mut();
         if let Some(inode) = machine.medium.find(name) {
             machine.medium.inode_mut(inode).flip_bit(bit);
+        }
+    }
+
+    /// Makes a place of a file a bad one: it cannot be read until it is written.
+    pub fn spoil(&self, name: &str, bytes: Range<usize>) {
+        let mut machine = self.machine.borrow_mut();
+        if let Some(inode) = machine.medium.find(name) {
+            machine.bad.push((inode, bytes));
         }
     }
 

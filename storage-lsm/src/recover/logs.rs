@@ -11,6 +11,7 @@ use crate::log::batch::{Batch, BatchHeader};
 use crate::log::replay::{Expected, LostRange, Tail, Walk, walk};
 use crate::log::segment::{Closed, DATA_START, SegmentError, SegmentHeader, Slot};
 use crate::manifest::{Manifest, SegmentUse};
+use crate::salvage;
 
 use super::merge::Merge;
 use super::report::{LogReport, RecoveryReport};
@@ -102,7 +103,7 @@ async fn open<D: Disk>(
     let header = if bytes < DATA_START {
         Err(SegmentError::NoHeader)
     } else {
-        let blocks = disk.read(&file, 0, DATA_START as usize).await?;
+        let blocks = salvage::read(disk, &file, 0, DATA_START as usize).await?;
         SegmentHeader::newest(&blocks, place(manifest.store, id))
     };
     Ok(Some(Opened { file, bytes, header }))
@@ -187,7 +188,7 @@ impl<D: Disk> Reader<'_, D> {
             if bytes == 0 {
                 continue;
             }
-            let front = self.disk.read(&segment.file, DATA_START, bytes).await?;
+            let front = salvage::read(self.disk, &segment.file, DATA_START, bytes).await?;
             let place = place(self.manifest.store, id);
             let is_later = |header: &BatchHeader| {
                 let line = self.lines.get(&header.log);
@@ -251,7 +252,7 @@ impl<D: Disk> Reader<'_, D> {
         let mut sound = None;
         // Each step has a second try, in case only the first was bad.
         for _ in 0..2 {
-            let read = self.disk.read(file, at, length).await?;
+            let read = salvage::read(self.disk, file, at, length).await?;
             if Batch::decode(&read, place, at).is_ok() {
                 sound = Some(read);
                 break;
@@ -263,7 +264,7 @@ impl<D: Disk> Reader<'_, D> {
             buffer.as_mut().copy_from_slice(batch);
             self.disk.write(file, at, buffer).await?;
             self.disk.sync(file).await?;
-            if self.disk.read(file, at, length).await?[..] == batch[..] {
+            if salvage::read(self.disk, file, at, length).await?[..] == batch[..] {
                 return Ok(());
             }
         }

@@ -11,6 +11,7 @@ use crate::limits::{BLOCK_BYTES, MANIFEST_SLOT_BYTES};
 use crate::manifest::slot::{self, SlotError};
 use crate::manifest::{self, ClockState, Manifest};
 use crate::options::Options;
+use crate::salvage;
 
 use super::{RecoverError, Start};
 
@@ -85,12 +86,12 @@ async fn read_slots<D: Disk>(disk: &D, file: &D::File) -> Result<Slots, RecoverE
         if room == 0 {
             continue;
         }
-        let front = disk.read(file, at, BLOCK_BYTES).await?;
+        let front = salvage::read(disk, file, at, BLOCK_BYTES).await?;
         let claimed = block_up(slot::claimed_length(&front) as u64).min(room) as usize;
         let decoded = if claimed <= BLOCK_BYTES {
             slot::decode(&front, slot)
         } else {
-            slot::decode(&disk.read(file, at, claimed).await?, slot)
+            slot::decode(&salvage::read(disk, file, at, claimed).await?, slot)
         };
         match decoded {
             Ok(manifest) => slots[slot as usize] = Some(manifest),

@@ -99,13 +99,14 @@ pub(crate) fn decode_header(block: &[u8], place: Place) -> Result<BucketStamp, T
         return Err(TableError::NoTable);
     }
     let version = fields.u16()?;
-    if version != VERSION {
-        return Err(TableError::Version(version));
-    }
     fields.skip(2)?;
     let file = fields.file()?;
     if sum != place.checksum(Kind::TableHeader, 0, 0, &block[8..]) || file != place.file {
         return Err(TableError::Checksum);
+    }
+    // Only now: a bit of it may be wrong.
+    if version != VERSION {
+        return Err(TableError::Version(version));
     }
     take_stamp(&mut fields)
 }

@@ -58,15 +58,16 @@ impl Trailer {
             return Err(TableError::NoTable);
         }
         let version = fields.u16()?;
-        if version != VERSION {
-            return Err(TableError::Version(version));
-        }
         fields.skip(2)?;
         let (offset, count, checksum) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let trailer = Self { offset, count, checksum, bucket: take_stamp(&mut fields)? };
         let at = file_bytes.saturating_sub(BLOCK_BYTES as u64);
         if sum != place.checksum(Kind::TableTrailer, 0, at, &bytes[8..]) {
             return Err(TableError::Checksum);
+        }
+        // Only now: a bit of it may be wrong.
+        if version != VERSION {
+            return Err(TableError::Version(version));
         }
         // The footer fills exactly what lies between its begin and the trailer.
         let entries = trailer.count.checked_mul(ENTRY_BYTES as u64).ok_or(TableError::Length)?;

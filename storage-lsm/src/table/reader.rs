@@ -6,6 +6,7 @@ use crate::disk::{Disk, DiskError};
 use crate::field::{block_down, block_up};
 use crate::limits::{BLOCK_BYTES, TAIL_READ_BYTES_MIN, TAIL_READ_PART};
 use crate::manifest::Proven;
+use crate::salvage;
 
 use super::block::{TableError, decode_directory, decode_header, peek_block};
 use super::footer::Trailer;
@@ -52,7 +53,7 @@ pub(crate) async fn read_sealed<D: Disk>(
     }
     let guess = block_up(length / TAIL_READ_PART).max(TAIL_READ_BYTES_MIN).min(length);
     let tail_at = length - guess;
-    let tail = disk.read(file, tail_at, guess as usize).await?;
+    let tail = salvage::read(disk, file, tail_at, guess as usize).await?;
     let trailer = match Trailer::decode(&tail[tail.len() - BLOCK_BYTES..], place, length) {
         Ok(trailer) => trailer,
         Err(error @ TableError::Version(_)) => {
@@ -65,7 +66,7 @@ pub(crate) async fn read_sealed<D: Disk>(
         trailer.entries(&tail[(trailer.offset - tail_at) as usize..], place)
     } else {
         let missing = (tail_at - trailer.offset) as usize;
-        let mut footer = disk.read(file, trailer.offset, missing).await?.to_vec();
+        let mut footer = salvage::read(disk, file, trailer.offset, missing).await?.to_vec();
         footer.extend_from_slice(&tail);
         trailer.entries(&footer, place)
     };
@@ -95,7 +96,7 @@ async fn read_open<D: Disk>(
     if length == 0 {
         return Ok(contents);
     }
-    contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
+    contents.bucket = decode_header(&salvage::read(disk, file, 0, BLOCK_BYTES).await?, place);
     let mut at = BLOCK_BYTES as u64;
     // A table's blocks have about as many values each, and directories as long.
     let mut guess = BLOCK_BYTES as u64;
@@ -104,7 +105,7 @@ async fn read_open<D: Disk>(
         // Twice, in case only the read was bad: what is missed here is gone for
         // good when the table gets its footer.
         for _ in 0..2 {
-            let front = disk.read(file, at, guess.min(length - at) as usize).await?;
+            let front = salvage::read(disk, file, at, guess.min(length - at) as usize).await?;
             found = read_directory(disk, file, place, at, length, &front).await?;
             if found.is_some() {
                 break;
@@ -131,12 +132,16 @@ pub(crate) async fn read_everything<D: Disk>(
 ) -> Result<(Contents, Vec<TableEntry>), DiskError> {
     let mut contents = read_proven(disk, file, place, proven).await?;
     if contents.sealed {
-        contents.bucket = decode_header(&disk.read(file, 0, BLOCK_BYTES).await?, place);
+        contents.bucket = decode_header(&salvage::read(disk, file, 0, BLOCK_BYTES).await?, place);
     }
     let mut broken = Vec::new();
     for entry in std::mem::take(&mut contents.entries) {
-        let read = read_record(disk, file, place, entry.offset, stored_bytes(entry.length)).await?;
-        let sound = read.is_some_and(|read| read.entry == entry);
+        let read = read_record(disk, file, place, entry.offset, stored_bytes(entry.length)).await;
+        let sound = match read {
+            Ok(read) => read.is_some_and(|read| read.entry == entry),
+            Err(error) if salvage::is_of_medium(&error) => false,
+            Err(error) => return Err(error),
+        };
         let list = if sound { &mut contents.entries } else { &mut broken };
         list.push(entry);
     }
@@ -159,7 +164,7 @@ async fn read_directory<D: Disk>(
     let decoded = if directory <= front.len() {
         decode_directory(front, place, at)
     } else {
-        let whole = disk.read(file, at, block_up(directory as u64) as usize).await?;
+        let whole = salvage::read(disk, file, at, block_up(directory as u64) as usize).await?;
         decode_directory(&whole, place, at)
     };
     Ok(decoded.ok().map(|entries| (entries, directory as u64, bytes as u64)))

@@ -15,6 +15,12 @@ fn crash(disk: &MemoryDisk) {
     disk.restart();
 }
 
+fn commit(node: &Node) {
+    for store in &node.stores {
+        drive(store.commit()).unwrap();
+    }
+}
+
 /// The snapshot's revision and the records' of a key, whose bytes are right.
 fn found(node: &Node, key: Key) -> (Option<u64>, Vec<u64>) {
     let stored = drive(node.store(&key).get(&key, NOW)).unwrap();
@@ -73,7 +79,7 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
                 let store = node.store(&key(tail));
                 store.append(key(tail), Revision(revision), &payload).unwrap();
             }
-            node.stores.iter().for_each(|store| drop(drive(store.commit()).unwrap()));
+            commit(&node);
             assert!(node.upkeep(NOW));
         }
         crash(&disk);
@@ -96,7 +102,7 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
     assert_eq!(found(&node, key(0)), (Some(last - 5), (last - 4..=last).collect()));
     assert_eq!(found(&node, key(1)), (Some(last), Vec::new()));
     assert_eq!(found(&node, key(2)), (None, Vec::new()));
-    node.stores.iter().for_each(|store| drop(drive(store.commit()).unwrap()));
+    commit(&node);
     for store in &node.stores {
         drive(store.checkpoint()).unwrap();
     }

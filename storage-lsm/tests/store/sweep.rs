@@ -168,8 +168,20 @@ fn a_flipped_bit_is_named() {
     sweep(extent(5..6, 0..3, 5), Mood::Lie, Misfortune::Flipped);
 }
 
-/// What lies on the disk goes bad: a block of each file at a time, as a whole
-/// or by one bit.
+/// How a block goes bad.
+#[derive(Clone, Copy, Debug)]
+enum Rot {
+    Zeros,
+    AnyBit,
+    /// A bit of the place where most blocks have the version of their format.
+    Version,
+    Unreadable,
+}
+
+const ROT: [Rot; 4] = [Rot::Zeros, Rot::AnyBit, Rot::Version, Rot::Unreadable];
+
+/// What lies on the disk goes bad: a block of each file at a time, as a whole,
+/// by one bit, or so that it cannot be read. The store opens all the same.
 #[test]
 fn a_block_that_rots_is_named() {
     let extent = extent(1..2, 0..4, 3);
@@ -184,21 +196,27 @@ fn a_block_that_rots_is_named() {
             let used =
                 |at: &usize| bytes[*at..bytes.len().min(at + BLOCK_BYTES)].iter().any(|b| *b != 0);
             let blocks = (0..bytes.len()).step_by(BLOCK_BYTES).filter(used);
-            for (index, at) in blocks.enumerate().step_by(extent.stride) {
+            let blocks: Vec<_> = blocks.enumerate().step_by(extent.stride).collect();
+            for ((index, at), rot) in
+                blocks.into_iter().flat_map(|block| ROT.map(|rot| (block, rot)))
+            {
                 let disk = sound.fork();
-                if index % 2 == 0 {
-                    disk.overwrite(&name, at, &[0; BLOCK_BYTES]);
-                } else {
-                    disk.flip_bit(&name, at * 8 + (index * 37) % (BLOCK_BYTES * 8));
+                match rot {
+                    Rot::Zeros => disk.overwrite(&name, at, &[0; BLOCK_BYTES]),
+                    Rot::AnyBit => disk.flip_bit(&name, at * 8 + (index * 37) % (BLOCK_BYTES * 8)),
+                    Rot::Version => disk.flip_bit(&name, (at + 12) * 8 + index % 16),
+                    Rot::Unreadable => disk.spoil(&name, at..at + BLOCK_BYTES),
                 }
                 rotten += 1;
+                let place = format!("seed {seed}: {rot:?} in block {} of {name}", at / BLOCK_BYTES);
+                println!("{place}");
                 let (at, end) = (at as u64, (at + BLOCK_BYTES) as u64);
                 let rotten_place = at..end;
                 let excused = story.unproven(|batch| batch.overlaps(&name, &rotten_place));
                 let mut oracle: Oracle = oracle.clone();
                 oracle.restart();
-                let Ok(node) = Node::start(&disk, options(), now, 2) else { continue };
-                println!("seed {seed}: block {} of {name}", at / BLOCK_BYTES as u64);
+                let node = Node::start(&disk, options(), now, 2)
+                    .unwrap_or_else(|error| panic!("{place}: {error}"));
                 oracle.check_after_a_lie(&node, now, &excused);
             }
         }
