@@ -7,7 +7,7 @@ use crate::field::block_down;
 use crate::file::FileId;
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES};
 use crate::log::LogId;
-use crate::log::batch::{Batch, BatchHeader};
+use crate::log::batch::{Batch, BatchHeader, peek};
 use crate::log::replay::{Expected, LostRange, Tail, Walk, walk};
 use crate::log::segment::{Closed, DATA_START, SegmentError, SegmentHeader, Slot};
 use crate::manifest::{Manifest, SegmentUse};
@@ -158,10 +158,12 @@ impl<D: Disk> Reader<'_, D> {
             else {
                 continue;
             };
-            let mut chain = header.chain;
+            let mut chain = header.chain.clone();
             chain.sort_by_key(|closed| closed.first);
             for closed in chain {
-                self.read_closed(log, closed).await?;
+                if !self.is_used_again(&closed, &header).await? {
+                    self.read_closed(log, closed).await?;
+                }
             }
             let expected = Expected {
                 log,
@@ -182,23 +184,12 @@ impl<D: Disk> Reader<'_, D> {
             self.opened.keys().filter(|id| !self.contents.contains_key(*id)).copied().collect();
         let mut headless = Vec::new();
         for id in rest {
-            let Some(segment) = self.opened.get(&id) else { continue };
-            let bytes = segment.bytes.saturating_sub(DATA_START);
-            let bytes = bytes.min(2 * BATCH_BYTES_MAX as u64) as usize;
-            if bytes == 0 {
-                continue;
-            }
-            let front = salvage::read(self.disk, &segment.file, DATA_START, bytes).await?;
-            let place = place(self.manifest.store, id);
             let is_later = |header: &BatchHeader| {
                 let line = self.lines.get(&header.log);
                 header.log.epoch == self.manifest.epoch
                     && line.is_none_or(|line| header.sequence >= line.end)
             };
-            let headers = (0..bytes).step_by(BLOCK_BYTES).filter_map(|at| {
-                let batch = Batch::decode(&front[at..], place, DATA_START + at as u64).ok()?;
-                Some(batch.header)
-            });
+            let headers = self.first_batches(id).await?.into_iter();
             // Batches of earlier uses may stand here as well.
             let newest = headers.filter(is_later).max_by_key(|header| header.incarnation);
             headless.extend(newest.map(|header| (header.sequence, header, id)));
@@ -210,6 +201,47 @@ impl<D: Disk> Reader<'_, D> {
             self.read_open(id, Expected { log, incarnation, first, closed: None }).await?;
         }
         Ok(())
+    }
+
+    /// The batches at the front of a segment, of whatever use. A segment has at
+    /// least two.
+    async fn first_batches(&self, id: FileId) -> Result<Vec<BatchHeader>, DiskError> {
+        let Some(segment) = self.opened.get(&id) else { return Ok(Vec::new()) };
+        let bytes = segment.bytes.saturating_sub(DATA_START).min(2 * BATCH_BYTES_MAX as u64);
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let front = salvage::read(self.disk, &segment.file, DATA_START, bytes as usize).await?;
+        let place = place(self.manifest.store, id);
+        let headers = (0..front.len()).step_by(BLOCK_BYTES).filter_map(|at| {
+            let batch = Batch::decode(&front[at..], place, DATA_START + at as u64).ok()?;
+            Some(batch.header)
+        });
+        Ok(headers.collect())
+    }
+
+    /// Whether a segment came into use again after `newest` was written, which
+    /// still names its use before: then nobody needs that any more, and the
+    /// header that would say so is not there.
+    async fn is_used_again(
+        &self,
+        closed: &Closed,
+        newest: &SegmentHeader,
+    ) -> Result<bool, DiskError> {
+        let Some(segment) = self.opened.get(&closed.file) else { return Ok(false) };
+        if segment.bytes > DATA_START {
+            let front = salvage::read(self.disk, &segment.file, DATA_START, BLOCK_BYTES).await?;
+            // As nearly always.
+            if peek(&front).is_ok_and(|(header, _)| header.incarnation == closed.incarnation) {
+                return Ok(false);
+            }
+        }
+        let batches = self.first_batches(closed.file).await?;
+        Ok(batches.iter().any(|batch| {
+            batch.log == newest.log
+                && batch.incarnation > closed.incarnation
+                && batch.sequence >= newest.first
+        }))
     }
 
     fn is_retained(&self, id: FileId) -> bool {

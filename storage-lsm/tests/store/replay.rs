@@ -1,7 +1,8 @@
 //! What a start makes of long and of many logs.
 
 use crate::node::{Chance, NOW, Node, key, payload, small, snapshot};
-use desk_storage_lsm::limits::REPLAY_WINDOW_BYTES;
+use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::limits::{BLOCK_BYTES, REPLAY_WINDOW_BYTES};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{Key, Options, Revision};
 
@@ -161,4 +162,58 @@ fn a_segment_is_kept_for_the_first_and_for_the_last_of_a_keys_records() {
         crash(&disk);
         node = Node::start(&disk, roomy(), NOW, 1).unwrap();
     }
+}
+
+/// The header of the newest use of a segment, as if its write had not arrived:
+/// the file, and where the header stands.
+fn newest_header(disk: &MemoryDisk) -> (String, usize) {
+    let names = drive(disk.list()).unwrap().into_iter().filter(|name| name.ends_with(".log"));
+    let headers = names.flat_map(|name| {
+        let contents = disk.contents(&name).unwrap();
+        let incarnation =
+            |at: usize| u64::from_le_bytes(contents[at + 24..at + 32].try_into().unwrap());
+        [0, BLOCK_BYTES].map(|at| (incarnation(at), name.clone(), at))
+    });
+    let (_, name, at) = headers.max().unwrap();
+    (name, at)
+}
+
+#[test]
+fn a_segment_that_is_used_again_is_found_without_its_header() {
+    let options = Options { log_budget_bytes: 3 * small().segment_bytes, ..small() };
+    let disk = MemoryDisk::with_seed(9);
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let blocks = small().segment_bytes / BLOCK_BYTES as u64 - 2;
+    let append = |node: &mut Node, keys: std::ops::Range<u64>| {
+        for tail in keys {
+            let payload = payload(&key(tail), 1);
+            node.stores[0].append(key(tail), Revision(1), &payload).unwrap();
+            commit(node);
+            assert!(node.upkeep(NOW));
+        }
+    };
+    // Two segments and one batch of the third, whose header names both.
+    append(&mut node, 0..2 * blocks + 1);
+    for tail in 0..blocks {
+        node.stores[0].put(key(tail), Revision(1), &snapshot(&key(tail), 1)).unwrap();
+    }
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.upkeep(NOW) && node.upkeep(NOW));
+    // The rest of the third, and two batches in the first, used again.
+    append(&mut node, 2 * blocks + 1..3 * blocks + 2);
+    let first = first_log(&disk);
+    let (name, at) = newest_header(&disk);
+    assert_eq!(name, first, "the first segment is in use again");
+    crash(&disk);
+    disk.overwrite(&name, at, &[0; BLOCK_BYTES]);
+    let node = Node::start(&disk, options, NOW, 1).unwrap();
+    assert!(node.report.is_sound(), "{:?}", node.report);
+    for tail in 0..3 * blocks + 2 {
+        let expected = if tail < blocks { (Some(1), vec![]) } else { (None, vec![1]) };
+        assert_eq!(found(&node, key(tail)), expected, "key {tail}");
+    }
+}
+
+fn first_log(disk: &MemoryDisk) -> String {
+    drive(disk.list()).unwrap().into_iter().find(|name| name.ends_with(".log")).unwrap()
 }

@@ -67,7 +67,7 @@ fn sweep(extent: Extent, mood: Mood, misfortune: Misfortune) {
             struck += usize::from(!disk.strikes().is_empty());
             disk.restart();
             if mood == Mood::Lie {
-                may_refuse_to_open(&mut story, &disk);
+                opens_and_names_it(&mut story, &disk);
             } else {
                 opens_with_everything(&mut story, &disk);
             }
@@ -96,11 +96,12 @@ impl Drop for Context<'_> {
     }
 }
 
-fn may_refuse_to_open(story: &mut Story<'_>, disk: &MemoryDisk) {
+/// The store opens whatever the disk has lied about, and names it.
+fn opens_and_names_it(story: &mut Story<'_>, disk: &MemoryDisk) {
     story.oracle.restart();
-    if let Ok(node) = Node::start(disk, options(), story.now, 2) {
-        story.check(&node);
-    }
+    let node = Node::start(disk, options(), story.now, 2)
+        .unwrap_or_else(|error| panic!("the store does not open: {error}"));
+    story.check(&node);
 }
 
 #[test]
