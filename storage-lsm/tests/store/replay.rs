@@ -217,3 +217,31 @@ fn a_segment_that_is_used_again_is_found_without_its_header() {
 fn first_log(disk: &MemoryDisk) -> String {
     drive(disk.list()).unwrap().into_iter().find(|name| name.ends_with(".log")).unwrap()
 }
+
+#[test]
+fn a_directory_of_any_length_is_read_from_a_table_without_a_footer() {
+    let disk = MemoryDisk::with_seed(10);
+    let options = Options { table_bytes: 1 << 20, ..roomy() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    // Blocks of 1, of 300 and of 2 values: the second directory takes four
+    // blocks of the disk, the others one.
+    for tails in [0..1, 1..301, 301..303] {
+        for tail in tails.clone() {
+            let payload = payload(&key(tail), 1);
+            node.stores[0].append(key(tail), Revision(1), &payload).unwrap();
+            commit(&node);
+            assert!(node.upkeep(NOW));
+        }
+        for tail in tails {
+            node.stores[0].put(key(tail), Revision(1), b"tiny").unwrap();
+        }
+        drive(node.stores[0].checkpoint()).unwrap();
+        assert!(node.upkeep(NOW));
+    }
+    crash(&disk);
+    let node = Node::start(&disk, options, NOW, 1).unwrap();
+    assert!(node.report.is_sound(), "{:?}", node.report);
+    for tail in 0..303 {
+        assert_eq!(found(&node, key(tail)), (Some(1), vec![]), "key {tail}");
+    }
+}
