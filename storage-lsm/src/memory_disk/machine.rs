@@ -22,6 +22,7 @@ pub(super) struct Machine {
     pub(super) bad: Vec<(usize, Range<usize>)>,
     /// The newest write: file, offset and length.
     pub(super) last_write: Option<(String, u64, u64)>,
+    pub(super) waits: bool,
     pub(super) up: bool,
     pub(super) boots: u64,
 }
@@ -50,6 +51,7 @@ impl Machine {
             strikes: Vec::new(),
             bad: Vec::new(),
             last_write: None,
+            waits: false,
             up: true,
             boots: 0,
         }

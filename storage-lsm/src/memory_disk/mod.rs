@@ -2,8 +2,8 @@
 //!
 //! It keeps live bytes apart from durable ones: a crash drops what was not
 //! synced, whole or in sectors, and tears the write it interrupts. Its futures
-//! are ready at the first poll, so [`drive`] runs the whole store in a plain
-//! loop, and the same seed gives the same run.
+//! are ready at the first poll, unless they are told to wait, so [`drive`] runs
+//! the whole store in a plain loop, and the same seed gives the same run.
 //!
 //! ```
 //! use desk_storage_lsm::disk::{Disk, Writes};
@@ -27,7 +27,7 @@ mod memory;
 mod misfortune;
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::pin::pin;
 use std::rc::Rc;
@@ -77,6 +77,21 @@ impl MemoryDisk {
     /// Replaces the faults to come.
     pub fn set_faults(&self, faults: Faults) {
         self.machine.borrow_mut().faults = faults;
+    }
+
+    /// Whether each access waits once, so that others go on in the meantime.
+    /// Nobody is woken: whoever drives them polls in an order of its own.
+    pub fn set_waiting(&self, waits: bool) {
+        self.machine.borrow_mut().waits = waits;
+    }
+
+    /// Lets others go on before an access.
+    async fn wait(&self) {
+        let mut is_ready = !self.machine.borrow().waits;
+        poll_fn(|_| {
+            if std::mem::replace(&mut is_ready, true) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// How many accesses there have been; the next one has this number.
@@ -189,6 +204,7 @@ impl Disk for MemoryDisk {
     }
 
     async fn create(&self, name: &str, writes: Writes) -> Result<MemoryFile, DiskError> {
+        self.wait().await;
         let mut machine = self.machine.borrow_mut();
         let inode = machine.change("create", name, |medium| match medium.find(name) {
             Some(_) => Err(Fault::Exists),
@@ -198,6 +214,7 @@ impl Disk for MemoryDisk {
     }
 
     async fn open(&self, name: &str, writes: Writes) -> Result<MemoryFile, DiskError> {
+        self.wait().await;
         let mut machine = self.machine.borrow_mut();
         machine.look("open", name)?;
         let inode =
@@ -206,6 +223,7 @@ impl Disk for MemoryDisk {
     }
 
     async fn length(&self, file: &MemoryFile) -> Result<u64, DiskError> {
+        self.wait().await;
         let mut machine = self.machine.borrow_mut();
         machine.check("measure", file)?;
         machine.look("measure", &file.name)?;
@@ -213,16 +231,19 @@ impl Disk for MemoryDisk {
     }
 
     async fn prewrite(&self, file: &MemoryFile, bytes: u64) -> Result<(), DiskError> {
+        self.wait().await;
         self.machine.borrow_mut().prewrite(file, bytes)
     }
 
     async fn read(&self, file: &MemoryFile, at: u64, length: usize) -> Result<Memory, DiskError> {
+        self.wait().await;
         assert_aligned(at);
         assert_aligned(length as u64);
         self.machine.borrow_mut().read(file, at, length)
     }
 
     async fn write(&self, file: &MemoryFile, at: u64, buffer: Memory) -> Result<Memory, DiskError> {
+        self.wait().await;
         assert_aligned(at);
         assert_aligned(buffer.len() as u64);
         self.machine.borrow_mut().write(file, at, &buffer)?;
@@ -230,10 +251,12 @@ impl Disk for MemoryDisk {
     }
 
     async fn sync(&self, file: &MemoryFile) -> Result<(), DiskError> {
+        self.wait().await;
         self.machine.borrow_mut().sync(file)
     }
 
     async fn shorten(&self, file: &MemoryFile, bytes: u64) -> Result<(), DiskError> {
+        self.wait().await;
         assert_aligned(bytes);
         let mut machine = self.machine.borrow_mut();
         machine.check("shorten", file)?;
@@ -246,22 +269,26 @@ impl Disk for MemoryDisk {
     }
 
     async fn list(&self) -> Result<Vec<String>, DiskError> {
+        self.wait().await;
         let mut machine = self.machine.borrow_mut();
         machine.look("list", "")?;
         Ok(machine.medium.names())
     }
 
     async fn unlink(&self, name: &str) -> Result<(), DiskError> {
+        self.wait().await;
         let mut machine = self.machine.borrow_mut();
         let unlinked = machine.change("unlink", name, |medium| medium.unlink(name));
         unlinked.map(|_| ())
     }
 
     async fn sync_folder(&self) -> Result<(), DiskError> {
+        self.wait().await;
         self.machine.borrow_mut().sync_names()
     }
 
     async fn space(&self) -> Result<Space, DiskError> {
+        self.wait().await;
         let machine = self.machine.borrow();
         let total_bytes = machine.faults.capacity_bytes.unwrap_or(u64::MAX / 2);
         Ok(Space {

@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod expiry;
 mod golden;
+mod interleave;
 mod limits;
 mod node;
 mod replay;

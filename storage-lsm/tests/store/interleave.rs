@@ -1,0 +1,346 @@
+//! The tasks of one shard, each going on while others wait for the disk: what
+//! is appended, committed, put, deleted, read and kept up in any order, until
+//! power fails.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::node::{Chance, NOW, Node, key_at, payload, small, snapshot};
+use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::{
+    AppendError, GetError, Key, ManifestOwner, Options, Position, PutError, Revision, Seconds,
+    Store, UnixSecond,
+};
+
+/// Keys that are in use at a time.
+const KEYS: usize = 12;
+/// Polls of a run before power fails, at most.
+const POLLS: u64 = 8000;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    appended: u64,
+    acknowledged: u64,
+    /// The newest snapshot that was put.
+    snapshot: u64,
+    /// Whether it was deleted, and whether that was acknowledged.
+    deleted: Option<bool>,
+}
+
+/// What every key must be.
+struct Model {
+    chance: Chance,
+    now: UnixSecond,
+    keys: BTreeMap<Key, Known>,
+    in_use: Vec<Key>,
+    /// What waits for the log.
+    waiting: Vec<(Position, Key, u64)>,
+    made: u64,
+    deeds: Deeds,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Deeds {
+    commits: u64,
+    reads: u64,
+    snapshots: u64,
+    deletions: u64,
+    refusals: u64,
+    dropped: u64,
+    compacted_bytes: u64,
+}
+
+fn options() -> Options {
+    Options {
+        // Compaction leaves a bucket alone in its last day.
+        lifetime: Seconds(86_400 + 40_000),
+        bucket: Seconds(5000),
+        table_bytes: 24 * 1024,
+        log_budget_bytes: small().segment_bytes * 6,
+        ..small()
+    }
+}
+
+impl Model {
+    /// A key in use, sometimes a new one in the place of another.
+    fn any_key(&mut self) -> Key {
+        let at = self.chance.below(KEYS as u64) as usize;
+        if self.in_use.len() <= at || self.chance.below(60) == 0 {
+            self.made += 1;
+            let key = key_at(self.now.0, self.made);
+            self.in_use.truncate(KEYS - 1);
+            self.in_use.insert(0, key);
+            self.keys.insert(key, Known::default());
+            return key;
+        }
+        self.in_use[at]
+    }
+}
+
+struct Shard<'a> {
+    store: &'a Store<MemoryDisk>,
+    owner: RefCell<ManifestOwner<MemoryDisk>>,
+    model: &'a RefCell<Model>,
+}
+
+async fn pause() {
+    let mut paused = false;
+    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending })
+        .await;
+}
+
+impl Shard<'_> {
+    async fn write(&self) {
+        loop {
+            let mut model = self.model.borrow_mut();
+            let key = model.any_key();
+            let known = model.keys[&key];
+            if known.deleted.is_none() {
+                let revision = known.appended + 1;
+                if known.snapshot > 0 && model.chance.below(40) == 0 {
+                    if let Ok(position) = self.store.delete(key) {
+                        model.deeds.deletions += 1;
+                        model.keys.get_mut(&key).unwrap().deleted = Some(false);
+                        model.waiting.push((position, key, u64::MAX));
+                    }
+                } else {
+                    match self.store.append(key, Revision(revision), &payload(&key, revision)) {
+                        Ok(position) => {
+                            model.keys.get_mut(&key).unwrap().appended = revision;
+                            model.waiting.push((position, key, revision));
+                        }
+                        Err(AppendError::LogFull | AppendError::NoBucket { .. }) => {
+                            model.deeds.refusals += 1;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+            let pauses = model.chance.below(3) > 0;
+            drop(model);
+            if pauses {
+                pause().await;
+            }
+        }
+    }
+
+    async fn commit(&self) {
+        loop {
+            let durable = self.store.commit().await.unwrap();
+            let mut model = self.model.borrow_mut();
+            model.deeds.commits += 1;
+            let waiting = std::mem::take(&mut model.waiting);
+            for (position, key, revision) in waiting {
+                if position > durable {
+                    model.waiting.push((position, key, revision));
+                    continue;
+                }
+                let known = model.keys.get_mut(&key).unwrap();
+                if revision == u64::MAX {
+                    known.deleted = Some(true);
+                } else {
+                    known.acknowledged = revision;
+                }
+            }
+            drop(model);
+            pause().await;
+        }
+    }
+
+    async fn snapshot(&self) {
+        loop {
+            let mut keys = self.store.holding_keys(2);
+            keys.push(self.model.borrow_mut().any_key());
+            for key in keys {
+                let mut model = self.model.borrow_mut();
+                let known = model.keys[&key];
+                if known.appended == 0 || known.deleted.is_some() {
+                    continue;
+                }
+                match self.store.put(key, Revision(known.appended), &snapshot(&key, known.appended))
+                {
+                    Ok(()) => {
+                        model.keys.get_mut(&key).unwrap().snapshot = known.appended;
+                        model.deeds.snapshots += 1;
+                    }
+                    Err(PutError::Backlog { .. } | PutError::NoBucket { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            pause().await;
+        }
+    }
+
+    async fn keep_up(&self) {
+        loop {
+            let now = self.model.borrow().now;
+            self.store.maintain(now).await.unwrap();
+            let edits = self.store.take_edits();
+            let mut owner = self.owner.borrow_mut();
+            if let Some(last) = edits.last().map(|edit| edit.number) {
+                owner.apply(edits).await.unwrap();
+                self.store.edits_durable(last);
+            }
+            if let Some(news) = owner.tick(now).await.unwrap() {
+                self.model.borrow_mut().deeds.dropped += news.dropped.len() as u64;
+                self.store.apply_news(&news);
+            }
+            owner.unlink_step().await.unwrap();
+            let mut model = self.model.borrow_mut();
+            let compacted = self.store.counters().compacted_bytes;
+            model.deeds.compacted_bytes = compacted.max(model.deeds.compacted_bytes);
+            // A key lives for some thirty rounds.
+            model.now.0 += model.chance.below(9000);
+            drop(model);
+            pause().await;
+        }
+    }
+
+    async fn read(&self) {
+        loop {
+            let (key, before, now) = {
+                let mut model = self.model.borrow_mut();
+                let key = model.any_key();
+                (key, model.keys[&key], model.now)
+            };
+            let got = self.store.get(&key, now).await;
+            let mut model = self.model.borrow_mut();
+            model.deeds.reads += 1;
+            let after = model.keys[&key];
+            match got {
+                Ok(Some(stored)) => {
+                    assert_ne!(before.deleted, Some(true), "{key:?} is deleted: {before:?}");
+                    let mut have = 0;
+                    if let Some(found) = &stored.snapshot {
+                        have = found.revision.0;
+                        assert_eq!(&found.value[..], snapshot(&key, have), "{key:?}");
+                    }
+                    // Of a former run; this one's are nobody's to read.
+                    for record in &stored.records {
+                        have += 1;
+                        assert_eq!(
+                            (record.revision.0, &record.payload),
+                            (have, &payload(&key, have))
+                        );
+                    }
+                    assert!(
+                        before.snapshot <= have && have <= after.appended,
+                        "{have} {before:?} {after:?}"
+                    );
+                }
+                Ok(None) => {
+                    assert!(
+                        before.snapshot == 0 || after.deleted.is_some(),
+                        "{before:?} {after:?}"
+                    );
+                }
+                Err(GetError::Expired { at }) => assert!(at <= model.now),
+                Err(error) => panic!("{key:?}: {error}"),
+            }
+            drop(model);
+            pause().await;
+        }
+    }
+}
+
+/// Runs the tasks until power fails.
+fn run(disk: &MemoryDisk, model: &RefCell<Model>) {
+    let Node { owner, stores, .. } = Node::start(disk, options(), model.borrow().now, 1).unwrap();
+    let shard = Shard { store: &stores[0], owner: RefCell::new(owner), model };
+    disk.set_waiting(true);
+    let mut tasks: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = vec![
+        Box::pin(shard.write()),
+        Box::pin(shard.commit()),
+        Box::pin(shard.snapshot()),
+        Box::pin(shard.keep_up()),
+        Box::pin(shard.read()),
+        Box::pin(shard.read()),
+    ];
+    let polls = POLLS / 2 + model.borrow_mut().chance.below(POLLS / 2);
+    for _ in 0..polls {
+        let turn = model.borrow_mut().chance.below(tasks.len() as u64) as usize;
+        let polled = tasks[turn].as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "the tasks have no end");
+    }
+    disk.crash();
+    drop(tasks);
+    disk.set_waiting(false);
+    disk.restart();
+}
+
+/// Holds what a start finds against the model, which goes on from there.
+fn check(disk: &MemoryDisk, model: &mut Model) {
+    let node = Node::start(disk, options(), model.now, 1).unwrap();
+    assert!(node.report.is_sound(), "{:?}", node.report);
+    let now = model.now;
+    model.keys.retain(|key, known| {
+        let stored = match drive(node.stores[0].get(key, now)) {
+            Ok(stored) => stored,
+            Err(GetError::Expired { at }) => {
+                assert!(at <= now);
+                return false;
+            }
+            Err(error) => panic!("{key:?}: {error}"),
+        };
+        let mut have = 0;
+        // One that was not durable is gone, and the log has what it covered.
+        known.snapshot = 0;
+        if let Some(stored) = &stored {
+            assert_ne!(known.deleted, Some(true), "{key:?} is back");
+            if let Some(found) = &stored.snapshot {
+                have = found.revision.0;
+                assert_eq!(&found.value[..], snapshot(key, have), "{key:?}");
+                known.snapshot = have;
+            }
+            for record in &stored.records {
+                have += 1;
+                assert_eq!((record.revision.0, &record.payload), (have, &payload(key, have)));
+            }
+        }
+        assert!(known.deleted.is_some() || have >= known.acknowledged, "{key:?} {have} {known:?}");
+        assert!(have <= known.appended, "{key:?} {have} {known:?}");
+        (known.appended, known.acknowledged) = (have, have);
+        known.deleted.is_none() || stored.is_some()
+    });
+    for known in model.keys.values_mut() {
+        known.deleted = None;
+    }
+    let keys = &model.keys;
+    model.in_use.retain(|key| keys.contains_key(key));
+    model.waiting.clear();
+    drop(node);
+    disk.crash();
+    disk.restart();
+}
+
+#[test]
+fn tasks_go_on_while_others_wait_for_the_disk() {
+    let seeds = if crate::sweep::is_full_sweep() { 0..40 } else { 0..2 };
+    let mut all = Deeds::default();
+    for seed in seeds {
+        let disk = MemoryDisk::with_seed(seed);
+        let model = RefCell::new(Model {
+            chance: Chance(seed),
+            now: NOW,
+            keys: BTreeMap::new(),
+            in_use: Vec::new(),
+            waiting: Vec::new(),
+            made: 0,
+            deeds: Deeds::default(),
+        });
+        for _ in 0..4 {
+            run(&disk, &model);
+            check(&disk, &mut model.borrow_mut());
+        }
+        let deeds = model.borrow().deeds;
+        all.dropped += deeds.dropped;
+        all.compacted_bytes += deeds.compacted_bytes;
+        all.deletions += deeds.deletions;
+        assert!(deeds.commits > 50 && deeds.reads > 50 && deeds.snapshots > 50, "{deeds:?}");
+    }
+    println!("{all:?}");
+    assert!(all.dropped > 0 && all.compacted_bytes > 0 && all.deletions > 0, "{all:?}");
+}
