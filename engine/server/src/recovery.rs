@@ -85,7 +85,8 @@ fn tell(report: &RecoveryReport) {
             missing = ?report.missing_segments,
             tables = ?report.tables,
             quarantined = report.quarantined.len(),
-            "the store is damaged: what is affected is not served; look with `sticker-desk inspect`"
+            "the store is damaged: desks with a gap are not served, and what a lost table had is \
+             older now or gone; look with `sticker-desk inspect`"
         );
     }
 }
