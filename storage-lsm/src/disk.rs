@@ -141,4 +141,15 @@ pub trait Disk {
 
     /// How much room is left.
     async fn space(&self) -> Result<Space, DiskError>;
+
+    /// Does pieces of work that have nothing to do with each other, and gives
+    /// the results in their order. A start has such work, and a disk of a real
+    /// machine knows its cores.
+    fn on_all_cores<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Vec<R> {
+        items.into_iter().map(work).collect()
+    }
 }

@@ -9,6 +9,7 @@ use desk_storage_lsm::limits::BLOCK_BYTES;
 use glommio::io::{Directory, DmaBuffer, OpenOptions};
 use rustix::fs::{Mode, OFlags};
 
+use crate::cores;
 use crate::error::{of_glommio, of_io};
 use crate::file::{Access, FolderBlock, FolderFile};
 
@@ -202,6 +203,14 @@ impl Disk for Folder {
         let stat = stat.map_err(|error| of_io("measure", &shown, &error.into()))?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
         Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
+    }
+
+    fn on_all_cores<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Vec<R> {
+        cores::on_all(items, work)
     }
 }
 

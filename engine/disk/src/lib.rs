@@ -33,6 +33,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod cores;
 mod error;
 mod file;
 mod folder;

@@ -6,12 +6,10 @@
 //! each shard's share of each bucket is put together, on all cores.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::checksum::{Kind, Place};
+use crate::disk::Disk;
 use crate::file::FileId;
 use crate::key::{Key, Partition, Revision, ShardCount, ShardId, UnixSecond, partition_of};
 use crate::log::batch::{Batch, BatchRecord};
@@ -189,7 +187,7 @@ impl Merge {
     }
 
     /// Puts together what was read.
-    pub(super) fn finish(mut self, report: &mut RecoveryReport) -> Merged {
+    pub(super) fn finish<D: Disk>(mut self, disk: &D, report: &mut RecoveryReport) -> Merged {
         report.keys = (self.homes.list().len() + self.homeless.len()) as u64;
         report.expired = self.expired;
         let lists: Vec<_> = std::mem::take(&mut self.lists).into_iter().enumerate().collect();
@@ -197,7 +195,7 @@ impl Merge {
         let shares = if report.keys < THREADS_FROM as u64 {
             lists.into_iter().map(share).collect()
         } else {
-            on_all_cores(lists, share)
+            disk.on_all_cores(lists, share)
         };
         let merged = Merged { tables: self.tables, segments: self.segments, shares };
         // The shares of a bucket have keys in turns.
@@ -243,25 +241,6 @@ impl Merge {
 /// Which list has the records of a bucket and a shard.
 fn list_of(bucket: usize, shard: u16, shards: ShardCount) -> usize {
     bucket * usize::from(shards.get()) + usize::from(shard)
-}
-
-/// Does the work on as many threads as there are cores for; the results come in
-/// the order of the items.
-fn on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
-    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
-    let queue = Mutex::new(items.into_iter().zip(&mut results));
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let help = || {
-        while let Some((item, result)) = next() {
-            *result = Some(work(item));
-        }
-    };
-    thread::scope(|scope| {
-        (1..cores).for_each(|_| drop(scope.spawn(help)));
-        help();
-    });
-    results.into_iter().map(|result| result.expect("a scope waits for its threads")).collect()
 }
 
 /// What all tables and logs hold.

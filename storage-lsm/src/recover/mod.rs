@@ -184,7 +184,7 @@ pub(crate) async fn read<D: Disk>(
     let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock, shards);
     tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
-    let merged = merge.finish(&mut report);
+    let merged = merge.finish(disk, &mut report);
     Ok(Read { merged, logs, report })
 }
 

@@ -12,7 +12,7 @@ use crate::node::{Chance, NOW, Node, key_at, payload, small, snapshot};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
     AppendError, GetError, Key, ManifestOwner, Options, Position, PutError, Revision, Seconds,
-    Store, UnixSecond,
+    Store, Stored, UnixSecond,
 };
 
 /// Keys that are in use at a time.
@@ -48,7 +48,6 @@ struct Deeds {
     reads: u64,
     snapshots: u64,
     deletions: u64,
-    refusals: u64,
     dropped: u64,
     compacted_bytes: u64,
 }
@@ -82,7 +81,6 @@ impl Model {
 
 struct Shard<'a> {
     store: &'a Store<MemoryDisk>,
-    owner: RefCell<ManifestOwner<MemoryDisk>>,
     model: &'a RefCell<Model>,
 }
 
@@ -95,58 +93,62 @@ async fn pause() {
 impl Shard<'_> {
     async fn write(&self) {
         loop {
-            let mut model = self.model.borrow_mut();
-            let key = model.any_key();
-            let known = model.keys[&key];
-            if known.deleted.is_none() {
-                let revision = known.appended + 1;
-                if known.snapshot > 0 && model.chance.below(40) == 0 {
-                    if let Ok(position) = self.store.delete(key) {
-                        model.deeds.deletions += 1;
-                        model.keys.get_mut(&key).unwrap().deleted = Some(false);
-                        model.waiting.push((position, key, u64::MAX));
-                    }
-                } else {
-                    match self.store.append(key, Revision(revision), &payload(&key, revision)) {
-                        Ok(position) => {
-                            model.keys.get_mut(&key).unwrap().appended = revision;
-                            model.waiting.push((position, key, revision));
-                        }
-                        Err(AppendError::LogFull | AppendError::NoBucket { .. }) => {
-                            model.deeds.refusals += 1;
-                        }
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-            }
-            let pauses = model.chance.below(3) > 0;
-            drop(model);
-            if pauses {
+            self.write_one();
+            if self.model.borrow_mut().chance.below(3) > 0 {
                 pause().await;
             }
+        }
+    }
+
+    fn write_one(&self) {
+        let mut model = self.model.borrow_mut();
+        let key = model.any_key();
+        let known = model.keys[&key];
+        if known.deleted.is_some() {
+            return;
+        }
+        if known.snapshot > 0 && model.chance.below(40) == 0 {
+            if let Ok(position) = self.store.delete(key) {
+                model.deeds.deletions += 1;
+                model.keys.get_mut(&key).unwrap().deleted = Some(false);
+                model.waiting.push((position, key, u64::MAX));
+            }
+            return;
+        }
+        let revision = known.appended + 1;
+        match self.store.append(key, Revision(revision), &payload(&key, revision)) {
+            Ok(position) => {
+                model.keys.get_mut(&key).unwrap().appended = revision;
+                model.waiting.push((position, key, revision));
+            }
+            Err(AppendError::LogFull | AppendError::NoBucket { .. }) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 
     async fn commit(&self) {
         loop {
             let durable = self.store.commit().await.unwrap();
-            let mut model = self.model.borrow_mut();
-            model.deeds.commits += 1;
-            let waiting = std::mem::take(&mut model.waiting);
-            for (position, key, revision) in waiting {
-                if position > durable {
-                    model.waiting.push((position, key, revision));
-                    continue;
-                }
-                let known = model.keys.get_mut(&key).unwrap();
-                if revision == u64::MAX {
-                    known.deleted = Some(true);
-                } else {
-                    known.acknowledged = revision;
-                }
-            }
-            drop(model);
+            self.acknowledge(durable);
             pause().await;
+        }
+    }
+
+    fn acknowledge(&self, durable: Position) {
+        let mut model = self.model.borrow_mut();
+        model.deeds.commits += 1;
+        let waiting = std::mem::take(&mut model.waiting);
+        for (position, key, revision) in waiting {
+            if position > durable {
+                model.waiting.push((position, key, revision));
+                continue;
+            }
+            let known = model.keys.get_mut(&key).unwrap();
+            if revision == u64::MAX {
+                known.deleted = Some(true);
+            } else {
+                known.acknowledged = revision;
+            }
         }
     }
 
@@ -154,32 +156,33 @@ impl Shard<'_> {
         loop {
             let mut keys = self.store.holding_keys(2);
             keys.push(self.model.borrow_mut().any_key());
-            for key in keys {
-                let mut model = self.model.borrow_mut();
-                let known = model.keys[&key];
-                if known.appended == 0 || known.deleted.is_some() {
-                    continue;
-                }
-                match self.store.put(key, Revision(known.appended), &snapshot(&key, known.appended))
-                {
-                    Ok(()) => {
-                        model.keys.get_mut(&key).unwrap().snapshot = known.appended;
-                        model.deeds.snapshots += 1;
-                    }
-                    Err(PutError::Backlog { .. } | PutError::NoBucket { .. }) => {}
-                    Err(error) => panic!("{error}"),
-                }
-            }
+            keys.into_iter().for_each(|key| self.put(key));
             pause().await;
         }
     }
 
-    async fn keep_up(&self) {
+    fn put(&self, key: Key) {
+        let mut model = self.model.borrow_mut();
+        let known = model.keys[&key];
+        let revision = known.appended;
+        if revision == 0 || known.deleted.is_some() {
+            return;
+        }
+        match self.store.put(key, Revision(revision), &snapshot(&key, revision)) {
+            Ok(()) => {
+                model.keys.get_mut(&key).unwrap().snapshot = revision;
+                model.deeds.snapshots += 1;
+            }
+            Err(PutError::Backlog { .. } | PutError::NoBucket { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn keep_up(&self, mut owner: ManifestOwner<MemoryDisk>) {
         loop {
             let now = self.model.borrow().now;
             self.store.maintain(now).await.unwrap();
             let edits = self.store.take_edits();
-            let mut owner = self.owner.borrow_mut();
             if let Some(last) = edits.last().map(|edit| edit.number) {
                 owner.apply(edits).await.unwrap();
                 self.store.edits_durable(last);
@@ -189,14 +192,17 @@ impl Shard<'_> {
                 self.store.apply_news(&news);
             }
             owner.unlink_step().await.unwrap();
-            let mut model = self.model.borrow_mut();
-            let compacted = self.store.counters().compacted_bytes;
-            model.deeds.compacted_bytes = compacted.max(model.deeds.compacted_bytes);
-            // A key lives for some thirty rounds.
-            model.now.0 += model.chance.below(9000);
-            drop(model);
+            self.pass_time();
             pause().await;
         }
+    }
+
+    /// A key lives for some thirty rounds.
+    fn pass_time(&self) {
+        let mut model = self.model.borrow_mut();
+        let compacted = self.store.counters().compacted_bytes;
+        model.deeds.compacted_bytes = compacted.max(model.deeds.compacted_bytes);
+        model.now.0 += model.chance.below(9000);
     }
 
     async fn read(&self) {
@@ -207,55 +213,56 @@ impl Shard<'_> {
                 (key, model.keys[&key], model.now)
             };
             let got = self.store.get(&key, now).await;
-            let mut model = self.model.borrow_mut();
-            model.deeds.reads += 1;
-            let after = model.keys[&key];
-            match got {
-                Ok(Some(stored)) => {
-                    assert_ne!(before.deleted, Some(true), "{key:?} is deleted: {before:?}");
-                    let mut have = 0;
-                    if let Some(found) = &stored.snapshot {
-                        have = found.revision.0;
-                        assert_eq!(&found.value[..], snapshot(&key, have), "{key:?}");
-                    }
-                    // Of a former run; this one's are nobody's to read.
-                    for record in &stored.records {
-                        have += 1;
-                        assert_eq!(
-                            (record.revision.0, &record.payload),
-                            (have, &payload(&key, have))
-                        );
-                    }
-                    assert!(
-                        before.snapshot <= have && have <= after.appended,
-                        "{have} {before:?} {after:?}"
-                    );
-                }
-                Ok(None) => {
-                    assert!(
-                        before.snapshot == 0 || after.deleted.is_some(),
-                        "{before:?} {after:?}"
-                    );
-                }
-                Err(GetError::Expired { at }) => assert!(at <= model.now),
-                Err(error) => panic!("{key:?}: {error}"),
-            }
-            drop(model);
+            self.compare(key, before, got);
             pause().await;
         }
     }
+
+    /// What was read is no older than when the reading began.
+    fn compare(&self, key: Key, before: Known, got: Result<Option<Stored<MemoryDisk>>, GetError>) {
+        let mut model = self.model.borrow_mut();
+        model.deeds.reads += 1;
+        let after = model.keys[&key];
+        match got {
+            Ok(Some(stored)) => {
+                assert_ne!(before.deleted, Some(true), "{key:?} is deleted: {before:?}");
+                let have = revision_of(&key, &stored);
+                assert!(before.snapshot <= have && have <= after.appended, "{have} {before:?}");
+            }
+            Ok(None) => {
+                assert!(before.snapshot == 0 || after.deleted.is_some(), "{before:?} {after:?}");
+            }
+            Err(GetError::Expired { at }) => assert!(at <= model.now),
+            Err(error) => panic!("{key:?}: {error}"),
+        }
+    }
+}
+
+/// The newest revision of what is stored, whose bytes are right. Records are of
+/// former runs; this run's are nobody's to read.
+fn revision_of(key: &Key, stored: &Stored<MemoryDisk>) -> u64 {
+    let mut have = 0;
+    if let Some(found) = &stored.snapshot {
+        have = found.revision.0;
+        assert_eq!(&found.value[..], snapshot(key, have), "{key:?}");
+    }
+    for record in &stored.records {
+        have += 1;
+        assert_eq!((record.revision.0, &record.payload), (have, &payload(key, have)));
+    }
+    have
 }
 
 /// Runs the tasks until power fails.
 fn run(disk: &MemoryDisk, model: &RefCell<Model>) {
     let Node { owner, stores, .. } = Node::start(disk, options(), model.borrow().now, 1).unwrap();
-    let shard = Shard { store: &stores[0], owner: RefCell::new(owner), model };
+    let shard = Shard { store: &stores[0], model };
     disk.set_waiting(true);
     let mut tasks: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = vec![
         Box::pin(shard.write()),
         Box::pin(shard.commit()),
         Box::pin(shard.snapshot()),
-        Box::pin(shard.keep_up()),
+        Box::pin(shard.keep_up(owner)),
         Box::pin(shard.read()),
         Box::pin(shard.read()),
     ];
@@ -285,21 +292,11 @@ fn check(disk: &MemoryDisk, model: &mut Model) {
             }
             Err(error) => panic!("{key:?}: {error}"),
         };
-        let mut have = 0;
+        let have = stored.as_ref().map_or(0, |stored| revision_of(key, stored));
+        assert!(stored.is_none() || known.deleted != Some(true), "{key:?} is back");
         // One that was not durable is gone, and the log has what it covered.
-        known.snapshot = 0;
-        if let Some(stored) = &stored {
-            assert_ne!(known.deleted, Some(true), "{key:?} is back");
-            if let Some(found) = &stored.snapshot {
-                have = found.revision.0;
-                assert_eq!(&found.value[..], snapshot(key, have), "{key:?}");
-                known.snapshot = have;
-            }
-            for record in &stored.records {
-                have += 1;
-                assert_eq!((record.revision.0, &record.payload), (have, &payload(key, have)));
-            }
-        }
+        let found = stored.as_ref().and_then(|stored| stored.snapshot.as_ref());
+        known.snapshot = found.map_or(0, |found| found.revision.0);
         assert!(known.deleted.is_some() || have >= known.acknowledged, "{key:?} {have} {known:?}");
         assert!(have <= known.appended, "{key:?} {have} {known:?}");
         (known.appended, known.acknowledged) = (have, have);
