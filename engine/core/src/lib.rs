@@ -28,6 +28,7 @@ pub mod service;
 pub mod shard;
 
 pub use identity::{Keyring, SessionKey};
+pub use management::Lifetime;
 pub use placement::Placement;
 pub use record::{Alias, DeskRecord, Links, Member, StoredRecord};
 pub use service::{Reply, Request, ServiceError};

@@ -179,7 +179,6 @@ fn start_shards(
             core: ShardConfig {
                 index: index as u16,
                 placement: shared.placement,
-                desk_ttl: config.desk_ttl,
                 session_idle: config.session_idle,
                 memory_bytes: usize::try_from(config.memory_bytes).unwrap_or(usize::MAX)
                     / usize::from(config.shards),

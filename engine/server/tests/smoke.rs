@@ -325,7 +325,8 @@ fn strangers_and_bad_settings_are_told_what_is_wrong() {
     assert_eq!(status("GET", "/healthz", &[], b""), 200);
     assert_eq!(status("GET", "/api/desk/collaboration/sync?since=0", &[], b""), 401);
     assert_eq!(status("POST", "/api/desk/init", &[("Content-Type", "text/plain")], b"{}"), 415);
-    let unknown = "/api/desk/3B0J0000000000000000000001/export";
+    // Of a second that is yet to come, and of the first one.
+    let unknown = "/api/desk/7ZZZZZZ0000000000000000001/export";
     assert_eq!(status("GET", unknown, &[], b""), 404);
     let expired = "/api/desk/00000000000000000000000001/export";
     assert_eq!(status("GET", expired, &[], b""), 410);

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::bucket::BucketStamp;
+use crate::bucket::{BucketStamp, BucketTable};
 use crate::disk::{Disk, DiskError, Writes};
 use crate::key::{Key, Position, Revision, UnixSecond};
 use crate::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
@@ -330,6 +330,11 @@ impl<D: Disk> Store<D> {
     /// Whether [`Self::commit`] would write anything.
     pub fn has_uncommitted(&self) -> bool {
         self.state.borrow().log.has_uncommitted()
+    }
+
+    /// All buckets that this shard knows of.
+    pub fn buckets(&self) -> Arc<BucketTable> {
+        Arc::clone(&self.state.borrow().buckets)
     }
 
     /// When the key expires, by its bucket's stamp; `None` without a bucket.

@@ -129,6 +129,20 @@ fn expired_desks_do_not_come_back_with_a_restart() {
     assert!(inspected.status.success(), "{inspected:?}");
 }
 
+/// Served up to the promised second, and gone from then on.
+fn is_gone_as_promised(server: &Server, joined: &desk::Joined) {
+    let expires = expires(joined);
+    let target = format!("/api/desk/{}/export", joined.id);
+    eventually("the promised end", || {
+        let before = unix_seconds();
+        let status = get(server, &target, &[]).status;
+        let after = unix_seconds();
+        assert!(status == 410 || before < expires, "{status} at {before}, promised {expires}");
+        assert!(status == 200 || after >= expires, "{status} at {after}, promised {expires}");
+        (status == 410).then_some(())
+    });
+}
+
 #[test]
 fn a_promised_end_does_not_move_with_the_flag() {
     let mut server = short().start();
@@ -136,11 +150,21 @@ fn a_promised_end_does_not_move_with_the_flag() {
     ada.add(&server, 1, "short-lived");
     server.stop();
     server.up_with(Setup::default().flag("--desk-ttl", "7d"));
-    let expires = expires(&ada);
-    eventually("the promised end", || {
-        let before = unix_seconds();
-        let status = get(&server, &format!("/api/desk/{}/export", ada.id), &[]).status;
-        assert!(status == 410 || before < expires, "{status} at {before}, promised {expires}");
-        (status == 410).then_some(())
-    });
+    is_gone_as_promised(&server, &ada);
+}
+
+#[test]
+fn a_new_desk_is_promised_what_its_bucket_keeps() {
+    // The buckets of the next minute and a half are made by the first run, with its lifetime.
+    let mut server = short().start();
+    server.stop();
+    server.up_with(Setup::default().flag("--desk-ttl", "7d"));
+    let ada = create(&server, "");
+    ada.add(&server, 1, "short-lived");
+    let told = |joined: &desk::Joined| joined.answer["expires_at"].clone();
+    assert_eq!(told(&desk::join(&server, &ada.id)), told(&ada));
+    server.kill9();
+    server.up();
+    assert_eq!(told(&desk::join(&server, &ada.id)), told(&ada));
+    is_gone_as_promised(&server, &ada);
 }

@@ -91,13 +91,14 @@ impl World {
             let config = ShardConfig {
                 index: index as u16,
                 placement,
-                desk_ttl: DESK_TTL,
                 session_idle: self.plan.session_idle,
                 memory_bytes: self.plan.memory_bytes,
                 limits: Default::default(),
             };
             let shard = Shard::new(config, Keyring::new([7; 32]), self.chance.bytes());
-            hosts.push(ShardHost::new(shard, store));
+            let mut host = ShardHost::new(shard, store);
+            host.tell_lifetimes(self.agenda.now);
+            hosts.push(host);
         }
         Ok(Process { generation: self.generation, hosts, owner, placement, poisoned: false })
     }
@@ -365,9 +366,10 @@ impl World {
         let now = UnixSecond(self.agenda.now.unix_seconds());
         let Some(process) = self.process.as_mut() else { return Ok(()) };
         let news = drive(process.owner.tick(now)).map_err(|error| error.to_string())?;
-        for host in &process.hosts {
+        for host in &mut process.hosts {
             if let Some(news) = &news {
                 host.store.apply_news(news);
+                host.tell_lifetimes(self.agenda.now);
             }
             match drive(host.store.maintain(now)) {
                 Ok(_) | Err(StoreError::Busy) => {}

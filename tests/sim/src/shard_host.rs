@@ -1,8 +1,9 @@
 //! One shard with its store, turned by the simulator.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use desk_engine_core::{LogPosition, RequestId, Shard};
+use desk_engine_core::{Input, Lifetime, LogPosition, RequestId, Shard};
 use desk_protocol::Time;
 use desk_storage_lsm::memory_disk::MemoryDisk;
 use desk_storage_lsm::{Position, Store};
@@ -30,6 +31,17 @@ impl ShardHost {
             wake_at: None,
             asked: BTreeMap::new(),
         }
+    }
+
+    /// Tells the core how long the store keeps desks.
+    pub(crate) fn tell_lifetimes(&mut self, now: Time) {
+        let buckets = self.store.buckets();
+        let spans = buckets.stamps().iter().map(|stamp| Lifetime {
+            first: stamp.id.0,
+            end: stamp.end(),
+            lasts: Duration::from_secs(stamp.lifetime.0.into()),
+        });
+        self.shard.handle(now, Input::Lifetimes(spans.collect()));
     }
 
     /// What is durable now, in the core's own count.

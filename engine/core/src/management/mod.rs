@@ -2,7 +2,10 @@
 //! until when; what is logged and when a record is stored.
 
 mod hot;
+mod lifetime;
 mod slot;
 
 pub(crate) use hot::{Hot, Submitted};
+pub use lifetime::Lifetime;
+pub(crate) use lifetime::Lifetimes;
 pub(crate) use slot::{Content, Slot, Task};

@@ -158,8 +158,7 @@ impl Shard {
 
     /// Nothing is under a key: it never was, or its time is over.
     fn missing(&self, now: Time, key: LinkId) -> ServiceError {
-        let created = Time::from_unix_seconds(u64::from(key.created_second()));
-        if created + self.env.config.desk_ttl <= now {
+        if self.env.lifetimes.is_over(key.created_second(), now) {
             ServiceError::Expired
         } else {
             ServiceError::NoDesk

@@ -14,12 +14,13 @@ use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
 use crate::collaboration::{Connection, Pauses, Phase, RingCommit, Room, Stream};
 use crate::identity::Keyring;
-use crate::management::Hot;
+use crate::management::{Hot, Lifetimes};
 use crate::service::{Reply, ServiceError};
 
 pub(crate) struct Env {
     pub(crate) config: ShardConfig,
     pub(crate) keyring: Keyring,
+    pub(crate) lifetimes: Lifetimes,
     pub(crate) entropy: Entropy,
     pub(crate) gate: Gate,
     pub(crate) timers: Timers,

@@ -9,6 +9,7 @@ use desk_protocol::{LinkId, Time};
 use super::storing::StorePace;
 use crate::identity::SessionKey;
 use crate::limits::ShardLimits;
+use crate::management::Lifetime;
 use crate::placement::Placement;
 use crate::record::StoredRecord;
 use crate::service::{Reply, Request};
@@ -32,8 +33,6 @@ pub struct ShardConfig {
     pub index: u16,
     /// Where desks belong.
     pub placement: Placement,
-    /// How long a new desk lives.
-    pub desk_ttl: Duration,
     /// How long a session without changes stays in memory.
     pub session_idle: Duration,
     /// Bytes of hot desks, roughly; the longest unused go beyond it.
@@ -77,6 +76,11 @@ pub enum Input {
         /// The request.
         request: RequestId,
     },
+    /// How long the store keeps desks, by their creation second: all spans that
+    /// it has set aside, oldest first. It comes before the first request, and
+    /// whenever it changes; where it says nothing no desk is made, because the
+    /// store would not take it.
+    Lifetimes(Vec<Lifetime>),
     /// The log is durable up to here.
     Durable {
         /// The last durable record.

@@ -25,7 +25,7 @@ use desk_protocol::{LinkId, Time};
 
 use crate::collaboration::{Connection, Phase};
 use crate::identity::Keyring;
-use crate::management::{Content, Slot, Task};
+use crate::management::{Content, Lifetimes, Slot, Task};
 use crate::service::{Polled, Reply, Request, ServiceError};
 
 use entropy::Entropy;
@@ -56,6 +56,7 @@ impl Shard {
             env: Env {
                 config,
                 keyring,
+                lifetimes: Lifetimes::default(),
                 entropy: Entropy::new(seed),
                 gate: Gate::default(),
                 timers: Timers::default(),
@@ -82,6 +83,7 @@ impl Shard {
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
             Input::Request { request, body } => self.request(now, request, body),
             Input::Abandoned { request } => self.abandon(request),
+            Input::Lifetimes(spans) => self.env.lifetimes = Lifetimes::new(spans),
             Input::Durable { position } => self.env.gate.durable(position),
             Input::Loaded { key, found } => self.loaded(now, key, found),
             Input::Stored { key, sequence } => self.stored(now, key, sequence),

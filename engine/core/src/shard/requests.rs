@@ -82,10 +82,14 @@ impl Shard {
             let why = ServiceError::Unavailable("the clock is out of range");
             return self.env.fail(LogPosition(0), request, why);
         };
+        // What is promised is what the store keeps, which a changed flag does not move.
+        let Some(expires_at) = self.env.lifetimes.expires_at(second) else {
+            let why = ServiceError::Unavailable("no time is set aside for new desks yet");
+            return self.env.fail(LogPosition(0), request, why);
+        };
         let (placement, index) = (self.env.config.placement, self.env.config.index);
         let key = self.env.entropy.desk(second, placement, index);
         let owner = self.env.entropy.alias(key);
-        let expires_at = u64::from(second) + self.env.config.desk_ttl.as_secs();
         self.add_alias(owner, key);
         let entry = Entry::Created { expires_at, owner, title: title.clone() };
         let record = DeskRecord::new(key, owner, expires_at, title);

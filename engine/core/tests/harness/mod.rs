@@ -20,6 +20,10 @@ use desk_protocol::*;
 
 pub const START: Time = Time::from_unix_seconds(1_700_000_000);
 
+/// What the store keeps desks for, whenever they are made.
+pub const WEEK: Lifetime =
+    Lifetime { first: 0, end: 1 << 32, lasts: Duration::from_secs(7 * 86_400) };
+
 /// A sequence and the bytes of its entry.
 type LogEntry = (u64, Vec<u8>);
 
@@ -48,11 +52,17 @@ pub fn config() -> ShardConfig {
     ShardConfig {
         index: 0,
         placement: Placement::new(1),
-        desk_ttl: Duration::from_secs(7 * 86_400),
         session_idle: Duration::from_secs(900),
         memory_bytes: 1 << 30,
         limits: Default::default(),
     }
+}
+
+/// A shard whose store keeps desks for a week.
+fn shard(config: ShardConfig, seed: u8) -> Shard {
+    let mut shard = Shard::new(config, Keyring::new([1; 32]), [seed; 32]);
+    shard.handle(START, Input::Lifetimes(vec![WEEK]));
+    shard
 }
 
 impl World {
@@ -62,7 +72,7 @@ impl World {
 
     pub fn with(config: ShardConfig) -> Self {
         Self {
-            shard: Shard::new(config, Keyring::new([1; 32]), [2; 32]),
+            shard: shard(config, 2),
             now: START,
             log: BTreeMap::new(),
             tables: BTreeMap::new(),
@@ -82,7 +92,7 @@ impl World {
     /// Another process on what this one made durable.
     pub fn restart(self, config: ShardConfig) -> Self {
         let mut next = Self::with(config.clone());
-        next.shard = Shard::new(config, Keyring::new([1; 32]), [3; 32]);
+        next.shard = shard(config, 3);
         (next.now, next.log, next.tables) = (self.now, self.log, self.tables);
         next.next = self.next;
         next

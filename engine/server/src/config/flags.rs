@@ -38,8 +38,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N", env = "STICKER_DESK_SHARDS")]
     pub(crate) shards: Option<u16>,
 
-    /// How long a new desk lives. A desk that exists keeps its promised end
-    /// [default: 7d]
+    /// How long desks live. Those of a bucket that was begun before, new ones
+    /// among them, keep its lifetime, and each its promised end [default: 7d]
     #[arg(long, value_name = "TIME", env = "STICKER_DESK_DESK_TTL")]
     pub(crate) desk_ttl: Option<Span>,
 

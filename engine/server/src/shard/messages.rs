@@ -92,6 +92,7 @@ impl Shell {
             Message::EditsDurable(number) => self.take_edits_durable(number),
             Message::News(news) => {
                 self.store.apply_news(&news);
+                self.tell_lifetimes();
                 self.upkeep_wanted.set();
             }
         }

@@ -104,7 +104,7 @@ impl Shell {
         store: Store<Disk>,
         mesh: Mesh<Message>,
     ) -> Rc<Self> {
-        Rc::new(Self {
+        let shell = Rc::new(Self {
             index,
             shared,
             clock: Clock::new(),
@@ -130,7 +130,9 @@ impl Shell {
             stopping: Cell::new(Stopping::No),
             stop_events: RefCell::default(),
             busy: Cell::new(0),
-        })
+        });
+        shell.tell_lifetimes();
+        shell
     }
 
     /// What this shard counts.

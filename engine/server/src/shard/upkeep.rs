@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use desk_engine_core::{Input, StorePace};
+use desk_engine_core::{Input, Lifetime, StorePace};
 use desk_protocol::LinkId;
 use desk_storage_lsm::{
     ClockState, EditNumber, ManifestError, ManifestOwner, PressureLevel, Progress, ShardId,
@@ -47,7 +48,7 @@ impl Shell {
         }
     }
 
-    async fn wait_for_upkeep(&self, pause: std::time::Duration) {
+    async fn wait_for_upkeep(&self, pause: Duration) {
         let mut timer = Timer::new(pause);
         std::future::poll_fn(|context| {
             use std::task::Poll;
@@ -100,6 +101,17 @@ impl Shell {
             self.shared.edits_under_way.fetch_add(edits.len(), Ordering::SeqCst);
             self.send(OWNER, Message::Edits(edits));
         }
+    }
+
+    /// Tells the core how long the store keeps desks.
+    pub(super) fn tell_lifetimes(&self) {
+        let buckets = self.store.buckets();
+        let spans = buckets.stamps().iter().map(|stamp| Lifetime {
+            first: stamp.id.0,
+            end: stamp.end(),
+            lasts: Duration::from_secs(stamp.lifetime.0.into()),
+        });
+        self.feed(Input::Lifetimes(spans.collect()));
     }
 
     pub(super) fn take_edits_durable(&self, number: EditNumber) {

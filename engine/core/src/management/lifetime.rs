@@ -1,0 +1,75 @@
+//! How long desks live, by the second in which they were made.
+
+use std::time::Duration;
+
+use desk_protocol::Time;
+
+/// A span of creation seconds whose desks live equally long. The store keeps them
+/// for so long and no longer, whatever is set later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lifetime {
+    /// The first creation second, since the Unix epoch.
+    pub first: u32,
+    /// The first second after the span.
+    pub end: u64,
+    /// How long each desk of the span lives, from its creation second on.
+    pub lasts: Duration,
+}
+
+/// All spans that the store has set aside, oldest first and without overlap.
+#[derive(Debug, Default)]
+pub(crate) struct Lifetimes(Vec<Lifetime>);
+
+impl Lifetimes {
+    pub(crate) fn new(spans: Vec<Lifetime>) -> Self {
+        assert!(
+            spans.windows(2).all(|pair| pair[0].end <= u64::from(pair[1].first)),
+            "spans are in order and do not overlap"
+        );
+        Self(spans)
+    }
+
+    /// The second, since the Unix epoch, from which on a desk that was made in
+    /// `second` is gone. `None` where nothing is set aside: what is made there is
+    /// not stored.
+    pub(crate) fn expires_at(&self, second: u32) -> Option<u64> {
+        let after = self.0.partition_point(|span| span.first <= second);
+        let span = self.0[..after].last().filter(|span| u64::from(second) < span.end)?;
+        Some(u64::from(second) + span.lasts.as_secs())
+    }
+
+    /// Whether the time of all that was made in `second` is over. What lies
+    /// before the oldest span has gone with its own.
+    pub(crate) fn is_over(&self, second: u32, now: Time) -> bool {
+        match self.expires_at(second) {
+            Some(at) => at <= now.unix_seconds(),
+            None => self.0.first().is_some_and(|oldest| second < oldest.first),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(first: u32, end: u64, seconds: u64) -> Lifetime {
+        Lifetime { first, end, lasts: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn each_second_has_the_lifetime_of_its_span() {
+        let spans = Lifetimes::new(vec![span(100, 200, 50), span(300, 400, 7)]);
+        let expires = [99, 100, 199, 200, 299, 300, 399, 400].map(|at| spans.expires_at(at));
+        let none = None;
+        assert_eq!(expires, [none, Some(150), Some(249), none, none, Some(307), Some(406), none]);
+    }
+
+    #[test]
+    fn what_lies_before_all_spans_is_over() {
+        let spans = Lifetimes::new(vec![span(100, 200, 50)]);
+        let over = |second, now| spans.is_over(second, Time::from_unix_seconds(now));
+        assert!(over(99, 120) && !over(100, 149) && over(100, 150));
+        assert!(!over(200, 120), "it is yet to be set aside");
+        assert!(!Lifetimes::default().is_over(0, Time::from_unix_seconds(1_000)));
+    }
+}
