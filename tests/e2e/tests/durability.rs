@@ -127,3 +127,26 @@ async fn twenty_kills_lose_and_double_nothing() {
     });
     assert_eq!(entries.sum::<usize>(), total, "nothing else is there");
 }
+
+#[test]
+fn the_log_comes_to_rest_after_a_kill() {
+    let mut server = Server::new();
+    // Each desk has an owner's and a viewer's link, which are records of their own.
+    let desks: Vec<_> = (0..20).map(|_| create(&server, "")).collect();
+    let views: Vec<_> = desks.iter().map(|desk| desk.link(&server, "viewer", false)).collect();
+    desks.iter().for_each(|desk| drop(desk.add(&server, 1, "a note")));
+    server.kill9();
+    server.up();
+    assert!(server.metric("sticker_desk_log_used_bytes") > 0, "the former run's log is held");
+    eventually("a log that nothing holds", || {
+        (server.metric("sticker_desk_log_used_bytes") == 0).then_some(())
+    });
+    // Once more, so that all of it comes from tables.
+    server.kill9();
+    server.up();
+    for (joined, view) in desks.iter().zip(&views) {
+        for link in [&joined.id, joined.owner.as_ref().expect("an owner's link"), view] {
+            assert_eq!(desk::texts(&server, link), ["a note"]);
+        }
+    }
+}

@@ -101,13 +101,22 @@ impl Shard {
         self.make_room(key);
     }
 
-    /// An alias was found: what waited goes to its desk.
+    /// An alias was found: what waited goes to its desk, except that the link
+    /// itself is to be stored.
     fn follow(&mut self, now: Time, alias: LinkId, desk: LinkId) {
-        let Some(slot) = self.desks.remove(&alias) else { return };
+        let Some(mut slot) = self.desks.remove(&alias) else { return };
         if desk == alias {
             for task in slot.waiting {
                 self.fail(now, task, &ServiceError::NoDesk);
             }
+            return;
+        }
+        let waited = slot.waiting.len();
+        slot.waiting.retain(|task| !matches!(task, Task::Store));
+        if slot.waiting.len() < waited {
+            self.store_alias(alias, desk);
+        }
+        if slot.waiting.is_empty() {
             return;
         }
         self.aliases.insert(alias, desk);

@@ -7,9 +7,11 @@ use std::time::Duration;
 use desk_protocol::{LinkId, Time};
 
 use super::Shard;
+use super::io::Output;
 use super::timers::Timer;
 use crate::limits::*;
 use crate::management::Task;
+use crate::record::{Alias, StoredRecord};
 
 /// How fast desks are stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -70,6 +72,10 @@ impl Shard {
             }
             let Some(key) = self.storing.queue.pop_front() else { break };
             self.storing.queued.remove(&key);
+            if let Some(desk) = self.aliases.get(&key).copied() {
+                self.store_alias(key, desk);
+                continue;
+            }
             let before = self.env.storing_bytes;
             self.with_desk(now, key, Task::Store);
             bytes += self.env.storing_bytes - before;
@@ -78,6 +84,14 @@ impl Shard {
             self.storing.armed = true;
             self.env.timers.arm(now + self.storing.pace.pause(), Timer::Store);
         }
+    }
+
+    /// Gives a further link to the store, once it is durable: it is not later
+    /// than its desk's newest step. A link has one record and never another.
+    pub(super) fn store_alias(&mut self, alias: LinkId, desk: LinkId) {
+        let position = self.position(desk);
+        let record = Box::new(StoredRecord::Alias(Alias { desk }));
+        self.env.gate.after(position, Output::Store { key: alias, sequence: 1, record });
     }
 
     /// Desks that wait to be stored, and those that the shell is storing.

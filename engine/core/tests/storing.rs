@@ -1,0 +1,66 @@
+//! What is stored when the log asks for it.
+
+mod harness;
+
+use std::time::Duration;
+
+use desk_engine_core::shard::Loaded;
+use desk_engine_core::*;
+use desk_protocol::LinkId;
+use desk_protocol::frame::Role;
+use harness::*;
+
+/// A desk and its owner's and viewer's links, of which only the log has something:
+/// the process that made it was killed before its store wrote anything.
+fn killed() -> (World, LinkId, [LinkId; 2]) {
+    let mut world = World::new();
+    world.storing = false;
+    let desk = world.create();
+    let (path, role) = (desk.link, Role::Viewer);
+    let view = match world.ask(Request::Link { key: desk.key, desk: path, role, rotate: false }) {
+        Reply::Link { link, .. } => link,
+        other => panic!("{other:?}"),
+    };
+    let links = [desk.owner_link.expect("an owner's link"), view];
+    (world.restart(config()), desk.link, links)
+}
+
+fn press(world: &mut World, keys: &[LinkId]) {
+    world.input(Input::Pressure { keys: keys.to_vec(), pace: StorePace::Calm });
+    world.advance(Duration::from_millis(100));
+}
+
+#[test]
+fn links_that_only_the_log_has_are_stored() {
+    let (mut world, desk, links) = killed();
+    press(&mut world, &links);
+    for link in links {
+        assert_eq!(world.tables.get(&link), Some(&StoredRecord::Alias(Alias { desk })));
+        assert!(world.log[&link].is_empty());
+    }
+    assert!(!world.tables.contains_key(&desk), "it was not asked for");
+    assert_eq!(world.shard.stats().sessions, 0, "nor loaded");
+    // They lead to the desk still.
+    links.into_iter().for_each(|link| drop(world.join(link)));
+}
+
+#[test]
+fn links_of_a_desk_in_memory_are_stored() {
+    let (mut world, desk, links) = killed();
+    world.join(desk);
+    press(&mut world, &links);
+    for link in links {
+        assert_eq!(world.tables.get(&link), Some(&StoredRecord::Alias(Alias { desk })));
+    }
+}
+
+#[test]
+fn who_comes_by_a_link_that_is_being_stored_finds_the_desk() {
+    let (mut world, desk, [owner, _]) = killed();
+    // Both wait for the same load.
+    world.shard.handle(world.now, Input::Pressure { keys: vec![owner], pace: StorePace::Calm });
+    world.shard.handle_timeout(world.now);
+    let joined = world.join(owner);
+    assert_eq!((joined.link, joined.role), (owner, Role::Owner));
+    assert_eq!(world.tables.get(&owner), Some(&StoredRecord::Alias(Alias { desk })));
+}
