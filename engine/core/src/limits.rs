@@ -180,5 +180,12 @@ pub const STORE_PAUSE_CALM: Duration = Duration::from_millis(10);
 /// The same when it has hardly any, or the server goes down.
 pub const STORE_PAUSE_URGENT: Duration = Duration::from_millis(1);
 
+/// How long a key that the log asks for, and that cannot be had, is not asked for
+/// again: it is damaged or has expired, and both last. Each look costs a read.
+pub const STORE_PUT_OFF_TIME: Duration = Duration::from_secs(60);
+
+/// How many such keys are known at a time; more are looked at again sooner.
+pub const STORE_PUT_OFF_KEYS_MAX: usize = 4_096;
+
 /// Inputs that wait for a desk to be loaded; past it the request is refused.
 pub const LOADING_QUEUE_MAX: usize = 4_000;

@@ -64,3 +64,46 @@ fn who_comes_by_a_link_that_is_being_stored_finds_the_desk() {
     assert_eq!((joined.link, joined.role), (owner, Role::Owner));
     assert_eq!(world.tables.get(&owner), Some(&StoredRecord::Alias(Alias { desk })));
 }
+
+#[test]
+fn a_key_that_cannot_be_had_is_not_asked_for_again_and_again() {
+    let (mut world, desk, [owner, _]) = killed();
+    let found: [fn() -> Loaded; 4] =
+        [|| Loaded::Expired, || Loaded::Quarantined, || Loaded::Failed, || Loaded::Missing];
+    for (number, unreadable) in found.into_iter().enumerate() {
+        for key in [desk, owner] {
+            world.unreadable.insert(key, unreadable);
+        }
+        // The log names them at each of its rounds, ten a second.
+        world.loads.clear();
+        for _ in 0..100 {
+            press(&mut world, &[desk, owner]);
+        }
+        assert_eq!(world.loads, [desk, owner], "{number}");
+        world.advance(limits::STORE_PUT_OFF_TIME);
+    }
+    // Whoever asks is answered what is found then.
+    world.unreadable.clear();
+    world.join(owner);
+    press(&mut world, &[desk]);
+    assert!(world.tables.contains_key(&desk));
+}
+
+#[test]
+fn a_desk_that_expires_while_it_waits_to_be_stored_is_let_go() {
+    let mut world = World::new();
+    world.storing = false;
+    let desk = world.create();
+    world.sync(desk.key, 1, 0, vec![create(1, "to the last minute")]);
+    let week = Duration::from_secs(7 * 86_400);
+    world.advance(week - Duration::from_millis(50));
+    world.join(desk.link);
+    world.input(Input::Pressure { keys: vec![desk.link], pace: StorePace::Calm });
+    world.unreadable.insert(desk.link, || Loaded::Expired);
+    world.advance(Duration::from_millis(100));
+    for _ in 0..100 {
+        press(&mut world, &[desk.link]);
+    }
+    assert!(world.loads.iter().filter(|key| **key == desk.link).count() <= 2, "{:?}", world.loads);
+    assert_eq!((world.shard.stats().unstored, world.shard.stats().sessions), (0, 0));
+}

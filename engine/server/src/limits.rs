@@ -143,6 +143,10 @@ pub(crate) const STOP_PAUSE: Duration = Duration::from_millis(5);
 /// Tuning: it stores a few of them a step, and is named more after that.
 pub(crate) const PRESSURE_KEYS: usize = 256;
 
+/// Desks of a shard that are named in the log because they cannot be read, each
+/// once: whoever asks again would fill it. Tuning: more are only counted.
+pub(crate) const UNREADABLE_NAMED_MAX: usize = 1_024;
+
 /// Bytes of memory that each of an executor's rings registers. Small: memory
 /// that may be locked is often limited to 8 MiB. Safety.
 pub(crate) const RING_IO_MEMORY_BYTES: usize = 1 << 20;

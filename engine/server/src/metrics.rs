@@ -133,6 +133,7 @@ shard_metrics! {
         appends_refused "sticker_desk_log_refused_total" "Times that the log took no record.",
         commits "sticker_desk_log_commits_total" "Group commits.",
         loads "sticker_desk_desk_loads_total" "Desks read from the store.",
+        loads_failed "sticker_desk_desk_loads_failed_total" "Desks that could not be read: damaged, or the disk failed.",
         snapshots "sticker_desk_desk_snapshots_total" "Desks written to the store.",
         snapshot_bytes "sticker_desk_desk_snapshot_bytes_total" "Bytes of desks written to the store.",
         writes "sticker_desk_socket_writes_total" "Writes to WebSockets.",

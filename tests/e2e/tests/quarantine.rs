@@ -111,4 +111,8 @@ fn a_desk_whose_table_is_damaged_says_so() {
     assert!(!sound, "{text}");
     server.up();
     only_one_is_damaged(&server, &desks);
+    only_one_is_damaged(&server, &desks);
+    let log = server.log();
+    assert_eq!(log.matches("a desk is damaged").count(), 1, "named once: {log}");
+    assert!(server.metric("sticker_desk_desk_loads_failed_total") >= 4, "each look is counted");
 }

@@ -93,6 +93,7 @@ impl Shard {
             self.env.timers.arm(expires_at, Timer::Expiry(key));
         }
         self.by_use.insert((hot.used_at, key));
+        self.storing.resume(key);
         slot.content = Content::Hot(Box::new(hot));
         slot.room.active_at = now;
         self.env.stats.sessions_started += 1;
@@ -150,6 +151,9 @@ impl Shard {
     fn fail_waiting(&mut self, now: Time, key: LinkId, why: &ServiceError) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
         let waiting = std::mem::take(&mut slot.waiting);
+        if waiting.iter().any(|task| matches!(task, Task::Store)) {
+            self.storing.put_off(now, key);
+        }
         for task in waiting {
             self.fail(now, task, why);
         }

@@ -1,7 +1,7 @@
 //! Desks that have to be stored, a few at a time: to copy and write one takes
 //! milliseconds for the largest, and whoever edits another meanwhile waits.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use desk_protocol::{LinkId, Time};
@@ -40,6 +40,23 @@ pub(super) struct Storing {
     queued: BTreeSet<LinkId>,
     pace: StorePace,
     armed: bool,
+    /// Keys that could not be had, and until when they are not asked for again.
+    put_off: BTreeMap<LinkId, Time>,
+}
+
+impl Storing {
+    /// A key was to be stored and cannot be had: it has expired, or is damaged.
+    /// The log names it again and again, for nothing else lets it go.
+    pub(super) fn put_off(&mut self, now: Time, key: LinkId) {
+        if self.put_off.len() < STORE_PUT_OFF_KEYS_MAX {
+            self.put_off.insert(key, now + STORE_PUT_OFF_TIME);
+        }
+    }
+
+    /// It could be had after all.
+    pub(super) fn resume(&mut self, key: LinkId) {
+        self.put_off.remove(&key);
+    }
 }
 
 impl Shard {
@@ -50,8 +67,9 @@ impl Shard {
         keys: impl IntoIterator<Item = LinkId>,
         pace: StorePace,
     ) {
+        self.storing.put_off.retain(|_, until| *until > now);
         for key in keys {
-            if self.storing.queued.insert(key) {
+            if !self.storing.put_off.contains_key(&key) && self.storing.queued.insert(key) {
                 self.storing.queue.push_back(key);
             }
         }

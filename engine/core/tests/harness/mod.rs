@@ -45,6 +45,10 @@ pub struct World {
     /// Whether records are stored by themselves, and those that wait for it.
     pub storing: bool,
     pub to_store: Vec<(LinkId, u64, StoredRecord)>,
+    /// What looking for a key finds, other than what it has.
+    pub unreadable: BTreeMap<LinkId, fn() -> Loaded>,
+    /// Keys that were looked for.
+    pub loads: Vec<LinkId>,
     next: u64,
 }
 
@@ -85,6 +89,8 @@ impl World {
             reading: true,
             storing: true,
             to_store: Vec::new(),
+            unreadable: BTreeMap::new(),
+            loads: Vec::new(),
             next: 0,
         }
     }
@@ -157,7 +163,10 @@ impl World {
             Output::Load { key } => {
                 let record = self.tables.get(&key).cloned().map(Box::new);
                 let entries = self.log.get(&key).cloned().unwrap_or_default();
-                let found = if record.is_none() && entries.is_empty() {
+                self.loads.push(key);
+                let found = if let Some(unreadable) = self.unreadable.get(&key) {
+                    unreadable()
+                } else if record.is_none() && entries.is_empty() {
                     Loaded::Missing
                 } else {
                     Loaded::Record { record, entries }

@@ -19,12 +19,12 @@ mod turn;
 mod upkeep;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use desk_engine_core::{ConnectionId, Input, Shard};
-use desk_protocol::Time;
+use desk_protocol::{LinkId, Time};
 use desk_storage_lsm::{Edit, Store};
 
 pub(crate) use deadlines::{Deadline, Deadlines};
@@ -65,6 +65,8 @@ pub(crate) struct Shell {
     next_connection: Cell<u64>,
     log: RefCell<LogQueue>,
     unstored: RefCell<VecDeque<Unstored>>,
+    /// Desks that could not be read when they were last asked for.
+    unreadable: RefCell<BTreeSet<LinkId>>,
     /// Edits of the manifest that arrived at its owner's shard.
     edits: RefCell<Vec<Edit>>,
     edits_arrived: Event,
@@ -119,6 +121,7 @@ impl Shell {
             next_connection: Cell::new(1),
             log: RefCell::default(),
             unstored: RefCell::default(),
+            unreadable: RefCell::default(),
             edits: RefCell::default(),
             edits_arrived: Event::default(),
             turn_wanted: Event::default(),

@@ -7,6 +7,7 @@ use desk_protocol::LinkId;
 use desk_storage_lsm::{GetError, Key, PutError, Revision, UnixSecond};
 
 use super::Shell;
+use crate::limits::UNREADABLE_NAMED_MAX;
 use crate::log::LinkHash;
 use crate::snapshot;
 
@@ -37,24 +38,35 @@ impl Shell {
             Ok(None) => return Loaded::Missing,
             Err(GetError::Expired { .. }) => return Loaded::Expired,
             Err(error @ (GetError::Quarantined(_) | GetError::Damaged { .. })) => {
-                tracing::error!(desk = %LinkHash(link), %error, "a desk is damaged");
+                self.report_unreadable(link, "a desk is damaged", &error);
                 return Loaded::Quarantined;
             }
             Err(error @ GetError::Disk(_)) => {
-                tracing::error!(desk = %LinkHash(link), %error, "a desk cannot be read");
+                self.report_unreadable(link, "a desk cannot be read", &error);
                 return Loaded::Failed;
             }
         };
         let record = match stored.snapshot.map(|found| snapshot::read(&found.value)).transpose() {
             Ok(record) => record.map(Box::new),
             Err(error) => {
-                tracing::error!(desk = %LinkHash(link), %error, "a desk's snapshot cannot be read");
+                self.report_unreadable(link, "a desk's snapshot cannot be read", &error);
                 return Loaded::Quarantined;
             }
         };
+        self.unreadable.borrow_mut().remove(&link);
         let entries = stored.records.into_iter();
         let entries = entries.map(|record| (record.revision.0, record.payload)).collect();
         Loaded::Record { record, entries }
+    }
+
+    /// Says what is wrong with a desk, once: people, and the log that asks for it,
+    /// come again.
+    fn report_unreadable(&self, link: LinkId, what: &str, error: &dyn std::error::Error) {
+        self.metrics().loads_failed.add(1);
+        let mut named = self.unreadable.borrow_mut();
+        if named.len() < UNREADABLE_NAMED_MAX && named.insert(link) {
+            tracing::error!(desk = %LinkHash(link), %error, "{what}");
+        }
     }
 
     /// Gives a record to the store, which writes it by and by. The log has all
