@@ -25,6 +25,14 @@ impl Clock {
         self.last.get().0
     }
 
+    /// Goes on from `time` if it is behind. Another shard has acted on that time, and
+    /// with it on what has expired.
+    #[expect(clippy::disallowed_methods, reason = "the shell owns the clock")]
+    pub(crate) fn catch_up(&self, time: Time) {
+        let now = self.now();
+        self.last.set((now.max(time), Instant::now()));
+    }
+
     /// The time.
     #[expect(clippy::disallowed_methods, reason = "the shell owns the clock")]
     pub(crate) fn now(&self) -> Time {
@@ -57,6 +65,17 @@ fn next(last: Time, passed_us: u64, wall: Time) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_catches_up_with_another_and_never_falls_back() {
+        let clock = Clock::new();
+        let hour = std::time::Duration::from_secs(3_600);
+        let ahead = clock.now() + hour;
+        clock.catch_up(ahead);
+        assert!(clock.now() >= ahead);
+        clock.catch_up(Time(0));
+        assert!(clock.now() >= ahead);
+    }
 
     #[test]
     fn time_follows_the_wall_and_never_runs_backwards() {

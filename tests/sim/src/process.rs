@@ -234,7 +234,7 @@ impl World {
     fn output(&mut self, shard: usize, output: Output) -> Result<(), String> {
         let generation = self.generation;
         match output {
-            Output::Append { position, key, sequence, entry } => {
+            Output::Append { position, key, sequence, entry, .. } => {
                 let host = self.host(shard).expect("the shard is turning");
                 let at = host
                     .store
@@ -242,7 +242,7 @@ impl World {
                     .map_err(|error| error.to_string())?;
                 host.appended.push_back((position, at));
             }
-            Output::Forget { position, key } => {
+            Output::Forget { position, key, .. } => {
                 let host = self.host(shard).expect("the shard is turning");
                 let at = host
                     .store

@@ -66,8 +66,14 @@ impl Hot {
     /// Logs one more step of the record, which the caller has taken or takes.
     pub(crate) fn append(&mut self, gate: &mut Gate, entry: Vec<u8>) {
         self.record.sequence += 1;
-        self.position = gate.append(self.record.key, self.record.sequence, entry);
+        let DeskRecord { key, sequence, .. } = self.record;
+        self.position = gate.append(key, sequence, self.expires_at(), entry);
         self.leaving = false;
+    }
+
+    /// From when on the desk is gone.
+    pub(crate) const fn expires_at(&self) -> Time {
+        Time::from_unix_seconds(self.record.expires_at)
     }
 
     /// What a key grants here.

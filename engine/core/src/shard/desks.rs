@@ -86,7 +86,7 @@ impl Shard {
         for alias in hot.aliases() {
             self.aliases.insert(alias, key);
         }
-        let expires_at = Time::from_unix_seconds(hot.record.expires_at);
+        let expires_at = hot.expires_at();
         let slot = self.desks.entry(key).or_default();
         if slot.expires_at.is_none() {
             slot.expires_at = Some(expires_at);

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use desk_protocol::LinkId;
 use desk_protocol::frame::CloseCode;
+use desk_protocol::{LinkId, Time};
 
 use super::io::{LogPosition, Output};
 use crate::service::{Reply, ServiceError};
@@ -25,17 +25,24 @@ pub(super) const fn failure() -> ServiceError {
 }
 
 impl Gate {
-    /// Takes the next place in the log.
-    pub(crate) fn append(&mut self, key: LinkId, sequence: u64, entry: Vec<u8>) -> LogPosition {
+    /// Takes the next place in the log. From `expires_at` on nobody can ask for
+    /// what it says.
+    pub(crate) fn append(
+        &mut self,
+        key: LinkId,
+        sequence: u64,
+        expires_at: Time,
+        entry: Vec<u8>,
+    ) -> LogPosition {
         let position = self.take_position();
-        self.ready.push_back(Output::Append { position, key, sequence, entry });
+        self.ready.push_back(Output::Append { position, key, sequence, expires_at, entry });
         position
     }
 
     /// Takes the next place in the log for the end of a key.
-    pub(crate) fn forget(&mut self, key: LinkId) -> LogPosition {
+    pub(crate) fn forget(&mut self, key: LinkId, expires_at: Time) -> LogPosition {
         let position = self.take_position();
-        self.ready.push_back(Output::Forget { position, key });
+        self.ready.push_back(Output::Forget { position, key, expires_at });
         position
     }
 
@@ -147,8 +154,8 @@ mod tests {
     #[test]
     fn outputs_wait_for_their_position_and_never_overtake_their_own_desk() {
         let mut gate = Gate::default();
-        let old = gate.append(LinkId(2), 1, Vec::new());
-        let new = gate.append(LinkId(1), 1, Vec::new());
+        let old = gate.append(LinkId(2), 1, Time(0), Vec::new());
+        let new = gate.append(LinkId(1), 1, Time(0), Vec::new());
         gate.after(new, pause(1));
         gate.after(old, pause(2));
         assert!(paused(&mut gate).is_empty());

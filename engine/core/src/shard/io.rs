@@ -153,6 +153,8 @@ pub enum Output {
         key: LinkId,
         /// Its sequence within the key, from 1 without gaps.
         sequence: u64,
+        /// From when on nobody can ask for what it says.
+        expires_at: Time,
         /// The record.
         entry: Vec<u8>,
     },
@@ -176,6 +178,8 @@ pub enum Output {
         position: LogPosition,
         /// The key.
         key: LinkId,
+        /// From when on it is gone all the same.
+        expires_at: Time,
     },
     /// Send a frame. Order within a connection is kept.
     Send {

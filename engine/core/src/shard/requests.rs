@@ -90,11 +90,12 @@ impl Shard {
         let (placement, index) = (self.env.config.placement, self.env.config.index);
         let key = self.env.entropy.desk(second, placement, index);
         let owner = self.env.entropy.alias(key);
-        self.add_alias(owner, key);
+        let expires = Time::from_unix_seconds(expires_at);
+        self.add_alias(owner, key, expires);
         let entry = Entry::Created { expires_at, owner, title: title.clone() };
         let record = DeskRecord::new(key, owner, expires_at, title);
         let mut hot = Hot::new(record, 0, Arc::clone(&self.env.config.limits), now);
-        hot.position = self.env.gate.append(key, 1, entry.encode());
+        hot.position = self.env.gate.append(key, 1, expires, entry.encode());
         let client = self.env.entropy.client();
         let author = hot.join(&mut self.env.gate, client).expect("a new desk has room");
         let joined = Joined {
@@ -115,9 +116,10 @@ impl Shard {
     }
 
     /// Makes a further link durable, and known to the store.
-    fn add_alias(&mut self, alias: LinkId, desk: LinkId) {
+    fn add_alias(&mut self, alias: LinkId, desk: LinkId, expires_at: Time) {
         let record = Alias { desk };
-        let position = self.env.gate.append(alias, 1, Entry::Alias(record).encode());
+        let entry = Entry::Alias(record).encode();
+        let position = self.env.gate.append(alias, 1, expires_at, entry);
         let record = Box::new(StoredRecord::Alias(record));
         self.env.gate.after(position, Output::Store { key: alias, sequence: 1, record });
         self.aliases.insert(alias, desk);
@@ -352,7 +354,8 @@ impl Shard {
         }
         self.may_write()?;
         let link = self.env.entropy.alias(desk);
-        self.add_alias(link, desk);
+        let expires_at = self.hot(desk).expires_at();
+        self.add_alias(link, desk, expires_at);
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         let Content::Hot(hot) = &mut slot.content else {
             unreachable!("a task runs on a desk in memory")
@@ -395,12 +398,13 @@ impl Shard {
     }
 
     fn delete(&mut self, now: Time, desk: LinkId) -> Reply {
-        let aliases: Vec<_> = self.hot(desk).aliases().collect();
+        let hot = self.hot(desk);
+        let (aliases, expires_at) = (hot.aliases().collect::<Vec<_>>(), hot.expires_at());
         for alias in aliases {
-            self.env.gate.forget(alias);
+            self.env.gate.forget(alias, expires_at);
             self.aliases.remove(&alias);
         }
-        let position = self.env.gate.forget(desk);
+        let position = self.env.gate.forget(desk, expires_at);
         self.drop_desk(now, desk, position, CloseCode::Deleted, &ServiceError::NoDesk);
         Reply::Deleted
     }

@@ -156,10 +156,10 @@ impl World {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Append { position, key, sequence, entry } => {
+            Output::Append { position, key, sequence, entry, .. } => {
                 self.appended.push((position, key, Some((sequence, entry))));
             }
-            Output::Forget { position, key } => self.appended.push((position, key, None)),
+            Output::Forget { position, key, .. } => self.appended.push((position, key, None)),
             Output::Load { key } => {
                 let record = self.tables.get(&key).cloned().map(Box::new);
                 let entries = self.log.get(&key).cloned().unwrap_or_default();

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use desk_engine_core::{Input, LogPosition};
-use desk_protocol::LinkId;
 use desk_protocol::frame::CloseCode;
+use desk_protocol::{LinkId, Time};
 use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Revision};
 
 use super::Shell;
 use crate::clock;
 use crate::limits::SPACE_TIME;
+use crate::log::LinkHash;
 use crate::net::readiness;
 
 /// What was appended and is not yet durable, and what the store did not take.
@@ -24,15 +25,50 @@ pub(super) struct LogQueue {
     backlog: VecDeque<Entry>,
 }
 
-struct Entry {
-    position: LogPosition,
-    key: LinkId,
-    what: What,
+/// What the core says is appended.
+pub(super) struct Entry {
+    pub(super) position: LogPosition,
+    pub(super) key: LinkId,
+    /// From when on nobody can ask for what it says.
+    pub(super) expires_at: Time,
+    pub(super) what: What,
 }
 
-enum What {
-    Record { sequence: u64, bytes: Vec<u8> },
+pub(super) enum What {
+    Record {
+        sequence: u64,
+        bytes: Vec<u8>,
+    },
+    /// The end of the key.
     Forget,
+}
+
+/// What a refused entry comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    /// Nobody can ask for what it says: it counts as written.
+    Outlived,
+    /// It waits until the store takes it, and is not acknowledged before.
+    Waits,
+    /// The core never gives such a one.
+    Impossible,
+}
+
+impl Fate {
+    /// A bucket that is missing may be one that has gone, and with it all that was
+    /// promised of its desks, or one that is yet to come, after a step of the clock
+    /// or while the manifest cannot be written. The promise tells which.
+    fn of(error: &AppendError, expires_at: Time, now: Time) -> Self {
+        match error {
+            AppendError::NoBucket { .. } if expires_at <= now => Self::Outlived,
+            // The core loads no quarantined desk and bounds its records.
+            AppendError::TooLarge { .. } | AppendError::Quarantined(_) => Self::Impossible,
+            AppendError::NoBucket { .. }
+            | AppendError::Poisoned(_)
+            | AppendError::LogFull
+            | AppendError::NoSpace => Self::Waits,
+        }
+    }
 }
 
 impl LogQueue {
@@ -43,17 +79,8 @@ impl LogQueue {
 }
 
 impl Shell {
-    /// Appends a record, or keeps it until the store takes it.
-    pub(super) fn append(&self, position: LogPosition, key: LinkId, sequence: u64, bytes: Vec<u8>) {
-        self.enter(Entry { position, key, what: What::Record { sequence, bytes } });
-    }
-
-    /// Appends the end of a key.
-    pub(super) fn forget(&self, position: LogPosition, key: LinkId) {
-        self.enter(Entry { position, key, what: What::Forget });
-    }
-
-    fn enter(&self, entry: Entry) {
+    /// Appends an entry, or keeps it until the store takes it.
+    pub(super) fn append(&self, entry: Entry) {
         let mut log = self.log.borrow_mut();
         if log.backlog.is_empty() {
             match self.try_append(&entry) {
@@ -76,27 +103,25 @@ impl Shell {
             What::Forget => self.store.delete(key),
         };
         let metrics = self.metrics();
-        match result {
+        let error = match result {
             Ok(position) => {
                 metrics.appends.add(1);
                 if let What::Record { bytes, .. } = &entry.what {
                     metrics.appended_bytes.add(bytes.len() as u64);
                 }
-                Ok(position)
+                return Ok(position);
             }
-            // The bucket has gone and the desk with it: nobody can ask for
-            // what this record says, so it counts as written.
-            Err(AppendError::NoBucket { second })
-                if u64::from(second) < self.clock.now().unix_seconds() =>
-            {
-                tracing::warn!(second, "a record of an expired bucket was dropped");
+            Err(error) => error,
+        };
+        match Fate::of(&error, entry.expires_at, self.clock.now()) {
+            Fate::Outlived => {
+                tracing::warn!(desk = %LinkHash(entry.key), "a record of an expired desk was dropped");
                 Ok(self.store.position())
             }
-            Err(error @ (AppendError::TooLarge { .. } | AppendError::Quarantined(_))) => {
-                // The core loads no quarantined desk and bounds its records.
+            Fate::Waits => Err(error),
+            Fate::Impossible => {
                 crate::failure::die(&format!("the log refused a record for good: {error}"))
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -236,5 +261,24 @@ impl Shell {
         }
         self.dirty.borrow_mut().extend(self.sockets.borrow().values().cloned());
         self.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_has_expired_counts_as_written_without_a_bucket() {
+        let now = Time::from_unix_seconds(1_700_000_000);
+        let (over, ahead) = (now, Time::from_unix_seconds(1_700_000_001));
+        // Made a second ago, in a bucket that is yet to be stamped.
+        let no_bucket = AppendError::NoBucket { second: 1_699_999_999 };
+        assert_eq!(Fate::of(&no_bucket, ahead, now), Fate::Waits);
+        assert_eq!(Fate::of(&no_bucket, over, now), Fate::Outlived);
+        // Only a missing bucket says that it has gone.
+        for error in [AppendError::LogFull, AppendError::NoSpace] {
+            assert_eq!(Fate::of(&error, over, now), Fate::Waits, "{error}");
+        }
     }
 }

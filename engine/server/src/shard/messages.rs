@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use desk_engine_core::{Input, Reply, Request, RequestId, SessionKey};
+use desk_protocol::Time;
 use desk_storage_lsm::{Edit, EditNumber, News};
 
 use super::Shell;
@@ -42,7 +43,12 @@ pub(crate) enum Message {
     /// From the manifest's owner: these edits are durable.
     EditsDurable(EditNumber),
     /// From the manifest's owner.
-    News(News),
+    News {
+        /// What changed.
+        news: News,
+        /// By which time.
+        at: Time,
+    },
 }
 
 /// A connection that becomes a WebSocket.
@@ -90,7 +96,9 @@ impl Shell {
                 self.edits_arrived.set();
             }
             Message::EditsDurable(number) => self.take_edits_durable(number),
-            Message::News(news) => {
+            Message::News { news, at } => {
+                // What has gone by the owner's time has gone by ours.
+                self.clock.catch_up(at);
                 self.store.apply_news(&news);
                 self.tell_lifetimes();
                 self.upkeep_wanted.set();

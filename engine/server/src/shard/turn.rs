@@ -10,6 +10,7 @@ use desk_engine_core::{Output, RequestId};
 use desk_protocol::Time;
 use glommio::timer::Timer;
 
+use super::log::{Entry, What};
 use super::{Message, Shell, Stopping};
 use crate::clock;
 
@@ -71,10 +72,13 @@ impl Shell {
     fn carry_out(self: &Rc<Self>) {
         while let Some(output) = self.with_core(|core| core.poll_output()) {
             match output {
-                Output::Append { position, key, sequence, entry } => {
-                    self.append(position, key, sequence, entry);
+                Output::Append { position, key, sequence, expires_at, entry } => {
+                    let what = What::Record { sequence, bytes: entry };
+                    self.append(Entry { position, key, expires_at, what });
                 }
-                Output::Forget { position, key } => self.forget(position, key),
+                Output::Forget { position, key, expires_at } => {
+                    self.append(Entry { position, key, expires_at, what: What::Forget });
+                }
                 Output::Load { key } => self.load(key),
                 Output::Store { key, sequence, record } => self.store(key, sequence, &record),
                 Output::Send { connection, frame, .. } => {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use desk_engine_core::{Input, Lifetime, StorePace};
-use desk_protocol::LinkId;
+use desk_protocol::{LinkId, Time};
 use desk_storage_lsm::{
     ClockState, EditNumber, ManifestError, ManifestOwner, PressureLevel, Progress, ShardId,
     UnixSecond,
@@ -228,9 +228,11 @@ async fn manage(shell: &Rc<Shell>, owner: &mut ManifestOwner<Disk>) -> Result<()
         }
     }
     let before = owner.clock();
-    if let Some(news) = owner.tick(shell.second()).await? {
+    let second = shell.second();
+    if let Some(news) = owner.tick(second).await? {
+        let at = Time::from_unix_seconds(second.0);
         for shard in 0..shell.shared.metrics.len() {
-            shell.send(shard, Message::News(news.clone()));
+            shell.send(shard, Message::News { news: news.clone(), at });
         }
     }
     if owner.clock() != before && matches!(owner.clock(), ClockState::Suspect { .. }) {
