@@ -132,6 +132,15 @@ pub(crate) const PROBE_TIME: Duration = Duration::from_millis(1_500);
 /// second.
 pub(crate) const MANIFEST_TICK: Duration = Duration::from_secs(1);
 
+/// Steps of removing files that nobody needs in one round of the manifest's owner.
+/// Tuning: one a round would be slow while nothing else happens, and all at once
+/// would hold the executor.
+pub(crate) const UNLINK_STEPS: usize = 8;
+
+/// Files that are named in the log because they cannot be removed, each once.
+/// Tuning: more are only counted.
+pub(crate) const UNREMOVED_NAMED_MAX: usize = 1_024;
+
 /// How often upkeep of a store goes on while it has work that it waits for.
 /// Tuning.
 pub(crate) const UPKEEP_PAUSE: Duration = Duration::from_millis(100);

@@ -136,6 +136,7 @@ shard_metrics! {
         loads_failed "sticker_desk_desk_loads_failed_total" "Desks that could not be read: damaged, or the disk failed.",
         snapshots "sticker_desk_desk_snapshots_total" "Desks written to the store.",
         snapshot_bytes "sticker_desk_desk_snapshot_bytes_total" "Bytes of desks written to the store.",
+        unlinks_failed "sticker_desk_unlinks_failed_total" "Times that a file that nobody needs could not be removed.",
         writes "sticker_desk_socket_writes_total" "Writes to WebSockets.",
         written_bytes "sticker_desk_socket_written_bytes_total" "Bytes written to WebSockets.",
         read_bytes "sticker_desk_socket_read_bytes_total" "Bytes read from WebSockets.",

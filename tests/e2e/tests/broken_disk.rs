@@ -12,8 +12,8 @@ const INTERNAL_ERROR: u16 = 1011;
 const VOLUME_BYTES: u64 = 96 << 20;
 
 /// `None`, and a line that says why, where no file system can be broken.
-fn breakable() -> Option<Server> {
-    let server = Setup::default()
+fn breakable(setup: Setup) -> Option<Server> {
+    let server = setup
         .limit("segment", "\"1MiB\"")
         .limit("free-space", "\"1MiB\"")
         .limit("disk-reserve", "\"4MiB\"")
@@ -27,8 +27,20 @@ fn breakable() -> Option<Server> {
 }
 
 #[test]
+fn a_manifest_that_cannot_be_written_stops_every_shard() {
+    let setup = Setup::default().flag("--bucket", "1s").flag("--desk-ttl", "1m");
+    let Some(server) = breakable(setup) else { return };
+    // Nobody asks for anything: only the manifest is written, once a bucket.
+    server.volume().break_down();
+    eventually("two poisoned shards", || {
+        (server.metric("sticker_desk_store_poisoned") == 2).then_some(())
+    });
+    get(&server, "/readyz", &[]).problem(503);
+}
+
+#[test]
 fn a_failed_write_stops_acknowledging_until_a_restart() {
-    let Some(mut server) = breakable() else { return };
+    let Some(mut server) = breakable(Setup::default()) else { return };
     let ada = create(&server, "broken");
     let ledger = Ledger::default();
     let body = |seq: u64| {

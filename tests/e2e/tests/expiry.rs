@@ -168,3 +168,24 @@ fn a_new_desk_is_promised_what_its_bucket_keeps() {
     assert_eq!(told(&desk::join(&server, &ada.id)), told(&ada));
     is_gone_as_promised(&server, &ada);
 }
+
+#[test]
+fn a_file_that_cannot_be_removed_stops_nothing_else() {
+    let server = short().limit("segment", "\"64KiB\"").flag("--log-budget", "512KiB").start();
+    create(&server, "").add(&server, 1, "short-lived");
+    let table = eventually("a table", || {
+        desk::press(&server);
+        tables(&server).into_iter().next()
+    });
+    // A folder in its place can be neither opened nor removed as a file.
+    let path = server.data().join(table);
+    std::fs::rename(&path, server.folder().join("table")).expect("it is moved away");
+    std::fs::create_dir(&path).expect("a folder in its place");
+    eventually("three tries", || {
+        get(&server, "/readyz", &[]).expect(200);
+        (server.metric("sticker_desk_unlinks_failed_total") >= 3).then_some(())
+    });
+    assert_eq!(server.log().matches("cannot be removed").count(), 1, "{}", server.log());
+    // Buckets are still made, so that new desks have one.
+    is_gone_as_promised(&server, &create(&server, "later"));
+}

@@ -9,7 +9,7 @@ use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Revision};
 
-use super::Shell;
+use super::{Message, Shell};
 use crate::clock;
 use crate::limits::SPACE_TIME;
 use crate::log::LinkHash;
@@ -243,6 +243,13 @@ impl Shell {
                 self.after_commit();
             }
             self.commit_wanted.wait().await;
+        }
+    }
+
+    /// Poisons every shard.
+    pub(super) fn poison_all(self: &Rc<Self>, why: &str) {
+        for shard in 0..self.shared.metrics.len() {
+            self.send(shard, Message::Poisoned(why.to_owned()));
         }
     }
 

@@ -42,6 +42,10 @@ pub(crate) enum Message {
     Edits(Vec<Edit>),
     /// From the manifest's owner: these edits are durable.
     EditsDurable(EditNumber),
+    /// From the manifest's owner: it can write no more. No bucket is made from
+    /// now on, and the next start would know no new segment or table, so no shard
+    /// goes on.
+    Poisoned(String),
     /// From the manifest's owner.
     News {
         /// What changed.
@@ -96,6 +100,7 @@ impl Shell {
                 self.edits_arrived.set();
             }
             Message::EditsDurable(number) => self.take_edits_durable(number),
+            Message::Poisoned(why) => self.poisoned(&why),
             Message::News { news, at } => {
                 // What has gone by the owner's time has gone by ours.
                 self.clock.catch_up(at);

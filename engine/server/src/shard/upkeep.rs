@@ -1,5 +1,6 @@
 //! Upkeep of the store, the manifest's owner, and the planned stop.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,7 +14,9 @@ use desk_storage_lsm::{
 use glommio::timer::Timer;
 
 use super::{Disk, Event, Message, Shell, Stopping};
-use crate::limits::{MANIFEST_TICK, PRESSURE_KEYS, STOP_PAUSE, UPKEEP_PAUSE};
+use crate::limits::{
+    MANIFEST_TICK, PRESSURE_KEYS, STOP_PAUSE, UNLINK_STEPS, UNREMOVED_NAMED_MAX, UPKEEP_PAUSE,
+};
 
 /// The shard whose executor runs the manifest's owner.
 const OWNER: usize = 0;
@@ -29,6 +32,9 @@ impl Shell {
         loop {
             if self.stopping.get() != Stopping::No {
                 return self.finish_storing().await;
+            }
+            if self.metrics().poisoned.get() != 0 {
+                return;
             }
             let progress = match self.store.maintain(self.second()).await {
                 Ok(progress) => progress,
@@ -196,10 +202,12 @@ impl Shell {
 
 /// Runs the one task that writes the manifest, on the first shard.
 pub(crate) async fn own_manifest(shell: Rc<Shell>, mut owner: ManifestOwner<Disk>) {
+    let mut unremoved = BTreeSet::new();
     loop {
         if let Err(error) = manage(&shell, &mut owner).await {
-            return shell.poisoned(&error.to_string());
+            return shell.poison_all(&error.to_string());
         }
+        remove_files(&shell, &mut owner, &mut unremoved).await;
         let mut timer = Timer::new(MANIFEST_TICK);
         std::future::poll_fn(|context| {
             use std::task::Poll;
@@ -241,13 +249,29 @@ async fn manage(shell: &Rc<Shell>, owner: &mut ManifestOwner<Disk>) -> Result<()
              again, or a restart with --accept-clock vouches for it"
         );
     }
-    // One file a tick while idle would be slow, all at once would hold the
-    // executor: a few, with a yield after each.
-    for _ in 0..8 {
-        if !owner.unlink_step().await? {
-            break;
-        }
-        glommio::executor().yield_if_needed().await;
-    }
     Ok(())
+}
+
+/// Removes some of the files that nobody needs, with a yield after each step. One
+/// that cannot be removed takes room and does no other harm: it is named once and
+/// tried again, with the ticks to come.
+async fn remove_files(
+    shell: &Rc<Shell>,
+    owner: &mut ManifestOwner<Disk>,
+    unremoved: &mut BTreeSet<String>,
+) {
+    for _ in 0..UNLINK_STEPS {
+        match owner.unlink_step().await {
+            Ok(true) => glommio::executor().yield_if_needed().await,
+            Ok(false) => return,
+            Err(error) => {
+                shell.metrics().unlinks_failed.add(1);
+                let why = error.to_string();
+                if unremoved.len() < UNREMOVED_NAMED_MAX && unremoved.insert(why.clone()) {
+                    tracing::error!(why, "a file that nobody needs cannot be removed");
+                }
+                return;
+            }
+        }
+    }
 }
