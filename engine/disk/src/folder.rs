@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::cores;
 use crate::error::{of_glommio, of_io};
 use crate::file::{Access, FolderBlock, FolderFile};
+use crate::root;
 
 /// Files are prewritten in pieces of this many bytes, so that a large segment
 /// does not take its size in memory.
@@ -35,7 +36,7 @@ impl Folder {
         let shown = path.display().to_string();
         // glommio opens folders relative to no folder at all: only a whole path will do.
         let path = &std::path::absolute(path).map_err(|error| of_io("find", &shown, &error))?;
-        std::fs::create_dir_all(path).map_err(|error| of_io("create", &shown, &error))?;
+        root::make(path).map_err(|error| of_io("create", &shown, &error))?;
         let durability = probe(path).map_err(|error| of_io("probe", &shown, &error.into()))?;
         if durability == Durability::Direct {
             settle_polling(path).await?;

@@ -38,6 +38,7 @@ mod error;
 mod file;
 mod folder;
 mod lock;
+mod root;
 
 pub use file::{FolderBlock, FolderFile};
 pub use folder::{Buffer, Folder};

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::root;
+
 /// The name of the lock's file. It stays when the lock goes; only the lock on
 /// it counts, and the kernel drops that with the process.
 const LOCK: &str = "lock";
@@ -34,7 +36,7 @@ impl FolderLock {
     /// Takes the lock on a folder, which is made if it is missing.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let folder = |error| LockError::Folder { path: path.to_owned(), error };
-        std::fs::create_dir_all(path).map_err(folder)?;
+        root::make(path).map_err(folder)?;
         let options =
             OpenOptions::new().write(true).create(true).truncate(false).open(path.join(LOCK));
         let file = options.map_err(folder)?;
