@@ -44,6 +44,11 @@ pub(crate) const SEGMENT_BYTES: u64 = 64 << 20;
 /// The largest default budget of the log, in bytes.
 pub(crate) const LOG_BUDGET_BYTES: u64 = 4 << 30;
 
+/// Bytes of records of one shard that are not durable yet, above which changes are
+/// refused: a disk that hangs must not fill the memory. A healthy one has some
+/// hundred KiB of them at a time.
+pub(crate) const LOG_WAITING_BYTES: usize = 64 << 20;
+
 /// Free disk space below which the server refuses to start, in bytes: room for
 /// the first segments and some tables.
 pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;

@@ -63,8 +63,8 @@ impl Shared {
         }
         if self.metrics.iter().any(|shard| shard.unwritable.get() != 0) {
             return Some(
-                "Changes cannot be stored now: the disk or the log's budget is full. Free space \
-                 or raise --log-budget.",
+                "Changes cannot be stored now: the disk or the log's budget is full, or the disk \
+                 hangs. Free space, raise --log-budget, or look at the disk.",
             );
         }
         None

@@ -122,6 +122,13 @@ impl Volume {
         self.run(&format!("mount -o remount,abort '{}'", self.path.display()));
     }
 
+    /// Every write hangs for as long as what it returns lives; so it must go
+    /// before the server does. Only for [`Kind::Ext4`].
+    pub fn freeze(&self) -> Frozen<'_> {
+        self.run(&format!("fsfreeze -f '{}'", self.path.display()));
+        Frozen(self)
+    }
+
     /// Unmounts it, which nobody may use, and mounts it again: in order.
     pub fn mount_again(&self) {
         let path = self.path.display();
@@ -135,6 +142,16 @@ impl Volume {
     fn run(&self, script: &str) {
         let output = self.inside(Path::new("/")).args(["sh", "-c", script]).output().unwrap();
         assert!(output.status.success(), "{script}: {output:?}");
+    }
+}
+
+/// A file system whose writes hang.
+#[derive(Debug)]
+pub struct Frozen<'a>(&'a Volume);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.run(&format!("fsfreeze -u '{}'", self.0.path.display()));
     }
 }
 

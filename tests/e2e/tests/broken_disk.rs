@@ -2,8 +2,10 @@
 //! so, and a restart on a mended disk has all that was acknowledged.
 
 use desk_e2e::http::try_send;
+use desk_e2e::socket::creation;
 use desk_e2e::volume::Kind;
 use desk_e2e::{Ledger, Server, Setup, Socket, create, desk, eventually, get};
+use desk_protocol::Revision;
 use serde_json::json;
 
 /// The code of a WebSocket's end (RFC 6455, section 7.4.1).
@@ -36,6 +38,28 @@ fn a_manifest_that_cannot_be_written_stops_every_shard() {
         (server.metric("sticker_desk_store_poisoned") == 2).then_some(())
     });
     get(&server, "/readyz", &[]).problem(503);
+}
+
+#[test]
+fn a_disk_that_hangs_fills_no_memory() {
+    let setup = Setup::default().flag("--shards", "1").limit("log-waiting", "\"64KiB\"");
+    let Some(server) = breakable(setup) else { return };
+    let ada = create(&server, "hanging");
+    let mut socket = Socket::live(&server, &ada.key);
+    let frozen = server.volume().freeze();
+    // Batches by WebSocket wait for no answer.
+    let text = "x".repeat(9_000);
+    let sent = 12;
+    for seq in 1..=sent {
+        socket.submit(seq, Revision(0), vec![creation(seq, &text)]);
+    }
+    eventually("a refusal", || {
+        let refused = get(&server, "/readyz", &[]).status == 503;
+        refused.then_some(())
+    });
+    drop(frozen);
+    eventually("service", || (get(&server, "/readyz", &[]).status == 200).then_some(()));
+    ada.as_owner(&server).add(&server, 1, "goes on");
 }
 
 #[test]

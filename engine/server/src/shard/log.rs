@@ -18,11 +18,22 @@ use crate::net::readiness;
 /// What was appended and is not yet durable, and what the store did not take.
 #[derive(Default)]
 pub(super) struct LogQueue {
-    /// Positions of the store and of the core, in order.
-    appended: VecDeque<(Position, LogPosition)>,
+    /// In order.
+    appended: VecDeque<Appended>,
+    /// Bytes of all that is here.
+    bytes: usize,
     /// Refused for now. Nothing computed from these, or later, is shown, and
     /// they go in as soon as there is room, in this order.
     backlog: VecDeque<Entry>,
+}
+
+/// A record that the store has taken.
+struct Appended {
+    /// Its position for the store.
+    stored: Position,
+    /// Its position for the core.
+    position: LogPosition,
+    bytes: usize,
 }
 
 /// What the core says is appended.
@@ -71,7 +82,43 @@ impl Fate {
     }
 }
 
+impl Entry {
+    /// What it takes in memory, roughly.
+    fn bytes(&self) -> usize {
+        match &self.what {
+            What::Record { bytes, .. } => RECORD_BYTES + bytes.len(),
+            What::Forget => RECORD_BYTES,
+        }
+    }
+}
+
+/// What a record takes beside its own bytes.
+const RECORD_BYTES: usize = 64;
+
 impl LogQueue {
+    /// The store took an entry.
+    fn taken(&mut self, stored: Position, entry: &Entry) {
+        let (position, bytes) = (entry.position, entry.bytes());
+        self.appended.push_back(Appended { stored, position, bytes });
+    }
+
+    /// The log is durable up to here: how far that is for the core, if further
+    /// than before.
+    fn durable(&mut self, durable: Position) -> Option<LogPosition> {
+        let mut reached = None;
+        while let Some(first) = self.appended.front().filter(|first| first.stored <= durable) {
+            reached = Some(first.position);
+            self.bytes -= first.bytes;
+            self.appended.pop_front();
+        }
+        reached
+    }
+
+    /// Whether too much waits, which it does until half of it has gone.
+    fn is_behind(&self, most: usize, was_behind: bool) -> bool {
+        self.bytes > if was_behind { most / 2 } else { most }
+    }
+
     /// Records that are not durable.
     pub(super) fn lag(&self) -> usize {
         self.appended.len() + self.backlog.len()
@@ -82,17 +129,23 @@ impl Shell {
     /// Appends an entry, or keeps it until the store takes it.
     pub(super) fn append(&self, entry: Entry) {
         let mut log = self.log.borrow_mut();
+        log.bytes += entry.bytes();
         if log.backlog.is_empty() {
             match self.try_append(&entry) {
-                Ok(position) => log.appended.push_back((position, entry.position)),
+                Ok(position) => log.taken(position, &entry),
                 Err(error) => {
                     log.backlog.push_back(entry);
                     drop(log);
-                    self.refused(&error);
+                    return self.refused(&error);
                 }
             }
         } else {
             log.backlog.push_back(entry);
+        }
+        let behind = log.is_behind(self.shared.config.limits.log_waiting_bytes, false);
+        drop(log);
+        if behind && self.writable.get() {
+            self.judge_writable();
         }
     }
 
@@ -141,7 +194,7 @@ impl Shell {
         }
         while let Some(entry) = log.backlog.pop_front() {
             match self.try_append(&entry) {
-                Ok(position) => log.appended.push_back((position, entry.position)),
+                Ok(position) => log.taken(position, &entry),
                 Err(_) => {
                     log.backlog.push_front(entry);
                     return;
@@ -158,19 +211,23 @@ impl Shell {
     /// it is full: what was accepted before has to fit, since a desk can be
     /// stored, which frees segments, only when all its records are durable.
     /// They are refused as well while the disk is full up to the reserve, from
-    /// which what was accepted before is stored.
+    /// which what was accepted before is stored; and while more waits for the
+    /// disk than may be in memory.
     pub(super) fn judge_writable(&self) {
         let full =
             self.store.pressure().level == PressureLevel::Full || self.store.is_below_reserve();
         let poisoned = self.metrics().poisoned.get() != 0;
-        let writable = !full && !poisoned && !self.has_backlog();
+        let most = self.shared.config.limits.log_waiting_bytes;
+        let behind = self.log.borrow().is_behind(most, self.behind.get());
+        self.behind.set(behind);
+        let writable = !full && !behind && !poisoned && !self.has_backlog();
         if writable == self.writable.replace(writable) {
             return;
         }
         if writable {
             tracing::info!(shard = self.index, "changes are taken again");
         } else {
-            tracing::error!(shard = self.index, full, "changes are refused for now");
+            tracing::error!(shard = self.index, full, behind, "changes are refused for now");
         }
         self.metrics().unwritable.set(u64::from(!writable));
         self.feed(Input::Writable(writable));
@@ -208,16 +265,12 @@ impl Shell {
 
     /// Tells the core how far the log is durable.
     pub(super) fn report_durable(&self) {
-        let durable = self.store.durable();
-        let mut reached = None;
-        {
-            let mut log = self.log.borrow_mut();
-            while log.appended.front().is_some_and(|(position, _)| *position <= durable) {
-                reached = log.appended.pop_front().map(|(_, position)| position);
-            }
-        }
+        let reached = self.log.borrow_mut().durable(self.store.durable());
         if let Some(position) = reached {
             self.feed(Input::Durable { position });
+            if self.behind.get() {
+                self.judge_writable();
+            }
         }
     }
 
@@ -274,6 +327,28 @@ impl Shell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_behind_until_half_of_what_may_wait_has_gone() {
+        let mut log = LogQueue::default();
+        let most = 4 * (RECORD_BYTES + 100);
+        for number in 1..=5 {
+            assert!(!log.is_behind(most, false), "{number}");
+            let what = What::Record { sequence: number, bytes: vec![0; 100] };
+            let (position, key, expires_at) = (LogPosition(number), LinkId(1), Time(0));
+            let entry = Entry { position, key, expires_at, what };
+            log.bytes += entry.bytes();
+            log.taken(Position(10 * number), &entry);
+        }
+        assert!(log.is_behind(most, false));
+        assert_eq!(log.durable(Position(9)), None);
+        assert_eq!(log.durable(Position(29)), Some(LogPosition(2)));
+        assert!(log.is_behind(most, true) && !log.is_behind(most, false));
+        assert_eq!(log.durable(Position(30)), Some(LogPosition(3)));
+        assert!(!log.is_behind(most, true));
+        assert_eq!(log.durable(Position(50)), Some(LogPosition(5)));
+        assert_eq!((log.bytes, log.lag()), (0, 0));
+    }
 
     #[test]
     fn only_what_has_expired_counts_as_written_without_a_bucket() {

@@ -75,6 +75,8 @@ pub(crate) struct Shell {
     upkeep_wanted: Event,
     /// What the core was last told.
     writable: Cell<bool>,
+    /// Whether more waits for the disk than may.
+    behind: Cell<bool>,
     /// When free disk space was last looked at.
     space_looked_at: Cell<Time>,
     /// What upkeep last said about the log.
@@ -128,6 +130,7 @@ impl Shell {
             commit_wanted: Event::default(),
             upkeep_wanted: Event::default(),
             writable: Cell::new(true),
+            behind: Cell::new(false),
             space_looked_at: Cell::new(Time(0)),
             under_pressure: Cell::new(false),
             stopping: Cell::new(Stopping::No),
