@@ -123,8 +123,8 @@
 //!
 //! A log segment is needed while a record in it is newer than the durable
 //! snapshot of its key. The store knows which keys hold which segment:
-//! [`Store::holding_keys`] names those whose snapshot frees the oldest one,
-//! and [`Store::pressure`] says how urgent that is. Files of a former run may
+//! [`Store::holding_keys`] names those whose snapshots free the oldest ones,
+//! in turns, and [`Store::pressure`] says how urgent that is. Files of a former run may
 //! hold keys of several shards of this one; each shard releases its share by
 //! an [`Edit`], and the manifest's owner removes a file when all have.
 #![forbid(unsafe_code)]

@@ -61,10 +61,6 @@ impl Held {
         [self.oldest, self.newest, self.open].map(ShortAge::some)
     }
 
-    pub(super) fn open(&self) -> Option<ShortAge> {
-        self.open.some()
-    }
-
     pub(super) fn is_nothing(&self) -> bool {
         !self.holds() && self.cover == Revision(0)
     }

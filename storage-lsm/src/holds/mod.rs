@@ -13,10 +13,10 @@
 mod held;
 mod part;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bucket::{BucketId, BucketTable};
-use crate::key::{Key, Revision};
+use crate::key::{Key, Revision, UnixSecond};
 use crate::log::writer::Age;
 
 pub(crate) use part::Part;
@@ -101,25 +101,81 @@ impl Holds {
         segments.filter(|age| !held.iter_mut().any(|held| held.reaches(*age))).collect()
     }
 
-    /// The oldest segment that snapshots can free.
-    pub(crate) fn oldest(&self) -> Option<Age> {
-        self.parts.values().filter_map(Part::oldest).min()
+    /// Whether the oldest segment before `before` that snapshots can free waits
+    /// for some that are on their way, and for no others: keys that were named
+    /// and did not come are not waited for, since nobody may be able to put
+    /// them.
+    pub(crate) fn waits_for_snapshots(&self, before: Age) -> bool {
+        let mut from = Age(0);
+        while let Some(oldest) = self.oldest(from).filter(|oldest| *oldest < before) {
+            if !self.parts.values().all(|part| part.is_asked_for(oldest)) {
+                return false;
+            }
+            if self.parts.values().any(|part| part.has_covered(oldest)) {
+                return true;
+            }
+            from = Age(oldest.0 + 1);
+        }
+        false
     }
 
-    /// Whether snapshots on their way cover all that holds the oldest segment.
-    pub(crate) fn is_covered(&self, oldest: Age) -> bool {
-        self.parts.values().all(|part| part.is_covered(oldest))
-    }
-
-    /// Keys that hold the oldest segment and that no snapshot on its way
-    /// covers, at most `max`, a bucket at a time: those of a former run in the
-    /// order of the keys, then the others in the order of the log.
-    pub(crate) fn open_in(&mut self, oldest: Age, max: usize) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for part in self.parts.values_mut() {
-            part.open_in(oldest, max, &mut keys);
+    /// Keys with records in segments before `before` that no snapshot on its
+    /// way covers, at most `max`: those of the oldest segments first, and each
+    /// one once before any is named again, so that keys which nobody can put
+    /// do not stand before the others.
+    pub(crate) fn name_open(&mut self, before: Age, max: usize) -> Vec<Key> {
+        let mut keys = self.name_unnamed(before, max);
+        if keys.len() < max {
+            self.parts.values_mut().for_each(Part::begin_turns);
+            let named: BTreeSet<Key> = keys.iter().copied().collect();
+            while keys.len() < max {
+                let again = self.name_unnamed(before, max - keys.len());
+                if again.is_empty() {
+                    break;
+                }
+                keys.extend(again.into_iter().filter(|key| !named.contains(key)));
+            }
         }
         keys
+    }
+
+    fn name_unnamed(&mut self, before: Age, max: usize) -> Vec<Key> {
+        let of_part = |(bucket, part): (&BucketId, &Part)| {
+            let bucket = *bucket;
+            part.unnamed(before).map(move |age| (age, bucket)).collect::<Vec<_>>()
+        };
+        let mut shares: Vec<(Age, BucketId)> = self.parts.iter().flat_map(of_part).collect();
+        shares.sort_unstable();
+        let mut keys = Vec::new();
+        for (age, bucket) in shares {
+            if keys.len() == max {
+                break;
+            }
+            let Some(part) = self.parts.get_mut(&bucket) else { continue };
+            keys.extend(part.name(age, max - keys.len()));
+        }
+        keys
+    }
+
+    /// Lets go of what keys hold that have expired by then, which nobody can
+    /// read any more: of at most `max` keys. Returns of how many.
+    pub(crate) fn expire(&mut self, buckets: &BucketTable, now: UnixSecond, max: usize) -> usize {
+        let mut released = 0;
+        for (bucket, part) in &mut self.parts {
+            let Some(stamp) = buckets.get(*bucket) else { continue };
+            let Some(last) = now.0.checked_sub(u64::from(stamp.lifetime.0)) else { continue };
+            if last >= u64::from(bucket.0)
+                && let Ok(end) = u32::try_from(last + 1)
+            {
+                released += part.let_go_below(Key::first_of(end), max - released);
+            }
+        }
+        released
+    }
+
+    /// The oldest segment that snapshots can free, of those from `from` on.
+    fn oldest(&self, from: Age) -> Option<Age> {
+        self.parts.values().filter_map(|part| part.oldest(from)).min()
     }
 
     /// How many keys hold a segment.

@@ -1,8 +1,9 @@
 //! The holds of one bucket.
 
 use std::collections::btree_map::Range;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
+use std::ops::Bound;
 
 use crate::key::{Key, KeyMap, Revision};
 use crate::log::writer::Age;
@@ -27,32 +28,27 @@ struct Share {
     /// Records of keys in quarantine.
     pins: u32,
     /// Keys whose first record that no snapshot covers is here.
-    open: u32,
-    /// These, in the order in which they came to be open here, with some twice
-    /// and some that are so no more: they go when the segment's turn comes.
-    opened: VecDeque<Key>,
-}
-
-/// What a key is counted for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mark {
-    Begin,
-    End,
-    Open,
+    open: BTreeSet<Key>,
+    /// Up to which of them all were named since the turns began.
+    named: Option<Key>,
+    /// Up to which of them all were named before.
+    asked_for: Option<Key>,
 }
 
 impl Share {
-    fn count(&mut self, mark: Mark) -> &mut u32 {
-        match mark {
-            Mark::Begin => &mut self.begin,
-            Mark::End => &mut self.end,
-            Mark::Open => &mut self.open,
-        }
+    fn is_needless(&self) -> bool {
+        self.begin == 0 && self.end == 0 && self.pins == 0 && self.open.is_empty()
     }
 
-    fn is_needless(&self) -> bool {
-        self.begin == 0 && self.end == 0 && self.pins == 0 && self.open == 0
+    /// The open keys after one.
+    fn open_after(&self, key: Option<Key>) -> impl Iterator<Item = &Key> {
+        let after = key.map_or(Bound::Unbounded, Bound::Excluded);
+        self.open.range((after, Bound::Unbounded))
     }
+}
+
+fn count(count: &mut u32, more: bool) {
+    if more { *count += 1 } else { *count -= 1 }
 }
 
 impl Part {
@@ -113,21 +109,33 @@ impl Part {
         if before.marks() == after.marks() {
             return;
         }
-        let pairs = before.marks().into_iter().zip(after.marks());
-        for (mark, (old, new)) in [Mark::Begin, Mark::End, Mark::Open].into_iter().zip(pairs) {
-            if old == new {
-                continue;
-            }
-            if let Some(new) = new {
-                let share = self.segments.entry(new).or_default();
-                *share.count(mark) += 1;
-                if mark == Mark::Open {
-                    share.opened.push_back(*key);
-                }
-            }
-            if let Some(old) = old {
-                self.share(old, |share| *share.count(mark) -= 1);
-            }
+        let ([old_begin, old_end, old_open], [begin, end, open]) = (before.marks(), after.marks());
+        self.shift(old_begin, begin, |share, now| count(&mut share.begin, now));
+        self.shift(old_end, end, |share, now| count(&mut share.end, now));
+        self.shift(old_open, open, |share, now| {
+            if now {
+                share.open.insert(*key)
+            } else {
+                share.open.remove(key)
+            };
+        });
+    }
+
+    /// Takes a mark out of one segment and puts it into another.
+    fn shift(
+        &mut self,
+        old: Option<ShortAge>,
+        new: Option<ShortAge>,
+        set: impl Fn(&mut Share, bool),
+    ) {
+        if old == new {
+            return;
+        }
+        if let Some(new) = new {
+            set(self.segments.entry(new).or_default(), true);
+        }
+        if let Some(old) = old {
+            self.share(old, |share| set(share, false));
         }
     }
 
@@ -144,32 +152,63 @@ impl Part {
         ranges as usize + self.pinned.len()
     }
 
-    pub(super) fn oldest(&self) -> Option<Age> {
+    /// The oldest segment that snapshots can free, of those from `from` on.
+    pub(super) fn oldest(&self, from: Age) -> Option<Age> {
         // A range begins before it ends and before it is open: only pins can
         // lie before the first begin.
-        let (age, _) = self.segments.iter().find(|(_, share)| share.begin > 0)?;
+        let mut shares = self.segments.range(ShortAge::of(from)..);
+        let (age, _) = shares.find(|(_, share)| share.begin > 0)?;
         Some(age.age())
     }
 
-    pub(super) fn is_covered(&self, segment: Age) -> bool {
-        self.segments.get(&ShortAge::of(segment)).is_none_or(|share| share.open == 0)
+    /// Whether a range begins in the segment that moves on with the snapshots
+    /// that are on their way.
+    pub(super) fn has_covered(&self, segment: Age) -> bool {
+        let share = self.segments.get(&ShortAge::of(segment));
+        share.is_some_and(|share| share.begin as usize > share.open.len())
     }
 
-    /// Adds keys that are open in the segment until there are `max`.
-    pub(super) fn open_in(&mut self, segment: Age, max: usize, keys: &mut Vec<Key>) {
-        let segment = ShortAge::of(segment);
-        let Some(share) = self.segments.get_mut(&segment) else { return };
-        let (first, mut named) = (keys.len(), BTreeSet::new());
-        while keys.len() < max
-            && let Some(key) = share.opened.pop_front()
-        {
-            let open = self.keys.get(&key).and_then(Held::open);
-            if open == Some(segment) && named.insert(key) {
-                keys.push(key);
-            }
+    /// The segments before `before` with open keys whose turn is to come.
+    pub(super) fn unnamed(&self, before: Age) -> impl Iterator<Item = Age> {
+        let shares = self.segments.range(..ShortAge::of(before));
+        let waits = |share: &Share| share.open_after(share.named).next().is_some();
+        shares.filter(move |(_, share)| waits(share)).map(|(age, _)| age.age())
+    }
+
+    /// Whether all open keys of the segment were named before the turns began.
+    pub(super) fn is_asked_for(&self, segment: Age) -> bool {
+        let share = self.segments.get(&ShortAge::of(segment));
+        share.is_none_or(|share| share.open_after(share.asked_for).next().is_none())
+    }
+
+    /// Names open keys of the segment whose turn it is, at most `max`.
+    pub(super) fn name(&mut self, segment: Age, max: usize) -> Vec<Key> {
+        let Some(share) = self.segments.get_mut(&ShortAge::of(segment)) else { return Vec::new() };
+        let keys: Vec<Key> = share.open_after(share.named).take(max).copied().collect();
+        share.named = keys.last().copied().or(share.named);
+        keys
+    }
+
+    /// Every open key is to be named once more.
+    pub(super) fn begin_turns(&mut self) {
+        for share in self.segments.values_mut() {
+            share.asked_for = share.named.take().max(share.asked_for);
         }
-        // They stay open until they are covered.
-        keys[first..].iter().rev().for_each(|key| share.opened.push_front(*key));
+    }
+
+    /// Lets go of what keys below `end` hold, and of what is pinned for them,
+    /// unless a snapshot of theirs is on its way, which does so; of at most
+    /// `max` keys. Returns of how many.
+    pub(super) fn let_go_below(&mut self, end: Key, max: usize) -> usize {
+        let open = self.segments.values().flat_map(|share| share.open.range(..end));
+        let open: Vec<Key> = open.take(max).copied().collect();
+        let pinned = self.pinned.range(..end).map(|(key, _)| *key);
+        let pinned: Vec<Key> = pinned.take(max - open.len()).collect();
+        pinned.iter().for_each(|key| self.unpin(key));
+        for key in open.iter().chain(&pinned) {
+            self.release(key, Revision::TOMBSTONE);
+        }
+        open.len() + pinned.len()
     }
 
     /// Tells of segments in order whether they are held.

@@ -21,6 +21,10 @@ fn hold(holds: &mut Holds, age: u64, key: Key, revision: u64) {
     holds.hold(&buckets(), Age(age), &[(key, Revision(revision))]);
 }
 
+fn oldest(holds: &Holds) -> Option<Age> {
+    holds.oldest(Age(0))
+}
+
 fn is_held(holds: &Holds, age: u64) -> bool {
     holds.free_among([Age(age)].into_iter()).is_empty()
 }
@@ -37,7 +41,7 @@ fn a_snapshot_lets_go_of_what_it_covers_and_no_more() {
     assert!(!is_held(&holds, 1) && !is_held(&holds, 2) && is_held(&holds, 3));
     holds.release(&key(5, 1), Revision::TOMBSTONE);
     assert!(!is_held(&holds, 3));
-    assert_eq!((holds.keys(), holds.oldest()), (0, None));
+    assert_eq!((holds.keys(), oldest(&holds)), (0, None));
 }
 
 #[test]
@@ -46,34 +50,74 @@ fn a_snapshot_on_its_way_covers_what_it_will_let_go() {
     let hot = key(5, 1);
     hold(&mut holds, 1, hot, 1);
     holds.cover(BucketId(0), hot, Revision(2));
-    assert!(holds.is_covered(Age(1)));
-    assert!(holds.open_in(Age(1), 9).is_empty());
+    assert!(holds.waits_for_snapshots(Age(2)));
+    assert!(holds.name_open(Age(2), 9).is_empty());
     // The next record came with the snapshot, those after it lie in the open.
     for (age, revision) in [(2, 2), (4, 3), (5, 4), (6, 5)] {
         hold(&mut holds, age, hot, revision);
     }
-    assert_eq!(holds.oldest(), Some(Age(1)));
-    assert!(holds.is_covered(Age(1)) && !holds.is_covered(Age(4)));
+    assert_eq!(oldest(&holds), Some(Age(1)));
+    assert!(holds.waits_for_snapshots(Age(7)));
     holds.release(&hot, Revision(2));
-    assert_eq!(holds.oldest(), Some(Age(4)), "exactly what the snapshot covers is let go");
-    assert!(!is_held(&holds, 3));
-    assert_eq!(holds.open_in(Age(4), 9), [hot]);
+    assert_eq!(oldest(&holds), Some(Age(4)), "exactly what the snapshot covers is let go");
+    assert!(!is_held(&holds, 3) && !holds.waits_for_snapshots(Age(7)));
+    assert_eq!(holds.name_open(Age(5), 9), [hot]);
 }
 
 #[test]
-fn open_keys_come_in_the_order_of_the_log_each_once() {
+fn keys_are_named_in_turns_and_the_oldest_segments_first() {
     let mut holds = Holds::default();
-    let keys = [key(5, 9), key(5, 1), key(5, 4)];
-    for key in keys {
-        hold(&mut holds, 1, key, 1);
+    let keys = [key(5, 1), key(5, 4), key(15, 9), key(5, 2), key(15, 3)];
+    for (age, key) in [1, 1, 1, 2, 3].into_iter().zip(keys) {
+        hold(&mut holds, age, key, 1);
         // It is covered, and open again in the same segment.
-        holds.cover(BucketId(0), key, Revision(1));
-        hold(&mut holds, 1, key, 2);
+        holds.cover(BucketId(key.second() / 10 * 10), key, Revision(1));
+        hold(&mut holds, age, key, 2);
     }
-    assert_eq!(holds.open_in(Age(1), 2), keys[..2]);
-    assert_eq!(holds.open_in(Age(1), 9), keys);
+    let unclosed = Age(3);
+    assert_eq!(holds.name_open(unclosed, 2), keys[..2]);
+    assert_eq!(holds.name_open(unclosed, 1), [keys[2]]);
+    assert_eq!(holds.name_open(unclosed, 2), [keys[3], keys[0]]);
+    assert_eq!(holds.name_open(unclosed, 9), [keys[1], keys[2], keys[3], keys[0]]);
     holds.cover(BucketId(0), keys[1], Revision(2));
-    assert_eq!(holds.open_in(Age(1), 9), [keys[0], keys[2]]);
+    assert_eq!(holds.name_open(unclosed, 9), [keys[0], keys[2], keys[3]]);
+    // Whoever was named and does not come does not stand before the next.
+    holds.cover(BucketId(0), keys[3], Revision(2));
+    assert!(holds.waits_for_snapshots(unclosed));
+    holds.release(&keys[1], Revision(2));
+    holds.release(&keys[3], Revision(2));
+    assert!(!holds.waits_for_snapshots(unclosed), "only those are left that do not come");
+}
+
+#[test]
+fn a_checkpoint_waits_for_keys_that_were_not_named() {
+    let mut holds = Holds::default();
+    hold(&mut holds, 1, key(5, 1), 1);
+    hold(&mut holds, 1, key(5, 2), 1);
+    holds.cover(BucketId(0), key(5, 1), Revision(1));
+    assert!(!holds.waits_for_snapshots(Age(2)));
+    assert_eq!(holds.name_open(Age(2), 1), [key(5, 2)]);
+    assert!(!holds.waits_for_snapshots(Age(2)), "it may come now");
+    assert_eq!(holds.name_open(Age(2), 1), [key(5, 2)]);
+    assert!(holds.waits_for_snapshots(Age(2)));
+}
+
+#[test]
+fn what_has_expired_holds_nothing() {
+    let mut holds = Holds::default();
+    for second in [9, 10, 12, 13] {
+        hold(&mut holds, 1, key(second, 7), 1);
+        hold(&mut holds, 2, key(second, 7), 2);
+    }
+    holds.pin(BucketId(10), Age(1), key(11, 7), Revision(1));
+    let table = buckets();
+    assert_eq!(holds.expire(&table, UnixSecond(1008), 9), 0);
+    assert_eq!(holds.expire(&table, UnixSecond(1012), 2), 2, "in steps");
+    assert_eq!(holds.expire(&table, UnixSecond(1012), 9), 2);
+    assert_eq!(holds.name_open(Age(9), 9), [key(13, 7)]);
+    assert!(is_held(&holds, 1));
+    assert_eq!(holds.expire(&table, UnixSecond(1013), 9), 1);
+    assert!(!is_held(&holds, 1) && !is_held(&holds, 2) && holds.keys() == 0);
 }
 
 #[test]
@@ -83,7 +127,7 @@ fn a_dropped_bucket_holds_nothing() {
         hold(&mut holds, 1, key(second, 7), 1);
     }
     holds.drop_bucket(BucketId(10));
-    assert_eq!(holds.open_in(Age(1), 9), [key(9, 7), key(20, 7)]);
+    assert_eq!(holds.name_open(Age(2), 9), [key(9, 7), key(20, 7)]);
     assert_eq!(holds.keys(), 2);
     holds.drop_bucket(BucketId(0));
     holds.drop_bucket(BucketId(20));
@@ -97,13 +141,13 @@ fn quarantine_holds_its_own_segments_and_waits_for_nothing() {
     holds.pin(BucketId(0), Age(1), lost, Revision(1));
     holds.pin(BucketId(0), Age(9), lost, Revision(3));
     assert!(is_held(&holds, 1) && !is_held(&holds, 5) && is_held(&holds, 9));
-    assert_eq!((holds.oldest(), holds.keys()), (None, 1));
+    assert_eq!((oldest(&holds), holds.keys()), (None, 1));
     holds.release(&lost, Revision(3));
     assert!(is_held(&holds, 1), "no snapshot ends a quarantine");
     // It is deleted.
     holds.unpin(&lost);
     holds.cover(BucketId(0), lost, Revision::TOMBSTONE);
-    assert!(holds.oldest() == Some(Age(1)) && holds.is_covered(Age(1)));
+    assert!(oldest(&holds) == Some(Age(1)) && holds.waits_for_snapshots(Age(2)));
     holds.release(&lost, Revision::TOMBSTONE);
     assert!(!is_held(&holds, 1) && !is_held(&holds, 9));
 }
@@ -132,12 +176,12 @@ impl Naive {
         self.records.keys().filter_map(|key| self.range(key)).map(|(first, _)| first).min()
     }
 
-    fn open_in(&self, age: u64) -> BTreeSet<Key> {
+    fn open_before(&self, age: u64) -> BTreeSet<Key> {
         let open = |key: &Key| {
             let cover = self.covers.get(key).copied().unwrap_or_default();
-            self.records[key].iter().any(|(at, revision)| *at == age && *revision > cover)
+            self.records[key].iter().any(|(at, revision)| *at < age && *revision > cover)
         };
-        self.holders(age).into_iter().filter(open).collect()
+        self.records.keys().copied().filter(open).collect()
     }
 
     fn release(&mut self, key: Key, revision: Revision) {
@@ -233,7 +277,7 @@ fn compare(steps: &[Step], one_at_a_time: bool) {
     for (key, taken) in taken {
         holds.release(&key, Revision(taken));
     }
-    assert_eq!((holds.keys(), holds.oldest()), (0, None));
+    assert_eq!((holds.keys(), oldest(&holds)), (0, None));
     assert_eq!(holds.free_among((0..=age).map(Age)).len() as u64, age + 1);
 }
 
@@ -249,17 +293,22 @@ fn check(holds: &mut Holds, naive: &Naive, age: u64, exact: bool) {
         }
     }
     assert_eq!(holds.keys(), naive.records.len());
-    let oldest = holds.oldest();
+    let oldest = oldest(holds);
     assert!(oldest.map(|age| age.0) <= naive.oldest() || naive.oldest().is_none());
     assert_eq!(oldest.is_none(), naive.oldest().is_none());
-    let Some(oldest) = oldest else { return };
-    let named: BTreeSet<Key> = holds.open_in(oldest, 99).into_iter().collect();
-    assert_eq!(holds.is_covered(oldest), named.is_empty());
-    assert!(naive.open_in(oldest.0).is_subset(&named), "whoever is open is named");
-    if exact {
-        assert_eq!(Some(oldest.0), naive.oldest());
-        assert_eq!(named, naive.open_in(oldest.0));
+    let mut turns = BTreeSet::new();
+    for before in [age / 2, age] {
+        let named: BTreeSet<Key> = holds.name_open(Age(before), 99).into_iter().collect();
+        assert!(naive.open_before(before).is_subset(&named), "whoever is open is named");
+        assert!(!exact || named == naive.open_before(before));
+        turns = named;
     }
+    // Each has its turn, however few are asked for at a time.
+    for _ in 0..turns.len() {
+        let named = holds.name_open(Age(age), 1);
+        assert!(named.len() == 1 && turns.remove(&named[0]), "{named:?} is left of {turns:?}");
+    }
+    assert!(!exact || oldest.map(|age| age.0) == naive.oldest());
 }
 
 proptest! {

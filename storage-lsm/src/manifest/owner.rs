@@ -32,6 +32,8 @@ pub struct News {
     pub buckets: Arc<BucketTable>,
     /// The buckets that have gone.
     pub dropped: Vec<BucketId>,
+    /// The time that is recorded: it was trusted, and is durable.
+    pub recorded: UnixSecond,
 }
 
 /// What recovery hands to the manifest's owner.
@@ -81,7 +83,8 @@ impl<D: Disk> ManifestOwner<D> {
     }
 
     /// Upkeep, about once a second: stamps buckets ahead, drops the expired
-    /// ones, records the time. What it returns goes to every shard.
+    /// ones, records the time. What it returns goes to every shard; that is some
+    /// news at least every [`CLOCK_RECORD_SECONDS`].
     pub async fn tick(&mut self, now: UnixSecond) -> Result<Option<News>, ManifestError> {
         self.check()?;
         self.seed.clock = judge(self.seen, now, false);
@@ -95,12 +98,13 @@ impl<D: Disk> ManifestOwner<D> {
         let stamped = seed.manifest.buckets.stamp_ahead(now, seed.bucket, seed.lifetime);
         let changed = stamped || !dropped.is_empty();
         let stale = seed.manifest.recorded.0 + CLOCK_RECORD_SECONDS <= self.seen.0;
-        if changed || stale {
-            self.write().await?;
+        if !changed && !stale {
+            return Ok(None);
         }
+        self.write().await?;
         self.seed.doomed.extend(files);
-        let buckets = || Arc::new(self.seed.manifest.buckets.clone());
-        Ok(changed.then(|| News { buckets: buckets(), dropped }))
+        let Manifest { buckets, recorded, .. } = &self.seed.manifest;
+        Ok(Some(News { buckets: Arc::new(buckets.clone()), dropped, recorded: *recorded }))
     }
 
     /// Removes up to [`UNLINK_STEP_BYTES`] of one file that nobody needs, and

@@ -181,7 +181,9 @@ pub(crate) async fn read<D: Disk>(
         expired: 0,
         doomed: 0,
     };
-    let mut merge = merge::Merge::new(manifest.buckets.clone(), now, clock, shards);
+    // By the recorded time the log may have let go of what had expired.
+    let passed = now.max(manifest.recorded);
+    let mut merge = merge::Merge::new(manifest.buckets.clone(), passed, clock, shards);
     tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let merged = merge.finish(disk, &mut report);

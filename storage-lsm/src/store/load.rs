@@ -137,7 +137,9 @@ impl<D: Disk> Store<D> {
             return if at <= now { Err(GetError::Expired { at }) } else { Ok(None) };
         };
         let at = stamp.expires_at(key);
-        if at <= now {
+        // The log has let go of what had expired by the recorded time, so a
+        // clock that was set back does not bring it back.
+        if at <= now.max(state.recorded) {
             return Err(GetError::Expired { at });
         }
         if let Some(gap) = state.quarantined.get(key) {

@@ -163,6 +163,8 @@ impl<D: Disk> Store<D> {
             epoch: seed.epoch,
             shard: seed.shard,
             buckets: seed.buckets,
+            recorded: UnixSecond(0),
+            expiring: false,
             spans,
             shedding: Vec::new(),
             tables: tables.collect(),
@@ -393,16 +395,15 @@ impl<D: Disk> Store<D> {
         self.state.borrow().is_below_reserve()
     }
 
-    /// Keys whose snapshot would free the oldest segments, at most `max`: get
-    /// each one if it is not in memory, and `put` it. Keys whose snapshot is
-    /// on its way, and those in quarantine, are left out.
+    /// Keys whose snapshot would free segments, at most `max`, those of the
+    /// oldest segments first: get each one if it is not in memory, and `put`
+    /// it. Keys whose snapshot is on its way, and those in quarantine, are left
+    /// out. A key that was named has its turn again when all others had theirs,
+    /// so that one which cannot be put hides nobody.
     pub fn holding_keys(&self, max: usize) -> Vec<Key> {
         let mut state = self.state.borrow_mut();
-        let state = &mut *state;
-        match state.oldest_held() {
-            Some(oldest) => state.holds.open_in(oldest, max),
-            None => Vec::new(),
-        }
+        let unclosed = state.first_unclosed();
+        state.holds.name_open(unclosed, max)
     }
 
     /// Edits for the manifest's owner, in order.
@@ -428,6 +429,8 @@ impl<D: Disk> Store<D> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let old = std::mem::replace(&mut state.buckets, Arc::clone(&news.buckets));
+        state.recorded = news.recorded;
+        state.expiring = true;
         for id in &news.dropped {
             if let Some(stamp) = old.get(*id) {
                 state.drop_bucket(stamp);

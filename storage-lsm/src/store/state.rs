@@ -10,7 +10,7 @@ use crate::disk::Space;
 use crate::file::FileId;
 use crate::holds::{Holds, Part};
 use crate::key::{Key, Revision, ShardId, UnixSecond};
-use crate::limits::TABLES_PER_SHARD_MAX;
+use crate::limits::{SHED_KEYS, TABLES_PER_SHARD_MAX};
 use crate::log::segment::{Closed, Slot};
 use crate::log::writer::{Age, LogWriter, Spare};
 use crate::manifest::{Change, Edit, EditNumber};
@@ -110,6 +110,11 @@ pub(super) struct State<F> {
     pub(super) epoch: u32,
     pub(super) shard: ShardId,
     pub(super) buckets: Arc<BucketTable>,
+    /// The time that the manifest has recorded. What has expired by it stays so,
+    /// whatever the clock says later.
+    pub(super) recorded: UnixSecond,
+    /// Keys that have expired may hold segments.
+    pub(super) expiring: bool,
     pub(super) spans: BTreeMap<BucketId, Span>,
     /// Buckets that have gone and whose memory has not yet.
     pub(super) shedding: Vec<Gone<F>>,
@@ -247,11 +252,14 @@ impl<F> State<F> {
         used + self.log.spares.len() + self.coming.len()
     }
 
-    /// Whether a checkpoint would help now: the oldest segment waits for
-    /// nothing else, or a table without live values waits to be released.
+    /// Whether a checkpoint would help now: a segment waits for nothing else, or a table without live values waits to be released.
     pub(super) fn checkpoint_is_due(&self) -> bool {
         self.has_dead_table()
-            || ((self.drained || self.oldest_is_covered()) && self.has_undurable())
+            || ((self.drained || self.log_waits_for_snapshots()) && self.has_undurable())
+    }
+
+    fn log_waits_for_snapshots(&self) -> bool {
+        self.holds.waits_for_snapshots(self.first_unclosed())
     }
 
     /// Whether a checkpoint would write or sync anything.
@@ -273,16 +281,24 @@ impl<F> State<F> {
         self.tables.values().all(|table| table.added <= self.acknowledged)
     }
 
-    /// The oldest segment that snapshots can free, if it is closed. Keys in
-    /// quarantine keep theirs whatever is done.
-    pub(super) fn oldest_held(&self) -> Option<Age> {
-        let oldest = self.holds.oldest()?;
-        self.segments.get(&oldest)?.closed.map(|_| oldest)
+    /// The first segment that is not closed; its records are left to later
+    /// snapshots.
+    pub(super) fn first_unclosed(&self) -> Age {
+        let newest = self.segments.last_key_value();
+        newest.map_or(Age(0), |(age, segment)| Age(age.0 + u64::from(segment.closed.is_some())))
     }
 
-    /// Whether the oldest segment waits for snapshots that have been taken.
-    fn oldest_is_covered(&self) -> bool {
-        self.oldest_held().is_some_and(|oldest| self.holds.is_covered(oldest))
+    /// Lets go of what keys hold that have expired, some of them; all of it in
+    /// the end.
+    pub(super) fn expire(&mut self) {
+        if !self.expiring {
+            return;
+        }
+        let released = self.holds.expire(&self.buckets, self.recorded, SHED_KEYS);
+        self.expiring = released == SHED_KEYS;
+        if released > 0 {
+            self.free_segments();
+        }
     }
 
     /// Everything of a bucket goes: at once for readers, and its memory in

@@ -43,6 +43,7 @@ impl<D: Disk> Store<D> {
         full || self.wants_spare()
             || state.checkpoint_is_due()
             || state.drain.is_some()
+            || state.expiring
             || !state.shedding.is_empty()
     }
 
@@ -83,6 +84,7 @@ impl<D: Disk> Store<D> {
 
     async fn step(&self, now: UnixSecond) -> Result<(), DiskError> {
         self.shed();
+        self.state.borrow_mut().expire();
         let space = self.disk.space().await?;
         self.state.borrow_mut().space = Some(space);
         if self.wants_spare() {

@@ -9,6 +9,7 @@ mod golden;
 mod interleave;
 mod limits;
 mod node;
+mod relief;
 mod replay;
 mod scenario;
 mod sweep;

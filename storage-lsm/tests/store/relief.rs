@@ -1,0 +1,171 @@
+//! What frees the log while some keys are never put: because nobody can, or
+//! because they have expired.
+
+use crate::node::{NOW, Node, Oracle, key, key_at, payload, small};
+use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::{GetError, Key, Options, PressureLevel, Revision, Seconds, UnixSecond};
+
+fn at(past: u64) -> UnixSecond {
+    UnixSecond(NOW.0 + past)
+}
+
+/// Appends to some keys and puts what the store names, but never those that
+/// nobody can put; returns how many records were refused.
+fn work(node: &mut Node, oracle: &mut Oracle, lost: &[Key], rounds: u64) -> usize {
+    let mut refused = 0;
+    for round in 0..rounds {
+        for tail in 0..3 {
+            refused += usize::from(!oracle.append(node, key(20 + (round + tail) % 7)));
+        }
+        drive(node.stores[0].commit()).unwrap();
+        oracle.acknowledge(node);
+        // Fewer than there are that nobody can put.
+        for key in node.stores[0].holding_keys(2) {
+            if !lost.contains(&key) {
+                oracle.put(node, key);
+            }
+        }
+        assert!(node.upkeep(at(1)));
+    }
+    refused
+}
+
+#[test]
+fn keys_that_are_never_put_do_not_fill_the_log() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    let lost = [0, 1, 2, 3].map(key);
+    for key in lost {
+        assert!(oracle.append(&node, key));
+    }
+    assert_eq!(work(&mut node, &mut oracle, &lost, 600), 0);
+    let counters = node.stores[0].counters();
+    assert!(counters.log_bytes > 20 * small().segment_bytes, "{counters:?}");
+    assert!(node.stores[0].pressure().level < PressureLevel::Urgent);
+    disk.crash();
+    disk.restart();
+    oracle.restart();
+    let node = Node::start(&disk, small(), at(1), 2).unwrap();
+    assert!(node.report.is_sound());
+    oracle.check(&node, at(1));
+}
+
+#[test]
+fn a_former_runs_log_goes_but_for_what_nobody_puts() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    let lost = [0, 1, 2, 3].map(key);
+    for key in lost {
+        assert!(oracle.append(&node, key));
+    }
+    for round in 0..40 {
+        assert!(oracle.append(&node, key(20 + round % 7)));
+        drive(node.stores[0].commit()).unwrap();
+        oracle.acknowledge(&node);
+        assert!(node.manifest_round(NOW) && drive(node.stores[0].maintain(NOW)).is_ok());
+    }
+    disk.crash();
+    disk.restart();
+    oracle.restart();
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let inherited = node.stores[0].pressure().inherited_bytes;
+    assert!(inherited > 2 * small().segment_bytes, "{inherited}");
+    assert_eq!(work(&mut node, &mut oracle, &lost, 60), 0);
+    let left = node.stores[0].pressure().inherited_bytes;
+    assert_eq!(left, small().segment_bytes, "the segment of those that nobody puts is left");
+}
+
+#[test]
+fn a_damaged_value_does_not_hide_other_keys() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    let lost = [0, 1, 2, 3].map(key);
+    for key in lost {
+        oracle.append(&node, key);
+        oracle.put(&node, key);
+    }
+    drive(node.stores[0].commit()).unwrap();
+    assert!(node.stores.iter().all(|store| drive(store.shutdown()).is_ok()));
+    assert!(node.manifest_round(NOW));
+    drop(node);
+    // The values rot; then each key gets a record, and the process is killed.
+    let name = drive(disk.list()).unwrap().into_iter().find(|name| name.ends_with(".table"));
+    let name = name.unwrap();
+    let node = Node::start(&disk, small(), NOW, 1).unwrap();
+    for key in lost {
+        assert!(node.stores[0].append(key, Revision(2), &payload(&key, 2)).is_ok());
+    }
+    drive(node.stores[0].commit()).unwrap();
+    disk.overwrite(&name, 4096, &[7; 4096]);
+    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
+    for key in &lost {
+        let read = drive(node.stores[0].get(key, NOW)).err();
+        assert!(matches!(read, Some(GetError::Damaged { .. })), "{read:?}");
+    }
+    let mut others = Oracle::default();
+    assert_eq!(work(&mut node, &mut others, &lost, 600), 0);
+}
+
+/// Keys live for 500 seconds in buckets that live far longer.
+fn brief() -> Options {
+    Options { lifetime: Seconds(500), bucket: Seconds(50_000), ..small() }
+}
+
+#[test]
+fn a_key_that_has_expired_holds_nothing() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    for revision in 1..=40 {
+        for tail in 0..3 {
+            let key = key(tail);
+            node.stores[0].append(key, Revision(revision), &payload(&key, revision)).unwrap();
+        }
+        drive(node.stores[0].commit()).unwrap();
+        assert!(node.upkeep(NOW));
+    }
+    node.stores[0].put(key(2), Revision(30), b"an old state").unwrap();
+    let young = key_at(NOW.0 + 600, 9);
+    let second = young.second();
+    assert!(u64::from(second) < NOW.0 - NOW.0 % 50_000 + 50_000, "the same bucket");
+    node.stores[0].append(young, Revision(1), b"young").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    let used = node.stores[0].pressure().used_bytes;
+    assert!(used > 2 * brief().segment_bytes);
+    // The owner tells the time that it has recorded.
+    for _ in 0..3 {
+        assert!(node.manifest_round(at(700)) && drive(node.stores[0].maintain(at(700))).is_ok());
+    }
+    assert_eq!(node.stores[0].holding_keys(9), []);
+    assert_eq!(node.stores[0].counters().held_keys, 1, "of the one that lives");
+    assert_eq!(node.stores[0].pressure().used_bytes, brief().segment_bytes);
+    // The clock is set back: the key is not there again without its records.
+    let gone = Some(GetError::Expired { at: at(500) });
+    assert_eq!(drive(node.stores[0].get(&key(2), at(400))).err(), gone);
+    disk.crash();
+    disk.restart();
+    let node = Node::start(&disk, brief(), at(400), 2).unwrap();
+    assert!(node.report.is_sound() && node.report.quarantined.is_empty(), "{:?}", node.report);
+    assert!(!node.store(&key(2)).contains(&key(2)));
+    assert!(node.store(&young).contains(&young));
+}
+
+#[test]
+fn a_clock_that_is_not_trusted_lets_go_of_nothing() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    let year = at(365 * 86_400);
+    for _ in 0..3 {
+        assert!(node.upkeep(year));
+    }
+    assert_eq!(node.stores[0].counters().held_keys, 1);
+    disk.crash();
+    disk.restart();
+    let node = Node::start(&disk, brief(), at(1), 1).unwrap();
+    assert!(drive(node.stores[0].get(&key(0), at(1))).unwrap().is_some());
+}
