@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::bucket::BucketId;
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::file::FileId;
-use crate::key::{Revision, UnixSecond};
+use crate::key::{Position, Revision, UnixSecond};
 use crate::limits::{
     BACKLOG_BYTES_MAX, BLOCK_BYTES, TABLE_BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX, TABLE_ROOM_BYTES,
 };
@@ -162,17 +162,29 @@ impl<D: Disk> Store<D> {
                 state.spans.iter().filter(|(_, span)| span.memtable_bytes() >= TABLE_BLOCK_BYTES);
             full.map(|(id, _)| *id).collect()
         };
+        let durable = self.durable();
         for bucket in full {
-            self.write_block(bucket).await?;
+            self.write_block(bucket, durable).await?;
         }
         Ok(())
     }
 
-    /// Writes every value whose log is durable, syncs, and lets the log go.
+    /// Writes every value whose log is durable, syncs, and lets the log go. What
+    /// comes meanwhile is left to the next one, so that it ends.
     async fn write_checkpoint(&self) -> Result<(), DiskError> {
-        let buckets: Vec<BucketId> = self.state.borrow().spans.keys().copied().collect();
-        for bucket in buckets {
-            while self.write_block(bucket).await? {}
+        let durable = self.durable();
+        let waiting: Vec<(BucketId, usize)> = {
+            let state = self.state.borrow();
+            state.spans.iter().map(|(id, span)| (*id, span.memtable_bytes())).collect()
+        };
+        for (bucket, mut bytes) in waiting {
+            while bytes > 0 {
+                let written = self.write_block(bucket, durable).await?;
+                if written == 0 {
+                    break;
+                }
+                bytes = bytes.saturating_sub(written);
+            }
         }
         let dead: Vec<TableNo> = {
             let state = self.state.borrow();
@@ -211,26 +223,26 @@ impl<D: Disk> Store<D> {
         Ok(space.free_bytes >= most + TABLE_ROOM_BYTES)
     }
 
-    /// Writes one block of a bucket's memtable; says whether it wrote any.
-    async fn write_block(&self, bucket: BucketId) -> Result<bool, DiskError> {
-        if !self.has_room_for_tables().await? {
-            return Ok(false);
+    /// Writes one block of values of a bucket's memtable whose log is durable
+    /// up to there; says how many bytes of values that were.
+    async fn write_block(&self, bucket: BucketId, durable: Position) -> Result<usize, DiskError> {
+        if !self.has_room_for_tables().await? || !self.seal_if_full(bucket).await? {
+            return Ok(0);
         }
         let flushing = {
             let mut state = self.state.borrow_mut();
-            let durable = state.log.durable;
             state.spans.get_mut(&bucket).and_then(|span| span.begin_flush(durable))
         };
-        let Some(flushing) = flushing else { return Ok(false) };
+        let Some(flushing) = flushing else { return Ok(0) };
         self.prove_deletions(bucket, &flushing).await;
-        let Some((number, file)) = self.open_table(bucket).await? else { return Ok(false) };
+        let Some((number, file)) = self.open_table(bucket).await? else { return Ok(0) };
         let values =
             flushing.iter().map(|(key, staged)| (*key, staged.revision, &staged.value[..]));
         let (bytes, entries, at) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let store = state.store;
-            let Some(table) = state.tables.get_mut(&number) else { return Ok(false) };
+            let Some(table) = state.tables.get_mut(&number) else { return Ok(0) };
             let place = crate::checksum::Place { store, file: table.file };
             let open = table.open.as_mut().expect("only an open table is written");
             let at = open.end;
@@ -245,7 +257,22 @@ impl<D: Disk> Store<D> {
         let written = WrittenBlock { at, bytes: length, sum: xxh3_64(buffer.as_ref()) };
         self.disk.write(&file, at, buffer).await?;
         self.finish_block(bucket, number, &flushing, &entries, written);
-        Ok(true)
+        Ok(flushing.values().map(super::span::weight).sum())
+    }
+
+    /// Seals the bucket's open table if it is full, since the index cannot name
+    /// places far behind that; says whether there is room for a block now.
+    async fn seal_if_full(&self, bucket: BucketId) -> Result<bool, DiskError> {
+        let full = || {
+            let state = self.state.borrow();
+            let number = state.spans.get(&bucket)?.open_table?;
+            let open = state.tables.get(&number)?.open.as_ref()?;
+            (open.end >= state.options.table_bytes).then_some(number)
+        };
+        if let Some(number) = full() {
+            self.seal(number).await?;
+        }
+        Ok(full().is_none())
     }
 
     /// A deleted key may be one that the store never heard of, whose place in

@@ -1,6 +1,7 @@
 //! Whole stores over the disk in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod busy;
 mod cost;
 mod crash;
 mod damage;
