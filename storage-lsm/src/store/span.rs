@@ -157,6 +157,22 @@ impl Span {
         self.flushing = None;
     }
 
+    /// What was taken could not be written and waits as before; says by how
+    /// many bytes the backlog shrank, for values that were replaced meanwhile.
+    pub(crate) fn put_back(&mut self) -> usize {
+        let mut replaced = 0;
+        for (key, staged) in self.flushing.take().iter().flat_map(|values| values.iter()) {
+            if self.memtable.contains_key(key) {
+                replaced += weight(staged);
+                continue;
+            }
+            self.flushable_from = self.flushable_from.min(staged.after);
+            self.memtable_bytes += weight(staged);
+            self.memtable.insert(*key, staged.clone());
+        }
+        replaced
+    }
+
     /// Frees a bounded part of the memory of a bucket that has gone; `false`
     /// when nothing is left.
     pub(crate) fn shed(&mut self) -> bool {

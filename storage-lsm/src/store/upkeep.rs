@@ -134,16 +134,13 @@ impl<D: Disk> Store<D> {
             self.disk.sync_folder().await?;
             Ok(file)
         };
-        let file = match made.await {
+        let made: Result<_, DiskError> = made.await;
+        let file = match made {
             Ok(file) => file,
             // Nothing was promised about this file yet, so a full disk is no
             // reason to stop: the log goes on with the segments it has.
-            Err(DiskError { fault: Fault::NoSpace, .. }) => {
-                self.disk.unlink(&name).await.or_else(|error| match error.fault {
-                    Fault::NotFound => Ok(()),
-                    _ => Err(error),
-                })?;
-                return Ok(());
+            Err(error) if error.fault == Fault::NoSpace => {
+                return self.forget_file(&name, &error).await;
             }
             Err(error) => return Err(error),
         };
@@ -153,6 +150,18 @@ impl<D: Disk> Store<D> {
         state.coming.push((edit, Spare { file: id, slot: Slot::First }));
         state.counters.segments_made += 1;
         Ok(())
+    }
+
+    /// Removes a file that was being made when the disk was full; the manifest
+    /// never knew it.
+    async fn forget_file(&self, name: &str, error: &DiskError) -> Result<(), DiskError> {
+        if error.fault != Fault::NoSpace {
+            return Ok(());
+        }
+        self.disk.unlink(name).await.or_else(|error| match error.fault {
+            Fault::NotFound => Ok(()),
+            _ => Err(error),
+        })
     }
 
     async fn write_full_memtables(&self) -> Result<(), DiskError> {
@@ -235,7 +244,11 @@ impl<D: Disk> Store<D> {
         };
         let Some(flushing) = flushing else { return Ok(0) };
         self.prove_deletions(bucket, &flushing).await;
-        let Some((number, file)) = self.open_table(bucket).await? else { return Ok(0) };
+        let (number, file) = match self.open_table(bucket).await {
+            Ok(Some(open)) => open,
+            Ok(None) => return Ok(0),
+            Err(error) => return self.put_back(bucket, error),
+        };
         let values =
             flushing.iter().map(|(key, staged)| (*key, staged.revision, &staged.value[..]));
         let (bytes, entries, at) = {
@@ -255,9 +268,34 @@ impl<D: Disk> Store<D> {
         let mut buffer = self.disk.buffer(length);
         buffer.as_mut().copy_from_slice(&bytes);
         let written = WrittenBlock { at, bytes: length, sum: xxh3_64(buffer.as_ref()) };
-        self.disk.write(&file, at, buffer).await?;
+        if let Err(error) = self.disk.write(&file, at, buffer).await {
+            let mut state = self.state.borrow_mut();
+            if let Some(open) = state.tables.get_mut(&number).and_then(|table| table.open.as_mut())
+            {
+                open.end = at;
+                open.blocks -= 1;
+            }
+            drop(state);
+            return self.put_back(bucket, error);
+        }
         self.finish_block(bucket, number, &flushing, &entries, written);
         Ok(flushing.values().map(super::span::weight).sum())
+    }
+
+    /// Values found no room after all: another shard, or a stranger, took it, or
+    /// there is a quota. They wait in memory as before, the log has all of them,
+    /// and nobody believes what a table has behind its end.
+    fn put_back(&self, bucket: BucketId, error: DiskError) -> Result<usize, DiskError> {
+        if error.fault != Fault::NoSpace {
+            return Err(error);
+        }
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        if let Some(span) = state.spans.get_mut(&bucket) {
+            let replaced = span.put_back();
+            state.backlog_bytes = state.backlog_bytes.saturating_sub(replaced);
+        }
+        Ok(0)
     }
 
     /// Seals the bucket's open table if it is full, since the index cannot name
@@ -343,14 +381,26 @@ impl<D: Disk> Store<D> {
             let id = state.new_file();
             (id, state.place(id), stamp)
         };
-        let file = Rc::new(self.disk.create(&id.table_name(), Writes::Deferred).await?);
-        let mut buffer = self.disk.buffer(BLOCK_BYTES);
-        buffer.as_mut().copy_from_slice(&encode_header(place, &stamp));
-        self.disk.write(&file, 0, buffer).await?;
-        // Before the manifest may name it: a named table that is missing, or
-        // has no header, would look like a loss.
-        self.disk.sync(&file).await?;
-        self.disk.sync_folder().await?;
+        let name = id.table_name();
+        let made = async {
+            let file = self.disk.create(&name, Writes::Deferred).await?;
+            let mut buffer = self.disk.buffer(BLOCK_BYTES);
+            buffer.as_mut().copy_from_slice(&encode_header(place, &stamp));
+            self.disk.write(&file, 0, buffer).await?;
+            // Before the manifest may name it: a named table that is missing, or
+            // has no header, would look like a loss.
+            self.disk.sync(&file).await?;
+            self.disk.sync_folder().await?;
+            Ok(file)
+        };
+        let made: Result<_, DiskError> = made.await;
+        let file = match made {
+            Ok(file) => Rc::new(file),
+            Err(error) => {
+                self.forget_file(&name, &error).await?;
+                return Err(error);
+            }
+        };
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let added = state.edit(Change::AddTable { file: id, bucket });
@@ -502,8 +552,22 @@ impl<D: Disk> Store<D> {
         };
         let mut buffer = self.disk.buffer(footer.len());
         buffer.as_mut().copy_from_slice(&footer);
-        self.disk.write(&file, at, buffer).await?;
-        self.disk.sync(&file).await?;
+        let written = async {
+            self.disk.write(&file, at, buffer).await?;
+            self.disk.sync(&file).await
+        };
+        match written.await {
+            Ok(()) => {}
+            // Its values are durable and proven. Without a footer a start reads
+            // its blocks, and gives it one.
+            Err(DiskError { fault: Fault::NoSpace, .. }) => {
+                if let Some(table) = self.state.borrow_mut().tables.get_mut(&number) {
+                    table.drained = true;
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
         let mut state = self.state.borrow_mut();
         state.counters.table_bytes += footer.len() as u64;
         state.counters.footer_bytes += footer.len() as u64;

@@ -9,6 +9,7 @@ mod expiry;
 mod golden;
 mod interleave;
 mod limits;
+mod no_room;
 mod node;
 mod relief;
 mod replay;
