@@ -109,45 +109,56 @@ impl<D: Disk> ManifestOwner<D> {
 
     /// Removes up to [`UNLINK_STEP_BYTES`] of one file that nobody needs, and
     /// its name with the last of them; `false` when there is nothing left.
-    pub async fn unlink_step(&mut self) -> Result<bool, ManifestError> {
-        let going = match self.going.take() {
-            Some(going) => Some(going),
-            None => self.begin_unlink().await?,
+    ///
+    /// A file that cannot be removed takes room and does no other harm: its
+    /// turn comes again when all others had theirs, and nothing is poisoned.
+    pub async fn unlink_step(&mut self) -> Result<bool, DiskError> {
+        let (file, going) = match (self.going.take(), self.seed.doomed.front()) {
+            (Some((file, handle, bytes)), _) => (file, Some((handle, bytes))),
+            (None, Some(file)) => (*file, None),
+            (None, None) => return Ok(false),
         };
-        if let Some((file, handle, bytes)) = going {
-            if bytes > UNLINK_STEP_BYTES {
-                let left = bytes - UNLINK_STEP_BYTES;
-                if let Err(error) = self.disk.shorten(&handle, left).await {
-                    self.seed.doomed.push_front(file);
-                    return Err(error.into());
-                }
-                self.going = Some((file, handle, left));
-                return Ok(true);
-            }
-            match self.disk.unlink(&file.name()).await {
-                Ok(()) | Err(DiskError { fault: Fault::NotFound, .. }) => {}
-                Err(error) => {
-                    self.seed.doomed.push_front(file);
-                    return Err(error.into());
-                }
+        if going.is_none() {
+            self.seed.doomed.pop_front();
+        }
+        match self.remove_some(file, going).await {
+            Ok(left) => self.going = left.map(|(handle, bytes)| (file, handle, bytes)),
+            Err(error) => {
+                self.seed.doomed.push_back(file);
+                return Err(error);
             }
         }
-        Ok(!self.seed.doomed.is_empty())
+        Ok(self.doomed() > 0)
     }
 
-    /// Opens the next file to remove. One that has gone already is skipped.
-    async fn begin_unlink(&mut self) -> Result<Option<(FileKind, D::File, u64)>, ManifestError> {
-        let Some(file) = self.seed.doomed.front().copied() else { return Ok(None) };
-        let opened = match self.disk.open(&file.name(), Writes::Deferred).await {
-            Ok(handle) => {
-                let bytes = block_up(self.disk.length(&handle).await?);
-                Some((file, handle, bytes))
-            }
-            Err(DiskError { fault: Fault::NotFound, .. }) => None,
-            Err(error) => return Err(error.into()),
+    /// Removes a part of the file, which may be open already; returns what is
+    /// left of it.
+    async fn remove_some(
+        &self,
+        file: FileKind,
+        going: Option<(D::File, u64)>,
+    ) -> Result<Option<(D::File, u64)>, DiskError> {
+        let name = file.name();
+        let (handle, bytes) = match going {
+            Some(going) => going,
+            None => match self.disk.open(&name, Writes::Deferred).await {
+                Ok(handle) => {
+                    let bytes = block_up(self.disk.length(&handle).await?);
+                    (handle, bytes)
+                }
+                Err(DiskError { fault: Fault::NotFound, .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            },
         };
-        self.seed.doomed.pop_front();
-        Ok(opened)
+        if bytes > UNLINK_STEP_BYTES {
+            let left = bytes - UNLINK_STEP_BYTES;
+            self.disk.shorten(&handle, left).await?;
+            return Ok(Some((handle, left)));
+        }
+        match self.disk.unlink(&name).await {
+            Ok(()) | Err(DiskError { fault: Fault::NotFound, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Vouches for the clock, so that expired buckets are dropped again.

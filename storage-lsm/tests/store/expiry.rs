@@ -3,7 +3,7 @@
 use crate::node::{NOW, Node, key_at, small};
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::limits::UNLINK_STEP_BYTES;
-use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::{
     AppendError, ClockState, GetError, Options, Progress, PutError, Revision, Seconds, UnixSecond,
 };
@@ -226,4 +226,64 @@ fn a_clock_that_goes_back_or_is_vouched_for_while_running() {
     node.owner.accept_clock(year);
     assert!(node.manifest_round(year));
     assert_eq!((node.owner.clock(), tables(&disk)), (ClockState::Trusted, 0));
+}
+
+/// The next access but so many meets that misfortune.
+fn strike(disk: &MemoryDisk, later: u64, misfortune: Misfortune) {
+    let at = vec![(disk.accesses() + later, misfortune)];
+    disk.set_faults(Faults { at, capacity_bytes: None });
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_keeps_no_other() {
+    for later in 0..3 {
+        let disk = MemoryDisk::with_seed(later);
+        let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+        // A table in each of two buckets.
+        let keys = [key_at(NOW.0, 1), key_at(NOW.0 + 100, 2)];
+        for key in keys {
+            node.stores[0].append(key, Revision(1), b"x").unwrap();
+            node.stores[0].put(key, Revision(1), b"value").unwrap();
+        }
+        drive(node.stores[0].commit()).unwrap();
+        drive(node.stores[0].checkpoint()).unwrap();
+        assert!(node.manifest_round(NOW));
+        assert!(drive(node.owner.tick(at(800))).unwrap().is_some());
+        assert_eq!(node.owner.doomed(), 2);
+        let both = tables(&disk);
+        // To open it, to measure it, to unlink it.
+        strike(&disk, later, Misfortune::Error);
+        drive(node.owner.unlink_step()).unwrap_err();
+        let failed = tables(&disk);
+        assert!(both == 2 && failed > 0 && node.owner.doomed() == 2);
+        assert_eq!(node.owner.poisoned(), None);
+        drive(node.owner.unlink_step()).unwrap();
+        assert_eq!(tables(&disk), failed - 1, "the other one is removed");
+        assert_eq!(node.owner.doomed(), 1);
+        drive(node.owner.unlink_step()).unwrap();
+        assert_eq!((tables(&disk), node.owner.doomed()), (0, 0));
+    }
+}
+
+#[test]
+fn a_large_file_that_cannot_be_cut_has_its_turn_again() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { table_bytes: 64 << 20, ..brief() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let large = vec![7; 3 * UNLINK_STEP_BYTES as usize];
+    for (key, value) in [(key_at(NOW.0, 1), &large[..]), (key_at(NOW.0 + 100, 2), b"value")] {
+        node.stores[0].append(key, Revision(1), b"x").unwrap();
+        node.stores[0].put(key, Revision(1), value).unwrap();
+    }
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert!(node.manifest_round(NOW));
+    drive(node.owner.tick(at(800))).unwrap().unwrap();
+    assert!(drive(node.owner.unlink_step()).unwrap(), "the first piece is cut off");
+    strike(&disk, 0, Misfortune::Error);
+    drive(node.owner.unlink_step()).unwrap_err();
+    drive(node.owner.unlink_step()).unwrap();
+    assert_eq!((tables(&disk), node.owner.doomed()), (1, 1), "the small one went first");
+    while drive(node.owner.unlink_step()).unwrap() {}
+    assert_eq!(tables(&disk), 0);
 }
