@@ -54,6 +54,13 @@ pub(super) struct Table<F> {
     pub(super) drained: bool,
 }
 
+impl<F> Table<F> {
+    /// Whether it has nothing that is the newest of its key, and gets nothing.
+    pub(super) fn is_dead(&self) -> bool {
+        self.open.is_none() && self.live_bytes == 0
+    }
+}
+
 /// What only a table has that is still written.
 #[derive(Default)]
 pub(super) struct OpenTable {
@@ -272,8 +279,21 @@ impl<F> State<F> {
     }
 
     fn has_dead_table(&self) -> bool {
-        let dead = |table: &Table<F>| table.open.is_none() && table.live_bytes == 0;
+        let rests = |open: &OpenTable| !open.unsynced.is_empty() && !open.is_dirty(self.now);
+        let dead = |table: &Table<F>| {
+            table.is_dead() && !self.open_table_of(table.bucket).is_some_and(rests)
+        };
         self.tables_are_known() && self.tables.values().any(dead)
+    }
+
+    /// Whether what replaces a bucket's older values may not be there yet.
+    pub(super) fn has_unproven(&self, bucket: BucketId) -> bool {
+        self.open_table_of(bucket).is_some_and(|open| !open.unsynced.is_empty())
+    }
+
+    fn open_table_of(&self, bucket: BucketId) -> Option<&OpenTable> {
+        let number = self.spans.get(&bucket)?.open_table?;
+        self.tables.get(&number)?.open.as_ref()
     }
 
     /// Whether the durable manifest has all tables of this shard.

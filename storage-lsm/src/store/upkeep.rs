@@ -195,25 +195,24 @@ impl<D: Disk> Store<D> {
                 bytes = bytes.saturating_sub(written);
             }
         }
-        let dead: Vec<TableNo> = {
+        let dead: Vec<(TableNo, BucketId)> = {
             let state = self.state.borrow();
-            let dead = |table: &Table<D::File>| table.open.is_none() && table.live_bytes == 0;
-            state
-                .tables
-                .iter()
-                .filter(|(_, table)| dead(table))
-                .map(|(number, _)| *number)
-                .collect()
+            let dead = state.tables.iter().filter(|(_, table)| table.is_dead());
+            dead.map(|(number, table)| (*number, table.bucket)).collect()
         };
         self.sync_tables().await?;
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.release_snapshots();
-        // What replaced the values of a dead table is on the disk; once the
-        // manifest knows those tables too, nothing needs the dead one.
+        // What replaced the values of a dead table is on the disk, unless a table
+        // could not be read back; once the manifest knows those tables too,
+        // nothing needs the dead one.
         state.drained = false;
         let known = state.tables_are_known();
-        for number in dead.into_iter().filter(|_| known) {
+        for (number, bucket) in dead {
+            if !known || state.has_unproven(bucket) {
+                continue;
+            }
             if let Some(table) = state.tables.remove(&number) {
                 state.edit(Change::ReleaseTable(table.file));
             }

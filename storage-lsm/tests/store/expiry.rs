@@ -287,3 +287,38 @@ fn a_large_file_that_cannot_be_cut_has_its_turn_again() {
     while drive(node.owner.unlink_step()).unwrap() {}
     assert_eq!(tables(&disk), 0);
 }
+
+#[test]
+fn an_old_value_stays_until_its_successor_is_proven() {
+    let disk = MemoryDisk::with_seed(1);
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    let key = key_at(NOW.0, 1);
+    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].put(key, Revision(1), b"old").unwrap();
+    drive(node.stores[0].shutdown()).unwrap();
+    assert!(node.manifest_round(NOW));
+    // The bucket goes in ten minutes at the latest, so a block that cannot be
+    // read back poisons nothing: its file may be cut already.
+    let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
+    assert!(node.upkeep(NOW));
+    node.stores[0].append(key, Revision(2), b"y").unwrap();
+    drive(node.stores[0].commit()).unwrap();
+    node.stores[0].put(key, Revision(2), b"new").unwrap();
+    // Behind the making of the table, which takes four accesses.
+    strike(&disk, 4, Misfortune::Lost);
+    drive(node.stores[0].checkpoint()).unwrap();
+    assert_eq!(disk.strikes().last().map(|strike| strike.at), Some(4096), "{:?}", disk.strikes());
+    for later in 0..5 {
+        assert!(node.upkeep(at(later)));
+        drive(node.stores[0].checkpoint()).unwrap();
+    }
+    assert_eq!(node.stores[0].poisoned(), None);
+    assert_eq!(tables(&disk), 2);
+    disk.crash();
+    disk.restart();
+    let node = Node::start(&disk, brief(), at(5), 1).unwrap();
+    assert!(node.report.is_sound(), "{:?}", node.report);
+    let stored = drive(node.stores[0].get(&key, at(5))).unwrap().unwrap();
+    assert_eq!(stored.snapshot.map(|found| found.revision), Some(Revision(1)));
+    assert_eq!(stored.records.len(), 1);
+}
