@@ -5,6 +5,8 @@
 //! its file goes. Only tables of one bucket are ever joined, because buckets
 //! go as a whole.
 
+use std::collections::BTreeMap;
+
 use crate::bucket::BucketId;
 use crate::file::FileId;
 use crate::key::UnixSecond;
@@ -27,15 +29,6 @@ pub struct Share {
     pub open: bool,
 }
 
-/// The tables as one shard sees them.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Version {
-    /// The shares, in the order of their tables.
-    pub shares: Vec<Share>,
-    /// A share below this many bytes is small.
-    pub small_bytes: u64,
-}
-
 /// What to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
@@ -45,36 +38,46 @@ pub enum Choice {
     Drain(FileId),
 }
 
+/// The small shares of one bucket.
+struct Crowd {
+    count: usize,
+    /// The one with the fewest live bytes.
+    smallest: (u64, FileId),
+}
+
 /// Chooses the share whose rewrite frees the most for what it costs: one under
 /// half live, the emptiest first; else the smallest of a bucket with too many
-/// small ones. A bucket in its last day is left alone.
-pub fn choose(version: &Version, now: UnixSecond) -> Choice {
-    let calm = |share: &&Share| {
-        !share.open && share.drops_at.0 > now.0.saturating_add(COMPACTION_QUIET_SECONDS)
-    };
-    let emptiest = version
-        .shares
-        .iter()
-        .filter(calm)
-        .filter(|share| share.live_bytes.saturating_mul(2) < share.bytes)
-        .min_by_key(|share| {
-            (share.live_bytes.saturating_mul(1000) / share.bytes.max(1), share.file)
-        });
-    if let Some(share) = emptiest {
-        return Choice::Drain(share.file);
+/// small ones, of fewer than `small_bytes`. A bucket in its last day is left
+/// alone. It looks at each share once: upkeep asks often, and there may be
+/// thousands.
+pub fn choose(
+    shares: impl IntoIterator<Item = Share>,
+    small_bytes: u64,
+    now: UnixSecond,
+) -> Choice {
+    let mut emptiest = None::<(u64, FileId)>;
+    let mut crowds = BTreeMap::<BucketId, Crowd>::new();
+    for share in shares {
+        let quiet = share.drops_at.0 <= now.0.saturating_add(COMPACTION_QUIET_SECONDS);
+        if share.open || quiet {
+            continue;
+        }
+        if share.live_bytes.saturating_mul(2) < share.bytes {
+            let part = share.live_bytes.saturating_mul(1000) / share.bytes.max(1);
+            let this = (part, share.file);
+            emptiest = Some(emptiest.map_or(this, |emptiest| emptiest.min(this)));
+        }
+        if share.bytes < small_bytes {
+            let this = (share.live_bytes, share.file);
+            let crowd =
+                crowds.entry(share.bucket).or_insert(Crowd { count: 0, smallest: this });
+            crowd.count += 1;
+            crowd.smallest = crowd.smallest.min(this);
+        }
     }
-    let small = |share: &&Share| calm(share) && share.bytes < version.small_bytes;
-    let crowded = |bucket: BucketId| {
-        version.shares.iter().filter(|share| share.bucket == bucket).filter(small).count()
-            > SMALL_TABLES_MAX
-    };
-    let smallest = version
-        .shares
-        .iter()
-        .filter(small)
-        .filter(|share| crowded(share.bucket))
-        .min_by_key(|share| (share.live_bytes, share.file));
-    smallest.map_or(Choice::Nothing, |share| Choice::Drain(share.file))
+    let crowded = crowds.values().filter(|crowd| crowd.count > SMALL_TABLES_MAX);
+    let smallest = crowded.map(|crowd| crowd.smallest).min();
+    emptiest.or(smallest).map_or(Choice::Nothing, |(_, file)| Choice::Drain(file))
 }
 
 #[cfg(test)]
@@ -96,7 +99,7 @@ mod tests {
     }
 
     fn chosen(shares: Vec<Share>) -> Option<u32> {
-        match choose(&Version { shares, small_bytes: 100 }, NOW) {
+        match choose(shares, 100, NOW) {
             Choice::Nothing => None,
             Choice::Drain(file) => Some(file.number),
         }
@@ -123,5 +126,17 @@ mod tests {
         let many = |count: u32| (0..count).map(|n| share(n, 50, 50)).collect::<Vec<_>>();
         assert_eq!(chosen(many(SMALL_TABLES_MAX as u32)), None);
         assert_eq!(chosen(many(SMALL_TABLES_MAX as u32 + 1)), Some(0));
+    }
+
+    #[test]
+    fn each_of_thousands_of_tables_is_looked_at_once() {
+        // A small one in each of 5,000 buckets, and one bucket of too many.
+        let spread = (0..5000).map(|n| Share { bucket: BucketId(n), ..share(n, 50, 50) });
+        let crowd = (5000..5017).map(|n| Share { bucket: BucketId(77), ..share(n, 50, 40) });
+        let mut looks = 0;
+        let shares = spread.chain(crowd).inspect(|_| looks += 1);
+        let choice = choose(shares, 100, NOW);
+        assert_eq!(choice, Choice::Drain(share(5000, 0, 0).file));
+        assert_eq!(looks, 5017);
     }
 }

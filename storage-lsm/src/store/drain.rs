@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::compaction::{Choice, Share, Version, choose};
+use crate::compaction::{Choice, Share, choose};
 use crate::disk::{Disk, DiskError};
 use crate::key::{Position, UnixSecond};
 use crate::limits::{BACKLOG_BYTES_MAX, COMPACTION_STEP_BYTES};
@@ -92,19 +92,20 @@ impl<F> State<F> {
         if self.drain.is_some() {
             return None;
         }
-        let mut version = Version { shares: Vec::new(), small_bytes: self.options.table_bytes / 8 };
-        for table in self.tables.values().filter(|table| table.live_bytes > 0) {
-            let Some(stamp) = self.buckets.get(table.bucket) else { continue };
-            version.shares.push(Share {
+        let live = self.tables.values().filter(|table| table.live_bytes > 0);
+        let shares = live.filter_map(|table| {
+            let stamp = self.buckets.get(table.bucket)?;
+            Some(Share {
                 file: table.file,
                 bucket: table.bucket,
                 drops_at: stamp.drops_at(),
                 bytes: table.bytes,
                 live_bytes: table.live_bytes,
                 open: table.open.is_some() || table.drained,
-            });
-        }
-        let Choice::Drain(file) = choose(&version, now) else { return None };
+            })
+        });
+        let small_bytes = self.options.table_bytes / 8;
+        let Choice::Drain(file) = choose(shares, small_bytes, now) else { return None };
         let (number, table) = self.tables.iter_mut().find(|(_, table)| table.file == file)?;
         table.drained = true;
         let (number, handle) = (*number, table.handle.clone());
