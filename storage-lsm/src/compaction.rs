@@ -69,8 +69,7 @@ pub fn choose(
         }
         if share.bytes < small_bytes {
             let this = (share.live_bytes, share.file);
-            let crowd =
-                crowds.entry(share.bucket).or_insert(Crowd { count: 0, smallest: this });
+            let crowd = crowds.entry(share.bucket).or_insert(Crowd { count: 0, smallest: this });
             crowd.count += 1;
             crowd.smallest = crowd.smallest.min(this);
         }

@@ -81,10 +81,11 @@ pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// format's.
 pub const MANIFEST_SLOT_BYTES: usize = 1024 * 1024;
 
-/// The most buckets that a manifest holds, so that a tiny bucket length with a
-/// long lifetime is refused when the store opens, not when a slot is full.
-/// Safety: more might not fit one.
-pub const BUCKETS_MAX: u64 = 8192;
+/// How many tables of each bucket a shard is given room for in a manifest: the
+/// one that is written and one of the run before. Safety: choices whose buckets
+/// and shards need more are refused when the store opens, not when a slot is
+/// full and nothing can be written any more.
+pub const TABLES_PER_BUCKET: u64 = 2;
 
 /// Buckets are stamped at least this many seconds ahead, so that creating a
 /// desk never waits for the manifest. Safety: a manifest is written in far less

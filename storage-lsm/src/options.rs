@@ -2,9 +2,10 @@
 
 use crate::key::{Seconds, ShardCount};
 use crate::limits::{
-    BUCKETS_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_PER_SHARD_MAX, STAMP_AHEAD_SECONDS,
-    STAMP_BEHIND_SECONDS, TABLE_BYTES_MAX,
+    MANIFEST_SLOT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_PER_SHARD_MAX,
+    STAMP_AHEAD_SECONDS, STAMP_BEHIND_SECONDS, TABLE_BYTES_MAX, TABLES_PER_BUCKET,
 };
+use crate::manifest::slot;
 
 /// Choices that hold for one run; buckets keep what they were stamped with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,21 +55,24 @@ pub enum OptionsError {
     /// A lifetime or a bucket of no time.
     #[error("lifetime and bucket length must be at least one second")]
     Zero,
-    /// So many buckets would be alive at once that a manifest cannot hold them.
+    /// So many buckets would be alive at once, each with tables of every shard,
+    /// that a manifest cannot hold them.
     #[error(
-        "a lifetime of {lifetime} s in buckets of {bucket} s makes more than {BUCKETS_MAX} buckets: take longer buckets"
+        "{buckets} buckets with tables of {shards} shards take {bytes} bytes of a manifest, which has {MANIFEST_SLOT_BYTES}: take longer buckets, a shorter lifetime or fewer shards"
     )]
     Buckets {
-        /// The lifetime asked for, in seconds.
-        lifetime: u32,
-        /// The bucket length asked for, in seconds.
-        bucket: u32,
+        /// How many buckets the lifetime needs.
+        buckets: u64,
+        /// How many shards there are.
+        shards: u16,
+        /// How many bytes they take.
+        bytes: u64,
     },
 }
 
 impl Options {
-    /// Checks the options against the limits.
-    pub fn check(&self) -> Result<(), OptionsError> {
+    /// Checks the options for so many shards against the limits.
+    pub fn check(&self, shards: ShardCount) -> Result<(), OptionsError> {
         let possible = (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes);
         if !possible || !self.segment_bytes.is_multiple_of(4096) {
             return Err(OptionsError::Segment(self.segment_bytes));
@@ -80,9 +84,14 @@ impl Options {
             return Err(OptionsError::Zero);
         }
         let span = u64::from(self.lifetime.0) + STAMP_AHEAD_SECONDS + STAMP_BEHIND_SECONDS;
-        if span / u64::from(self.bucket.0) > BUCKETS_MAX {
-            let (lifetime, bucket) = (self.lifetime.0, self.bucket.0);
-            return Err(OptionsError::Buckets { lifetime, bucket });
+        // It begins and ends inside of one.
+        let buckets = span / u64::from(self.bucket.0) + 2;
+        let every = u64::from(shards.get());
+        // As many segments as are written, of the run before.
+        let segments = 2 * every * self.segments_per_shard(shards) as u64;
+        let bytes = slot::bytes_of(buckets, buckets * every * TABLES_PER_BUCKET, segments);
+        if bytes > MANIFEST_SLOT_BYTES as u64 {
+            return Err(OptionsError::Buckets { buckets, shards: shards.get(), bytes });
         }
         Ok(())
     }
@@ -99,15 +108,31 @@ impl Options {
 mod tests {
     use super::*;
 
+    fn check(options: Options, shards: u16) -> Result<(), OptionsError> {
+        options.check(ShardCount::new(shards).unwrap())
+    }
+
     #[test]
     fn impossible_options_are_named() {
         let good = Options::default();
-        assert_eq!(good.check(), Ok(()));
+        assert_eq!(check(good, 1), Ok(()));
         let segment = Options { segment_bytes: 4097 * 16, ..good };
-        assert_eq!(segment.check(), Err(OptionsError::Segment(4097 * 16)));
-        assert_eq!(Options { bucket: Seconds(0), ..good }.check(), Err(OptionsError::Zero));
+        assert_eq!(check(segment, 1), Err(OptionsError::Segment(4097 * 16)));
+        assert_eq!(check(Options { bucket: Seconds(0), ..good }, 1), Err(OptionsError::Zero));
         let table = Options { table_bytes: TABLE_BYTES_MAX + 1, ..good };
-        assert_eq!(table.check(), Err(OptionsError::Table(TABLE_BYTES_MAX + 1)));
-        assert!(Options { bucket: Seconds(1), ..good }.check().is_err());
+        assert_eq!(check(table, 1), Err(OptionsError::Table(TABLE_BYTES_MAX + 1)));
+        assert!(check(Options { bucket: Seconds(1), ..good }, 1).is_err());
+    }
+
+    #[test]
+    fn buckets_and_shards_fit_a_manifest() {
+        let brief = Options { bucket: Seconds(120), ..Options::default() };
+        assert_eq!(check(brief, 3), Ok(()));
+        let refused = check(brief, 9).unwrap_err();
+        let OptionsError::Buckets { buckets, shards, bytes } = refused else { panic!("{refused}") };
+        assert_eq!((buckets, shards), (5043, 9));
+        assert!(bytes > 5043 * 9 * 24 && refused.to_string().contains("1048576"), "{refused}");
+        // A large machine with the usual choices.
+        assert_eq!(check(Options::default(), 256), Ok(()));
     }
 }

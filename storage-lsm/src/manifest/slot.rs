@@ -52,6 +52,11 @@ pub const VERSION: u16 = 2;
 pub(crate) const COUNT: u64 = 2;
 const HEADER_BYTES: usize = 72;
 
+/// How many bytes of a slot so many buckets, tables and segments take.
+pub(crate) fn bytes_of(buckets: u64, tables: u64, segments: u64) -> u64 {
+    HEADER_BYTES as u64 + buckets * 12 + tables * 24 + segments * 56
+}
+
 /// Why bytes are not a manifest slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SlotError {
@@ -255,6 +260,16 @@ mod tests {
         let sum = of_slot(&bytes[8..length], 0);
         bytes[..8].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(decode(&bytes, 0), Err(SlotError::Version { found: 3 }));
+    }
+
+    #[test]
+    fn the_bytes_of_a_slot_are_known_before() {
+        let example = example();
+        let bytes = encode(&example, 0).unwrap();
+        let [buckets, tables, segments] =
+            [example.buckets.stamps().len(), example.tables.len(), example.segments.len()];
+        let length = bytes_of(buckets as u64, tables as u64, segments as u64);
+        assert_eq!(claimed_length(&bytes) as u64, length);
     }
 
     #[test]

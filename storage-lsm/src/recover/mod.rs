@@ -86,7 +86,7 @@ pub async fn recover<D: Disk>(
     options: &Options,
     start: Start,
 ) -> Result<Recovered, RecoverError> {
-    options.check()?;
+    options.check(start.shards)?;
     let opened = open_manifest::open(disk, options, start).await?;
     let (mut manifest, clock) = (opened.manifest, opened.clock);
     let recorded = manifest.recorded;
