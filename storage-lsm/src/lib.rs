@@ -115,9 +115,11 @@
 //! A key at rest takes seventeen bytes: a fingerprint, half of its record's
 //! checksum and its place, and no copy of the key. The record on the disk has
 //! the whole key, so a cold [`Store::get`] is one read, and it is exact however
-//! many fingerprints collide. Keys with records in the log, and values that are
-//! on their way to a table, take what they need; the log's budget and the
-//! backlog bound them.
+//! many fingerprints collide. A table that is still written has a list of its keys,
+//! 48 bytes each, which goes when it is sealed: full, at a planned stop, or some
+//! minutes after its bucket has ended. Keys with records in the log, and values
+//! that are on their way to a table, take what they need; the log's budget and
+//! the backlog bound them.
 //!
 //! # Who lets go of what
 //!

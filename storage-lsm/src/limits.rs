@@ -133,6 +133,15 @@ pub const RECORD_WINDOW_BYTES: u64 = 64 * 1024;
 /// goes in pieces. Tuning.
 pub const UNLINK_STEP_BYTES: u64 = 8 * 1024 * 1024;
 
+/// So many seconds after the end of a bucket no new key comes to it, so that
+/// only changes are left. Tuning: a clock that was set back may bring some.
+pub const OLD_TABLE_SECONDS: u64 = 600;
+
+/// A table of such a bucket is sealed when it has so many values, although it
+/// could take more. Memory has 48 bytes for each value of a table that is
+/// written, so fewer are not worth a table of their own. Tuning.
+pub const OLD_TABLE_VALUES_MIN: usize = 4096;
+
 /// How many keys of a dropped bucket are freed in one step of upkeep. Each
 /// takes about 0.1 µs. Tuning.
 pub const SHED_KEYS: usize = 4096;

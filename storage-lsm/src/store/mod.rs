@@ -102,6 +102,8 @@ pub struct StoreCounters {
     pub keys: u64,
     /// Bytes of memory that the index takes, now.
     pub index_bytes: u64,
+    /// Bytes of memory for the directories of tables that are written, now.
+    pub directory_bytes: u64,
     /// Keys whose log records no durable snapshot covers, now.
     pub held_keys: u64,
     /// Bytes of values that wait to be written, now.
@@ -449,6 +451,7 @@ impl<D: Disk> Store<D> {
         StoreCounters {
             keys: state.spans.values().map(|span| span.index.len() as u64).sum(),
             index_bytes: state.spans.values().map(|span| span.index.memory_bytes() as u64).sum(),
+            directory_bytes: state.directory_bytes() as u64,
             held_keys: state.holds.keys() as u64,
             backlog_bytes: state.backlog_bytes as u64,
             quarantined: state.quarantined.len() as u64,

@@ -10,7 +10,7 @@ use crate::disk::Space;
 use crate::file::FileId;
 use crate::holds::{Holds, Part};
 use crate::key::{Key, Revision, ShardId, UnixSecond};
-use crate::limits::{SHED_KEYS, TABLES_PER_SHARD_MAX};
+use crate::limits::{OLD_TABLE_SECONDS, OLD_TABLE_VALUES_MIN, SHED_KEYS, TABLES_PER_SHARD_MAX};
 use crate::log::segment::{Closed, Slot};
 use crate::log::writer::{Age, LogWriter, Spare};
 use crate::manifest::{Change, Edit, EditNumber};
@@ -251,6 +251,25 @@ impl<F> State<F> {
         let soon = UnixSecond(self.now.0.saturating_add(GOING_SECONDS));
         let stamp = self.tables.get(&number).and_then(|table| self.buckets.get(table.bucket));
         stamp.is_none_or(|stamp| stamp.drops_at() <= soon)
+    }
+
+    /// A table of a bucket that takes no new keys any more, with so many values
+    /// that the memory for them is worth a table.
+    pub(super) fn old_table(&self) -> Option<TableNo> {
+        let passed = self.now.max(self.recorded).0;
+        let old = |span: &&Span| span.stamp.end() + OLD_TABLE_SECONDS <= passed;
+        let many = |number: &TableNo| {
+            let open = self.tables.get(number).and_then(|table| table.open.as_ref());
+            open.is_some_and(|open| open.entries.len() >= OLD_TABLE_VALUES_MIN)
+        };
+        let tables = self.spans.values().take_while(old).filter_map(|span| span.open_table);
+        tables.filter(many).find(|number| !self.may_be_cut(*number))
+    }
+
+    /// Bytes of memory for what is in the tables that are written.
+    pub(super) fn directory_bytes(&self) -> usize {
+        let open = self.tables.values().filter_map(|table| table.open.as_ref());
+        open.map(|open| open.entries.capacity() * size_of::<TableEntry>()).sum()
     }
 
     /// The segments that this run's log uses or may use.

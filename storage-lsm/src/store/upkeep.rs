@@ -44,6 +44,7 @@ impl<D: Disk> Store<D> {
             || state.checkpoint_is_due()
             || state.drain.is_some()
             || state.expiring
+            || state.old_table().is_some()
             || !state.shedding.is_empty()
     }
 
@@ -99,6 +100,10 @@ impl<D: Disk> Store<D> {
             self.write_checkpoint().await?;
         }
         self.seal_full_tables().await?;
+        let old = self.state.borrow().old_table();
+        if let Some(number) = old.filter(|_| !due) {
+            self.seal(number).await?;
+        }
         self.compact(now).await
     }
 

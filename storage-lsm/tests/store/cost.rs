@@ -3,6 +3,7 @@
 
 use crate::node::{Chance, NOW, Node, key, small};
 use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::limits::{OLD_TABLE_SECONDS, OLD_TABLE_VALUES_MIN};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{Options, Revision, UnixSecond};
 
@@ -83,6 +84,51 @@ fn a_sealed_table_is_found_with_one_read() {
     assert!(many >= few + 3);
     // Per table: open, measure, read.
     assert_eq!(after - before, (many - few) * 3);
+}
+
+#[test]
+fn the_keys_of_a_bucket_that_has_ended_leave_memory() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { table_bytes: 64 << 20, ..options() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    let entries = OLD_TABLE_VALUES_MIN as u64;
+    for tail in 0..entries {
+        node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
+        node.stores[0].put(key(tail), Revision(1), b"value").unwrap();
+        if tail % 100 == 0 {
+            drive(node.stores[0].commit()).unwrap();
+            assert!(node.upkeep(NOW));
+        }
+    }
+    drive(node.stores[0].commit()).unwrap();
+    drive(node.stores[0].checkpoint()).unwrap();
+    let counters = |node: &Node| node.stores[0].counters();
+    // A copy of each key, in a list that grows by doubling.
+    let bytes = counters(&node).directory_bytes;
+    assert!((entries * 48..=2 * entries * 48).contains(&bytes), "{bytes}");
+    let end = NOW.0 - NOW.0 % 1000 + 1000;
+    let ended = UnixSecond(end + OLD_TABLE_SECONDS);
+    assert!(node.upkeep(UnixSecond(ended.0 - 1)));
+    assert_eq!(counters(&node).directory_bytes, bytes);
+    assert!(node.stores[0].counters().footer_bytes == 0);
+    // Nobody calls an idle store; the time that the owner has recorded does.
+    assert!(node.manifest_round(ended) && node.stores[0].wants_maintenance());
+    assert!(node.upkeep(ended));
+    assert_eq!(counters(&node).directory_bytes, 0);
+    assert!(counters(&node).footer_bytes >= entries * 48);
+    // A few changes later on are not worth tables.
+    for revision in 2..20 {
+        node.stores[0].append(key(revision), Revision(revision), b"x").unwrap();
+        node.stores[0].put(key(revision), Revision(revision), b"changed").unwrap();
+        drive(node.stores[0].commit()).unwrap();
+        drive(node.stores[0].checkpoint()).unwrap();
+        assert!(node.upkeep(UnixSecond(ended.0 + 1)));
+    }
+    assert_eq!(counters(&node).tables_made, 2);
+    assert!(counters(&node).directory_bytes <= 32 * 48);
+    drop(node);
+    let node = Node::start(&disk, options, ended, 2).unwrap();
+    assert!(node.report.is_sound() && node.report.keys == entries, "{:?}", node.report);
 }
 
 #[test]
