@@ -9,6 +9,7 @@ pub(crate) mod index;
 mod load;
 pub(crate) mod place;
 mod recovered;
+mod seal;
 mod seed;
 mod span;
 mod state;

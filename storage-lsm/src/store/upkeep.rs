@@ -6,16 +6,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bucket::BucketId;
 use crate::disk::{Disk, DiskError, Fault, Writes};
-use crate::file::FileId;
 use crate::key::{Position, Revision, UnixSecond};
 use crate::limits::{
     BACKLOG_BYTES_MAX, BLOCK_BYTES, TABLE_BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX, TABLE_ROOM_BYTES,
 };
 use crate::log::segment::Slot;
 use crate::log::writer::Spare;
-use crate::manifest::{Change, Proven};
+use crate::manifest::Change;
 use crate::table::block::{encode_block, encode_header};
-use crate::table::footer::encode_footer;
 use crate::table::record::TableEntry;
 
 use super::place::{Located, TableNo};
@@ -228,7 +226,7 @@ impl<D: Disk> Store<D> {
     /// Whether the disk has room for what waits to be written. Where it has
     /// not, it goes on waiting: the log has all of it, and a write that fails
     /// half-way would end service for good.
-    async fn has_room_for_tables(&self) -> Result<bool, DiskError> {
+    pub(super) async fn has_room_for_tables(&self) -> Result<bool, DiskError> {
         let space = self.disk.space().await?;
         let mut state = self.state.borrow_mut();
         state.space = Some(space);
@@ -300,21 +298,6 @@ impl<D: Disk> Store<D> {
             state.backlog_bytes = state.backlog_bytes.saturating_sub(replaced);
         }
         Ok(0)
-    }
-
-    /// Seals the bucket's open table if it is full, since the index cannot name
-    /// places far behind that; says whether there is room for a block now.
-    async fn seal_if_full(&self, bucket: BucketId) -> Result<bool, DiskError> {
-        let full = || {
-            let state = self.state.borrow();
-            let number = state.spans.get(&bucket)?.open_table?;
-            let open = state.tables.get(&number)?.open.as_ref()?;
-            (open.end >= state.options.table_bytes).then_some(number)
-        };
-        if let Some(number) = full() {
-            self.seal(number).await?;
-        }
-        Ok(full().is_none())
     }
 
     /// A deleted key may be one that the store never heard of, whose place in
@@ -425,157 +408,5 @@ impl<D: Disk> Store<D> {
         state.counters.tables_made += 1;
         state.counters.table_bytes += BLOCK_BYTES as u64;
         Ok(Some((number, file)))
-    }
-
-    async fn sync_tables(&self) -> Result<(), DiskError> {
-        let dirty: Vec<TableNo> = {
-            let state = self.state.borrow();
-            let dirty = |table: &Table<D::File>| {
-                table.open.as_ref().is_some_and(|open| open.is_dirty(state.now))
-            };
-            state
-                .tables
-                .iter()
-                .filter(|(_, table)| dirty(table))
-                .map(|(number, _)| *number)
-                .collect()
-        };
-        for number in dirty {
-            self.sync_table(number).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes what is in the table durable, and tells the manifest once it was
-    /// read back; says whether that is so.
-    async fn sync_table(&self, number: TableNo) -> Result<bool, DiskError> {
-        let taken = {
-            let mut state = self.state.borrow_mut();
-            state.tables.get_mut(&number).and_then(|table| {
-                let open = table.open.as_mut()?;
-                let snapshots = std::mem::take(&mut open.unsynced);
-                let blocks = std::mem::take(&mut open.unproven);
-                let proven = Proven { bytes: open.end, blocks: open.blocks };
-                Some((table.handle.clone()?, table.file, proven, snapshots, blocks))
-            })
-        };
-        let Some((file, id, proven, snapshots, blocks)) = taken else { return Ok(false) };
-        self.disk.sync(&file).await?;
-        let read_back = async {
-            for block in &blocks {
-                self.read_back(&file, id, block).await?;
-            }
-            Ok(())
-        };
-        let read_back = read_back.await;
-        let mut state = self.state.borrow_mut();
-        state.counters.syncs += 1;
-        match read_back {
-            Ok(()) => {}
-            Err(_) if state.may_be_cut(number) => {
-                // The log stands, and if the bucket does not go after all,
-                // whatever is wrong is still wrong at the next try.
-                let later = UnixSecond(state.now.0.saturating_add(1));
-                if let Some(open) = state.tables.get_mut(&number).and_then(|t| t.open.as_mut()) {
-                    open.rests_until = later;
-                    open.unsynced.extend(snapshots);
-                    open.unproven.extend(blocks);
-                }
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        }
-        if !snapshots.is_empty() {
-            // The log stands until the manifest tells a later start that these
-            // blocks have to be there.
-            let edit = state.edit(Change::ProveTable { file: id, proven });
-            state.synced.push((edit, snapshots));
-        }
-        Ok(true)
-    }
-
-    /// Makes sure that a block is where it was written. A disk that lost the
-    /// write, or sent it elsewhere, is found out while the log still has all of
-    /// it; later nothing would tell that there ever was such a block.
-    async fn read_back(
-        &self,
-        file: &D::File,
-        id: FileId,
-        block: &WrittenBlock,
-    ) -> Result<(), DiskError> {
-        // Once more, in case only the read was bad.
-        for _ in 0..2 {
-            let read = self.disk.read(file, block.at, block.bytes).await?;
-            if xxh3_64(&read) == block.sum {
-                return Ok(());
-            }
-        }
-        Err(DiskError { operation: "read back", file: id.table_name(), fault: Fault::Changed })
-    }
-
-    async fn seal_full_tables(&self) -> Result<(), DiskError> {
-        let full: Vec<TableNo> = {
-            let state = self.state.borrow();
-            let limit = state.options.table_bytes;
-            let full =
-                |table: &Table<D::File>| table.open.as_ref().is_some_and(|open| open.end >= limit);
-            state
-                .tables
-                .iter()
-                .filter(|(_, table)| full(table))
-                .map(|(number, _)| *number)
-                .collect()
-        };
-        for number in full {
-            self.seal(number).await?;
-        }
-        Ok(())
-    }
-
-    /// Syncs a table's values, then writes its footer: a footer that is there
-    /// proves that the values are.
-    async fn seal(&self, number: TableNo) -> Result<(), DiskError> {
-        if !self.has_room_for_tables().await? {
-            return Ok(());
-        }
-        if !self.sync_table(number).await? {
-            return Ok(());
-        }
-        let (file, footer, at) = {
-            let mut state = self.state.borrow_mut();
-            let state = &mut *state;
-            let store = state.store;
-            let Some(table) = state.tables.get_mut(&number) else { return Ok(()) };
-            let Some(open) = table.open.take() else { return Ok(()) };
-            let Some(span) = state.spans.get_mut(&table.bucket) else { return Ok(()) };
-            span.open_table = None;
-            let stamp = span.stamp;
-            let place = crate::checksum::Place { store, file: table.file };
-            let handle = table.handle.clone().expect("a table that was written is open");
-            (handle, encode_footer(place, &stamp, open.end, open.entries), open.end)
-        };
-        let mut buffer = self.disk.buffer(footer.len());
-        buffer.as_mut().copy_from_slice(&footer);
-        let written = async {
-            self.disk.write(&file, at, buffer).await?;
-            self.disk.sync(&file).await
-        };
-        match written.await {
-            Ok(()) => {}
-            // Its values are durable and proven. Without a footer a start reads
-            // its blocks, and gives it one.
-            Err(DiskError { fault: Fault::NoSpace, .. }) => {
-                if let Some(table) = self.state.borrow_mut().tables.get_mut(&number) {
-                    table.drained = true;
-                }
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        }
-        let mut state = self.state.borrow_mut();
-        state.counters.table_bytes += footer.len() as u64;
-        state.counters.footer_bytes += footer.len() as u64;
-        state.release_snapshots();
-        Ok(())
     }
 }
