@@ -11,21 +11,15 @@ use crate::table::footer::encode_footer;
 
 use super::Store;
 use super::place::TableNo;
-use super::state::{Table, WrittenBlock};
+use super::state::WrittenBlock;
 
 impl<D: Disk> Store<D> {
     pub(super) async fn sync_tables(&self) -> Result<(), DiskError> {
-        let dirty: Vec<TableNo> = {
+        let dirty = {
             let state = self.state.borrow();
-            let dirty = |table: &Table<D::File>| {
+            state.tables_where(|table| {
                 table.open.as_ref().is_some_and(|open| open.is_dirty(state.now))
-            };
-            state
-                .tables
-                .iter()
-                .filter(|(_, table)| dirty(table))
-                .map(|(number, _)| *number)
-                .collect()
+            })
         };
         for number in dirty {
             self.sync_table(number).await?;
@@ -101,17 +95,10 @@ impl<D: Disk> Store<D> {
     }
 
     pub(super) async fn seal_full_tables(&self) -> Result<(), DiskError> {
-        let full: Vec<TableNo> = {
+        let full = {
             let state = self.state.borrow();
             let limit = state.options.table_bytes;
-            let full =
-                |table: &Table<D::File>| table.open.as_ref().is_some_and(|open| open.end >= limit);
-            state
-                .tables
-                .iter()
-                .filter(|(_, table)| full(table))
-                .map(|(number, _)| *number)
-                .collect()
+            state.tables_where(|table| table.open.as_ref().is_some_and(|open| open.end >= limit))
         };
         for number in full {
             self.seal(number).await?;

@@ -278,7 +278,8 @@ impl<F> State<F> {
         used + self.log.spares.len() + self.coming.len()
     }
 
-    /// Whether a checkpoint would help now: a segment waits for nothing else, or a table without live values waits to be released.
+    /// Whether a checkpoint would help now: a segment waits for nothing else, or a
+    /// table without live values waits to be released.
     pub(super) fn checkpoint_is_due(&self) -> bool {
         self.has_dead_table()
             || ((self.drained || self.log_waits_for_snapshots()) && self.has_undurable())
@@ -340,13 +341,18 @@ impl<F> State<F> {
         }
     }
 
+    /// The numbers of the tables of which this holds.
+    pub(super) fn tables_where(&self, holds: impl Fn(&Table<F>) -> bool) -> Vec<TableNo> {
+        let found = self.tables.iter().filter(|(_, table)| holds(table));
+        found.map(|(number, _)| *number).collect()
+    }
+
     /// Everything of a bucket goes: at once for readers, and its memory in
     /// steps of upkeep, so that whoever drops a large bucket does not wait.
     pub(super) fn drop_bucket(&mut self, stamp: &BucketStamp) {
         if let Some(span) = self.spans.remove(&stamp.id) {
             self.backlog_bytes = self.backlog_bytes.saturating_sub(span.backlog_bytes());
-            let of_it = self.tables.iter().filter(|(_, table)| table.bucket == stamp.id);
-            let numbers: Vec<TableNo> = of_it.map(|(number, _)| *number).collect();
+            let numbers = self.tables_where(|table| table.bucket == stamp.id);
             let tables = numbers.iter().filter_map(|number| self.tables.remove(number)).collect();
             let holds = self.holds.drop_bucket(stamp.id);
             self.shedding.push(Gone { span, holds, tables });

@@ -10,6 +10,19 @@ fn at(past: u64) -> UnixSecond {
     UnixSecond(NOW.0 + past)
 }
 
+/// Of these keys, none can be put.
+const LOST: [u64; 4] = [0, 1, 2, 3];
+
+/// A store in its first life with a record of each key that nobody can put.
+fn with_lost(disk: &MemoryDisk) -> (Node, Oracle) {
+    let node = Node::start(disk, small(), NOW, 1).unwrap();
+    let mut oracle = Oracle::default();
+    for key in LOST.map(key) {
+        assert!(oracle.append(&node, key));
+    }
+    (node, oracle)
+}
+
 /// Appends to some keys and puts what the store names, but never those that
 /// nobody can put; returns how many records were refused.
 fn work(node: &mut Node, oracle: &mut Oracle, lost: &[Key], rounds: u64) -> usize {
@@ -34,13 +47,8 @@ fn work(node: &mut Node, oracle: &mut Oracle, lost: &[Key], rounds: u64) -> usiz
 #[test]
 fn keys_that_are_never_put_do_not_fill_the_log() {
     let disk = MemoryDisk::with_seed(1);
-    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    let mut oracle = Oracle::default();
-    let lost = [0, 1, 2, 3].map(key);
-    for key in lost {
-        assert!(oracle.append(&node, key));
-    }
-    assert_eq!(work(&mut node, &mut oracle, &lost, 600), 0);
+    let (mut node, mut oracle) = with_lost(&disk);
+    assert_eq!(work(&mut node, &mut oracle, &LOST.map(key), 600), 0);
     let counters = node.stores[0].counters();
     assert!(counters.log_bytes > 20 * small().segment_bytes, "{counters:?}");
     assert!(node.stores[0].pressure().level < PressureLevel::Urgent);
@@ -55,12 +63,7 @@ fn keys_that_are_never_put_do_not_fill_the_log() {
 #[test]
 fn a_former_runs_log_goes_but_for_what_nobody_puts() {
     let disk = MemoryDisk::with_seed(1);
-    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    let mut oracle = Oracle::default();
-    let lost = [0, 1, 2, 3].map(key);
-    for key in lost {
-        assert!(oracle.append(&node, key));
-    }
+    let (mut node, mut oracle) = with_lost(&disk);
     for round in 0..40 {
         assert!(oracle.append(&node, key(20 + round % 7)));
         drive(node.stores[0].commit()).unwrap();
@@ -73,7 +76,7 @@ fn a_former_runs_log_goes_but_for_what_nobody_puts() {
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     let inherited = node.stores[0].pressure().inherited_bytes;
     assert!(inherited > 2 * small().segment_bytes, "{inherited}");
-    assert_eq!(work(&mut node, &mut oracle, &lost, 60), 0);
+    assert_eq!(work(&mut node, &mut oracle, &LOST.map(key), 60), 0);
     let left = node.stores[0].pressure().inherited_bytes;
     assert_eq!(left, small().segment_bytes, "the segment of those that nobody puts is left");
 }
@@ -83,7 +86,7 @@ fn a_damaged_value_does_not_hide_other_keys() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     let mut oracle = Oracle::default();
-    let lost = [0, 1, 2, 3].map(key);
+    let lost = LOST.map(key);
     for key in lost {
         oracle.append(&node, key);
         oracle.put(&node, key);
