@@ -90,6 +90,21 @@ fn a_key_that_cannot_be_had_is_not_asked_for_again_and_again() {
 }
 
 #[test]
+fn a_desk_that_has_expired_while_it_is_stored_upsets_no_step() {
+    let mut world = World::new();
+    let desk = world.create().link;
+    world.storing = false;
+    press(&mut world, &[desk]);
+    assert_eq!(world.to_store.len(), 1, "it is on its way");
+    world.input(Input::Pressure { keys: vec![desk], pace: StorePace::Calm });
+    // The shell is late: the step is due, and so is the desk's end.
+    world.now = world.now + WEEK.lasts;
+    world.shard.handle_timeout(world.now);
+    world.turn();
+    assert_eq!((world.shard.stats().sessions, world.shard.stats().unstored), (0, 0));
+}
+
+#[test]
 fn a_desk_that_expires_while_it_waits_to_be_stored_is_let_go() {
     let mut world = World::new();
     world.storing = false;

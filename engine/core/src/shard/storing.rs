@@ -96,7 +96,8 @@ impl Shard {
             }
             let before = self.env.storing_bytes;
             self.with_desk(now, key, Task::Store);
-            bytes += self.env.storing_bytes - before;
+            // Less than before if the desk had expired while it was being stored.
+            bytes += self.env.storing_bytes.saturating_sub(before);
         }
         if !self.storing.queue.is_empty() {
             self.storing.armed = true;
