@@ -177,7 +177,7 @@ pub const STORE_FLIGHT_BYTES: usize = 16 << 20;
 /// tenth of a core.
 pub const STORE_PAUSE_CALM: Duration = Duration::from_millis(10);
 
-/// The same when it has hardly any, or the server goes down.
+/// The same when it has hardly any, memory is short, or the server goes down.
 pub const STORE_PAUSE_URGENT: Duration = Duration::from_millis(1);
 
 /// How long a key that the log asks for, and that cannot be had, is not asked for

@@ -29,7 +29,7 @@ pub(crate) struct Hot {
     pub(crate) storing: Option<u64>,
     /// The bytes of that, roughly.
     pub(crate) storing_bytes: usize,
-    /// Whether it leaves memory once it is stored.
+    /// Whether it leaves memory once it is stored: nobody has used it since.
     pub(crate) leaving: bool,
     snapshot: Option<Arc<EncodedSnapshot>>,
     /// Its place in the order of use.

@@ -26,7 +26,10 @@ impl Shard {
                     self.expire(now, key);
                     return self.fail(now, task, &ServiceError::Expired);
                 }
-                self.use_hot(now, key);
+                // That the log asks for it is no use of a desk.
+                if !matches!(task, Task::Store) {
+                    self.use_hot(now, key);
+                }
                 self.run(now, key, task);
             }
             Content::Absent | Content::Loading => {
@@ -49,10 +52,17 @@ impl Shard {
         let Some(slot) = self.desks.get_mut(&key) else { return false };
         let expired = slot.expires_at.is_some_and(|at| at <= now);
         let Content::Hot(hot) = &mut slot.content else { return false };
-        if !expired {
-            touch(&mut self.by_use, now, key, hot);
+        if expired {
+            return false;
         }
-        !expired
+        touch(&mut self.by_use, now, key, hot);
+        if hot.leaving {
+            hot.leaving = false;
+            slot.room.active_at = now;
+            self.storing.stay(key);
+            self.arm_idle(now, key);
+        }
+        true
     }
 
     pub(super) fn loaded(&mut self, now: Time, key: LinkId, found: Loaded) {
@@ -99,7 +109,7 @@ impl Shard {
         self.env.stats.sessions_started += 1;
         self.arm_idle(now, key);
         self.count_memory(key);
-        self.make_room(key);
+        self.make_room(now, key);
     }
 
     /// An alias was found: what waited goes to its desk, except that the link
@@ -201,7 +211,7 @@ impl Shard {
                     self.env.reply(position, request, Reply::Polled(polled));
                 }
                 self.count_memory(desk);
-                self.make_room(desk);
+                self.make_room(now, desk);
             }
             Submitted::Not(Ordered::Rejected { .. }) => self.env.stats.rejected += 1,
             Submitted::Not(Ordered::Stale(_)) => self.env.stats.stale += 1,
@@ -220,11 +230,13 @@ impl Shard {
         }
         if hot.leaving {
             self.evict(now, key);
+            self.make_room(now, key);
         }
     }
 
-    /// Lets a desk leave memory: at once if the store has all of it, else once
-    /// it has. Connections stay, parked.
+    /// Lets a desk leave memory: at once if the store has all of it, else once it
+    /// has, in its turn, and unless somebody uses it before. Connections stay,
+    /// parked.
     pub(super) fn evict(&mut self, now: Time, key: LinkId) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
         let Content::Hot(hot) = &mut slot.content else { return };
@@ -240,7 +252,7 @@ impl Shard {
             return;
         }
         hot.leaving = true;
-        self.env.store(hot);
+        self.store_to_leave(now, key);
     }
 
     /// Drops a desk's content from memory.
@@ -341,7 +353,7 @@ impl Shard {
     }
 
     /// Over the memory budget, the longest unused desk goes; never `keep`.
-    pub(super) fn make_room(&mut self, keep: LinkId) {
+    pub(super) fn make_room(&mut self, now: Time, keep: LinkId) {
         if self.env.stats.memory_bytes <= self.env.config.memory_bytes {
             return;
         }
@@ -350,8 +362,8 @@ impl Shard {
             _ => true,
         };
         let oldest = self.by_use.iter().take(EVICTION_LOOK).find(|(_, key)| !stays(key)).copied();
-        if let Some((used_at, key)) = oldest {
-            self.evict(used_at, key);
+        if let Some((_, key)) = oldest {
+            self.evict(now, key);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Desks that have to be stored, a few at a time: to copy and write one takes
-//! milliseconds for the largest, and whoever edits another meanwhile waits.
+//! milliseconds for the largest, and whoever edits another meanwhile waits. All go
+//! this way, whether the log asks for them, they leave memory, or the server stops.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use desk_protocol::{LinkId, Time};
@@ -10,7 +11,7 @@ use super::Shard;
 use super::io::Output;
 use super::timers::Timer;
 use crate::limits::*;
-use crate::management::Task;
+use crate::management::{Content, Task};
 use crate::record::{Alias, StoredRecord};
 
 /// How fast desks are stored.
@@ -19,8 +20,8 @@ pub enum StorePace {
     /// There is time: between two steps the shard does other things.
     #[default]
     Calm,
-    /// The log is nearly full, or the server goes down: as fast as the store
-    /// takes it, and still in steps.
+    /// The log is nearly full, memory is short, or the server goes down: as fast
+    /// as the store takes it, and still in steps.
     Urgent,
 }
 
@@ -33,13 +34,65 @@ impl StorePace {
     }
 }
 
+/// Why a desk is to be stored; the first goes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Wish {
+    /// The log asks for it, or the server stops.
+    Asked,
+    /// It leaves memory.
+    Leaving,
+}
+
+/// Who waits, each once: by wish, and in the order in which they came.
+#[derive(Debug, Default)]
+struct Queue {
+    order: BTreeMap<(Wish, u64), LinkId>,
+    places: BTreeMap<LinkId, (Wish, u64)>,
+    next: u64,
+}
+
+impl Queue {
+    /// Who waits for the same or for less already keeps its place.
+    fn push(&mut self, wish: Wish, key: LinkId) {
+        if let Some(place) = self.places.get(&key).copied() {
+            if place.0 <= wish {
+                return;
+            }
+            self.order.remove(&place);
+        }
+        self.next += 1;
+        self.order.insert((wish, self.next), key);
+        self.places.insert(key, (wish, self.next));
+    }
+
+    fn pop(&mut self) -> Option<(Wish, LinkId)> {
+        let ((wish, _), key) = self.order.pop_first()?;
+        self.places.remove(&key);
+        Some((wish, key))
+    }
+
+    fn next_wish(&self) -> Option<Wish> {
+        self.order.first_key_value().map(|((wish, _), _)| *wish)
+    }
+
+    /// It does not leave after all; what the log asked for, it still asks for.
+    fn stay(&mut self, key: LinkId) {
+        if let Some(place @ (Wish::Leaving, _)) = self.places.get(&key).copied() {
+            self.places.remove(&key);
+            self.order.remove(&place);
+        }
+    }
+}
+
 /// The desks that wait for their turn to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Storing {
-    queue: VecDeque<LinkId>,
-    queued: BTreeSet<LinkId>,
+    queue: Queue,
+    /// How fast the log wants those that it asked for.
     pace: StorePace,
     armed: bool,
+    /// When the newest step was.
+    stepped_at: Option<Time>,
     /// Keys that could not be had, and until when they are not asked for again.
     put_off: BTreeMap<LinkId, Time>,
 }
@@ -57,10 +110,15 @@ impl Storing {
     pub(super) fn resume(&mut self, key: LinkId) {
         self.put_off.remove(&key);
     }
+
+    /// A desk that was to leave memory stays.
+    pub(super) fn stay(&mut self, key: LinkId) {
+        self.queue.stay(key);
+    }
 }
 
 impl Shard {
-    /// Sees to it that these are stored.
+    /// Sees to it that these are stored, before all that only leave memory.
     pub(super) fn store_soon(
         &mut self,
         now: Time,
@@ -69,39 +127,74 @@ impl Shard {
     ) {
         self.storing.put_off.retain(|_, until| *until > now);
         for key in keys {
-            if !self.storing.put_off.contains_key(&key) && self.storing.queued.insert(key) {
-                self.storing.queue.push_back(key);
+            if !self.storing.put_off.contains_key(&key) {
+                self.storing.queue.push(Wish::Asked, key);
             }
         }
         self.storing.pace = pace;
-        if !self.storing.armed && !self.storing.queue.is_empty() {
-            self.storing.armed = true;
-            self.env.timers.arm(now, Timer::Store);
+        self.arm_store(now);
+    }
+
+    /// Sees to it that a desk that is to leave memory is stored.
+    pub(super) fn store_to_leave(&mut self, now: Time, key: LinkId) {
+        self.storing.queue.push(Wish::Leaving, key);
+        self.arm_store(now);
+    }
+
+    /// Desks may come one by one, and between two steps there is a pause still.
+    fn arm_store(&mut self, now: Time) {
+        if self.storing.armed || self.storing.queue.order.is_empty() {
+            return;
         }
+        self.storing.armed = true;
+        let pause = self.store_pace().pause();
+        let at = self.storing.stepped_at.map_or(now, |stepped_at| now.max(stepped_at + pause));
+        self.env.timers.arm(at, Timer::Store);
+    }
+
+    fn store_pace(&self) -> StorePace {
+        let memory_is_short = self.env.stats.memory_bytes > self.env.config.memory_bytes;
+        if self.env.draining || memory_is_short { StorePace::Urgent } else { self.storing.pace }
     }
 
     /// Stores as many as one step may.
     pub(super) fn store_step(&mut self, now: Time) {
         self.storing.armed = false;
+        self.storing.stepped_at = Some(now);
         let mut bytes = 0;
         for _ in 0..STORE_STEP_KEYS {
             if bytes >= STORE_STEP_BYTES || self.env.storing_bytes >= STORE_FLIGHT_BYTES {
                 break;
             }
-            let Some(key) = self.storing.queue.pop_front() else { break };
-            self.storing.queued.remove(&key);
-            if let Some(desk) = self.aliases.get(&key).copied() {
-                self.store_alias(key, desk);
-                continue;
-            }
+            let Some((wish, key)) = self.storing.queue.pop() else { break };
             let before = self.env.storing_bytes;
-            self.with_desk(now, key, Task::Store);
+            match wish {
+                Wish::Asked => self.store_asked(now, key),
+                Wish::Leaving => self.store_leaving(key),
+            }
             // Less than before if the desk had expired while it was being stored.
             bytes += self.env.storing_bytes.saturating_sub(before);
         }
-        if !self.storing.queue.is_empty() {
-            self.storing.armed = true;
-            self.env.timers.arm(now + self.storing.pace.pause(), Timer::Store);
+        if self.storing.queue.next_wish() != Some(Wish::Asked) {
+            // The log says so anew if it is still in a hurry.
+            self.storing.pace = StorePace::Calm;
+        }
+        self.arm_store(now);
+    }
+
+    fn store_asked(&mut self, now: Time, key: LinkId) {
+        match self.aliases.get(&key).copied() {
+            Some(desk) => self.store_alias(key, desk),
+            None => self.with_desk(now, key, Task::Store),
+        }
+    }
+
+    /// It may have been changed or deleted since it was to leave.
+    fn store_leaving(&mut self, key: LinkId) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let Content::Hot(hot) = &mut slot.content else { return };
+        if hot.leaving {
+            self.env.store(hot);
         }
     }
 
@@ -115,6 +208,6 @@ impl Shard {
 
     /// Desks that wait to be stored, and those that the shell is storing.
     pub(super) fn unstored(&self) -> usize {
-        self.storing.queue.len() + self.env.storing_keys
+        self.storing.queue.order.len() + self.env.storing_keys
     }
 }
