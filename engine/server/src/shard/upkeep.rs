@@ -235,7 +235,7 @@ async fn manage(shell: &Rc<Shell>, owner: &mut ManifestOwner<Disk>) -> Result<()
             shell.send(usize::from(shard.0), Message::EditsDurable(number));
         }
     }
-    let before = owner.clock();
+    let was_suspect = is_suspect(owner);
     let second = shell.second();
     if let Some(news) = owner.tick(second).await? {
         let at = Time::from_unix_seconds(second.0);
@@ -243,13 +243,20 @@ async fn manage(shell: &Rc<Shell>, owner: &mut ManifestOwner<Disk>) -> Result<()
             shell.send(shard, Message::News { news: news.clone(), at });
         }
     }
-    if owner.clock() != before && matches!(owner.clock(), ClockState::Suspect { .. }) {
-        tracing::error!(
+    match (was_suspect, is_suspect(owner)) {
+        (false, true) => tracing::error!(
             "the clock has jumped ahead by more than a day: no bucket is dropped until it agrees \
              again, or a restart with --accept-clock vouches for it"
-        );
+        ),
+        (true, false) => tracing::info!("the clock agrees again: buckets are dropped in time"),
+        _ => {}
     }
     Ok(())
+}
+
+/// Whether the clock may drop nothing. What it says is another time at each look.
+fn is_suspect(owner: &ManifestOwner<Disk>) -> bool {
+    matches!(owner.clock(), ClockState::Suspect { .. })
 }
 
 /// Removes some of the files that nobody needs, with a yield after each step. One
