@@ -1,6 +1,10 @@
 //! Shards: whatever their number, and however it changes, everything is found.
 
-use desk_e2e::{Server, Setup, create, desk, join};
+use std::time::Duration;
+
+use desk_e2e::http::connect;
+use desk_e2e::{Server, Setup, create, desk, get, join};
+use rustix::net::sockopt::set_socket_linger;
 use serde_json::json;
 
 fn shards(count: &str) -> Setup {
@@ -72,4 +76,29 @@ fn desks_are_spread_over_all_shards() {
         .map(|made| made.joined.answer["collaboration"]["shard_hint"].as_u64().expect("a hint"))
         .collect();
     assert_eq!(hints, [0, 1].into());
+}
+
+/// So many connections are reset as soon as they are there.
+const RESETS: usize = 16_000;
+
+#[test]
+fn who_resets_a_connection_at_once_cuts_nobody_else() {
+    let server = Setup::default().flag("--shards", "2").start();
+    let address = server.address();
+    // Resetting, and not closing, is what a peer does that is gone: the server
+    // learns of it before it has looked at the connection.
+    let reset = || {
+        for _ in 0..RESETS / 4 {
+            let stream = connect(address);
+            set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        let resets: Vec<_> = (0..4).map(|_| scope.spawn(reset)).collect();
+        while !resets.iter().all(|reset| reset.is_finished()) {
+            get(&server, "/healthz", &[]).expect(200);
+        }
+    });
+    let log = server.log();
+    assert!(!log.contains("Bad file descriptor"), "{log}");
 }

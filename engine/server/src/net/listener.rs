@@ -30,9 +30,12 @@ pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) 
             // The listener is closed with this.
             None => return,
             Some(Ok(accepted)) => {
-                let peer = accepted.peer_addr();
-                let probe_time = shell.shared.config.limits.probe_time;
-                let tcp = Tcp::accepted(&accepted.bind_to_executor(), probe_time);
+                // Bound first, so that the descriptor is this stream's whatever
+                // comes: asked before, it is closed if the peer is gone, and
+                // closed again later, when it may be another's.
+                let stream = accepted.bind_to_executor();
+                let peer = stream.peer_addr();
+                let tcp = Tcp::accepted(&stream, shell.shared.config.limits.probe_time);
                 match (tcp, peer) {
                     (Ok(tcp), Ok(peer)) => welcome(&shell, tcp, peer, door),
                     // It is gone again.
