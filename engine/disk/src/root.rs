@@ -26,7 +26,10 @@ fn make_and(path: &Path, sync: &mut impl FnMut(&Path) -> io::Result<()>) -> io::
             std::fs::create_dir(path)?;
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
-            return Ok(());
+            // Whoever made an empty one may have been killed before it was synced.
+            if std::fs::read_dir(path)?.next().is_some() {
+                return Ok(());
+            }
         }
         made => made?,
     }
@@ -51,7 +54,12 @@ mod tests {
         };
         make().unwrap();
         make().unwrap();
-        assert_eq!(synced, [(folder.path().to_owned(), false), (above, true)]);
+        std::fs::write(path.join("below"), b"").unwrap();
+        make_and(&path, &mut |_| panic!("what has something below it was synced")).unwrap();
+        assert_eq!(
+            synced,
+            [(folder.path().to_owned(), false), (above.clone(), true), (above, true)]
+        );
     }
 
     #[test]
