@@ -39,11 +39,11 @@ impl Lifetimes {
     }
 
     /// Whether the time of all that was made in `second` is over. What lies
-    /// before the oldest span has gone with its own.
+    /// before the newest span, and in none, has gone with its own.
     pub(crate) fn is_over(&self, second: u32, now: Time) -> bool {
         match self.expires_at(second) {
             Some(at) => at <= now.unix_seconds(),
-            None => self.0.first().is_some_and(|oldest| second < oldest.first),
+            None => self.0.last().is_some_and(|newest| second < newest.first),
         }
     }
 }
@@ -65,11 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_before_all_spans_is_over() {
+    fn what_lies_before_a_span_and_in_none_is_over() {
         let spans = Lifetimes::new(vec![span(100, 200, 50)]);
         let over = |second, now| spans.is_over(second, Time::from_unix_seconds(now));
         assert!(over(99, 120) && !over(100, 149) && over(100, 150));
         assert!(!over(200, 120), "it is yet to be set aside");
+        // A shorter lifetime was in force for a while.
+        let spans = Lifetimes::new(vec![span(100, 200, 700), span(300, 400, 700)]);
+        assert!(spans.is_over(250, Time::from_unix_seconds(290)));
         assert!(!Lifetimes::default().is_over(0, Time::from_unix_seconds(1_000)));
     }
 }

@@ -115,13 +115,11 @@ impl Shard {
     /// An alias was found: what waited goes to its desk, except that the link
     /// itself is to be stored.
     fn follow(&mut self, now: Time, alias: LinkId, desk: LinkId) {
-        let Some(mut slot) = self.desks.remove(&alias) else { return };
         if desk == alias {
-            for task in slot.waiting {
-                self.fail(now, task, &ServiceError::NoDesk);
-            }
-            return;
+            return self.fail_waiting(now, alias, &ServiceError::NoDesk);
         }
+        let Some(mut slot) = self.desks.remove(&alias) else { return };
+        self.storing.resume(alias);
         let waited = slot.waiting.len();
         slot.waiting.retain(|task| !matches!(task, Task::Store));
         if slot.waiting.len() < waited {
