@@ -115,11 +115,10 @@ pub async fn inspect<D: Disk>(disk: &D) -> Result<Inspection, RecoverError> {
     };
     let best = recover::open_manifest::best_slot(disk, &file).await?;
     let manifest = best.ok_or(RecoverError::NoManifest)?;
-    // A suspect clock makes reading drop nothing.
-    let now = manifest.recorded;
-    let clock = ClockState::Suspect { recorded: now, now };
+    let recorded = manifest.recorded;
+    let clock = ClockState::Suspect { recorded, now: recorded };
     let shards = ShardCount::new(1).expect("one is a count");
-    let read = recover::read(disk, &manifest, now, clock, shards, Touch::Nothing).await?;
+    let read = recover::read(disk, &manifest, recorded, clock, shards, Touch::Nothing).await?;
     let mut tables = Vec::new();
     for (id, table) in &manifest.tables {
         tables.push(table_line(disk, &manifest, *id, table).await?);

@@ -126,13 +126,13 @@
 //! A log segment is needed while a record in it is newer than the durable
 //! snapshot of its key. The store knows which keys hold which segment:
 //! [`Store::holding_keys`] names those whose snapshots free the oldest ones,
-//! in turns, and [`Store::pressure`] says how urgent that is. Files of a former run may
-//! hold keys of several shards of this one; each shard releases its share by
-//! an [`Edit`], and the manifest's owner removes a file when all have.
+//! in turns, and [`Store::pressure`] says how urgent that is. Files of a former
+//! run may hold keys of several shards of this one; each shard releases its
+//! share by an [`Edit`], and the manifest's owner removes a file when all have.
 #![forbid(unsafe_code)]
 
-pub mod ahead;
-mod bucket;
+mod ahead;
+pub mod bucket;
 pub mod compaction;
 pub mod disk;
 pub mod file;
@@ -144,8 +144,8 @@ pub mod manifest;
 pub mod memory_disk;
 pub mod options;
 pub mod recover;
-pub mod salvage;
-mod store;
+mod salvage;
+pub mod store;
 pub mod table;
 
 #[cfg(any(test, feature = "contract"))]

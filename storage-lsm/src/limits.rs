@@ -83,8 +83,9 @@ pub const MANIFEST_SLOT_BYTES: usize = 1024 * 1024;
 
 /// How many tables of each bucket a shard is given room for in a manifest: the
 /// one that is written and one of the run before. Safety: choices whose buckets
-/// and shards need more are refused when the store opens, not when a slot is
-/// full and nothing can be written any more.
+/// and shards need more are refused when the store opens. It is what is usual and
+/// no bound: joining small tables and stops that seal can leave more, and a slot
+/// has room for 40,000 in all.
 pub const TABLES_PER_BUCKET: u64 = 2;
 
 /// Buckets are stamped at least this many seconds ahead, so that creating a

@@ -81,7 +81,7 @@ impl Known {
 }
 
 /// All keys that are known: a hash table with open addressing.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(super) struct Keys {
     places: Vec<Known>,
     taken: usize,

@@ -15,13 +15,12 @@ use crate::key::{Key, Partition, Revision, ShardCount, ShardId, UnixSecond, part
 use crate::log::batch::{Batch, BatchRecord};
 use crate::log::segment::Closed;
 use crate::log::writer::Age;
-use crate::manifest::ClockState;
 use crate::store::{Located, RecordRef, Recovered, ShardSeed, TableNo, TableSeed};
 use crate::table::reader::Contents;
 use crate::table::record::stored_bytes;
 
 use super::homes::{Home, Homes};
-use super::keys::{Head, Keys, TOGETHER};
+use super::keys::{Head, Keys, Known, TOGETHER};
 use super::report::RecoveryReport;
 use super::share::{Share, Wanted};
 
@@ -61,16 +60,19 @@ pub(super) struct Merge {
     expired: u64,
 }
 
+/// The keys whose records are in one list.
+#[derive(Default)]
+struct Dealt<'a> {
+    /// Those without a value in a table.
+    homeless: Vec<Key>,
+    named: Vec<&'a Known>,
+}
+
 impl Merge {
-    pub(super) fn new(
-        buckets: BucketTable,
-        now: UnixSecond,
-        clock: ClockState,
-        shards: ShardCount,
-    ) -> Self {
+    pub(super) fn new(buckets: BucketTable, passed: UnixSecond, shards: ShardCount) -> Self {
         let lists = buckets.stamps().len() * usize::from(shards.get());
         Self {
-            wanted: Wanted { buckets, now, drop_expired: clock == ClockState::Trusted },
+            wanted: Wanted { buckets, passed },
             shards,
             tables: Vec::new(),
             homes: Homes::default(),
@@ -190,8 +192,10 @@ impl Merge {
     pub(super) fn finish<D: Disk>(mut self, disk: &D, report: &mut RecoveryReport) -> Merged {
         report.keys = (self.homes.list().len() + self.homeless.len()) as u64;
         report.expired = self.expired;
-        let lists: Vec<_> = std::mem::take(&mut self.lists).into_iter().enumerate().collect();
-        let share = |(number, list)| self.share(number, list);
+        let lists = std::mem::take(&mut self.lists);
+        let dealt = self.deal(lists.len());
+        let lists: Vec<_> = lists.into_iter().zip(dealt).enumerate().collect();
+        let share = |(number, (list, dealt))| self.share(number, list, dealt);
         let shares = if report.keys < THREADS_FROM as u64 {
             lists.into_iter().map(share).collect()
         } else {
@@ -206,28 +210,48 @@ impl Merge {
         merged
     }
 
+    /// Deals the keys with records to the lists that those are in: in one pass,
+    /// since there may be many lists.
+    fn deal(&self, lists: usize) -> Vec<Dealt<'_>> {
+        let mut dealt: Vec<Dealt<'_>> = (0..lists).map(|_| Dealt::default()).collect();
+        let list_of = |key: &Key| {
+            let bucket = self.wanted.buckets.number_of(key.second())?;
+            Some(list_of(bucket, partition_of(key).shard(self.shards).0, self.shards))
+        };
+        for key in &self.homeless {
+            if let Some(list) = list_of(key) {
+                dealt[list].homeless.push(*key);
+            }
+        }
+        let named = self.keys.iter().flat_map(Keys::iter);
+        for known in named.filter(|known| known.head() != Head::None) {
+            if let Some(list) = list_of(&known.key) {
+                dealt[list].named.push(known);
+            }
+        }
+        dealt
+    }
+
     /// What the shard is to know of the bucket that a list is for.
-    fn share(&self, number: usize, list: Recovered) -> Share {
+    fn share(&self, number: usize, list: Recovered, dealt: Dealt<'_>) -> Share {
         let shards = self.shards.get();
         let stamp = &self.wanted.buckets.stamps()[number / usize::from(shards)];
         let shard = ShardId((number % usize::from(shards)) as u16);
-        let is_ours = |key: &Key| {
-            stamp.holds(key.second())
-                && partition_of(key).shard(self.shards) == shard
-                && self.wanted.is_wanted(stamp, key)
+        let is_ours = |home: &&Home| {
+            partition_of(&home.key).shard(self.shards) == shard
+                && self.wanted.is_wanted(stamp, &home.key)
         };
         let mut share = Share::new(shard, stamp.id, list);
         let homes = self.homes.list();
         let homes = &homes[homes.partition_point(|home| home.key.second() < stamp.id.0)..];
         let homes = homes.iter().take_while(|home| stamp.holds(home.key.second()));
-        for home in homes.filter(|home| is_ours(&home.key)) {
+        for home in homes.filter(is_ours) {
             share.add_home(home);
         }
-        for key in self.homeless.iter().filter(|key| is_ours(key)) {
-            share.add_homeless(*key);
+        for key in dealt.homeless {
+            share.add_homeless(key);
         }
-        let named = self.keys.iter().flat_map(Keys::iter);
-        for known in named.filter(|known| known.head() != Head::None && is_ours(&known.key)) {
+        for known in dealt.named {
             match self.odd.get(&known.key).filter(|_| known.head() == Head::Odd) {
                 Some(odd) => share.add_odd(known.key, known.last, odd.clone()),
                 None => share.add_chain(known),

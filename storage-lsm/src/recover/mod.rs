@@ -97,7 +97,12 @@ pub async fn recover<D: Disk>(
             manifest.recorded = start.now;
         }
     }
-    let read = read(disk, &manifest, start.now, clock, start.shards, Touch::Files).await?;
+    // By the recorded time the log may have let go of what had expired.
+    let passed = match clock {
+        ClockState::Trusted => start.now.max(manifest.recorded),
+        ClockState::Suspect { .. } => manifest.recorded,
+    };
+    let read = read(disk, &manifest, passed, clock, start.shards, Touch::Files).await?;
     let Read { merged, logs, mut report } = read;
     report.epoch = manifest.epoch + 1;
     report.fresh = opened.fresh;
@@ -158,10 +163,11 @@ pub(crate) struct Read {
 }
 
 /// Reads all tables and logs that the manifest names, and merges them by key.
+/// What has expired by the time that has `passed` is left out.
 pub(crate) async fn read<D: Disk>(
     disk: &D,
     manifest: &Manifest,
-    now: UnixSecond,
+    passed: UnixSecond,
     clock: ClockState,
     shards: ShardCount,
     touch: Touch,
@@ -181,9 +187,7 @@ pub(crate) async fn read<D: Disk>(
         expired: 0,
         doomed: 0,
     };
-    // By the recorded time the log may have let go of what had expired.
-    let passed = now.max(manifest.recorded);
-    let mut merge = merge::Merge::new(manifest.buckets.clone(), passed, clock, shards);
+    let mut merge = merge::Merge::new(manifest.buckets.clone(), passed, shards);
     tables::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let logs = logs::read_all(disk, manifest, touch, &mut merge, &mut report).await?;
     let merged = merge.finish(disk, &mut report);
@@ -291,6 +295,7 @@ fn make_seeds(
                 epoch: manifest.epoch,
                 shard,
                 buckets: Arc::clone(&buckets),
+                recorded: manifest.recorded,
                 spans: BTreeMap::new(),
                 tables: BTreeMap::new(),
                 holds: Default::default(),

@@ -15,8 +15,7 @@ use super::keys::{Head, Known};
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) buckets: BucketTable,
-    pub(super) now: UnixSecond,
-    pub(super) drop_expired: bool,
+    pub(super) passed: UnixSecond,
 }
 
 impl Wanted {
@@ -28,7 +27,7 @@ impl Wanted {
 
     /// The same for one whose bucket is known.
     pub(super) fn is_wanted(&self, stamp: &BucketStamp, key: &Key) -> bool {
-        !(self.drop_expired && stamp.expires_at(key) <= self.now)
+        stamp.expires_at(key) > self.passed
     }
 }
 

@@ -166,7 +166,7 @@ impl<D: Disk> Store<D> {
             epoch: seed.epoch,
             shard: seed.shard,
             buckets: seed.buckets,
-            recorded: UnixSecond(0),
+            recorded: seed.recorded,
             expiring: false,
             spans,
             shedding: Vec::new(),

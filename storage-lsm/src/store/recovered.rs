@@ -16,6 +16,10 @@ use super::seed::RecordRef;
 /// become more.
 const PIECE_LINKS: usize = 16 * 1024;
 
+/// So few keys that no snapshot covers do not keep the records of all others in
+/// memory: some are never stored, because nobody can read them.
+const FEW_KEYS: usize = 16;
+
 /// What stands for the link before the first.
 const NO_LINK: u32 = u32::MAX;
 
@@ -198,10 +202,15 @@ impl Recovered {
     }
 
     fn free_covered(&mut self) {
-        if self.open == 0 {
-            let odd = std::mem::take(&mut self.odd);
-            *self = Self { odd, ..Self::default() };
+        let few = self.open <= FEW_KEYS && self.pieces.len() > 1;
+        if self.open > 0 && !few {
+            return;
         }
+        let mut odd = std::mem::take(&mut self.odd);
+        for chain in self.chains.iter().filter(|chain| chain.covered < chain.last) {
+            odd.insert(chain.key, self.walk(chain.link, chain.last, chain.covered));
+        }
+        *self = Self { odd, ..Self::default() };
     }
 
     /// Frees a bounded part of the memory; `false` when nothing is left.
@@ -281,6 +290,22 @@ mod tests {
             }
             prop_assert!(recovered.pieces.is_empty() && recovered.odd.is_empty());
         }
+    }
+
+    #[test]
+    fn a_few_keys_do_not_keep_the_records_of_all() {
+        let counts: Vec<_> = (0..2000).map(|number| (number, 20)).collect();
+        let (mut recovered, model) = recovered(&counts);
+        for number in 15..2000 {
+            assert!(recovered.has(&key(number)));
+            recovered.cover(&key(number), Revision::TOMBSTONE);
+        }
+        assert!(recovered.pieces.is_empty() && recovered.chains.is_empty());
+        for number in 0..15 {
+            assert_eq!(recovered.get(&key(number)), model[&number]);
+        }
+        recovered.cover(&key(1), Revision(5));
+        assert_eq!(recovered.get(&key(1)), model[&1][1..]);
     }
 
     #[test]

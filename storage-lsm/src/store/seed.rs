@@ -7,7 +7,7 @@ use crate::bucket::{BucketId, BucketTable};
 use crate::checksum::StoreId;
 use crate::file::FileId;
 use crate::holds::Holds;
-use crate::key::{Key, Revision, ShardId};
+use crate::key::{Key, Revision, ShardId, UnixSecond};
 use crate::log::segment::Closed;
 use crate::log::writer::{Age, Spare};
 use crate::options::Options;
@@ -76,6 +76,7 @@ pub struct ShardSeed {
     pub(crate) epoch: u32,
     pub(crate) shard: ShardId,
     pub(crate) buckets: Arc<BucketTable>,
+    pub(crate) recorded: UnixSecond,
     pub(crate) spans: BTreeMap<BucketId, SpanSeed>,
     pub(crate) tables: BTreeMap<TableNo, TableSeed>,
     pub(crate) holds: Holds,
