@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::node::{Chance, LARGE, NOW, Node, Oracle, key, small, steps};
-use crate::sweep::is_full_sweep;
+use crate::scenario::is_full_sweep;
 use desk_storage_lsm::Options;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 

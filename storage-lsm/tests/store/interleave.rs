@@ -315,7 +315,7 @@ fn check(disk: &MemoryDisk, model: &mut Model) {
 
 #[test]
 fn tasks_go_on_while_others_wait_for_the_disk() {
-    let seeds = if crate::sweep::is_full_sweep() { 0..40 } else { 0..2 };
+    let seeds = if crate::scenario::is_full_sweep() { 0..40 } else { 0..2 };
     let mut all = Deeds::default();
     for seed in seeds {
         let disk = MemoryDisk::with_seed(seed);

@@ -1,9 +1,10 @@
-//! A whole store over the disk in memory: recovery, the manifest's owner, `n`
-//! shards, and an oracle that knows what every key must be.
+//! A whole store over the disk in memory, or another one: recovery, the
+//! manifest's owner, `n` shards, and an oracle that knows what every key must be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::disk::Disk;
+use desk_storage_lsm::memory_disk::{MemoryDisk, Strike, drive};
 use desk_storage_lsm::{
     EditNumber, GetError, Key, ManifestOwner, Options, Position, PutError, RecoverError,
     RecoveryReport, Revision, Seconds, ShardCount, Start, Store, UnixSecond, partition_of, recover,
@@ -45,17 +46,81 @@ impl Chance {
     }
 }
 
-pub(crate) struct Node {
-    pub(crate) disk: MemoryDisk,
-    pub(crate) owner: ManifestOwner<MemoryDisk>,
-    pub(crate) stores: Vec<Store<MemoryDisk>>,
+/// A disk that a whole store can run on, whatever drives it.
+pub(crate) trait Stage: Disk + Clone {
+    /// Runs a future over the disk to its end.
+    fn drive<F: Future>(&self, future: F) -> F::Output;
+
+    /// Whether the machine is up; one of a real disk that looks is.
+    fn is_up(&self) -> bool {
+        true
+    }
+
+    /// Power fails, if it can.
+    fn crash(&self) {}
+
+    /// A new process, with power.
+    fn restart(&self) {}
+
+    /// How many accesses there have been.
+    fn accesses(&self) -> u64;
+
+    /// Where the disk has failed or lied, if it can.
+    fn strikes(&self) -> Vec<Strike> {
+        Vec::new()
+    }
+
+    /// The newest write, of a disk that can lie: file, offset and length in bytes.
+    fn last_write(&self) -> Option<(String, u64, u64)> {
+        None
+    }
+
+    /// Is told what is asked for and what is acknowledged by now, before the disk
+    /// is used again.
+    fn remember(&self, _now: UnixSecond, _oracle: &Oracle) {}
+}
+
+impl Stage for MemoryDisk {
+    fn drive<F: Future>(&self, future: F) -> F::Output {
+        drive(future)
+    }
+
+    fn is_up(&self) -> bool {
+        self.is_up()
+    }
+
+    fn crash(&self) {
+        self.crash();
+    }
+
+    fn restart(&self) {
+        self.restart();
+    }
+
+    fn accesses(&self) -> u64 {
+        self.accesses()
+    }
+
+    fn strikes(&self) -> Vec<Strike> {
+        self.strikes()
+    }
+
+    fn last_write(&self) -> Option<(String, u64, u64)> {
+        self.last_write()
+    }
+}
+
+pub(crate) struct Node<D: Stage = MemoryDisk> {
+    pub(crate) disk: D,
+    pub(crate) owner: ManifestOwner<D>,
+    pub(crate) stores: Vec<Store<D>>,
     pub(crate) shards: ShardCount,
     pub(crate) report: RecoveryReport,
 }
 
-impl Node {
+impl<D: Stage> Node<D> {
     pub(crate) fn start(
-        disk: &MemoryDisk,
+        disk: &D,
         options: Options,
         now: UnixSecond,
         shards: u16,
@@ -64,7 +129,7 @@ impl Node {
     }
 
     pub(crate) fn start_with(
-        disk: &MemoryDisk,
+        disk: &D,
         options: Options,
         now: UnixSecond,
         shards: u16,
@@ -72,23 +137,23 @@ impl Node {
     ) -> Result<Self, RecoverError> {
         let shards = ShardCount::new(shards).unwrap();
         let start = Start { now, shards, accept_clock, fresh_store_id: [9; 16] };
-        let recovered = drive(recover(disk, &options, start))?;
+        let recovered = disk.drive(recover(disk, &options, start))?;
         let mut stores = Vec::new();
         for seed in recovered.seeds {
-            stores.push(drive(Store::open(disk.clone(), seed))?);
+            stores.push(disk.drive(Store::open(disk.clone(), seed))?);
         }
-        let owner = drive(ManifestOwner::open(disk.clone(), recovered.manifest))?;
+        let owner = disk.drive(ManifestOwner::open(disk.clone(), recovered.manifest))?;
         Ok(Self { disk: disk.clone(), owner, stores, shards, report: recovered.report })
     }
 
-    pub(crate) fn store(&self, key: &Key) -> &Store<MemoryDisk> {
+    pub(crate) fn store(&self, key: &Key) -> &Store<D> {
         &self.stores[usize::from(partition_of(key).shard(self.shards).0)]
     }
 
     /// One round of every background task; `false` when something failed.
     pub(crate) fn upkeep(&mut self, now: UnixSecond) -> bool {
         for store in &self.stores {
-            if drive(store.maintain(now)).is_err() {
+            if self.disk.drive(store.maintain(now)).is_err() {
                 return false;
             }
         }
@@ -99,21 +164,21 @@ impl Node {
         for store in &self.stores {
             let edits = store.take_edits();
             let last = edits.last().map_or(EditNumber(0), |edit| edit.number);
-            if drive(self.owner.apply(edits)).is_err() {
+            if self.disk.drive(self.owner.apply(edits)).is_err() {
                 return false;
             }
             store.edits_durable(last);
         }
-        match drive(self.owner.tick(now)) {
+        match self.disk.drive(self.owner.tick(now)) {
             Ok(Some(news)) => self.stores.iter().for_each(|store| store.apply_news(&news)),
             Ok(None) => {}
             Err(_) => return false,
         }
-        drive(self.owner.unlink_step()).is_ok()
+        self.disk.drive(self.owner.unlink_step()).is_ok()
     }
 
     pub(crate) fn shutdown(mut self, now: UnixSecond) -> bool {
-        let stopped = self.stores.iter().all(|store| drive(store.shutdown()).is_ok());
+        let stopped = self.stores.iter().all(|store| self.disk.drive(store.shutdown()).is_ok());
         stopped && self.manifest_round(now)
     }
 }
@@ -156,7 +221,7 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn append(&mut self, node: &Node, key: Key) -> bool {
+    pub(crate) fn append(&mut self, node: &Node<impl Stage>, key: Key) -> bool {
         let known = self.keys.entry(key).or_default();
         if known.deleted.is_some() || known.given_up {
             return true;
@@ -172,7 +237,7 @@ impl Oracle {
         }
     }
 
-    pub(crate) fn put(&mut self, node: &Node, key: Key) {
+    pub(crate) fn put(&mut self, node: &Node<impl Stage>, key: Key) {
         let Some(known) = self.keys.get(&key) else { return };
         if known.appended == 0 || known.deleted.is_some() || known.given_up {
             return;
@@ -182,7 +247,7 @@ impl Oracle {
         assert!(matches!(put, Ok(()) | Err(PutError::Poisoned(_) | PutError::NoSpace)), "{put:?}");
     }
 
-    pub(crate) fn delete(&mut self, node: &Node, key: Key) {
+    pub(crate) fn delete(&mut self, node: &Node<impl Stage>, key: Key) {
         let Some(known) = self.keys.get_mut(&key) else { return };
         if known.given_up {
             return;
@@ -194,7 +259,7 @@ impl Oracle {
     }
 
     /// The keys of a shard that have something to be committed.
-    pub(crate) fn uncommitted(&self, node: &Node, shard: usize) -> BTreeSet<Key> {
+    pub(crate) fn uncommitted(&self, node: &Node<impl Stage>, shard: usize) -> BTreeSet<Key> {
         let is_of = |key: &Key| usize::from(partition_of(key).shard(node.shards).0) == shard;
         let durable = node.stores[shard].durable();
         let waits = self.keys.iter().filter(|(key, known)| is_of(key) && known.position > durable);
@@ -202,7 +267,7 @@ impl Oracle {
     }
 
     /// Everything up to the durable positions is acknowledged.
-    pub(crate) fn acknowledge(&mut self, node: &Node) {
+    pub(crate) fn acknowledge(&mut self, node: &Node<impl Stage>) {
         for (key, known) in &mut self.keys {
             if known.position > Position(0) && known.position <= node.store(key).durable() {
                 known.acknowledged = known.appended;
@@ -215,15 +280,15 @@ impl Oracle {
 
     /// Reads every key and compares. What is found is what the next run goes
     /// on from.
-    pub(crate) fn check(&mut self, node: &Node, now: UnixSecond) {
+    pub(crate) fn check(&mut self, node: &Node<impl Stage>, now: UnixSecond) {
         for (key, known) in &mut self.keys {
-            let first = drive(node.store(key).get(key, now));
+            let first = node.disk.drive(node.store(key).get(key, now));
             if !node.disk.is_up() {
                 return;
             }
             // An access that fails once is tried again: reading harms nothing.
             let read = match first {
-                Err(GetError::Disk(_)) => drive(node.store(key).get(key, now)),
+                Err(GetError::Disk(_)) => node.disk.drive(node.store(key).get(key, now)),
                 other => other,
             };
             let stored = match read {
@@ -273,14 +338,14 @@ impl Oracle {
     /// of a log, if the lie struck that, which nobody can tell from a torn one.
     pub(crate) fn check_after_a_lie(
         &mut self,
-        node: &Node,
+        node: &Node<impl Stage>,
         now: UnixSecond,
         excused: &BTreeSet<Key>,
     ) {
         let sound = node.report.is_sound();
         let lied = !node.disk.strikes().is_empty();
         for (key, known) in &mut self.keys {
-            let stored = match drive(node.store(key).get(key, now)) {
+            let stored = match node.disk.drive(node.store(key).get(key, now)) {
                 Ok(stored) => stored,
                 Err(GetError::Expired { at }) => {
                     assert!(at <= now, "expired early");

@@ -4,13 +4,15 @@
 //! told again and again, with another misfortune each time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
 use std::ops::Range;
+use std::pin::pin;
 
 use desk_storage_lsm::limits::BLOCK_BYTES;
-use desk_storage_lsm::memory_disk::{MemoryDisk, Misfortune, Strike, drive};
+use desk_storage_lsm::memory_disk::{MemoryDisk, Misfortune, Strike};
 use desk_storage_lsm::{Key, Options, Seconds, StoreCounters, UnixSecond};
 
-use crate::node::{Chance, NOW, Node, Oracle, key_at, small};
+use crate::node::{Chance, NOW, Node, Oracle, Stage, key_at, small};
 
 /// How a phase ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +53,11 @@ const DATA_START: u64 = 2 * BLOCK_BYTES as u64;
 /// Keys that each phase adds.
 const KEYS_PER_PHASE: u64 = 7;
 
+/// Whether this is the long run.
+pub(crate) fn is_full_sweep() -> bool {
+    std::env::var("SWEEP").is_ok_and(|extent| extent == "full")
+}
+
 pub(crate) fn options() -> Options {
     Options { lifetime: Seconds(100_000), table_bytes: 40 * 1024, ..small() }
 }
@@ -75,9 +82,19 @@ pub(crate) struct Deeds {
     pub(crate) deletions: u64,
 }
 
+impl Deeds {
+    pub(crate) fn cover_the_life_of_a_store(&self) {
+        let Self { counters, files_removed, deletions } = self;
+        let made = counters.segments_made * options().segment_bytes;
+        assert!(counters.log_bytes > made, "segments are recycled");
+        assert!(counters.tables_made >= 6 && counters.compacted_bytes > 0 && *deletions > 0);
+        assert!(*files_removed > 0, "files are unlinked");
+    }
+}
+
 /// The story, told with one seed.
-pub(crate) struct Story<'a> {
-    disk: &'a MemoryDisk,
+pub(crate) struct Story<'a, D: Stage = MemoryDisk> {
+    disk: &'a D,
     pub(crate) oracle: Oracle,
     chance: Chance,
     mood: Mood,
@@ -120,8 +137,8 @@ impl Written {
     }
 }
 
-impl<'a> Story<'a> {
-    pub(crate) fn new(disk: &'a MemoryDisk, seed: u64, mood: Mood) -> Self {
+impl<'a, D: Stage> Story<'a, D> {
+    pub(crate) fn new(disk: &'a D, seed: u64, mood: Mood) -> Self {
         Self {
             disk,
             oracle: Oracle::default(),
@@ -145,6 +162,7 @@ impl<'a> Story<'a> {
             self.now = UnixSecond(NOW.0 + phase.at);
             let second = self.now.0;
             self.keys.extend((0..KEYS_PER_PHASE).map(|tail| key_at(second, tail)));
+            self.disk.remember(self.now, &self.oracle);
             self.live_through(phase);
             if !self.disk.is_up() {
                 return;
@@ -156,7 +174,9 @@ impl<'a> Story<'a> {
         let Some(mut node) = self.start(phase.shards) else { return };
         self.written.clear();
         for _ in 0..phase.steps {
-            if !self.step(&mut node) {
+            let goes_on = self.step(&mut node);
+            self.disk.remember(self.now, &self.oracle);
+            if !goes_on {
                 break;
             }
         }
@@ -184,7 +204,7 @@ impl<'a> Story<'a> {
 
     /// Starts the server and checks what it has. An access that fails with the
     /// machine up has its second try.
-    fn start(&mut self, shards: u16) -> Option<Node> {
+    fn start(&mut self, shards: u16) -> Option<Node<D>> {
         self.oracle.restart();
         let mut started = Node::start(self.disk, options(), self.now, shards);
         if !self.disk.is_up() {
@@ -203,10 +223,23 @@ impl<'a> Story<'a> {
             Err(error) => panic!("the store does not open: {error}"),
         };
         self.check(&node);
+        self.disk.remember(self.now, &self.oracle);
         self.disk.is_up().then_some(node)
     }
 
-    pub(crate) fn check(&mut self, node: &Node) {
+    /// The store opens, with other numbers of shards, and has what it must.
+    pub(crate) fn opens_with_everything(&mut self) {
+        for shards in [2, 1] {
+            self.oracle.restart();
+            let node = Node::start(self.disk, options(), self.now, shards)
+                .unwrap_or_else(|error| panic!("the store does not open: {error}"));
+            self.check(&node);
+            self.disk.crash();
+            self.disk.restart();
+        }
+    }
+
+    pub(crate) fn check(&mut self, node: &Node<D>) {
         if self.mood == Mood::Lie {
             let strikes = self.disk.strikes();
             let excused = self.unproven(|batch| strikes.iter().any(|it| batch.is_struck(it)));
@@ -230,7 +263,7 @@ impl<'a> Story<'a> {
     }
 
     /// One step; `false` when the run is over before its time.
-    fn step(&mut self, node: &mut Node) -> bool {
+    fn step(&mut self, node: &mut Node<D>) -> bool {
         let key = self.any_key();
         match self.chance.below(20) {
             0..=6 => {
@@ -264,14 +297,22 @@ impl<'a> Story<'a> {
         self.disk.is_up() && node.stores.iter().all(|store| store.poisoned().is_none())
     }
 
-    fn commit(&mut self, node: &Node) {
+    fn commit(&mut self, node: &Node<D>) {
         for (shard, store) in node.stores.iter().enumerate() {
             let (accesses, before) = (self.disk.accesses(), store.counters());
             let keys = self.oracle.uncommitted(node, shard);
-            let committed = drive(store.commit());
+            let mut commit = pin!(store.commit());
+            let committed = self.disk.drive(poll_fn(|context| {
+                let polled = commit.as_mut().poll(context);
+                // A shard looks at what is durable in each turn, a commit under
+                // way or not.
+                self.oracle.acknowledge(node);
+                self.disk.remember(self.now, &self.oracle);
+                polled
+            }));
             assert!(committed.is_ok() || store.poisoned().is_some() || !self.disk.is_up());
             let after = store.counters();
-            if after.batches > before.batches {
+            if self.mood == Mood::Lie && after.batches > before.batches {
                 let (file, mut from, mut bytes) = self.disk.last_write().expect("a batch");
                 if from < DATA_START {
                     // A header goes with the first batch of a segment. Of a
@@ -284,7 +325,6 @@ impl<'a> Story<'a> {
                 self.written.entry(shard).or_default().push(batch);
             }
         }
-        self.oracle.acknowledge(node);
     }
 
     /// A key that has not expired, of this phase most of the time.
@@ -297,7 +337,7 @@ impl<'a> Story<'a> {
         self.keys[from + self.chance.below((self.keys.len() - from) as u64) as usize]
     }
 
-    fn account(&mut self, node: &Node) {
+    fn account(&mut self, node: &Node<D>) {
         let all = &mut self.deeds.counters;
         for store in &node.stores {
             let counters = store.counters();

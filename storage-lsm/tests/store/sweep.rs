@@ -9,18 +9,13 @@ use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 
 use crate::node::{Node, Oracle};
-use crate::scenario::{Mood, Story, options};
+use crate::scenario::{Mood, Story, is_full_sweep, options};
 
 /// How many seeds, and every so manieth access.
 #[derive(Clone)]
 struct Extent {
     seeds: Range<u64>,
     stride: usize,
-}
-
-/// Whether this is the long run.
-pub(crate) fn is_full_sweep() -> bool {
-    std::env::var("SWEEP").is_ok_and(|extent| extent == "full")
 }
 
 fn extent(seeds: Range<u64>, full: Range<u64>, stride: usize) -> Extent {
@@ -36,18 +31,6 @@ fn accesses_of(seed: u64) -> u64 {
     let disk = MemoryDisk::with_seed(seed);
     Story::new(&disk, seed, Mood::Power).play();
     disk.accesses()
-}
-
-/// The store opens, with other numbers of shards, and has what it must.
-fn opens_with_everything(story: &mut Story<'_>, disk: &MemoryDisk) {
-    for shards in [2, 1] {
-        story.oracle.restart();
-        let node = Node::start(disk, options(), story.now, shards)
-            .unwrap_or_else(|error| panic!("the store does not open: {error}"));
-        story.check(&node);
-        disk.crash();
-        disk.restart();
-    }
 }
 
 /// Tells the story once for each access, with a misfortune there.
@@ -69,7 +52,7 @@ fn sweep(extent: Extent, mood: Mood, misfortune: Misfortune) {
             if mood == Mood::Lie {
                 opens_and_names_it(&mut story, &disk);
             } else {
-                opens_with_everything(&mut story, &disk);
+                story.opens_with_everything();
             }
             drop(context);
         }
@@ -111,11 +94,7 @@ fn the_story_covers_the_life_of_a_store() {
     story.play();
     let deeds = story.deeds;
     println!("{deeds:?} in {} accesses", disk.accesses());
-    let counters = deeds.counters;
-    let made = counters.segments_made * options().segment_bytes;
-    assert!(counters.log_bytes > made, "segments are recycled");
-    assert!(counters.tables_made >= 6 && counters.compacted_bytes > 0 && deeds.deletions > 0);
-    assert!(deeds.files_removed > 0, "files are unlinked");
+    deeds.cover_the_life_of_a_store();
     let node = Node::start(&disk, options(), story.now, 1).unwrap();
     let buckets = node.owner.manifest().buckets.stamps();
     assert!(buckets[0].id.0 > crate::node::NOW.0 as u32 + 2_000, "the first ones have expired");
