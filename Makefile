@@ -73,10 +73,11 @@ sim-store: ## The store alone: every misfortune at every access of its disk, sev
 	@tools/sim-store
 
 .PHONY: kills
-kills: ## The binary: kill -9 at moments spread over the store's life (KILLS=100)
+kills: ## kill -9: the binary over its store's life (KILLS=100), the store at every access of a real disk
 	@cargo build --quiet --release -p sticker-desk
 	@KILLS=$(KILLS) STICKER_DESK_BIN=$(TARGET)/release/sticker-desk \
 		cargo test --quiet -p desk-e2e --test kills -- --nocapture
+	@SWEEP=full cargo test --quiet -p desk-disk --test story -- --nocapture
 
 .PHONY: soak
 soak: ## The simulator on ever new seeds, until it fails or is stopped
