@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::bucket::BucketId;
 use crate::file::FileId;
 use crate::key::UnixSecond;
-use crate::limits::{COMPACTION_QUIET_SECONDS, SMALL_TABLES_MAX};
+use crate::limits::{COMPACTION_QUIET_SECONDS, GOING_SECONDS, SMALL_TABLES_MAX};
 
 /// One shard's share of one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,9 +47,9 @@ struct Crowd {
 
 /// Chooses the share whose rewrite frees the most for what it costs: one under
 /// half live, the emptiest first; else the smallest of a bucket with too many
-/// small ones, of fewer than `small_bytes`. A bucket in its last day is left
-/// alone. It looks at each share once: upkeep asks often, and there may be
-/// thousands.
+/// small ones, of fewer than `small_bytes`, unless that is in its last day. A
+/// bucket that goes in minutes is left alone. It looks at each share once: upkeep
+/// asks often, and there may be thousands.
 pub fn choose(
     shares: impl IntoIterator<Item = Share>,
     small_bytes: u64,
@@ -58,8 +58,8 @@ pub fn choose(
     let mut emptiest = None::<(u64, FileId)>;
     let mut crowds = BTreeMap::<BucketId, Crowd>::new();
     for share in shares {
-        let quiet = share.drops_at.0 <= now.0.saturating_add(COMPACTION_QUIET_SECONDS);
-        if share.open || quiet {
+        let left = share.drops_at.0.saturating_sub(now.0);
+        if share.open || left <= GOING_SECONDS {
             continue;
         }
         if share.live_bytes.saturating_mul(2) < share.bytes {
@@ -67,7 +67,7 @@ pub fn choose(
             let this = (part, share.file);
             emptiest = Some(emptiest.map_or(this, |emptiest| emptiest.min(this)));
         }
-        if share.bytes < small_bytes {
+        if share.bytes < small_bytes && left > COMPACTION_QUIET_SECONDS {
             let this = (share.live_bytes, share.file);
             let crowd = crowds.entry(share.bucket).or_insert(Crowd { count: 0, smallest: this });
             crowd.count += 1;
@@ -115,9 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_in_its_last_day_is_left_alone() {
-        let soon = UnixSecond(NOW.0 + COMPACTION_QUIET_SECONDS);
-        assert_eq!(chosen(vec![Share { drops_at: soon, ..share(1, 1000, 0) }]), None);
+    fn a_bucket_in_its_last_day_is_not_joined_and_in_its_last_minutes_left_alone() {
+        let goes_in = |left, share| Share { drops_at: UnixSecond(NOW.0 + left), ..share };
+        let outdated = |left| vec![goes_in(left, share(1, 1000, 499))];
+        assert_eq!(chosen(outdated(GOING_SECONDS)), None);
+        assert_eq!(chosen(outdated(GOING_SECONDS + 1)), Some(1));
+        let small = |left| (0..99).map(|number| goes_in(left, share(number, 50, 50))).collect();
+        assert_eq!(chosen(small(COMPACTION_QUIET_SECONDS)), None);
+        assert_eq!(chosen(small(COMPACTION_QUIET_SECONDS + 1)), Some(0));
     }
 
     #[test]

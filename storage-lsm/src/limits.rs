@@ -108,10 +108,22 @@ pub const CLOCK_JUMP_SECONDS_MAX: u64 = 24 * 3600;
 /// the jump that is believed. Tuning: it is one write.
 pub const CLOCK_RECORD_SECONDS: u64 = 600;
 
-/// Compaction leaves a bucket alone in its last day, in seconds: the bucket
-/// goes as a whole soon, and rewriting it would be wasted. Tuning: it decides
+/// Compaction joins no small tables of a bucket in its last day, in seconds: the
+/// bucket goes as a whole soon, and rewriting it would be wasted. What is under
+/// half live is rewritten all the same, or the disk could fill. Tuning: it decides
 /// about work, never about what is kept.
 pub const COMPACTION_QUIET_SECONDS: u64 = 24 * 3600;
+
+/// A bucket that goes within so many seconds may be gone already, by the clock
+/// of the shard that owns the manifest: its files are left alone. Safety: a long
+/// step of upkeep may lie between another shard's looks at its own clock.
+pub const GOING_SECONDS: u64 = 600;
+
+/// When less is free than so many times `disk_reserve_bytes`, a table that is
+/// still written is closed if most of it is outdated, so that compaction can free
+/// it while there is room for what it moves. Safety: what is served from the
+/// reserve would fill the disk with outdated values instead.
+pub const SHORT_OF_SPACE_RESERVES: u64 = 2;
 
 /// Compaction joins small tables of a bucket when there are more than this.
 /// Tuning: each costs an open file and a read at a start.

@@ -10,7 +10,10 @@ use crate::disk::Space;
 use crate::file::FileId;
 use crate::holds::{Holds, Part};
 use crate::key::{Key, Revision, ShardId, UnixSecond};
-use crate::limits::{OLD_TABLE_SECONDS, OLD_TABLE_VALUES_MIN, SHED_KEYS, TABLES_PER_SHARD_MAX};
+use crate::limits::{
+    GOING_SECONDS, OLD_TABLE_SECONDS, OLD_TABLE_VALUES_MIN, SHED_KEYS, SHORT_OF_SPACE_RESERVES,
+    TABLES_PER_SHARD_MAX,
+};
 use crate::log::segment::{Closed, Slot};
 use crate::log::writer::{Age, LogWriter, Spare};
 use crate::manifest::{Change, Edit, EditNumber};
@@ -21,11 +24,6 @@ use super::StoreCounters;
 use super::error::{Gap, Poison};
 use super::place::{Located, TableNo};
 use super::span::Span;
-
-/// A bucket that goes within so many seconds may be gone already, by the clock
-/// of the shard that owns the manifest. A long step of upkeep may lie between
-/// this shard's looks at its own.
-const GOING_SECONDS: u64 = 600;
 
 /// A segment whose contents may be needed.
 pub(super) struct InUse<F> {
@@ -264,6 +262,24 @@ impl<F> State<F> {
         };
         let tables = self.spans.values().take_while(old).filter_map(|span| span.open_table);
         tables.filter(many).find(|number| !self.may_be_cut(*number))
+    }
+
+    /// A table that is written and mostly outdated, if the disk is short of space
+    /// and the table's outdated values are a part worth mentioning.
+    pub(super) fn wasteful_table(&self) -> Option<TableNo> {
+        let reserve = self.options.disk_reserve_bytes;
+        let enough = reserve.saturating_mul(SHORT_OF_SPACE_RESERVES);
+        if self.space.is_none_or(|space| space.free_bytes >= enough) {
+            return None;
+        }
+        let wasteful = |number: &TableNo| {
+            self.tables.get(number).is_some_and(|table| {
+                let outdated = table.bytes.saturating_sub(table.live_bytes);
+                outdated > table.live_bytes && outdated >= reserve / 16
+            })
+        };
+        let mut tables = self.spans.values().filter_map(|span| span.open_table);
+        tables.find(|number| wasteful(number) && !self.may_be_cut(*number))
     }
 
     /// Bytes of memory for what is in the tables that are written.

@@ -98,8 +98,11 @@ impl<D: Disk> Store<D> {
             self.write_checkpoint().await?;
         }
         self.seal_full_tables().await?;
-        let old = self.state.borrow().old_table();
-        if let Some(number) = old.filter(|_| !due) {
+        let done = {
+            let state = self.state.borrow();
+            state.wasteful_table().or_else(|| state.old_table().filter(|_| !due))
+        };
+        if let Some(number) = done {
             self.seal(number).await?;
         }
         self.compact(now).await

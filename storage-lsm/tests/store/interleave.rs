@@ -54,7 +54,7 @@ struct Deeds {
 
 fn options() -> Options {
     Options {
-        // Compaction leaves a bucket alone in its last day.
+        // Compaction joins nothing in a bucket's last day.
         lifetime: Seconds(86_400 + 40_000),
         bucket: Seconds(5000),
         table_bytes: 24 * 1024,

@@ -295,9 +295,17 @@ fn a_snapshot_waits_for_its_log() {
 
 #[test]
 fn compaction_frees_what_is_rewritten() {
+    rewrite_much(UnixSecond(NOW.0 + 1));
+}
+
+#[test]
+fn compaction_frees_what_is_rewritten_in_a_buckets_last_day() {
+    rewrite_much(UnixSecond(NOW.0 + u64::from(small().lifetime.0) / 2));
+}
+
+fn rewrite_much(later: UnixSecond) {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    let later = UnixSecond(NOW.0 + 1);
     for revision in 1..=40 {
         for tail in 0..8 {
             node.stores[0].append(key(tail), Revision(revision), b"x").unwrap();
@@ -328,6 +336,33 @@ fn compaction_frees_what_is_rewritten() {
     let node = Node::start(&disk, small(), NOW, 3).unwrap();
     assert!(node.report.is_sound());
     assert_eq!(node.report.keys, 8);
+}
+
+#[test]
+fn what_is_rewritten_in_a_table_that_stays_open_does_not_fill_the_disk() {
+    let disk = MemoryDisk::with_seed(1);
+    let options = Options { disk_reserve_bytes: 200_000, table_bytes: 64 << 20, ..small() };
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
+    assert!(node.upkeep(NOW));
+    leave(&disk, 1_200_000);
+    for revision in 1..=100 {
+        for tail in 0..8 {
+            node.stores[0].append(key(tail), Revision(revision), b"x").unwrap();
+            node.stores[0].put(key(tail), Revision(revision), &[tail as u8; 7000]).unwrap();
+        }
+        drive(node.stores[0].commit()).unwrap();
+        drive(node.stores[0].checkpoint()).unwrap();
+        for _ in 0..4 {
+            assert!(node.upkeep(NOW));
+        }
+    }
+    let counters = node.stores[0].counters();
+    assert!(counters.table_bytes > 4 * 1_200_000, "{counters:?}");
+    assert!(counters.tables_made < 30, "no more tables than it takes: {counters:?}");
+    for tail in 0..8 {
+        let stored = drive(node.stores[0].get(&key(tail), NOW)).unwrap().unwrap();
+        assert_eq!(&stored.snapshot.unwrap().value[..], [tail as u8; 7000]);
+    }
 }
 
 #[test]
