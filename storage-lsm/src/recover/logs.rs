@@ -47,6 +47,11 @@ struct Opened<F> {
 }
 
 impl<F> Opened<F> {
+    /// Whether the file is shorter than it was made, which no crash does.
+    fn is_short(&self) -> bool {
+        self.bytes < self.header.as_ref().map_or(DATA_START, |(header, _)| header.bytes)
+    }
+
     fn next_slot(&self) -> Slot {
         self.header.as_ref().map_or(Slot::First, |(_, slot)| slot.other())
     }
@@ -69,6 +74,9 @@ pub(super) async fn read_all<D: Disk>(
                 }
                 if let Err(SegmentError::Checksum | SegmentError::Chain) = segment.header {
                     report.damaged_segments.push(*id);
+                }
+                if segment.is_short() {
+                    report.missing_segments.push(*id);
                 }
                 opened.insert(*id, segment);
             }

@@ -55,7 +55,8 @@ pub struct RecoveryReport {
     pub recorded: UnixSecond,
     /// The logs that were read.
     pub logs: Vec<LogReport>,
-    /// Segments that the manifest names and the folder does not have.
+    /// Segments that the manifest names and the folder does not have, or not in
+    /// the length in which they were made.
     pub missing_segments: Vec<FileId>,
     /// Segments whose header is damaged. That is normal after a crash for one
     /// that was being taken into use; what it held is read without the header.

@@ -58,6 +58,18 @@ fn a_torn_tail_is_no_damage() {
 }
 
 #[test]
+fn a_segment_that_is_shorter_than_it_was_made_is_named() {
+    let made = small().segment_bytes as usize;
+    for length in [0, DATA, DATA + 3 * BLOCK_BYTES, made - BLOCK_BYTES] {
+        let disk = with_batches(4);
+        disk.truncate(&first_segment(&disk), length);
+        let node = Node::start(&disk, small(), NOW, 2).unwrap();
+        assert_eq!(node.report.missing_segments.len(), 1, "{length}: {:?}", node.report);
+        assert!(!node.report.is_sound());
+    }
+}
+
+#[test]
 fn damage_inside_the_log_is_named_and_the_desk_is_quarantined() {
     let disk = with_batches(9);
     let name = first_segment(&disk);
