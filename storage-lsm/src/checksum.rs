@@ -1,7 +1,19 @@
 //! Checksums: xxh3-64, seeded with what the bytes belong to.
 //!
-//! The seed is the hash of the store's id, the kind of the bytes, the file,
-//! the incarnation and the offset. Bytes that are intact but lie in the wrong
+//! The seed is xxh3-64 of these 45 bytes:
+//! ```text
+//! offset  bytes  field (little endian)
+//!      0      1  kind: 1 header of a segment, 2 batch, 3 header of a table,
+//!                4 directory of a block, 5 footer, 6 trailer, 7 value
+//!      1     16  the store's id
+//!     17     12  file: epoch u32, shard u16, zero u16, number u32
+//!     29      8  incarnation: of the segment; of a value its revision; else 0
+//!     37      8  offset in the file, in bytes
+//! ```
+//! A slot of the manifest, where the store's id is read from, has its number for
+//! a seed.
+//!
+//! Bytes that are intact but lie in the wrong
 //! place, or are left from an earlier use of a place, fail like damaged ones.
 //! The store's id is random and secret to clients, so a client cannot put
 //! bytes into a payload that would pass as a batch or a block.
