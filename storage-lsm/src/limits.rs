@@ -11,6 +11,11 @@
 /// format's.
 pub const BLOCK_BYTES: usize = 4096;
 
+/// What a device writes whole or not at all, in bytes: no disk that is sold has
+/// smaller sectors. A write that is interrupted tears between two of them, so what
+/// fits one is never torn. Safety: by it damage is told from an interrupted write.
+pub const SECTOR_BYTES: usize = 512;
+
 /// The longest payload of one log record, in bytes. A frame of the product is
 /// at most 256 KiB, so this leaves room for what the server adds to it. The
 /// format's: readers refuse more.

@@ -20,6 +20,13 @@ pub(crate) enum Salvaged<B> {
     Part(Vec<u8>),
 }
 
+impl<B> Salvaged<B> {
+    /// Whether all of it could be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
+}
+
 impl<B: Deref<Target = [u8]>> Deref for Salvaged<B> {
     type Target = [u8];
 

@@ -39,7 +39,7 @@ use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::checksum::{StoreId, of_slot};
 use crate::field::{Cursor, Short, block_up, put_file};
 use crate::key::{Seconds, ShardId, UnixSecond};
-use crate::limits::{BLOCK_BYTES, MANIFEST_SLOT_BYTES};
+use crate::limits::{BLOCK_BYTES, MANIFEST_SLOT_BYTES, SECTOR_BYTES};
 use crate::log::batch::LogId;
 use crate::log::segment::Closed;
 
@@ -150,6 +150,34 @@ pub(crate) fn claimed_length(front: &[u8]) -> usize {
     length.map_or(0, |length| (length as usize).min(MANIFEST_SLOT_BYTES))
 }
 
+/// Whether a slot that cannot be read, and begins with these bytes, may be one
+/// whose write was interrupted. `double` is what the other slot has: the first
+/// one is written before it, the second after it.
+pub(crate) fn may_be_torn(bytes: &[u8], slot: u64, double: &Manifest) -> bool {
+    let front = bytes.get(..SECTOR_BYTES).unwrap_or(bytes);
+    if front.iter().all(|byte| *byte == 0) {
+        // The very first manifest is written into zeros.
+        return slot > 0 && double.generation == 1;
+    }
+    let Ok(expected) = encode(double, slot) else { return false };
+    let expected = &expected[..SECTOR_BYTES];
+    // One sector is of one write, old or new: of the one that the other slot is
+    // of too, or of the one next to it.
+    let next = if slot == 0 { double.generation + 1 } else { double.generation - 1 };
+    let is_next = || {
+        let mut fields = Cursor::new(front);
+        let sum = fields.u64()?;
+        let (magic, version) = (fields.u32()?, fields.u16()?);
+        fields.skip(10)?;
+        let (generation, store) = (fields.u64()?, StoreId(fields.id()?));
+        let is_slot = magic == MAGIC && version == VERSION && store == double.store;
+        let differs = sum.to_le_bytes() != expected[..8];
+        Ok::<_, Short>(is_slot && generation == next && differs)
+    };
+    let spans_sectors = claimed_length(front) > SECTOR_BYTES;
+    spans_sectors && (front == expected || is_next().unwrap_or(false))
+}
+
 /// Reads a slot.
 pub(crate) fn decode(bytes: &[u8], slot: u64) -> Result<Manifest, SlotError> {
     let front = bytes.get(..HEADER_BYTES).ok_or(SlotError::Blank)?;
@@ -250,6 +278,40 @@ mod tests {
         assert_eq!(decode(&bytes, 1), Ok(example()));
         assert_eq!(decode(&bytes, 0), Err(SlotError::Damaged));
         assert_eq!(decode(&[0; 4096], 0), Err(SlotError::Blank));
+    }
+
+    #[test]
+    fn a_torn_slot_is_told_from_a_damaged_one() {
+        let mut old = example();
+        for number in 10..40 {
+            let file = FileId { epoch: 2, shard: ShardId(1), number };
+            old.tables.insert(file, table(0));
+        }
+        let new = Manifest { generation: old.generation + 1, ..old.clone() };
+        for (slot, double) in [(0, &old), (1, &new)] {
+            let (before, after) = (encode(&old, slot).unwrap(), encode(&new, slot).unwrap());
+            for arrived in [&[0][..], &[1]] {
+                let mut torn = before.clone();
+                for sector in arrived {
+                    let place = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
+                    torn[place.clone()].copy_from_slice(&after[place]);
+                }
+                torn[600] ^= 1;
+                assert!(may_be_torn(&torn, slot, double), "slot {slot}, {arrived:?}");
+            }
+            let whole = encode(double, slot).unwrap();
+            for bit in 0..SECTOR_BYTES * 8 {
+                let mut flipped = whole.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(!may_be_torn(&flipped, slot, double), "slot {slot}, bit {bit}");
+            }
+            assert!(!may_be_torn(&vec![0; BLOCK_BYTES], slot, double));
+        }
+        // What fits a sector is never torn.
+        let mut short = encode(&example(), 1).unwrap();
+        assert!(claimed_length(&short) <= SECTOR_BYTES);
+        short[100] ^= 1;
+        assert!(!may_be_torn(&short, 1, &example()));
     }
 
     #[test]

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use super::chance::Chance;
 use crate::disk::Fault;
-use crate::limits::BLOCK_BYTES;
-
-/// What a device writes atomically, in bytes; a torn write tears between them.
-const SECTOR_BYTES: usize = 512;
+use crate::limits::{BLOCK_BYTES, SECTOR_BYTES};
 
 /// A write that is not synced yet.
 #[derive(Clone, Debug)]

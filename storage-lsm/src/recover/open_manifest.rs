@@ -34,7 +34,7 @@ pub(super) async fn open<D: Disk>(
             disk.sync(&file).await?;
             let slots = read_slots(disk, &file).await?;
             mend(disk, &file, &slots).await?;
-            best_of(slots).map(|manifest| (manifest, file))
+            best_of(&slots).map(|manifest| (manifest, file))
         }
         Err(DiskError { fault: Fault::NotFound, .. }) => None,
         Err(error) => return Err(error.into()),
@@ -43,62 +43,69 @@ pub(super) async fn open<D: Disk>(
         let clock = manifest::judge(manifest.recorded, start.now, start.accept_clock);
         return Ok(Opened { manifest, file, fresh: false, clock });
     }
-    let names = disk.list().await?;
-    let ours = names.iter().filter_map(|name| FileKind::of(name));
-    if ours.into_iter().any(|file| file != FileKind::Manifest) {
+    if has_contents(disk).await? {
         return Err(RecoverError::NoManifest);
     }
     create(disk, options, start).await
 }
 
-/// The valid slot with the highest generation.
-pub(crate) async fn best_slot<D: Disk>(
-    disk: &D,
-    file: &D::File,
-) -> Result<Option<Manifest>, RecoverError> {
-    Ok(best_of(read_slots(disk, file).await?))
+/// Whether the folder has tables or logs, and with them something to lose.
+pub(crate) async fn has_contents<D: Disk>(disk: &D) -> Result<bool, DiskError> {
+    let names = disk.list().await?;
+    let mut ours = names.iter().filter_map(|name| FileKind::of(name));
+    Ok(ours.any(|file| file != FileKind::Manifest))
 }
 
-type Slots = [Option<Manifest>; slot::COUNT as usize];
+/// A slot as it was read.
+pub(crate) struct Found {
+    pub(crate) manifest: Result<Manifest, SlotError>,
+    /// What it claims to have of bytes, and a block at least.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether all of them could be read.
+    pub(crate) readable: bool,
+}
 
-fn best_of(slots: Slots) -> Option<Manifest> {
-    slots.into_iter().flatten().max_by_key(|manifest| manifest.generation)
+pub(crate) type Slots = [Found; slot::COUNT as usize];
+
+/// The valid slot with the highest generation.
+pub(crate) fn best_of(slots: &Slots) -> Option<Manifest> {
+    let valid = slots.iter().filter_map(|found| found.manifest.as_ref().ok());
+    valid.max_by_key(|manifest| manifest.generation).cloned()
 }
 
 /// Brings the slot that is damaged or behind up to date, so that a write to
 /// the other one may be torn.
 async fn mend<D: Disk>(disk: &D, file: &D::File, slots: &Slots) -> Result<(), RecoverError> {
-    let Some(best) = best_of(slots.clone()) else { return Ok(()) };
+    let Some(best) = best_of(slots) else { return Ok(()) };
     for (slot, found) in (0..).zip(slots) {
-        if found.as_ref() != Some(&best) {
+        if found.manifest.as_ref() != Ok(&best) {
             manifest::write_slot(disk, file, &best, slot).await?;
         }
     }
     Ok(())
 }
 
-async fn read_slots<D: Disk>(disk: &D, file: &D::File) -> Result<Slots, RecoverError> {
+pub(crate) async fn read_slots<D: Disk>(disk: &D, file: &D::File) -> Result<Slots, RecoverError> {
     let length = block_down(disk.length(file).await?);
-    let mut slots = Slots::default();
-    for slot in 0..slot::COUNT {
+    let blank = || Found { manifest: Err(SlotError::Blank), bytes: Vec::new(), readable: true };
+    let mut slots = [blank(), blank()];
+    for (slot, found) in (0..).zip(&mut slots) {
         let at = slot * MANIFEST_SLOT_BYTES as u64;
         let room = length.saturating_sub(at).min(MANIFEST_SLOT_BYTES as u64);
         if room == 0 {
             continue;
         }
-        let front = salvage::read(disk, file, at, BLOCK_BYTES).await?;
-        let claimed = block_up(slot::claimed_length(&front) as u64).min(room) as usize;
-        let decoded = if claimed <= BLOCK_BYTES {
-            slot::decode(&front, slot)
-        } else {
-            slot::decode(&salvage::read(disk, file, at, claimed).await?, slot)
-        };
-        match decoded {
-            Ok(manifest) => slots[slot as usize] = Some(manifest),
-            Err(SlotError::Blank | SlotError::Damaged) => {}
-            // A newer program wrote here: the other slot is out of date.
-            Err(error @ SlotError::Version { .. }) => return Err(RecoverError::Format(error)),
+        let mut read = salvage::read(disk, file, at, BLOCK_BYTES).await?;
+        let claimed = block_up(slot::claimed_length(&read) as u64).min(room) as usize;
+        if claimed > BLOCK_BYTES {
+            read = salvage::read(disk, file, at, claimed).await?;
         }
+        let manifest = slot::decode(&read, slot);
+        if let Err(error @ SlotError::Version { .. }) = manifest {
+            // A newer program wrote here: the other slot is out of date.
+            return Err(RecoverError::Format(error));
+        }
+        *found = Found { manifest, readable: read.is_whole(), bytes: read.to_vec() };
     }
     Ok(slots)
 }

@@ -102,6 +102,11 @@ impl Trailer {
     }
 }
 
+/// The bytes that footer and trailer of so many entries take.
+pub(crate) fn footer_bytes(count: usize) -> u64 {
+    block_up((count * ENTRY_BYTES) as u64) + BLOCK_BYTES as u64
+}
+
 /// The footer and trailer of a table with these entries, to be written at
 /// `at`, where its blocks end.
 pub(crate) fn encode_footer(
@@ -111,8 +116,9 @@ pub(crate) fn encode_footer(
     mut entries: Vec<TableEntry>,
 ) -> Vec<u8> {
     entries.sort_by_key(|entry| (entry.key, entry.revision));
-    let directory = block_up((entries.len() * ENTRY_BYTES) as u64) as usize;
-    let mut out = Vec::with_capacity(directory + BLOCK_BYTES);
+    let bytes = footer_bytes(entries.len()) as usize;
+    let directory = bytes - BLOCK_BYTES;
+    let mut out = Vec::with_capacity(bytes);
     for entry in &entries {
         entry.put(&mut out);
     }

@@ -4,12 +4,12 @@ use crate::bucket::BucketStamp;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError};
 use crate::field::{block_down, block_up};
-use crate::limits::{BLOCK_BYTES, TAIL_READ_BYTES_MIN, TAIL_READ_PART};
+use crate::limits::{BLOCK_BYTES, SECTOR_BYTES, TAIL_READ_BYTES_MIN, TAIL_READ_PART};
 use crate::manifest::Proven;
 use crate::salvage;
 
 use super::block::{TableError, decode_directory, decode_header, peek_block};
-use super::footer::Trailer;
+use super::footer::{Trailer, encode_footer, footer_bytes};
 use super::record::{RECORD_HEADER_BYTES, TableEntry, decode_record, stored_bytes};
 
 /// What a table's file holds.
@@ -22,6 +22,31 @@ pub(crate) struct Contents {
     /// Blocks that are proven to have been there and are not. None where a
     /// footer made it needless to look.
     pub(crate) missing: u32,
+    /// Where one should begin and does not, in bytes of the file.
+    pub(crate) gaps: Vec<u64>,
+}
+
+/// How a table's footer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Footer {
+    /// There is none.
+    None,
+    Whole,
+    /// Sectors of it are zeros, from here on, as if they had not been written.
+    Unfinished(u64),
+    /// What stands here is something else.
+    Damaged(u64),
+}
+
+/// All of a table, looked at.
+pub(crate) struct Everything {
+    /// What a start finds, with those values only that are what they should be.
+    pub(crate) contents: Contents,
+    /// The others.
+    pub(crate) broken: Vec<TableEntry>,
+    /// What the directories of the blocks say.
+    pub(crate) blocks: Contents,
+    pub(crate) footer: Footer,
 }
 
 /// What a table holds as far as the manifest proves it. The log still has
@@ -75,7 +100,7 @@ pub(crate) async fn read_sealed<D: Disk>(
 }
 
 fn sealed(bucket: Result<BucketStamp, TableError>, entries: Vec<TableEntry>) -> Contents {
-    Contents { bucket, entries, sealed: true, missing: 0 }
+    Contents { bucket, entries, sealed: true, missing: 0, gaps: Vec::new() }
 }
 
 /// Reads the directories of a table's blocks. Their values were read back when
@@ -92,12 +117,14 @@ async fn read_open<D: Disk>(
         entries: Vec::new(),
         sealed: false,
         missing: proven.blocks,
+        gaps: Vec::new(),
     };
     if length == 0 {
         return Ok(contents);
     }
     contents.bucket = decode_header(&salvage::read(disk, file, 0, BLOCK_BYTES).await?, place);
     let mut at = BLOCK_BYTES as u64;
+    let mut block_ended = true;
     // A table's blocks have about as many values each, and directories as long.
     let mut guess = BLOCK_BYTES as u64;
     while at < length {
@@ -112,9 +139,13 @@ async fn read_open<D: Disk>(
             }
         }
         let Some((entries, directory, bytes)) = found else {
+            if std::mem::take(&mut block_ended) {
+                contents.gaps.push(at);
+            }
             at += BLOCK_BYTES as u64;
             continue;
         };
+        block_ended = true;
         contents.entries.extend(entries);
         (at, guess) = (at + bytes, block_up(directory));
         contents.missing = contents.missing.saturating_sub(1);
@@ -122,18 +153,22 @@ async fn read_open<D: Disk>(
     Ok(contents)
 }
 
-/// What [`read_proven`] finds, every value read. Entries whose bytes are not
-/// theirs come apart from the others.
+/// Reads all of a table as far as the manifest proves it: header, directories,
+/// every value, and the footer if there is one.
 pub(crate) async fn read_everything<D: Disk>(
     disk: &D,
     file: &D::File,
     place: Place,
     proven: Proven,
-) -> Result<(Contents, Vec<TableEntry>), DiskError> {
+) -> Result<Everything, DiskError> {
     let mut contents = read_proven(disk, file, place, proven).await?;
-    if contents.sealed {
-        contents.bucket = decode_header(&salvage::read(disk, file, 0, BLOCK_BYTES).await?, place);
-    }
+    let blocks = read_open(disk, file, place, proven).await?;
+    let footer = if contents.sealed {
+        contents.bucket = blocks.bucket;
+        Footer::Whole
+    } else {
+        find_footer(disk, file, place, proven, &blocks).await?
+    };
     let mut broken = Vec::new();
     for entry in std::mem::take(&mut contents.entries) {
         let read = read_record(disk, file, place, entry.offset, stored_bytes(entry.length)).await;
@@ -145,7 +180,48 @@ pub(crate) async fn read_everything<D: Disk>(
         let list = if sound { &mut contents.entries } else { &mut broken };
         list.push(entry);
     }
-    Ok((contents, broken))
+    Ok(Everything { contents, broken, blocks, footer })
+}
+
+/// Whether the file ends in what was to be a footer. The blocks say what stands
+/// in it, so that each of its sectors is known: a crash leaves a sector as it
+/// should be, or zeros, because a footer is written behind the end of the file.
+async fn find_footer<D: Disk>(
+    disk: &D,
+    file: &D::File,
+    place: Place,
+    proven: Proven,
+    blocks: &Contents,
+) -> Result<Footer, DiskError> {
+    let length = block_down(disk.length(file).await?);
+    let Ok(bucket) = blocks.bucket else { return Ok(Footer::None) };
+    // A start seals what is proven; a store may have written more by then.
+    let all = read_open(disk, file, place, Proven { bytes: length, blocks: 0 }).await?;
+    for entries in [&blocks.entries, &all.entries] {
+        let bytes = footer_bytes(entries.len());
+        let Some(at) = length.checked_sub(bytes).filter(|at| *at >= proven.bytes) else { continue };
+        let expected = encode_footer(place, &bucket, at, entries.clone());
+        let found = salvage::read(disk, file, at, expected.len()).await?;
+        let (mut same, mut first_absent, mut first_other) = (false, None, None);
+        let sectors = found.chunks(SECTOR_BYTES).zip(expected.chunks(SECTOR_BYTES));
+        for ((found, expected), at) in sectors.zip((at..).step_by(SECTOR_BYTES)) {
+            let is_blank = |sector: &[u8]| sector.iter().all(|byte| *byte == 0);
+            if found == expected {
+                same |= !is_blank(found);
+            } else if is_blank(found) {
+                first_absent = first_absent.or(Some(at));
+            } else {
+                first_other = first_other.or(Some(at));
+            }
+        }
+        let unreadable = first_absent.filter(|_| !found.is_whole());
+        match (same, first_other.or(unreadable), first_absent) {
+            (true, Some(at), _) => return Ok(Footer::Damaged(at)),
+            (true, None, Some(at)) => return Ok(Footer::Unfinished(at)),
+            _ => {}
+        }
+    }
+    Ok(Footer::None)
 }
 
 /// A block's values, and the bytes of its directory and of all of it.

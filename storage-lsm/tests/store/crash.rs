@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::node::{Chance, LARGE, NOW, Node, Oracle, key, small, steps};
+use crate::node::{Chance, LARGE, NOW, Node, Oracle, Stage as _, key, small, steps};
 use crate::scenario::is_full_sweep;
 use desk_storage_lsm::Options;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
@@ -18,6 +18,9 @@ fn run(disk: &MemoryDisk, oracle: &mut Oracle, seed: u64, keys: Range<u64>) {
     let mut chance = Chance(seed);
     for (round, shards) in [2, 1, 3].into_iter().enumerate() {
         oracle.restart();
+        if round > 0 {
+            disk.inspect_finds_no_damage();
+        }
         let Ok(mut node) = Node::start(disk, small(), NOW, shards) else { return };
         assert!(node.report.is_sound(), "{:?}", node.report);
         oracle.check(&node, NOW);
@@ -76,6 +79,7 @@ fn fail_everywhere(seed: u64, keys: Range<u64>, stride: usize) {
         run(&disk, &mut oracle, seed, keys.clone());
         assert!(!disk.is_up(), "access {at} of {accesses} was reached");
         disk.restart();
+        disk.inspect_finds_no_damage();
         opens_and_works(&disk, &mut oracle, seed ^ at, 1 + (at % 3) as u16);
     }
 }

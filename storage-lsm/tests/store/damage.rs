@@ -3,7 +3,7 @@
 
 use crate::node::{NOW, Node, key, payload, small, snapshot};
 use desk_storage_lsm::disk::{Disk, Writes};
-use desk_storage_lsm::inspect::inspect;
+use desk_storage_lsm::inspect::{InspectError, inspect};
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::recover::{LostRange, TableFaultKind, Tail};
@@ -400,6 +400,19 @@ fn one_bad_manifest_slot_is_survived_and_two_are_refused() {
     assert_eq!(refused, Some(RecoverError::NoManifest));
     disk.lose("manifest");
     assert_eq!(Node::start(&disk, small(), NOW, 1).err(), Some(RecoverError::NoManifest));
+}
+
+#[test]
+fn a_folder_without_a_store_is_called_that() {
+    let disk = MemoryDisk::with_seed(1);
+    assert_eq!(drive(inspect(&disk)).err(), Some(InspectError::NoStore));
+    // A first start that crashed may leave as much.
+    disk.overwrite("manifest", 0, &[0; 2 * BLOCK_BYTES]);
+    assert_eq!(drive(inspect(&disk)).err(), Some(InspectError::NoStore));
+    let disk = with_batches(1);
+    disk.lose("manifest");
+    let refused = InspectError::Start(RecoverError::NoManifest);
+    assert_eq!(drive(inspect(&disk)).err(), Some(refused));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use desk_storage_lsm::disk::Disk;
-use desk_storage_lsm::inspect::inspect;
+use desk_storage_lsm::inspect::{InspectError, inspect};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::recover::Tail;
 use desk_storage_lsm::{Revision, Store};
@@ -100,7 +100,7 @@ fn a_folder_of_version_1_is_refused_with_what_to_do() {
          program that wrote the folder until all in it has expired, or give this program another \
          folder"
     );
-    assert_eq!(drive(inspect(&disk)).err(), Some(refused));
+    assert_eq!(drive(inspect(&disk)).err(), Some(InspectError::Start(refused)));
     assert_eq!(drive(disk.list()).unwrap(), names);
     let after: Vec<_> = names.iter().map(|name| disk.contents(name)).collect();
     assert!(before == after, "nothing was changed");

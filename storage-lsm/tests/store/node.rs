@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use desk_storage_lsm::disk::Disk;
-use desk_storage_lsm::memory_disk::{MemoryDisk, Strike, drive};
+use desk_storage_lsm::file::FileKind;
+use desk_storage_lsm::inspect::inspect;
+use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Strike, drive};
 use desk_storage_lsm::{
     EditNumber, GetError, Key, ManifestOwner, Options, Position, PutError, RecoverError,
     RecoveryReport, Revision, Seconds, ShardCount, Start, Store, UnixSecond, partition_of, recover,
@@ -75,6 +77,11 @@ pub(crate) trait Stage: Disk + Clone {
         None
     }
 
+    /// Whatever a crash has left, an inspection calls nothing of it damage.
+    fn inspect_finds_no_damage(&self) {
+        is_sound_or_nothing(self);
+    }
+
     /// Is told what is asked for and what is acknowledged by now, before the disk
     /// is used again.
     fn remember(&self, _now: UnixSecond, _oracle: &Oracle) {}
@@ -107,6 +114,14 @@ impl Stage for MemoryDisk {
 
     fn last_write(&self) -> Option<(String, u64, u64)> {
         self.last_write()
+    }
+
+    fn inspect_finds_no_damage(&self) {
+        let disk = self.fork();
+        disk.set_faults(Faults::default());
+        let before = files(&disk);
+        is_sound_or_nothing(&disk);
+        assert!(before == files(&disk), "inspecting changes nothing");
     }
 }
 
@@ -180,6 +195,29 @@ impl<D: Stage> Node<D> {
     pub(crate) fn shutdown(mut self, now: UnixSecond) -> bool {
         let stopped = self.stores.iter().all(|store| self.disk.drive(store.shutdown()).is_ok());
         stopped && self.manifest_round(now)
+    }
+}
+
+/// All files of the disk, with what is in them.
+pub(crate) fn files(disk: &MemoryDisk) -> Vec<(String, Vec<u8>)> {
+    let names = drive(disk.list()).unwrap();
+    let with_contents = |name: String| {
+        let contents = disk.contents(&name).unwrap();
+        (name, contents)
+    };
+    names.into_iter().map(with_contents).collect()
+}
+
+/// An inspection finds no damage, or no store where there is not even a log.
+fn is_sound_or_nothing(disk: &impl Stage) {
+    match disk.drive(inspect(disk)) {
+        Ok(inspection) => assert!(inspection.is_sound(), "{inspection:?}"),
+        Err(error) => {
+            let is_manifest =
+                |name: &str| FileKind::of(name).is_none_or(|f| f == FileKind::Manifest);
+            let names = disk.drive(disk.list()).unwrap();
+            assert!(names.iter().all(|name| is_manifest(name)), "{error}");
+        }
     }
 }
 

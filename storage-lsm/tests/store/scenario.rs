@@ -97,7 +97,7 @@ pub(crate) struct Story<'a, D: Stage = MemoryDisk> {
     disk: &'a D,
     pub(crate) oracle: Oracle,
     chance: Chance,
-    mood: Mood,
+    pub(crate) mood: Mood,
     /// When it is now.
     pub(crate) now: UnixSecond,
     keys: Vec<Key>,
@@ -188,6 +188,8 @@ impl<'a, D: Stage> Story<'a, D> {
             || node.owner.poisoned().is_some();
         match phase.ending {
             Ending::Shutdown if !failed => {
+                // Here and not by the stop, so that its batches are known.
+                self.commit(&node);
                 let stopped = node.shutdown(self.now);
                 assert!(stopped || self.mood != Mood::Power || !self.disk.is_up());
                 if self.disk.is_up() {
@@ -231,6 +233,9 @@ impl<'a, D: Stage> Story<'a, D> {
     pub(crate) fn opens_with_everything(&mut self) {
         for shards in [2, 1] {
             self.oracle.restart();
+            if self.mood == Mood::Power {
+                self.disk.inspect_finds_no_damage();
+            }
             let node = Node::start(self.disk, options(), self.now, shards)
                 .unwrap_or_else(|error| panic!("the store does not open: {error}"));
             self.check(&node);
