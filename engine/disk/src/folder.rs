@@ -27,6 +27,7 @@ const PROBE: &str = ".probe";
 pub struct Folder {
     path: Rc<PathBuf>,
     durability: Durability,
+    read_only: bool,
 }
 
 impl Folder {
@@ -41,12 +42,28 @@ impl Folder {
         if durability == Durability::Direct {
             settle_polling(path).await?;
         }
-        Ok(Self { path: Rc::new(path.to_owned()), durability })
+        Ok(Self { path: Rc::new(path.to_owned()), durability, read_only: false })
     }
 
     /// Opens a folder without `O_DIRECT`, even if it has it.
     pub async fn open_buffered(path: &Path) -> Result<Self, DiskError> {
         Ok(Self { durability: Durability::Buffered, ..Self::open(path).await? })
+    }
+
+    /// Opens a folder that is there to look at it only, through the cache: nothing
+    /// is made or changed, and whatever would do so fails.
+    pub fn open_read_only(path: &Path) -> Result<Self, DiskError> {
+        let whole = std::path::absolute(path);
+        let whole = whole.map_err(|error| of_io("find", &path.display().to_string(), &error))?;
+        Ok(Self { path: Rc::new(whole), durability: Durability::Buffered, read_only: true })
+    }
+
+    /// Fails in a folder that was opened to look at it only.
+    fn check_writable(&self, operation: &'static str, name: &str) -> Result<(), DiskError> {
+        if self.read_only {
+            return Err(of_io(operation, name, &rustix::io::Errno::ROFS.into()));
+        }
+        Ok(())
     }
 
     /// How writes become durable here; the same as [`Disk::durability`].
@@ -62,7 +79,7 @@ impl Folder {
     ) -> glommio::Result<FolderFile, ()> {
         let path = self.path.join(name);
         let mut options = options.clone();
-        options.read(true).write(true);
+        options.read(true).write(!self.read_only);
         let access = match self.durability {
             Durability::Direct => {
                 if writes == Writes::Durable {
@@ -124,6 +141,7 @@ impl Disk for Folder {
     }
 
     async fn create(&self, name: &str, writes: Writes) -> Result<FolderFile, DiskError> {
+        self.check_writable("create", name)?;
         let mut options = OpenOptions::new();
         options.create_new(true).mode(0o600);
         let opened = self.access(name, &options, writes).await;
@@ -186,6 +204,7 @@ impl Disk for Folder {
     }
 
     async fn unlink(&self, name: &str) -> Result<(), DiskError> {
+        self.check_writable("unlink", name)?;
         let removed = glommio::io::remove(self.path.join(name)).await;
         removed.map_err(|error| of_glommio("unlink", name, error))
     }

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use desk_disk::Folder;
-use desk_storage_lsm::disk::{Disk, Durability, Writes};
+use desk_storage_lsm::disk::{Disk, Durability, Fault, Writes};
+use desk_storage_lsm::limits::BLOCK_BYTES;
 use glommio::LocalExecutorBuilder;
 use rustix::fs::OFlags;
 
@@ -47,4 +48,29 @@ fn a_durable_file_is_written_through_and_a_deferred_one_is_not() {
             drop((created, opened));
         }
     });
+}
+
+#[test]
+fn a_folder_to_look_at_is_not_changed() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("file"), [7; BLOCK_BYTES]).unwrap();
+    run(async {
+        let folder = Folder::open_read_only(root.path()).unwrap();
+        assert_eq!(folder.list().await.unwrap(), ["file"]);
+        let file = folder.open("file", Writes::Deferred).await.unwrap();
+        assert_eq!(&folder.read(&file, 0, BLOCK_BYTES).await.unwrap()[..], [7; BLOCK_BYTES]);
+        let flags = flags(&root.path().join("file"));
+        assert!(flags.len() == 1 && !flags[0].intersects(OFlags::WRONLY | OFlags::RDWR));
+        let buffer = folder.buffer(BLOCK_BYTES);
+        assert!(folder.write(&file, 0, buffer).await.is_err());
+        assert!(folder.shorten(&file, 0).await.is_err());
+        const READ_ONLY: Fault = Fault::Os(30);
+        let made = folder.create("other", Writes::Durable).await.err();
+        assert_eq!(made.map(|error| error.fault), Some(READ_ONLY));
+        let removed = folder.unlink("file").await.err();
+        assert_eq!(removed.map(|error| error.fault), Some(READ_ONLY));
+    });
+    let names: Vec<_> = std::fs::read_dir(root.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert_eq!(std::fs::read(root.path().join("file")).unwrap(), [7; BLOCK_BYTES]);
 }

@@ -1,7 +1,11 @@
 //! The client commands of the binary.
 
+use std::collections::BTreeMap;
+use std::fs::DirEntry;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
 
 use desk_e2e::server::{binary, run};
 use desk_e2e::{Server, Setup, create};
@@ -116,17 +120,59 @@ fn inspect_tells_sound_from_damaged() {
     server.stop();
     let data = server.data();
     let folder = data.to_str().expect("a path in UTF-8");
+    let before = contents(&data);
     let sound = out(run(&["inspect", folder]));
     assert!(sound.contains("every checksum is right"), "{sound}");
+    assert!(before == contents(&data), "it changes nothing");
 
-    // One bit of a value in a table.
-    let table = server.files().into_iter().find(|name| name.ends_with(".table")).expect("a table");
-    let path = data.join(table);
-    let mut bytes = std::fs::read(&path).expect("the table");
-    let at = bytes.windows(4).position(|bytes| bytes == b"kept").expect("the text");
-    bytes[at] ^= 1;
-    std::fs::write(&path, bytes).expect("it is written");
-    let damaged = run(&["inspect", folder]);
-    assert_eq!(damaged.status.code(), Some(1), "{damaged:?}");
-    assert!(String::from_utf8_lossy(&damaged.stdout).contains("damaged"));
+    // One bit of each part, one part at a time: a value of a table, the table's
+    // footer and trailer, both slots of the manifest.
+    let tables = before.keys().filter(|name| name.ends_with(".table"));
+    let has_text = |name: &&String| before[*name].1.windows(4).any(|bytes| bytes == b"kept");
+    let table = tables.clone().find(has_text).expect("a table with the text");
+    let value = before[table].1.windows(4).position(|bytes| bytes == b"kept").expect("the text");
+    let trailer = before[table].1.len() - 4096;
+    let mut places = vec![
+        (table.as_str(), value, "a value"),
+        (table, 4096, "the directory"),
+        (table, trailer - 4096, "the footer"),
+        (table, trailer + 8, "the footer"),
+        ("manifest", 40, "a slot of the manifest"),
+        ("manifest", (1 << 20) + 40, "a slot of the manifest"),
+    ];
+    // And the header of each segment that has one.
+    let segments = before.iter().filter(|(name, _)| name.ends_with(".log"));
+    let used = segments.filter(|(_, (_, bytes))| bytes[..4096].iter().any(|byte| *byte != 0));
+    places.extend(used.map(|(name, _)| (name.as_str(), 30, "a header of a log segment")));
+    assert!(places.len() > 6, "a segment was used");
+    for (name, at, part) in places {
+        let mut bytes = before[name].1.clone();
+        bytes[at] ^= 1;
+        std::fs::write(data.join(name), &bytes).expect("it is written");
+        let damaged = run(&["inspect", folder]);
+        let text = String::from_utf8_lossy(&damaged.stdout).into_owned();
+        assert_eq!(damaged.status.code(), Some(1), "byte {at} of {name}: {text}");
+        let named =
+            |line: &str| line.starts_with(&format!("damaged  {name} at")) && line.contains(part);
+        assert!(text.lines().any(named), "byte {at} of {name}: {text}");
+        std::fs::write(data.join(name), &before[name].1).expect("it is written");
+    }
+    out(run(&["inspect", folder]));
+
+    let empty = server.folder().join("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    let said = failure(run(&["inspect", empty.to_str().expect("UTF-8")]));
+    assert!(said.contains("no store in this folder"), "{said}");
+    assert!(contents(&empty).is_empty());
+}
+
+/// All files of a folder: when each was changed, and what is in it.
+fn contents(folder: &Path) -> BTreeMap<String, (SystemTime, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file"));
+    let with_contents = |entry: DirEntry| {
+        let changed = entry.metadata().and_then(|of| of.modified()).expect("its time");
+        let bytes = std::fs::read(entry.path()).expect("its bytes");
+        (entry.file_name().into_string().expect("UTF-8"), (changed, bytes))
+    };
+    entries.map(with_contents).collect()
 }

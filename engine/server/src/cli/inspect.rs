@@ -8,7 +8,9 @@ use clap::Args;
 use desk_disk::Folder;
 use desk_gateway_http::http::Rfc3339;
 use desk_protocol::Time;
-use desk_storage_lsm::inspect::{self as store, Inspection};
+use desk_storage_lsm::file::FileKind;
+use desk_storage_lsm::inspect::{self as store, Cause, Inspection};
+use desk_storage_lsm::recover::Tail;
 use glommio::LocalExecutorBuilder;
 
 use super::{Done, Failure, print};
@@ -21,8 +23,10 @@ Example:
   …
   sound    every checksum is right
 
-It changes nothing and reads every byte. Exit code 1: something is damaged. On a server
-that runs, what is being written may look unfinished.";
+It changes nothing, so the folder may be mounted read-only, and reads every byte that
+a start would. What is damaged is named by file and byte, and the exit code is 1. What
+is torn is as a crash leaves it: a start mends it. On a server that runs, what is being
+written may look torn.";
 
 /// See [`super::Command::Inspect`].
 #[derive(Args, Clone, Debug)]
@@ -43,8 +47,7 @@ impl Inspect {
             .make()
             .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         let inspected = executor.run(async {
-            let folder = Folder::open(&path)
-                .await
+            let folder = Folder::open_read_only(&path)
                 .map_err(|error| Failure::new(format!("cannot open {shown}: {error}")))?;
             store::inspect(&folder)
                 .await
@@ -70,6 +73,40 @@ fn report(found: &Inspection) -> String {
     buckets(found, &mut text);
     tables(found, &mut text);
     segments(found, &mut text);
+    let torn = torn(found);
+    text += &torn;
+    damage(found, &mut text);
+    for orphan in &found.orphans {
+        let _ = writeln!(text, "orphan   {orphan:?}: the next start removes it");
+    }
+    text += match (found.is_sound(), torn.is_empty()) {
+        (true, true) => "sound    every checksum is right\n",
+        (true, false) => "sound    nothing is damaged, and a start mends what is torn\n",
+        (false, _) => "damaged  see above\n",
+    };
+    text
+}
+
+/// What a crash has interrupted.
+fn torn(found: &Inspection) -> String {
+    let mut text = String::new();
+    for log in &found.report.logs {
+        if let Some(Tail::Torn { sequence }) = log.tail {
+            let _ = writeln!(text, "torn     {:?}: batch {sequence}, the last one", log.log);
+        }
+    }
+    for flaw in found.flaws.iter().filter(|flaw| flaw.cause == Cause::Interrupted) {
+        let (file, part) = (flaw.file.name(), flaw.part.name());
+        let _ = writeln!(text, "torn     {file} at byte {}: {part}", flaw.offset);
+    }
+    text
+}
+
+fn damage(found: &Inspection, text: &mut String) {
+    for flaw in found.flaws.iter().filter(|flaw| flaw.cause == Cause::Damage) {
+        let (file, part) = (flaw.file.name(), flaw.part.name());
+        let _ = writeln!(text, "damaged  {file} at byte {}: {part}", flaw.offset);
+    }
     for log in &found.report.logs {
         for lost in &log.lost {
             let _ = writeln!(text, "damaged  {:?}: batches lost: {lost:?}", log.log);
@@ -78,15 +115,10 @@ fn report(found: &Inspection) -> String {
     for (key, gap) in &found.report.quarantined {
         let _ = writeln!(text, "damaged  desk {key:?} in quarantine: {gap:?}");
     }
-    for file in &found.report.damaged_segments {
-        let _ = writeln!(text, "damaged  {}: the segment's header", file.segment_name());
-    }
-    for orphan in &found.orphans {
-        let _ = writeln!(text, "orphan   {orphan:?}: the next start removes it");
-    }
-    let sound = found.is_sound();
-    text += if sound { "sound    every checksum is right\n" } else { "damaged  see above\n" };
-    text
+}
+
+fn is_damaged(found: &Inspection, file: FileKind) -> bool {
+    found.flaws.iter().any(|flaw| flaw.file == file && flaw.cause == Cause::Damage)
 }
 
 fn buckets(found: &Inspection, text: &mut String) {
@@ -110,10 +142,11 @@ fn tables(found: &Inspection, text: &mut String) {
         "table", "bucket from",
     );
     for table in &found.tables {
-        let header = table.header && !found.report.lacks_blocks(table.file);
-        let state = match (table.bytes, header, table.sealed) {
+        let damaged =
+            is_damaged(found, FileKind::Table(table.file)) || found.report.lacks_blocks(table.file);
+        let state = match (table.bytes, damaged, table.sealed) {
             (None, ..) => "missing",
-            (_, false, _) => "damaged",
+            (_, true, _) => "damaged",
             (.., true) => "sealed",
             (.., false) => "open",
         };
