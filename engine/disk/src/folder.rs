@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use desk_storage_lsm::disk::{Disk, DiskError, Durability, Space, Writes};
+use desk_storage_lsm::disk::{Disk, DiskError, Durability, Fault, Space, Writes};
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use glommio::io::{Directory, DmaBuffer, OpenOptions};
 use rustix::fs::{Mode, OFlags};
@@ -28,6 +28,8 @@ pub struct Folder {
     path: Rc<PathBuf>,
     durability: Durability,
     read_only: bool,
+    /// Device and number of the folder that was opened.
+    id: (u64, u64),
 }
 
 impl Folder {
@@ -42,7 +44,8 @@ impl Folder {
         if durability == Durability::Direct {
             settle_polling(path).await?;
         }
-        Ok(Self { path: Rc::new(path.to_owned()), durability, read_only: false })
+        let id = id(path)?;
+        Ok(Self { path: Rc::new(path.to_owned()), durability, read_only: false, id })
     }
 
     /// Opens a folder without `O_DIRECT`, even if it has it.
@@ -55,7 +58,8 @@ impl Folder {
     pub fn open_read_only(path: &Path) -> Result<Self, DiskError> {
         let whole = std::path::absolute(path);
         let whole = whole.map_err(|error| of_io("find", &path.display().to_string(), &error))?;
-        Ok(Self { path: Rc::new(whole), durability: Durability::Buffered, read_only: true })
+        let id = id(&whole)?;
+        Ok(Self { path: Rc::new(whole), durability: Durability::Buffered, read_only: true, id })
     }
 
     /// Fails in a folder that was opened to look at it only.
@@ -93,6 +97,13 @@ impl Folder {
         };
         Ok(FolderFile { name: name.to_owned(), access })
     }
+}
+
+/// Device and number of a folder.
+fn id(path: &Path) -> Result<(u64, u64), DiskError> {
+    let stat = rustix::fs::stat(path);
+    let stat = stat.map_err(|error| of_io("find", &path.display().to_string(), &error.into()))?;
+    Ok((stat.st_dev, stat.st_ino))
 }
 
 /// Whether a file of the folder opens with `O_DIRECT`. The file has no name,
@@ -217,8 +228,14 @@ impl Disk for Folder {
         folder.close().await.map_err(failed)
     }
 
+    /// Fails as well when another folder has taken this one's place: files are
+    /// opened by their paths, and what is written would be torn apart.
     async fn space(&self) -> Result<Space, DiskError> {
         let shown = self.path.display().to_string();
+        if id(&self.path)? != self.id {
+            let fault = Fault::Changed;
+            return Err(DiskError { operation: "find again", file: shown, fault });
+        }
         let stat = rustix::fs::statvfs(self.path.as_path());
         let stat = stat.map_err(|error| of_io("measure", &shown, &error.into()))?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);

@@ -74,3 +74,21 @@ fn a_folder_to_look_at_is_not_changed() {
     assert_eq!(names.len(), 1, "{names:?}");
     assert_eq!(std::fs::read(root.path().join("file")).unwrap(), [7; BLOCK_BYTES]);
 }
+
+#[test]
+fn a_folder_in_anothers_place_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let (path, moved) = (root.path().join("data"), root.path().join("moved"));
+    run(async {
+        let folder = Folder::open(&path).await.unwrap();
+        folder.space().await.unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let error = folder.space().await.unwrap_err();
+        assert_eq!((error.operation, error.fault), ("find again", Fault::Changed));
+        std::fs::remove_dir(&path).unwrap();
+        assert_eq!(folder.space().await.unwrap_err().fault, Fault::NotFound);
+        std::fs::rename(&moved, &path).unwrap();
+        folder.space().await.unwrap();
+    });
+}
