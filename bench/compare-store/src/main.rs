@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// their own, in turns with the device's own limits.
 ///
 /// Every group of operations is durable before it counts. Nothing is compressed.
-/// The full run takes about half an hour and 30 GB of the disk for a while, and
+/// The full run takes about 45 minutes and 30 GB of the disk for a while, and
 /// wants the machine to itself; --quick takes three minutes. Without the feature
 /// `others` only our own store is there.
 ///

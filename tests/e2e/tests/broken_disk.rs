@@ -45,6 +45,7 @@ fn a_disk_that_hangs_fills_no_memory() {
     let setup = Setup::default().flag("--shards", "1").limit("log-waiting", "\"64KiB\"");
     let Some(server) = breakable(setup) else { return };
     let ada = create(&server, "hanging");
+    let owner = ada.as_owner(&server);
     let mut socket = Socket::live(&server, &ada.key);
     let frozen = server.volume().freeze();
     // Batches by WebSocket wait for no answer.
@@ -57,9 +58,18 @@ fn a_disk_that_hangs_fills_no_memory() {
         let refused = get(&server, "/readyz", &[]).status == 503;
         refused.then_some(())
     });
+    let taken = server.metric("sticker_desk_operations_total");
+    assert!(taken < sent, "{taken} of {sent} were taken");
+    for seq in 1..=3 {
+        socket.submit(sent + seq, Revision(0), vec![creation(sent + seq, &text)]);
+        let ops = json!([{ "create": { "x": 0, "y": 0, "text": "waits" } }]);
+        let body = json!({ "client_seq": 1, "base_revision": 0, "ops": ops });
+        owner.sync_body(&server, &body).problem(503);
+    }
+    assert_eq!(server.metric("sticker_desk_operations_total"), taken, "nothing is taken any more");
     drop(frozen);
     eventually("service", || (get(&server, "/readyz", &[]).status == 200).then_some(()));
-    ada.as_owner(&server).add(&server, 1, "goes on");
+    owner.add(&server, 1, "goes on");
 }
 
 #[test]
