@@ -41,8 +41,14 @@ impl Env {
         self.gate.after(position, Output::Reply { request, reply });
     }
 
+    /// What cannot be done shows no state, so that is said at once, also while the
+    /// log stands still.
     pub(crate) fn fail(&mut self, position: LogPosition, request: RequestId, why: ServiceError) {
-        self.reply(position, request, Reply::Failed(why));
+        let reply = Reply::Failed(why);
+        if let Reply::Failed(ServiceError::Unavailable(_)) = reply {
+            return self.gate.at_once(Output::Reply { request, reply });
+        }
+        self.reply(position, request, reply);
     }
 
     pub(crate) fn encode(&mut self, frame: &ServerFrame) -> Arc<[u8]> {

@@ -63,7 +63,10 @@ impl Shard {
             Request::Remove { link: _ } => Ok(self.delete(now, desk)),
         };
         let position = self.reply_position(desk);
-        self.env.reply(position, request, served.unwrap_or_else(Reply::Failed));
+        match served {
+            Ok(reply) => self.env.reply(position, request, reply),
+            Err(why) => self.env.fail(position, request, why),
+        }
     }
 
     /// A deleted desk's answer waits for all that was appended.
