@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_a_limit_says_null_and_goals_have_directions() {
+    fn rows_without_a_limit_say_null() {
         let row = Row::new("resolver.head", "words", "1/s", Goal::at_least(2e6), &[1.9e6, 1.7e6]);
         let json = serde_json::to_value(&row).unwrap();
         assert!(json["limit"].is_null());

@@ -291,7 +291,7 @@ fn batch_3_invert_takes_back() {
 }
 
 #[test]
-fn flight_7_after_a_refusal_the_queue_moves_over_the_inverse() {
+fn flight_7_the_queue_moves_over_the_inverse() {
     let mut server = Server::default();
     server.now(9, vec![create(1, "abc")]);
     // Refused: its edit, move and deletion. Queued behind it: another edit.

@@ -372,7 +372,7 @@ fn frame_2_too_long_is_told_by_the_prefix() {
 }
 
 #[test]
-fn frame_3_unknown_types_are_skipped_and_the_other_ends_refused() {
+fn frame_3_unknown_skipped_other_ends_refused() {
     let mut bytes = ping();
     // The root table's first field, found by its vtable.
     let at = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));

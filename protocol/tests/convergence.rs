@@ -252,7 +252,7 @@ fn submit(
 }
 
 #[test]
-fn order_1_all_replicas_converge_to_what_the_naive_model_says() {
+fn order_1_replicas_equal_the_naive_model() {
     let mut met = Met::default();
     for seed in 0..3_000 {
         run(seed, &mut met);

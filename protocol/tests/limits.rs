@@ -263,7 +263,7 @@ fn limit_2_a_merge_may_pass_a_text_limit_twofold() {
 }
 
 #[test]
-fn limit_6_an_edit_moved_over_others_is_bound_by_the_merge_alone() {
+fn limit_6_a_moved_edit_is_bound_by_the_merge() {
     let mut server = Server::default();
     server.now(9, vec![create(1, "")]);
     // Author 1 makes 9,000 characters offline, meanwhile 2 makes 4,000.

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_in_its_last_day_is_not_joined_and_in_its_last_minutes_left_alone() {
+    fn buckets_near_their_end_are_left_alone() {
         let goes_in = |left, share| Share { drops_at: UnixSecond(NOW.0 + left), ..share };
         let outdated = |left| vec![goes_in(left, share(1, 1000, 499))];
         assert_eq!(chosen(outdated(GOING_SECONDS)), None);

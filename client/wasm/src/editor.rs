@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn input_while_the_field_lags_behind_meets_the_text_as_it_is() {
+    fn input_in_a_lagging_field_meets_the_text() {
         let mut editor = Editor::new(StickerId(1), "ab");
         let mut text = "ab".to_owned();
         let foreign = insertion(0, "foreign ");

@@ -124,7 +124,7 @@ fn order_10_waiting_ends_with_its_time() {
 }
 
 #[test]
-fn limit_1_a_sender_without_a_replica_is_bound_on_the_text_that_it_gives() {
+fn limit_1_a_given_base_text_binds_its_sender() {
     let mut desk = Desk::new(few());
     let base = desk.record.desk.revision();
     for _ in 0..20 {
@@ -152,7 +152,7 @@ fn limit_1_a_sender_without_a_replica_is_bound_on_the_text_that_it_gives() {
 }
 
 #[test]
-fn limit_9_a_batch_that_no_record_holds_is_refused_and_changes_nothing() {
+fn limit_9_a_batch_over_a_record_changes_nothing() {
     let mut desk = Desk::new(ShardLimits::default());
     let base = desk.record.desk.revision();
     let create = |id: u64| {

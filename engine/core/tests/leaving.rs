@@ -58,7 +58,7 @@ fn is_in_memory(world: &mut World, link: LinkId) -> bool {
 }
 
 #[test]
-fn desks_whose_people_go_at_once_leave_in_steps_that_hold_nobody_up() {
+fn many_desks_leave_memory_in_steps() {
     for apart in [Duration::ZERO, Duration::from_micros(50)] {
         let (mut world, desks) = busy(256);
         for (_, connection) in &desks {

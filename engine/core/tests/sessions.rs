@@ -63,7 +63,7 @@ fn what_waits_for_a_log_that_failed_is_refused_at_once() {
 }
 
 #[test]
-fn flight_15_nothing_that_shows_state_leaves_before_it_is_durable() {
+fn flight_15_nothing_is_shown_before_it_is_durable() {
     let mut world = World::new();
     let ann = world.create();
     let a = world.connect(ann.key, 1, None);
@@ -96,7 +96,7 @@ fn flight_15_nothing_that_shows_state_leaves_before_it_is_durable() {
 }
 
 #[test]
-fn flight_16_a_number_sent_again_gets_its_first_answer_even_after_a_restart() {
+fn flight_16_a_resend_gets_the_first_answer() {
     let mut world = World::new();
     let ann = world.create();
     let first = world.sync(ann.key, 1, 0, vec![create(7, "a")]);
@@ -137,7 +137,7 @@ fn a_rejection_uses_up_its_number_for_good() {
 }
 
 #[test]
-fn flight_9_the_newest_connection_of_a_client_supersedes_the_older() {
+fn flight_9_the_newest_connection_supersedes() {
     let mut world = World::new();
     let ann = world.create();
     let old = world.connect(ann.key, 5, None);
@@ -211,7 +211,7 @@ fn an_old_key_goes_on_as_the_same_client() {
 }
 
 #[test]
-fn finish_applies_its_diff_ends_the_session_and_voids_the_keys() {
+fn finish_applies_its_diff_and_voids_the_keys() {
     let mut world = World::new();
     let ann = world.create();
     let bob = world.join(ann.link);
@@ -232,7 +232,7 @@ fn finish_applies_its_diff_ends_the_session_and_voids_the_keys() {
 }
 
 #[test]
-fn an_idle_session_is_stored_parked_and_woken_by_the_next_message() {
+fn an_idle_session_is_parked_and_woken() {
     let mut world = World::new();
     let ann = world.create();
     let a = world.connect(ann.key, 1, None);

@@ -66,7 +66,7 @@ fn who_comes_by_a_link_that_is_being_stored_finds_the_desk() {
 }
 
 #[test]
-fn a_key_that_cannot_be_had_is_not_asked_for_again_and_again() {
+fn an_unreadable_key_is_put_off() {
     let (mut world, desk, [owner, _]) = killed();
     let found: [fn() -> Loaded; 4] =
         [|| Loaded::Expired, || Loaded::Quarantined, || Loaded::Failed, || Loaded::Missing];
@@ -91,7 +91,7 @@ fn a_key_that_cannot_be_had_is_not_asked_for_again_and_again() {
 }
 
 #[test]
-fn a_desk_that_has_expired_while_it_is_stored_upsets_no_step() {
+fn a_desk_may_expire_while_it_is_stored() {
     let mut world = World::new();
     let desk = world.create().link;
     world.storing = false;
@@ -106,7 +106,7 @@ fn a_desk_that_has_expired_while_it_is_stored_upsets_no_step() {
 }
 
 #[test]
-fn a_desk_that_expires_while_it_waits_to_be_stored_is_let_go() {
+fn a_desk_may_expire_before_it_is_stored() {
     let mut world = World::new();
     world.storing = false;
     let desk = world.create();

@@ -59,7 +59,7 @@ fn a_slow_reader_slows_nobody_and_is_brought_up_to_date() {
 }
 
 #[test]
-fn a_short_absence_is_made_up_by_commits_a_long_one_by_a_snapshot() {
+fn short_absences_get_commits_long_ones_a_snapshot() {
     let mut world = World::new();
     let ann = world.create();
     for seq in 1..=1_500 {
@@ -131,7 +131,7 @@ fn polls_answer_at_once_wait_or_give_everything() {
 }
 
 #[test]
-fn flight_14_text_older_than_the_history_needs_the_text_it_was_made_against() {
+fn flight_14_a_late_delta_needs_its_base_text() {
     let mut world = World::new();
     let ann = world.create();
     world.sync(ann.key, 1, 0, vec![create(1, "one two")]);

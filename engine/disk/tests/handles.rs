@@ -30,7 +30,7 @@ fn flags(path: &Path) -> Vec<OFlags> {
 }
 
 #[test]
-fn a_durable_file_is_written_through_and_a_deferred_one_is_not() {
+fn only_durable_files_are_written_through() {
     let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     run(async {
         let folder = Folder::open(root.path()).await.unwrap();

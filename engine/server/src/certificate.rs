@@ -232,7 +232,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn the_self_made_certificate_is_kept_until_it_ends_or_names_change() {
+    fn a_self_made_certificate_is_kept_while_it_fits() {
         let folder = std::env::temp_dir().join(format!("certificate-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();

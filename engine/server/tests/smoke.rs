@@ -182,7 +182,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_kill_and_a_change_of_shards() {
+fn acknowledged_edits_survive_kill_and_reshard() {
     let data = folder("kill");
     let server = Server::start(&data, 2);
     // More than one desk, so that both shards own some.

@@ -85,7 +85,7 @@ fn fail_everywhere(seed: u64, keys: Range<u64>, stride: usize) {
 }
 
 #[test]
-fn nothing_is_lost_where_tables_are_written_long_before_they_are_synced() {
+fn tables_synced_long_after_writing_lose_nothing() {
     let (seeds, stride) = if is_full_sweep() { (3..6, 1) } else { (3..4, 7) };
     for seed in seeds {
         fail_everywhere(seed, LARGE_KEYS, stride);
@@ -119,7 +119,7 @@ fn a_recovery_that_is_interrupted_is_repeated() {
 }
 
 #[test]
-fn a_kill_and_then_a_power_failure_during_the_recovery_lose_nothing() {
+fn a_power_cut_during_recovery_loses_nothing() {
     // The table is not full, so nothing syncs it before its checkpoint.
     let options = Options { table_bytes: 8 << 20, ..small() };
     for seed in 0..12 {
@@ -156,7 +156,7 @@ fn a_kill_and_then_a_power_failure_during_the_recovery_lose_nothing() {
 }
 
 #[test]
-fn what_a_start_has_read_stays_though_its_write_had_failed() {
+fn what_a_start_has_read_stays_durable() {
     let mut seen = 0;
     for seed in 0..16 {
         let disk = MemoryDisk::with_seed(seed);
@@ -187,7 +187,7 @@ fn what_a_start_has_read_stays_though_its_write_had_failed() {
 }
 
 #[test]
-fn a_start_that_fails_anywhere_and_is_tried_again_builds_on_nothing_that_may_go() {
+fn a_repeated_start_builds_only_on_durable_bytes() {
     let options = Options { table_bytes: 8 << 20, ..small() };
     let disk = MemoryDisk::with_seed(3);
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();

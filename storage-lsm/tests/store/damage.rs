@@ -70,7 +70,7 @@ fn a_segment_that_is_shorter_than_it_was_made_is_named() {
 }
 
 #[test]
-fn damage_inside_the_log_is_named_and_the_desk_is_quarantined() {
+fn damage_in_the_log_quarantines_the_key() {
     let disk = with_batches(9);
     let name = first_segment(&disk);
     // Batch 4 is revision 2 of key 0; batches 5 to 9 follow it.
@@ -159,7 +159,7 @@ fn a_lost_segment_is_named() {
 }
 
 #[test]
-fn a_damaged_header_of_the_newest_segment_loses_nothing() {
+fn a_damaged_newest_header_loses_nothing() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     for revision in 1..=5 {
@@ -210,7 +210,7 @@ fn a_damaged_value_is_an_error_and_never_wrong_bytes() {
 /// A record that is whole and stands in its place, and is not the one that was
 /// written there last: the medium kept another history of the same store.
 #[test]
-fn a_record_of_another_history_is_not_taken_for_the_one_that_was_written() {
+fn a_record_of_another_history_is_not_accepted() {
     let disk = MemoryDisk::with_seed(1);
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     node.stores[0].append(key(0), Revision(1), b"x").unwrap();
@@ -258,7 +258,7 @@ fn a_missing_table_is_named() {
 /// Nothing in a table without a footer says how many blocks it had, and the log
 /// has let go of them: the manifest says it.
 #[test]
-fn a_block_of_an_open_table_that_is_overwritten_is_named() {
+fn an_overwritten_block_of_an_open_table_is_named() {
     for lost in 0..3 {
         let disk = MemoryDisk::with_seed(1);
         let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
@@ -297,7 +297,7 @@ fn a_block_of_an_open_table_that_is_overwritten_is_named() {
 /// A table's block that did not arrive is found by reading it back, while the
 /// log has what is in it.
 #[test]
-fn a_block_that_did_not_arrive_ends_service_and_loses_nothing() {
+fn a_lost_block_ends_service_and_loses_nothing() {
     use Misfortune::{Astray, Flipped, Lost, Misdirected, Torn};
     for misfortune in [Astray, Flipped, Lost, Misdirected, Torn] {
         let mut struck = 0;
@@ -333,7 +333,7 @@ fn a_block_that_did_not_arrive_ends_service_and_loses_nothing() {
 
 /// By a clock that has jumped the bucket should have gone, and has not.
 #[test]
-fn a_block_that_did_not_arrive_is_not_believed_because_its_bucket_seems_to_go() {
+fn a_lost_block_is_not_trusted_in_a_going_bucket() {
     let mut struck = 0;
     for ahead in 0..4 {
         let disk = MemoryDisk::with_seed(1);

@@ -21,7 +21,7 @@ fn tables(disk: &MemoryDisk) -> usize {
 }
 
 #[test]
-fn a_key_is_gone_to_the_second_and_its_files_after_the_bucket() {
+fn a_key_expires_to_the_second_files_by_bucket() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);

@@ -339,7 +339,7 @@ fn rewrite_much(later: UnixSecond) {
 }
 
 #[test]
-fn what_is_rewritten_in_a_table_that_stays_open_does_not_fill_the_disk() {
+fn rewriting_in_an_open_table_fills_no_disk() {
     let disk = MemoryDisk::with_seed(1);
     let options = Options { disk_reserve_bytes: 200_000, table_bytes: 64 << 20, ..small() };
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();

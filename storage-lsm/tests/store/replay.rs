@@ -132,7 +132,7 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
 }
 
 #[test]
-fn a_segment_is_kept_for_the_first_and_for_the_last_of_a_keys_records() {
+fn a_segment_is_kept_for_first_and_last_records() {
     let disk = MemoryDisk::with_seed(8);
     let mut node = Node::start(&disk, roomy(), NOW, 1).unwrap();
     let append = |node: &mut Node, tail: u64, revision: u64| {
@@ -179,7 +179,7 @@ fn newest_header(disk: &MemoryDisk) -> (String, usize) {
 }
 
 #[test]
-fn a_segment_that_is_used_again_is_found_without_its_header() {
+fn a_reused_segment_is_found_without_its_header() {
     let options = Options { log_budget_bytes: 3 * small().segment_bytes, ..small() };
     let disk = MemoryDisk::with_seed(9);
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
@@ -219,7 +219,7 @@ fn first_log(disk: &MemoryDisk) -> String {
 }
 
 #[test]
-fn a_directory_of_any_length_is_read_from_a_table_without_a_footer() {
+fn directories_of_any_length_are_read_unsealed() {
     let disk = MemoryDisk::with_seed(10);
     let options = Options { table_bytes: 1 << 20, ..roomy() };
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();

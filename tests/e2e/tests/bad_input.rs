@@ -108,7 +108,7 @@ fn who_asks_for_no_desk_or_by_no_key_is_told_so() {
 }
 
 #[test]
-fn bodies_that_are_not_what_they_should_be_leave_the_connection_open() {
+fn a_bad_body_leaves_the_connection_open() {
     let server = Server::new();
     let mut witness = Witness::on_a_new_desk(&server);
     let bob = join(&server, witness.link());

@@ -50,7 +50,7 @@ fn old_tables(server: &Server) -> usize {
 }
 
 #[test]
-fn a_clock_far_ahead_is_named_once_and_drops_nothing_until_somebody_vouches() {
+fn a_clock_far_ahead_drops_nothing_unvouched() {
     let mut server = of_2023();
     server.up_with(watched());
     let before = manifest_writes(&server);

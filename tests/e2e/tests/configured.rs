@@ -95,7 +95,7 @@ fn a_limit_out_of_its_range_stops_the_start_with_its_name() {
 }
 
 #[test]
-fn a_batch_too_large_for_the_log_is_refused_and_nobody_else_notices() {
+fn a_batch_too_large_for_the_log_disturbs_nobody() {
     let server = Server::new();
     let ada = create(&server, "");
     let mut witness = Socket::live(&server, &ada.key);

@@ -89,7 +89,7 @@ async fn a_program_undoes_its_own_work_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn edits_made_while_the_server_is_gone_arrive_when_it_is_back() {
+async fn edits_made_without_the_server_arrive_later() {
     let mut server = Server::new();
     let ada = soon(Desk::create(&server.url(), "")).await.expect("a desk");
     let bob = soon(Desk::join(&ada.link().to_string())).await.expect("a desk");

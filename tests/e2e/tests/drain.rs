@@ -10,7 +10,7 @@ use desk_protocol::frame::CloseCode;
 use serde_json::json;
 
 #[test]
-fn a_planned_stop_under_load_loses_nothing_and_tells_clients() {
+fn a_planned_stop_under_load_loses_nothing() {
     let mut server = Server::new();
     let ada = create(&server, "");
     let mut socket = Socket::live(&server, &join(&server, &ada.id).key);

@@ -97,7 +97,7 @@ fn a_frame_may_be_cut_anywhere() {
 }
 
 #[test]
-fn an_impossible_batch_is_rejected_and_the_connection_goes_on() {
+fn an_impossible_batch_ends_no_connection() {
     let server = Server::new();
     let ada = create(&server, "");
     let mut socket = Socket::live(&server, &ada.key);

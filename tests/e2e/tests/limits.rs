@@ -102,7 +102,7 @@ fn a_slow_head_is_given_up() {
 }
 
 #[test]
-fn too_many_connections_of_a_desk_are_told_when_to_come_back() {
+fn a_full_desk_says_when_to_come_back() {
     let server = Setup::default().limit("connections-per-desk", "2").start();
     let ada = create(&server, "");
     let bob = join(&server, &ada.id);

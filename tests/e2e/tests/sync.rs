@@ -88,7 +88,7 @@ fn numbers_start_at_one_and_leave_no_gap() {
 }
 
 #[test]
-fn a_number_sent_again_gets_its_first_answer_whatever_the_body() {
+fn a_resend_gets_the_first_answer() {
     let mut server = Server::new();
     let ada = create(&server, "");
     let note = json!([{ "create": { "x": 0, "y": 0, "text": "once" } }]);

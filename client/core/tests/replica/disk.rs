@@ -61,7 +61,7 @@ fn flight_17_edits_made_offline_outlive_a_reload() {
 }
 
 #[test]
-fn flight_17_a_batch_in_flight_is_sent_once_more_after_a_reload() {
+fn flight_17_a_reload_sends_the_flight_again() {
     for reached in [false, true] {
         let (mut net, id) = durable(2);
         let now = net.now;
@@ -149,7 +149,7 @@ fn damaged_records_are_refused() {
 }
 
 #[test]
-fn delete_2_a_purged_sticker_under_pending_changes_is_kept_for_its_author() {
+fn delete_2_a_purge_keeps_pending_work() {
     let (mut net, id) = durable(1);
     net.go_offline(0);
     let now = net.now;

@@ -31,7 +31,7 @@ fn prepend(net: &mut Net, id: StickerId, count: usize) {
 }
 
 #[test]
-fn limit_6_an_offline_edit_is_kept_however_others_grew_the_text() {
+fn limit_6_an_offline_edit_is_kept_on_a_grown_text() {
     for (reload, kept) in [(false, 1_000), (true, 1_000), (false, 0), (true, 0)] {
         let (mut net, id) = pair("");
         net.server.kept = kept;
@@ -95,7 +95,7 @@ fn limit_8_a_client_goes_by_the_limits_that_it_was_told() {
 }
 
 #[test]
-fn limit_8_work_under_a_higher_limit_is_refused_once_and_kept() {
+fn limit_8_work_over_a_lowered_limit_is_kept() {
     let (mut net, id) = pair("abc");
     net.go_offline(0);
     let now = net.now;
@@ -118,7 +118,7 @@ fn limit_8_work_under_a_higher_limit_is_refused_once_and_kept() {
 }
 
 #[test]
-fn limit_8_a_batch_over_the_servers_frame_is_kept_and_the_next_goes_on() {
+fn limit_8_a_batch_over_the_frame_limit_is_kept() {
     for durable in [false, true] {
         let make = if durable { Net::durable } else { Net::with };
         let mut net = make(2, net::plenty(), 1_000, 5);

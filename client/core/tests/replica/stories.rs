@@ -82,7 +82,7 @@ fn flight_8_a_lost_batch_is_sent_again_under_its_number() {
 }
 
 #[test]
-fn flight_10_a_batch_whose_answer_was_lost_is_not_done_twice() {
+fn flight_10_a_lost_answer_applies_nothing_twice() {
     let (mut net, id) = pair("");
     let now = net.now;
     net.client(0).replace_text(now, id, "once").unwrap();
@@ -118,7 +118,7 @@ fn flight_11_a_stale_batch_is_sent_again_at_the_head() {
 }
 
 #[test]
-fn flight_13_after_a_long_absence_a_snapshot_is_merged_three_ways() {
+fn flight_13_a_snapshot_is_merged_three_ways() {
     let mut net = Net::with(2, net::plenty(), 2, 3);
     net.settle();
     let now = net.now;
@@ -339,7 +339,7 @@ fn garbage_makes_a_new_connection() {
 }
 
 #[test]
-fn merge_7_the_queue_moves_over_the_taking_back_of_a_refused_batch() {
+fn flight_7_the_queue_moves_over_a_refused_batch() {
     let (mut net, id) = pair("ab");
     let now = net.now;
     let taken = StickerId(77);
@@ -358,7 +358,7 @@ fn merge_7_the_queue_moves_over_the_taking_back_of_a_refused_batch() {
 }
 
 #[test]
-fn merge_13_a_batch_that_the_server_transformed_otherwise_than_a_snapshot_told() {
+fn flight_13_a_snapshot_may_hide_the_servers_choice() {
     let (mut net, id) = pair("aa");
     let now = net.now;
     let first = || Delta::from_parts([Part::Delete(1)]).unwrap();

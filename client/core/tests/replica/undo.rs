@@ -171,7 +171,7 @@ fn undo_21_a_foreign_write_after_mine_kills_the_entry() {
 }
 
 #[test]
-fn undo_21_a_foreign_write_before_mine_becomes_the_value_restored() {
+fn undo_21_a_foreign_write_before_mine_is_restored() {
     let (mut net, id) = pair("");
     in_flight(&mut net, move_to(id, 1));
     overtaken_by(&mut net, move_to(id, 7));
@@ -182,7 +182,7 @@ fn undo_21_a_foreign_write_before_mine_becomes_the_value_restored() {
 }
 
 #[test]
-fn undo_21_the_value_restored_is_replaced_while_the_undo_is_queued() {
+fn undo_21_a_queued_undo_takes_the_newer_value() {
     let (mut net, id) = pair("");
     in_flight(&mut net, move_to(id, 1));
     assert!(undo(&mut net));
@@ -193,7 +193,7 @@ fn undo_21_the_value_restored_is_replaced_while_the_undo_is_queued() {
 }
 
 #[test]
-fn undo_21_only_the_lowest_of_my_writes_rests_on_a_foreign_one() {
+fn undo_21_only_my_lowest_write_rests_on_a_foreign() {
     let (mut net, id) = pair("");
     net.go_offline(0);
     act(&mut net, 0, move_to(id, 1));
@@ -483,7 +483,7 @@ fn the_oldest_steps_are_forgotten_and_stay_done() {
 }
 
 #[test]
-fn undo_21_a_foreign_write_between_two_of_mine_kills_the_lower_entry() {
+fn undo_21_a_write_between_mine_ends_the_lower_step() {
     let (mut net, id) = pair("");
     saved(&mut net, 0, move_to(id, 1));
     in_flight(&mut net, move_to(id, 2));
@@ -495,7 +495,7 @@ fn undo_21_a_foreign_write_between_two_of_mine_kills_the_lower_entry() {
 }
 
 #[test]
-fn undo_21_what_was_taken_out_above_the_flight_outlives_a_write_below_it() {
+fn undo_21_redo_outlives_a_write_below_the_flight() {
     let (mut net, id) = pair("");
     in_flight(&mut net, move_to(id, 1));
     act(&mut net, 0, move_to(id, 2));

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_who_left_is_told_once_and_comes_back_with_a_higher_counter() {
+    fn leaving_is_told_once_and_the_counter_grows() {
         let mut room = PresenceRoom::default();
         room.show(Author(1), busy("a"), 40);
         room.news(PRESENCE_FRAME_BYTES_MAX);

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_wait_for_their_position_and_never_overtake_their_own_desk() {
+    fn outputs_of_a_desk_keep_their_order() {
         let mut gate = Gate::default();
         let old = gate.append(LinkId(2), 1, Time(0), Vec::new());
         let new = gate.append(LinkId(1), 1, Time(0), Vec::new());

@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_out_of_range_is_refused_with_the_limit_and_its_range() {
+    fn a_limit_out_of_range_is_refused_by_name() {
         for limit in LIMITS {
             let range = format!(
                 "limits.{} may be {} to {}",

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_far_below_a_core_is_found_and_below_its_tests_is_not() {
+    fn a_runtime_below_a_core_is_found() {
         let dep = |id: &str, kind: Value| json!({"pkg": id, "dep_kinds": [{"kind": kind}]});
         let tree = |kind: Value| {
             json!({

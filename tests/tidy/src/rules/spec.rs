@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_without_a_test_and_a_citation_without_a_rule_are_found() {
+    fn untested_rules_and_wrong_citations_are_found() {
         let tree = Tree::of(&[
             (
                 SPEC,

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_root_without_the_attribute_and_an_unsafe_block_are_found() {
+    fn unsafe_code_and_roots_that_allow_it_are_found() {
         let tree = Tree::of(&[
             ("a/src/lib.rs", "//! #![forbid(unsafe_code)]\n"),
             ("b/src/main.rs", "#![forbid(unsafe_code)]\n"),
