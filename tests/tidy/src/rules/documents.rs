@@ -1,11 +1,12 @@
-//! What the documents name is there: each crate in ARCHITECTURE.md and each
-//! test in its fault matrix, each `make` command in the Makefile.
+//! What the documents name is there: each crate in ARCHITECTURE.md, each test in
+//! the store's fault matrix, each `make` command in the Makefile.
 
 use std::collections::BTreeSet;
 
 use crate::{Finding, Tree};
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
+const FAULTS: &str = "storage-lsm/FAULTS.md";
 const MAKEFILE: &str = "Makefile";
 
 /// Crates that the map leaves out, and commands that do not exist.
@@ -48,21 +49,18 @@ fn crates_on_the_map(tree: &Tree) -> Vec<Finding> {
 
 /// Tests that the fault matrix names, as `file::test`, and nobody has.
 fn tests_of_the_matrix(tree: &Tree) -> Vec<Finding> {
-    let Some(map) = tree.get(ARCHITECTURE) else { return Vec::new() };
-    let lines = map.text.lines().enumerate();
-    let section = lines
-        .skip_while(|(_, line)| *line != "## Fault matrix")
-        .skip(1)
-        .take_while(|(_, line)| !line.starts_with("## "));
+    let Some(matrix) = tree.get(FAULTS) else {
+        return vec![Finding::new(FAULTS, 1, "is missing")];
+    };
     let mut findings = Vec::new();
-    for (at, line) in section {
+    for (at, line) in matrix.text.lines().enumerate() {
         for name in line.split('`').skip(1).step_by(2) {
             let Some((file, test)) = name.split_once("::") else { continue };
             let (file, test) = (format!("/{file}.rs"), format!("fn {test}("));
             let mut sources = tree.rust().filter(|source| source.path.ends_with(&file));
             if !sources.any(|source| source.text.contains(&test)) {
                 let message = format!("there is no test {name}");
-                findings.push(Finding::new(ARCHITECTURE, at + 1, message));
+                findings.push(Finding::new(FAULTS, at + 1, message));
             }
         }
     }
@@ -89,6 +87,7 @@ mod tests {
             ("Makefile", "run: build\n\trecipe: x\ntest:\n"),
             ("ARCHITECTURE.md", "`engine/core` is pure; `make tset` and `make run SHARE=1`\n"),
             ("README.md", "We\nmake sure.\n```\nmake test\nmake bnech\n```\n"),
+            ("storage-lsm/FAULTS.md", ""),
             ("engine/core/Cargo.toml", ""),
             ("engine/disk/Cargo.toml", ""),
         ]);
@@ -105,13 +104,14 @@ mod tests {
 
     #[test]
     fn a_test_of_the_matrix_that_nobody_has_is_found() {
-        let matrix = "## Fault matrix\n`sweep::has` `sweep::has_not` `make x`\n## Then\n`a::b`\n";
+        let matrix = "# Faults\n`sweep::has` `sweep::has_not` `make x`\n";
         let tree = Tree::of(&[
             ("Makefile", "x:\n"),
-            ("ARCHITECTURE.md", matrix),
+            ("ARCHITECTURE.md", "`a::b`\n"),
+            ("storage-lsm/FAULTS.md", matrix),
             ("storage-lsm/tests/store/sweep.rs", "#[test]\nfn has() {}\n"),
         ]);
         let found: Vec<String> = check(&tree).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["ARCHITECTURE.md:2: there is no test sweep::has_not"]);
+        assert_eq!(found, ["storage-lsm/FAULTS.md:2: there is no test sweep::has_not"]);
     }
 }
