@@ -7,6 +7,7 @@ pub mod links;
 pub mod names;
 pub mod places;
 pub mod purity;
+pub mod sentences;
 pub mod size;
 pub mod sleeps;
 pub mod spec;

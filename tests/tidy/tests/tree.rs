@@ -58,6 +58,11 @@ fn each_rule_of_the_specification_has_a_test() {
 }
 
 #[test]
+fn documents_have_no_endless_sentences() {
+    assert_clean(rules::sentences::check(&Tree::of_repository()));
+}
+
+#[test]
 fn documents_name_what_is_there() {
     assert_clean(rules::documents::check(&Tree::of_repository()));
 }
