@@ -9,6 +9,7 @@
 //! It is not a test of the product, but it refuses to report figures of a run
 //! whose replicas differ at the end.
 #![forbid(unsafe_code)]
+#![allow(clippy::missing_errors_doc, reason = "a tool whose errors are sentences for a person")]
 
 pub mod alarm;
 pub mod clock;

@@ -166,6 +166,10 @@ impl Desk {
     }
 
     /// Rebuilds a desk, with its indexes.
+    ///
+    /// # Errors
+    /// [`DeskPartsError`] if a sticker is there twice or is newer than the desk, or if
+    /// there are too many purged ids.
     pub fn from_parts(parts: DeskParts) -> Result<Self, DeskPartsError> {
         if parts.purged.len() > PURGED_IDS_MAX {
             return Err(DeskPartsError::TooManyPurged);

@@ -57,6 +57,10 @@ pub struct BucketsOverlap {
 
 impl BucketTable {
     /// Takes buckets that are in order and do not overlap.
+    ///
+    /// # Errors
+    /// [`BucketsOverlap`] names the first bucket that is out of order, overlaps its
+    /// neighbour or spans no second.
     pub fn new(stamps: Vec<BucketStamp>) -> Result<Self, BucketsOverlap> {
         let mut free_from = 0;
         for stamp in &stamps {

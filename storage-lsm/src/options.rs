@@ -72,6 +72,10 @@ pub enum OptionsError {
 
 impl Options {
     /// Checks the options for so many shards against the limits.
+    ///
+    /// # Errors
+    /// [`OptionsError`] names the first option that cannot work, and what to choose
+    /// instead.
     pub fn check(&self, shards: ShardCount) -> Result<(), OptionsError> {
         let possible = (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes);
         if !possible || !self.segment_bytes.is_multiple_of(4096) {

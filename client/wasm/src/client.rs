@@ -56,6 +56,9 @@ impl DeskClient {
     }
 
     /// A client that goes on from what was stored.
+    ///
+    /// # Errors
+    /// Throws if the stored bytes cannot be read.
     pub fn restore(
         seed_high: u32,
         seed_low: u32,
@@ -76,6 +79,9 @@ impl DeskClient {
     }
 
     /// The desk as `init` gave it.
+    ///
+    /// # Errors
+    /// Throws if the frames are no whole snapshot.
     pub fn load(&mut self, frames: &[u8]) -> Result<(), JsError> {
         self.client.load(frames)?;
         self.reset = true;
@@ -173,6 +179,9 @@ impl DeskClient {
     // ---- changes
 
     /// A new sticker; answers its id.
+    ///
+    /// # Errors
+    /// Throws if the colour cannot be read, or the core refuses the note.
     #[expect(clippy::too_many_arguments, reason = "one crossing instead of building an object")]
     pub fn create(
         &mut self,
@@ -195,6 +204,9 @@ impl DeskClient {
     }
 
     /// Moves a sticker.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     #[wasm_bindgen(js_name = "move")]
     pub fn move_to(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
         let id = id.parse()?;
@@ -202,6 +214,9 @@ impl DeskClient {
     }
 
     /// Changes a sticker's sides.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     pub fn resize(
         &mut self,
         now_ms: f64,
@@ -214,36 +229,54 @@ impl DeskClient {
     }
 
     /// Changes a sticker's colour.
+    ///
+    /// # Errors
+    /// Throws if the id or the colour cannot be read, or the core refuses the change.
     pub fn recolor(&mut self, now_ms: f64, id: &str, color: &str) -> Result<(), JsError> {
         let (id, to) = (id.parse()?, color.parse()?);
         self.act(now_ms, Edit::Recolor { id, to })
     }
 
     /// Puts a sticker on top.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     pub fn raise(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
         let id = id.parse()?;
         self.act(now_ms, Edit::Raise { id })
     }
 
     /// Puts a sticker below all others.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     pub fn lower(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
         let id = id.parse()?;
         self.act(now_ms, Edit::Lower { id })
     }
 
     /// Deletes a sticker.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     pub fn remove(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
         let id = id.parse()?;
         self.act(now_ms, Edit::Delete { id })
     }
 
     /// Brings a deleted sticker back.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     pub fn unremove(&mut self, now_ms: f64, id: &str) -> Result<(), JsError> {
         let id = id.parse()?;
         self.act(now_ms, Edit::Restore { id })
     }
 
     /// Renames the desk.
+    ///
+    /// # Errors
+    /// Throws if the core refuses the title.
     pub fn rename(&mut self, now_ms: f64, title: &str) -> Result<(), JsError> {
         self.act(now_ms, Edit::SetTitle { title: title.to_owned() })
     }
@@ -255,12 +288,18 @@ impl DeskClient {
     }
 
     /// A sticker follows the hand.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     pub fn drag(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
         let now = self.time(now_ms);
         Ok(self.client.drag_to(now, id.parse()?, Point { x, y })?)
     }
 
     /// The hand lets go.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
     #[wasm_bindgen(js_name = "drop")]
     pub fn drop_at(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
         let now = self.time(now_ms);
@@ -308,6 +347,9 @@ impl DeskClient {
     // ---- the text field
 
     /// Begins typing into a sticker; answers its text.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read.
     #[wasm_bindgen(js_name = openEditor)]
     pub fn open_editor(&mut self, now_ms: f64, id: &str) -> Result<String, JsError> {
         let id: StickerId = id.parse()?;
@@ -320,7 +362,9 @@ impl DeskClient {
     }
 
     /// The person made the field show `text`; its caret is at `caret` (UTF-16).
-    /// A refused change throws, and the field has to catch up.
+    ///
+    /// # Errors
+    /// Throws if the core refuses the change. The field has to catch up then.
     #[wasm_bindgen(js_name = editorInput)]
     pub fn editor_input(&mut self, now_ms: f64, text: &str, caret: usize) -> Result<(), JsError> {
         let now = self.time(now_ms);
@@ -371,6 +415,9 @@ impl DeskClient {
     // ---- presence
 
     /// What the person is called, and its colour.
+    ///
+    /// # Errors
+    /// Throws if the colour cannot be read.
     pub fn person(&mut self, now_ms: f64, name: &str, color: &str) -> Result<(), JsError> {
         name.clone_into(&mut self.presence.name);
         self.presence.color = color.parse()?;

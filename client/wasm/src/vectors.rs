@@ -2,8 +2,10 @@
 
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
-/// Runs the cases of one file; answers how many there were, or throws what the
-/// first wrong one found.
+/// Runs the cases of one file; answers how many there were.
+///
+/// # Errors
+/// Throws what the first wrong case found.
 #[wasm_bindgen(js_name = runVectors)]
 pub fn run_vectors(json: &str) -> Result<usize, JsError> {
     desk_protocol::vectors::run(json).map_err(|why| JsError::new(&why))

@@ -35,6 +35,9 @@ pub struct Folder {
 impl Folder {
     /// Opens a folder, which is made if it is missing, and finds out whether
     /// it has `O_DIRECT`. Call it inside a glommio executor.
+    ///
+    /// # Errors
+    /// [`DiskError`] if the folder cannot be found, made, or probed with a file.
     pub async fn open(path: &Path) -> Result<Self, DiskError> {
         let shown = path.display().to_string();
         // glommio opens folders relative to no folder at all: only a whole path will do.
@@ -49,12 +52,18 @@ impl Folder {
     }
 
     /// Opens a folder without `O_DIRECT`, even if it has it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
     pub async fn open_buffered(path: &Path) -> Result<Self, DiskError> {
         Ok(Self { durability: Durability::Buffered, ..Self::open(path).await? })
     }
 
-    /// Opens a folder that is there to look at it only, through the cache: nothing
-    /// is made or changed, and whatever would do so fails.
+    /// Opens an existing folder for reading, through the page cache. Nothing is made
+    /// or changed, and an access that would do so fails.
+    ///
+    /// # Errors
+    /// [`DiskError`] if the folder cannot be found.
     pub fn open_read_only(path: &Path) -> Result<Self, DiskError> {
         let whole = std::path::absolute(path);
         let whole = whole.map_err(|error| of_io("find", &path.display().to_string(), &error))?;

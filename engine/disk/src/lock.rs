@@ -34,6 +34,10 @@ pub enum LockError {
 
 impl FolderLock {
     /// Takes the lock on a folder, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] if another process has it. [`LockError::Folder`] if the
+    /// folder cannot be made or the lock's file cannot be opened.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let folder = |error| LockError::Folder { path: path.to_owned(), error };
         root::make(path).map_err(folder)?;

@@ -71,8 +71,10 @@ impl FrameHeader {
     }
 
     /// Reads the header at the start of `bytes` and says how long it is;
-    /// `None` if more bytes are needed. What is wrong is told as early as the
-    /// bytes show it. `masked` is what this direction requires.
+    /// `None` if more bytes are needed. `masked` is what this direction requires.
+    ///
+    /// # Errors
+    /// [`WebSocketError`] as soon as the bytes show that no valid frame begins here.
     pub fn parse(bytes: &[u8], masked: bool) -> Result<Option<(Self, usize)>, WebSocketError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         if first & 0x70 != 0 {

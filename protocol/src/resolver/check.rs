@@ -68,6 +68,9 @@ pub enum Invalid {
 pub(crate) const HEIGHT_MAX: i64 = 1 << 52;
 
 /// Checks an operation as a client may send it.
+///
+/// # Errors
+/// [`Invalid`] says which field is out of its range, or what only the server may do.
 pub fn check(operation: &Operation, limits: &DeskLimits) -> Result<(), Invalid> {
     match operation {
         Operation::Create(create) => {

@@ -71,8 +71,10 @@ impl Delta {
         delta
     }
 
-    /// Builds the canonical form of any list of parts. Retains and deletions
-    /// whose sum leaves `u32` are an error of the caller's input.
+    /// Builds the canonical form of any list of parts.
+    ///
+    /// # Errors
+    /// [`DeltaError`] if the characters that the parts count do not fit `u32`.
     pub fn from_parts(parts: impl IntoIterator<Item = Part>) -> Result<Self, DeltaError> {
         let mut builder = Self::builder(0);
         for part in parts {
@@ -164,6 +166,9 @@ impl Delta {
     }
 
     /// The text after this change.
+    ///
+    /// # Errors
+    /// [`DeltaError`] if the text is shorter than what the delta counts.
     pub fn apply(&self, text: &str) -> Result<String, DeltaError> {
         let mut out = String::with_capacity(text.len() + 16);
         let mut rest = text;
@@ -183,6 +188,9 @@ impl Delta {
     }
 
     /// The change that undoes this one. `text` is what this one applies to.
+    ///
+    /// # Errors
+    /// [`DeltaError`] if the text is shorter than what the delta counts.
     pub fn invert(&self, text: &str) -> Result<Delta, DeltaError> {
         let mut inverse = Delta::new();
         let mut rest = text;

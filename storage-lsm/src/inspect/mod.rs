@@ -138,8 +138,13 @@ impl Inspection {
     }
 }
 
-/// Reads a whole store without changing it. It may be in use meanwhile; then
-/// what is being written may look unfinished.
+/// Reads a whole store without changing it. A server may use the store meanwhile;
+/// what that server is writing may then look unfinished.
+///
+/// # Errors
+/// [`InspectError::NoStore`] if the folder has no store. [`InspectError::Start`] if
+/// a start would fail too: no readable manifest, another format, or a disk that
+/// fails. Damage is no error; the [`Inspection`] names it.
 pub async fn inspect<D: Disk>(disk: &D) -> Result<Inspection, InspectError> {
     let (manifest, mut flaws) = read_manifest(disk).await?;
     let recorded = manifest.recorded;

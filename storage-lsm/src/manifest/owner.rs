@@ -60,14 +60,21 @@ pub struct ManifestOwner<D: Disk> {
 
 impl<D: Disk> ManifestOwner<D> {
     /// Takes over from recovery.
+    ///
+    /// # Errors
+    /// [`ManifestError::Disk`] if the manifest's file cannot be opened.
     pub async fn open(disk: D, seed: ManifestSeed) -> Result<Self, ManifestError> {
         let file = disk.open(MANIFEST, Writes::Durable).await?;
         let seen = seed.manifest.recorded;
         Ok(Self { disk, file, seed, seen, going: None, poisoned: None })
     }
 
-    /// Records the edits with one write. After it each shard may be told that
-    /// its edits up to the last of these are durable.
+    /// Records the edits, with one write to each slot. Afterwards each shard may be
+    /// told that its edits up to the last of these are durable.
+    ///
+    /// # Errors
+    /// [`ManifestError`] if the manifest cannot be written, now or at an earlier
+    /// call. The owner is poisoned from then on, and no edit is durable.
     pub async fn apply(&mut self, edits: Vec<Edit>) -> Result<(), ManifestError> {
         if edits.is_empty() {
             return Ok(());
@@ -82,9 +89,13 @@ impl<D: Disk> ManifestOwner<D> {
         Ok(())
     }
 
-    /// Upkeep, about once a second: stamps buckets ahead, drops the expired
-    /// ones, records the time. What it returns goes to every shard; that is some
-    /// news at least every [`CLOCK_RECORD_SECONDS`].
+    /// Upkeep, about once a second: stamps buckets ahead, drops expired buckets,
+    /// records the time. The caller passes the news on to every shard. News come
+    /// at least every [`CLOCK_RECORD_SECONDS`].
+    ///
+    /// # Errors
+    /// [`ManifestError`] if the manifest cannot be written, now or at an earlier
+    /// call. The owner is poisoned from then on.
     pub async fn tick(&mut self, now: UnixSecond) -> Result<Option<News>, ManifestError> {
         self.check()?;
         self.seed.clock = judge(self.seen, now, false);
@@ -110,8 +121,9 @@ impl<D: Disk> ManifestOwner<D> {
     /// Removes up to [`UNLINK_STEP_BYTES`] of one file that nobody needs, and
     /// its name with the last of them; `false` when there is nothing left.
     ///
-    /// A file that cannot be removed takes room and does no other harm: its
-    /// turn comes again when all others had theirs, and nothing is poisoned.
+    /// # Errors
+    /// [`DiskError`] if the file cannot be removed. Nothing is poisoned, because such
+    /// a file only takes room: it goes to the end of the queue and is tried again.
     pub async fn unlink_step(&mut self) -> Result<bool, DiskError> {
         let (file, going) = match (self.going.take(), self.seed.doomed.front()) {
             (Some((file, handle, bytes)), _) => (file, Some((handle, bytes))),

@@ -81,6 +81,11 @@ pub enum RecoverError {
 ///
 /// It runs once at start, before any shard, with the folder locked against a
 /// second process.
+///
+/// # Errors
+/// [`RecoverError`] if the options cannot work, the disk fails, the manifest cannot
+/// be read, or the folder has another format. Nothing that the old manifest needs
+/// has changed then. Damaged or missing data is no error: the report names it.
 pub async fn recover<D: Disk>(
     disk: &D,
     options: &Options,

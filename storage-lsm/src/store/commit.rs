@@ -16,8 +16,12 @@ use super::{Store, StoreError, Turn};
 
 impl<D: Disk> Store<D> {
     /// Writes what has been appended until now and returns up to where records
-    /// are durable. It has one caller at a time, the shard's commit loop; what
-    /// arrives during the write goes with the next call.
+    /// are durable. It has one caller at a time, the shard's commit loop. Records
+    /// that arrive during the write go with the next call.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if a write or a sync failed, now or before.
+    /// [`StoreError::Busy`] if another call is in flight.
     pub async fn commit(&self) -> Result<Position, StoreError> {
         let _turn = Turn::take(&self.committing)?;
         self.check()?;

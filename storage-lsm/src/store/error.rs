@@ -3,9 +3,9 @@
 use crate::disk::DiskError;
 use crate::key::{Revision, UnixSecond};
 
-/// Why nothing is written any more: a write or a sync failed, and nobody can
-/// know what of it is on the disk. Only a restart, which reads what is there,
-/// makes the store usable again.
+/// Why nothing is written any more: a write or a sync failed, and it is unknown
+/// how much of it is on the disk. Only a restart makes the store usable again,
+/// because it reads what is there.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the store is poisoned until restart: {0}")]
 pub struct Poison(pub DiskError);

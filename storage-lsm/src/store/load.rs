@@ -23,8 +23,8 @@ use super::state::State;
 pub struct Stored<D: Disk> {
     /// The newest snapshot, if there ever was one.
     pub snapshot: Option<Snapshot<D>>,
-    /// The records after it, in order and without a gap. Empty once this run
-    /// has taken a snapshot of the key: then memory knew it all.
+    /// The records after it, in order and without a gap. Empty if a snapshot was
+    /// taken in this run, because it already includes every record.
     pub records: Vec<Record>,
 }
 
@@ -105,7 +105,12 @@ impl<F> Place<F> {
 
 impl<D: Disk> Store<D> {
     /// Reads a key: one read for a snapshot that is in a table, none for one
-    /// that is in memory. `None` when there is nothing, or it was deleted.
+    /// that is in memory. `None` when nothing is stored, or the key was deleted.
+    ///
+    /// # Errors
+    /// [`GetError::Expired`] once the key's lifetime is over. [`GetError::Quarantined`]
+    /// if its records have a gap. [`GetError::Damaged`] if its bytes fail their
+    /// checksum. [`GetError::Disk`] if the read fails; it may be tried again.
     pub async fn get(&self, key: &Key, now: UnixSecond) -> Result<Option<Stored<D>>, GetError> {
         loop {
             let Some(found) = self.find(key, now)? else { return Ok(None) };

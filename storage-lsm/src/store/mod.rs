@@ -126,6 +126,9 @@ pub struct Store<D: Disk> {
 
 impl<D: Disk> Store<D> {
     /// Opens a shard's store from what recovery found.
+    ///
+    /// # Errors
+    /// [`DiskError`] if a spare segment cannot be opened or the free space is unknown.
     pub async fn open(disk: D, mut seed: ShardSeed) -> Result<Self, DiskError> {
         let log = LogId { epoch: seed.epoch, shard: seed.shard };
         let writer = LogWriter::new(log, seed.options.segment_bytes, seed.spares, seed.next_age);
@@ -204,6 +207,9 @@ impl<D: Disk> Store<D> {
 
     /// Takes a record into the log's open batch. It is durable when
     /// [`Self::durable`] has reached the position.
+    ///
+    /// # Errors
+    /// As [`Self::append_all`].
     pub fn append(
         &self,
         key: Key,
@@ -215,6 +221,11 @@ impl<D: Disk> Store<D> {
 
     /// Takes several records into one batch: after a crash all of them are
     /// there or none.
+    ///
+    /// # Errors
+    /// [`AppendError`] if no record was taken. [`AppendError::LogFull`] and
+    /// [`AppendError::NoSpace`] pass when snapshots or free space make room, and
+    /// [`AppendError::NoBucket`] may pass when buckets are stamped. The others last.
     pub fn append_all(&self, records: &[Append<'_>]) -> Result<Position, AppendError> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
@@ -257,8 +268,11 @@ impl<D: Disk> Store<D> {
     }
 
     /// Deletes a key for good: it is gone for readers at once, and for the
-    /// next start when the position is durable. Its number must not be used
+    /// next start when the position is durable. The same key must not be used
     /// again.
+    ///
+    /// # Errors
+    /// As [`Self::append_all`], but that a key in quarantine can be deleted.
     pub fn delete(&self, key: Key) -> Result<Position, AppendError> {
         let position = self.append(key, Revision::TOMBSTONE, &[])?;
         {
@@ -271,14 +285,19 @@ impl<D: Disk> Store<D> {
         Ok(position)
     }
 
-    /// Takes a snapshot that covers the key's records up to `revision`. It is
+    /// Takes a snapshot that covers the key's records up to `revision`. The value is
     /// copied, readable at once, and written by [`Self::maintain`].
     ///
-    /// The key has records, this run's or a former one's, the first of which
-    /// was [`Revision`] 1: by that the store tells a new key from one at rest,
-    /// of which it keeps a hash only. And `revision` is no lower than that of
-    /// a snapshot before. One that is lower is ignored while that snapshot
-    /// waits to be written, and a deleted key stays deleted.
+    /// The key must have records, of this run or of a former one, that began with
+    /// [`Revision`] 1. That first record tells the store that the key is new; of a key
+    /// at rest it keeps a hash only. `revision` must not be lower than that of an
+    /// earlier snapshot. A lower one is ignored while the earlier snapshot waits to be
+    /// written. A deleted key stays deleted.
+    ///
+    /// # Errors
+    /// [`PutError`] if the snapshot was not taken. [`PutError::Backlog`] and
+    /// [`PutError::NoSpace`] pass: call [`Self::maintain`] and try again. The others
+    /// last.
     pub fn put(&self, key: Key, revision: Revision, value: &[u8]) -> Result<(), PutError> {
         {
             let state = self.state.borrow();
@@ -348,9 +367,9 @@ impl<D: Disk> Store<D> {
         state.buckets.of_second(key.second()).map(|stamp| stamp.expires_at(key))
     }
 
-    /// Whether anything of the key is stored, expired or not. No I/O; so for a
-    /// key that the store never heard of it may, about once in a hundred
-    /// thousand times in a large bucket, take another's place for its own.
+    /// Whether anything of the key is stored, expired or not. It does no I/O, so it
+    /// may say yes for a key that was never stored and shares a fingerprint with
+    /// another key: in a large bucket about once in a hundred thousand times.
     pub fn contains(&self, key: &Key) -> bool {
         let state = self.state.borrow();
         let Some(span) = state.span(key) else { return false };
@@ -387,6 +406,9 @@ impl<D: Disk> Store<D> {
     }
 
     /// Looks how much room the disk has. [`Self::maintain`] does so as well.
+    ///
+    /// # Errors
+    /// [`DiskError`] if the disk does not say. The last known room stays.
     pub async fn measure_space(&self) -> Result<(), DiskError> {
         let space = self.disk.space().await?;
         self.state.borrow_mut().space = Some(space);
@@ -399,17 +421,17 @@ impl<D: Disk> Store<D> {
     }
 
     /// Keys whose snapshot would free segments, at most `max`, those of the
-    /// oldest segments first: get each one if it is not in memory, and `put`
-    /// it. Keys whose snapshot is on its way, and those in quarantine, are left
-    /// out. A key that was named has its turn again when all others had theirs,
-    /// so that one which cannot be put hides nobody.
+    /// oldest segments first. The caller gets each key that is not in memory, and
+    /// `put`s it. Keys whose snapshot is in flight are left out, and so are keys in
+    /// quarantine. A key is named again only after all others were named, so a key
+    /// that cannot be put hides no other.
     pub fn holding_keys(&self, max: usize) -> Vec<Key> {
         let mut state = self.state.borrow_mut();
         let unclosed = state.first_unclosed();
         state.holds.name_open(unclosed, max)
     }
 
-    /// Edits for the manifest's owner, in order.
+    /// Takes the edits for the manifest's owner, in order.
     pub fn take_edits(&self) -> Vec<Edit> {
         std::mem::take(&mut self.state.borrow_mut().edits)
     }

@@ -1,9 +1,10 @@
 //! Records of former runs' logs that no snapshot of their keys covers.
 //!
 //! A start may find millions. So a record is a link of 16 bytes in a list in
-//! the order of the logs: it leads to the record before it of its key, and the
-//! key to its last one. That they follow each other without a gap makes their
-//! revisions known. The few keys whose records do not are kept apart.
+//! the order of the logs. The link points to the previous record of the same key,
+//! and the key points to its last record. Revisions are not stored, because the
+//! records of a chain have no gap. The few keys whose records have one are kept
+//! apart.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,9 @@ use super::seed::RecordRef;
 /// become more.
 const PIECE_LINKS: usize = 16 * 1024;
 
-/// So few keys that no snapshot covers do not keep the records of all others in
-/// memory: some are never stored, because nobody can read them.
+/// When at most this many uncovered keys remain, their records are copied out and
+/// the list is freed. Damaged keys are never snapshotted and would pin the list for
+/// ever.
 const FEW_KEYS: usize = 16;
 
 /// What stands for the link before the first.
@@ -67,8 +69,8 @@ pub(crate) struct Recovered {
 
 impl Recovered {
     /// Adds a record that follows the key's record `before`, or is the first
-    /// after its snapshot; returns its number. Segments come one after the
-    /// other.
+    /// after its snapshot; returns its number. All records of a segment come
+    /// before those of the next.
     pub(crate) fn link(&mut self, before: Option<u32>, record: &RecordRef) -> u32 {
         let number = self.links();
         let last = self.segments.last_mut().filter(|last| last.age == record.segment());
@@ -97,8 +99,8 @@ impl Recovered {
         u32::try_from(links).ok().filter(|links| *links < NO_LINK).expect("links fit memory")
     }
 
-    /// The records that end with a link, which has that revision, and that lie
-    /// after another revision; in order.
+    /// The records of the chain that ends with `link`, whose revision is `last`, as
+    /// far as they come after revision `after`; in order.
     fn walk(&self, link: u32, last: Revision, after: Revision) -> Vec<RecordRef> {
         let mut records = Vec::new();
         let (mut at, mut revision) = (link, last);

@@ -48,7 +48,11 @@ impl<D: Disk> Store<D> {
 
     /// One bounded step of upkeep, with one caller at a time: a shard's upkeep
     /// task calls it, sends [`Self::take_edits`] to the manifest's owner, and
-    /// calls again soon when it says [`Progress::More`].
+    /// calls again soon after [`Progress::More`].
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if a write or a sync failed, now or before. A full disk
+    /// is no error. [`StoreError::Busy`] if another call of upkeep is in flight.
     pub async fn maintain(&self, now: UnixSecond) -> Result<Progress, StoreError> {
         let _turn = Turn::take(&self.maintaining)?;
         self.check()?;
@@ -58,6 +62,9 @@ impl<D: Disk> Store<D> {
     }
 
     /// Writes and syncs everything that was put and whose log is durable.
+    ///
+    /// # Errors
+    /// As [`Self::maintain`].
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let _turn = Turn::take(&self.maintaining)?;
         self.check()?;
@@ -66,6 +73,10 @@ impl<D: Disk> Store<D> {
 
     /// Commits, writes what was put, and seals the tables, so that the next
     /// start is quick. Hand the last [`Self::take_edits`] over after it.
+    ///
+    /// # Errors
+    /// As [`Self::commit`] and [`Self::maintain`]. The next start then reads the rest
+    /// from the log.
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.commit().await?;
         let _turn = Turn::take(&self.maintaining)?;
@@ -143,8 +154,8 @@ impl<D: Disk> Store<D> {
         let made: Result<_, DiskError> = made.await;
         let file = match made {
             Ok(file) => file,
-            // Nothing was promised about this file yet, so a full disk is no
-            // reason to stop: the log goes on with the segments it has.
+            // The manifest does not name this file yet, so a full disk poisons
+            // nothing: the log goes on with the segments it has.
             Err(error) if error.fault == Fault::NoSpace => {
                 return self.forget_file(&name, &error).await;
             }
@@ -184,8 +195,8 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Writes every value whose log is durable, syncs, and lets the log go. What
-    /// comes meanwhile is left to the next one, so that it ends.
+    /// Writes every value whose log is durable, syncs, and releases the log. Values
+    /// that arrive meanwhile are left to the next checkpoint, so that this one ends.
     async fn write_checkpoint(&self) -> Result<(), DiskError> {
         let durable = self.durable();
         let waiting: Vec<(BucketId, usize)> = {
@@ -210,9 +221,9 @@ impl<D: Disk> Store<D> {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         state.release_snapshots();
-        // What replaced the values of a dead table is on the disk, unless a table
-        // could not be read back; once the manifest knows those tables too,
-        // nothing needs the dead one.
+        // The values that replaced those of a dead table are on the disk, unless a
+        // table could not be read back. Once the manifest knows the tables of those
+        // values, nothing needs the dead one.
         state.drained = false;
         let known = state.tables_are_known();
         for (number, bucket) in dead {
@@ -226,9 +237,9 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Whether the disk has room for what waits to be written. Where it has
-    /// not, it goes on waiting: the log has all of it, and a write that fails
-    /// half-way would end service for good.
+    /// Whether the disk has room for the values that wait to be written. Without
+    /// room they go on waiting: the log has all of them, and a write that fails
+    /// half-way would poison the store.
     pub(super) async fn has_room_for_tables(&self) -> Result<bool, DiskError> {
         let space = self.disk.space().await?;
         let mut state = self.state.borrow_mut();
@@ -287,9 +298,9 @@ impl<D: Disk> Store<D> {
         Ok(flushing.values().map(super::span::weight).sum())
     }
 
-    /// Values found no room after all: another shard, or a stranger, took it, or
-    /// there is a quota. They wait in memory as before, the log has all of them,
-    /// and nobody believes what a table has behind its end.
+    /// The values found no room after all: another shard or another program took it,
+    /// or there is a quota. They go back into the memtable, and the log still has all
+    /// of them. Bytes behind the end of a table count for nothing.
     fn put_back(&self, bucket: BucketId, error: DiskError) -> Result<usize, DiskError> {
         if error.fault != Fault::NoSpace {
             return Err(error);
@@ -303,9 +314,9 @@ impl<D: Disk> Store<D> {
         Ok(0)
     }
 
-    /// A deleted key may be one that the store never heard of, whose place in
-    /// the index is another's. The record there tells; where it cannot be
-    /// read, a place of its own is safe.
+    /// The tombstone's key may be unknown and merely share a fingerprint. This reads
+    /// the record to check. If the record cannot be read, the key gets its own index
+    /// entry, which is always safe.
     async fn prove_deletions(&self, bucket: BucketId, flushing: &Flushing) {
         let deleted = flushing.iter().filter(|(_, staged)| staged.revision == Revision::TOMBSTONE);
         for (key, _) in deleted {
