@@ -79,7 +79,8 @@ impl Client {
 
     pub(crate) fn may_edit(&self) -> Result<(), EditError> {
         match self.line.state() {
-            // A rejoin saves what is done meanwhile; after other ends nothing does.
+            // A rejoin saves actions that are taken after `Finished`. After any other
+            // end nothing saves them.
             Line::Ended(code) if code != CloseCode::Finished => Err(EditError::Ended(code)),
             _ if !self.ready => Err(EditError::NotReady),
             _ if self.role == Some(Role::Viewer) => Err(EditError::ReadOnly),
@@ -115,7 +116,7 @@ impl Client {
         Ok((self.actions, created))
     }
 
-    /// The step that the next character belongs to, too.
+    /// The undo step that the next character joins, if it comes in time.
     fn typing_group(&self, now: Time, typed: Option<StickerId>) -> Option<Group> {
         let typing = self.history.typing?;
         let goes_on = typed == Some(typing.sticker) && now.since(typing.last) < TYPING_PAUSE;
@@ -196,8 +197,8 @@ impl Client {
         true
     }
 
-    /// Rule 20: what is still queued is taken out; the queue's earlier content,
-    /// transformed meanwhile, is what remains.
+    /// UNDO-20: takes an entry out of the queue. The entries before it remain, as
+    /// they were transformed meanwhile.
     fn take_out(&mut self, direction: Direction, group: Group) {
         let entry = self.pending.queue.pop_back().expect("a queued step has its entry");
         assert!(entry.owner == direction.owner(), "the newest step is the last of the queue");
@@ -213,7 +214,7 @@ impl Client {
         self.stack(direction.other()).push(Step { group, content });
     }
 
-    /// Rule 21: what was sent is taken back by doing something that gives way.
+    /// UNDO-21: takes back what was sent, by a batch that yields.
     fn do_step(&mut self, direction: Direction, group: Group, ready: Ready) {
         self.refresh();
         self.show(&ready.batch);
@@ -272,7 +273,7 @@ impl Direction {
         }
     }
 
-    /// Whose queued entries steps of this direction take out.
+    /// The owner of the queued entries that steps of this direction take out.
     const fn owner(self) -> Owner {
         match self {
             Self::Undo => Owner::Undo,

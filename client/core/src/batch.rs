@@ -46,7 +46,7 @@ impl Scope {
     }
 }
 
-/// Makes a batch of operations that were in one before.
+/// Makes a batch of operations that were in a batch before.
 pub(crate) fn rebuilt(operations: impl IntoIterator<Item = Operation>) -> Batch {
     let mut batch = Batch::default();
     for operation in operations {
@@ -60,7 +60,7 @@ pub(crate) fn mapped(batch: &Batch, change: impl FnMut(&Operation) -> Option<Ope
     rebuilt(batch.operations().iter().filter_map(change))
 }
 
-/// The batch as undo and redo make it: its plain writes give way.
+/// The batch as undo and redo make it: its plain writes yield.
 pub(crate) fn yielding(batch: &Batch) -> Batch {
     mapped(batch, |operation| {
         Some(match operation.clone() {
@@ -100,7 +100,7 @@ pub(crate) fn written(operation: &Operation) -> Option<(StickerId, Write)> {
     }
 }
 
-/// Whether a batch writes a register and stands by it.
+/// Whether a batch writes a register without yielding.
 pub(crate) fn insists_on(batch: &Batch, id: StickerId, register: Register) -> bool {
     batch.operations().iter().any(|operation| {
         operation.sticker() == Some(id)

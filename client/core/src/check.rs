@@ -1,4 +1,4 @@
-//! What must hold between any two calls. The simulator and the tests ask.
+//! Invariants that hold between any two calls, for the simulator and the tests.
 
 use desk_protocol::{Desk, Operation, Sticker};
 
@@ -64,7 +64,7 @@ fn check_chain(chain: &[Step], desk: Desk) {
     }
 }
 
-/// What a person sees, but for heights, which are evaluated anew.
+/// What a person sees, without heights, because they are evaluated again.
 fn readable(desk: &Desk) -> Vec<impl PartialEq + std::fmt::Debug> {
     let row = |one: &Sticker| {
         let place = (one.position.value, one.size.value, one.color.value);

@@ -81,10 +81,10 @@ pub struct Client {
     /// The revision at which catching up is over.
     pub(crate) target: Revision,
     pub(crate) awaiting_snapshot: bool,
-    /// The desk does not know this client by its old name any more, and what
-    /// became of a batch sent under it is to be found out.
+    /// The desk has forgotten this client's former identity. Whether the batch sent
+    /// under that identity was applied is still open.
     pub(crate) identity_lost: bool,
-    /// A snapshot hid the commits that would have told.
+    /// A snapshot replaced the commits that would have shown the batch's fate.
     pub(crate) snapshot_seen: bool,
     /// Commits did not fit: ask for a snapshot next time.
     pub(crate) distrust: bool,
@@ -184,8 +184,8 @@ impl Client {
     /// to show before the connection is made. A client that has state keeps it.
     ///
     /// # Errors
-    /// [`LoadError`]; the client is unchanged, and is sent the desk once more
-    /// when it connects.
+    /// [`LoadError`]; the client is unchanged. The server sends the desk again
+    /// when the client connects.
     pub fn load(&mut self, frames: &[u8]) -> Result<(), LoadError> {
         let mut rest = frames;
         let mut assembly = Assembly::default();
@@ -206,8 +206,8 @@ impl Client {
         Err(LoadError::Incomplete)
     }
 
-    /// The view: what is confirmed, with everything of one's own on top.
-    /// Deleted stickers are in it.
+    /// The view: the confirmed desk with all pending work of this client on top.
+    /// It includes deleted stickers.
     pub const fn desk(&self) -> &Desk {
         &self.view
     }
@@ -276,7 +276,7 @@ impl Client {
         self.author
     }
 
-    /// What its key lets it do, once it is known.
+    /// The role that its key grants, once it is known.
     pub const fn role(&self) -> Option<Role> {
         self.role
     }
@@ -353,14 +353,14 @@ impl Client {
         self.store.touch();
     }
 
-    /// Marks what a scope names as to be shown anew.
+    /// Marks the stickers of a scope as stale in the view.
     pub(crate) fn mark(&mut self, scope: &Scope) {
         self.stale.stickers.extend(&scope.stickers);
         self.stale.title |= scope.title;
     }
 
-    /// Brings the view up to date: what is stale goes back to what is confirmed,
-    /// then everything pending is laid over it.
+    /// Brings the view up to date: stale stickers are reset to their confirmed
+    /// state, then all pending batches are applied to them.
     pub(crate) fn refresh(&mut self) {
         let stale = std::mem::take(&mut self.stale);
         let whole = std::mem::take(&mut self.stale_whole);

@@ -53,8 +53,8 @@ impl Client {
         Ok(())
     }
 
-    /// The drag ends: the stickers are where they are dropped. One step with
-    /// the moves that the drag made.
+    /// Ends the drag: the stickers are moved to where they are dropped. This move and
+    /// the moves of the drag are one undo step.
     ///
     /// # Errors
     /// [`EditError`]; the drag has ended all the same.
@@ -75,7 +75,7 @@ impl Client {
         self.perform(now, edits, group).map(|(action, _)| action)
     }
 
-    /// The drag ends, and its sticker goes back to where it was.
+    /// Ends the drag and moves its sticker back to where it was.
     pub fn cancel_drag(&mut self, now: Time) {
         let group = self.end_drag();
         let top = self.history.undo.last().map(|step| step.group);

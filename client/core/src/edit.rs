@@ -107,7 +107,7 @@ pub enum EditError {
     /// The key only lets its holder look.
     #[error("this link lets you look at the desk, not change it")]
     ReadOnly,
-    /// The connection ended in a way that nothing can be saved any more.
+    /// The connection ended for good, so nothing can be saved any more.
     #[error("the desk cannot be changed any more: {}", .0.as_str())]
     Ended(CloseCode),
     /// There is no such sticker in the view.
@@ -194,7 +194,7 @@ pub(crate) fn batch(
 }
 
 impl Edit {
-    /// The sticker that it is about, if it is one that is known before.
+    /// The sticker that the edit changes; `None` for a new one and for the title.
     pub const fn sticker(&self) -> Option<StickerId> {
         match self {
             Edit::Create { id, .. } => *id,

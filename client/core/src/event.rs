@@ -38,9 +38,9 @@ pub enum Event {
     },
     /// Anything of the view may have changed.
     Reset,
-    /// The text of the sticker that the person is editing (by its presence) was
-    /// changed by something other than an edit call, in this way: a caret moves
-    /// by [`Delta::transform_position`]. Comes before its `Changed`.
+    /// Something other than an edit call changed the text that the person is editing
+    /// (by its presence). A caret moves by [`Delta::transform_position`] with this
+    /// delta. Comes before the `Changed` of the sticker.
     TextChanged {
         /// The sticker.
         id: StickerId,

@@ -1,8 +1,8 @@
 //! What can be undone and redone (UNDO-20 to UNDO-23).
 //!
-//! Each stack is a chain. Its top applies to the view, but below the queued
-//! entries that the stack itself can take out; each step below applies to what
-//! the one above it leaves. Others' changes are passed down, from the top.
+//! Each stack is a chain. Its top step applies to the view without the queued
+//! entries that the stack itself can take out. Each further step applies to the
+//! result of the step above it. Changes by others are passed down from the top.
 //!
 //! ```text
 //! confirmed ─ in flight ─ queue: [ settled … ][ run of one owner … ] ─ view
@@ -31,7 +31,7 @@ pub(crate) struct Step {
 /// How a step is taken.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    /// By taking the entry out of the queue (rule 20).
+    /// By taking the entry out of the queue (UNDO-20).
     Queued,
     /// By doing something.
     Ready(Ready),
@@ -41,12 +41,13 @@ pub(crate) enum Content {
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) batch: Batch,
-    /// The revision at which the step was done: what it puts back was there then.
+    /// The revision at which the step was done, and at which the values that it
+    /// restores were current.
     pub(crate) made_at: Revision,
-    /// The batch in flight that it takes a write back from, or lies above, if
-    /// that one is still in flight.
+    /// The batch in flight whose write it takes back, or above which it lies. It
+    /// counts only while that batch is in flight.
     pub(crate) level: Option<Level>,
-    /// Whether it puts back what stood before a write of one's own.
+    /// Whether it restores the value from before a write by this client.
     pub(crate) restores: bool,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct History {
     pub(crate) typing: Option<Typing>,
 }
 
-/// A burst of typing that the next character may still belong to.
+/// A burst of typing that the next character may still join.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Typing {
     pub(crate) sticker: StickerId,
@@ -69,7 +70,7 @@ pub(crate) struct Typing {
 /// What a foreign change looks like to one stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passing<'a> {
-    /// As it was ordered: kills what takes back older writes (rule 21).
+    /// As it was ordered: it ends steps that take back older writes (UNDO-21).
     pub(crate) ordered: &'a [Operation],
     /// As it reads where the chain starts.
     pub(crate) start: &'a [Operation],
@@ -95,7 +96,7 @@ pub(crate) fn pass(stack: &mut [Step], passing: Passing<'_>) {
         let in_flight = ready.level.is_some() && ready.level == passing.flight;
         if !in_flight && !below_flight {
             below_flight = true;
-            // What the batch in flight overwrites was still written after mine.
+            // A foreign write ends my step even if the batch in flight overwrites it.
             let title = |one: &Operation| matches!(one, Operation::SetTitle { .. });
             let register = |one: &&Operation| one.register().is_some() || title(one);
             sinking.extend(passing.ordered.iter().filter(register).cloned());
@@ -107,8 +108,8 @@ pub(crate) fn pass(stack: &mut [Step], passing: Passing<'_>) {
     }
 }
 
-/// Raising and lowering have no yielding form; a step that would do so gives
-/// way to another's change of height all the same.
+/// Raising and lowering have no yielding form. So a step that raises or lowers is
+/// dropped here if another author changed the height.
 fn without_lost_heights(batch: &Batch, over: &[Operation]) -> Batch {
     mapped(batch, |mine| {
         let symbolic = matches!(mine, Operation::Raise { .. } | Operation::Lower { .. });
@@ -120,8 +121,9 @@ fn without_lost_heights(batch: &Batch, over: &[Operation]) -> Batch {
     })
 }
 
-/// Gives a batch that restores a register the value `change` wrote, which now
-/// stands below the write being taken back. Whether it restores that register.
+/// Makes a batch that restores a register restore the value that `change` wrote: it
+/// is now the value below the write being taken back. Says whether the batch
+/// restores that register.
 pub(crate) fn restore_instead(batch: &mut Batch, change: &Operation) -> bool {
     let mut found = false;
     let changed = mapped(batch, |mine| {
@@ -147,7 +149,7 @@ pub(crate) fn restore_instead(batch: &mut Batch, change: &Operation) -> bool {
 }
 
 impl History {
-    /// Leaves the operations out of all steps for which `drop` says so.
+    /// Removes from all steps the operations for which `drop` is true.
     pub(crate) fn drop_where(&mut self, drop: impl Fn(&Operation) -> bool) {
         for step in self.undo.iter_mut().chain(&mut self.redo) {
             if let Content::Ready(ready) = &mut step.content

@@ -1,5 +1,5 @@
-//! One client of one desk: the replica, the queue of what was done here, undo,
-//! and everything that a broken line needs.
+//! One client of one desk: the replica, the queue of local actions, undo, and
+//! recovery from a broken line.
 //!
 //! The page runs it as WASM; programs, the load generator and the simulator run
 //! it natively. It is **not** a transport, a clock, a disk or a user interface:
@@ -10,7 +10,7 @@
 //! # Driving it
 //! After every call: handle [`Client::poll_event`] until it is empty, write what
 //! [`Client::persist`] gives, send what [`Client::poll_transmit`] gives, and arm
-//! one timer for [`Client::poll_timeout`], which calls
+//! one timer for [`Client::poll_timeout`]. When it fires, call
 //! [`Client::handle_timeout`].
 //!
 //! ```
@@ -48,14 +48,15 @@
 //! ```
 //!
 //! # How it hangs together
-//! The view is `confirmed ∘ batch in flight ∘ queue`. A commit of somebody else
-//! moves the batch in flight and each entry of the queue over it; only the
-//! stickers it names are shown anew. One batch is in flight at a time: its set
-//! of operations is frozen, and it is sent again under its number until its
-//! commit or an answer comes. The queue is a list of user actions, so that
-//! undoing what was not sent takes it out; what takes a sent step back is worked
-//! out when its batch is frozen, and then passed over others' commits like
-//! anything pending.
+//! The view is `confirmed ∘ batch in flight ∘ queue`. A commit by another author
+//! transforms the batch in flight and each entry of the queue. Only the stickers
+//! that it names are shown again.
+//!
+//! One batch is in flight at a time. Its set of operations is frozen, and it is sent
+//! again under its number until its commit or an answer comes. The queue is a list
+//! of user actions, so undo of an action that was not sent takes it out of the
+//! queue. The inverse of a sent action is computed when its batch is frozen, and is
+//! transformed over the commits of others like all pending work.
 #![forbid(unsafe_code)]
 
 mod act;

@@ -1,4 +1,4 @@
-//! What is done here and not yet confirmed: one batch in flight, the rest queued.
+//! Local work that is not confirmed yet: one batch in flight, the rest queued.
 
 use std::collections::VecDeque;
 
@@ -9,8 +9,8 @@ use desk_protocol::{Author, Batch, ClientSeq, Desk, Operation, Revision, Sticker
 use crate::batch::{Scope, composed};
 use crate::event::Action;
 
-/// Counts the batches put in flight in one run; tells undo entries which of them
-/// lie above a batch that others' commits are still ordered before.
+/// Counts the batches put in flight in one run. An undo entry with the level of the
+/// present batch lies above it; commits by others are ordered before that batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Level(pub(crate) u64);
 
@@ -34,7 +34,7 @@ pub(crate) struct Flight {
     pub(crate) frozen_at: u64,
 }
 
-/// On which stack the step lies that takes a queued entry out again.
+/// The stack whose step takes a queued entry out again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Owner {
     Nobody,
@@ -50,9 +50,9 @@ pub(crate) struct Entry {
     pub(crate) through: Action,
     /// The revision at which the oldest of its actions was done (LIMIT-6).
     pub(crate) made_at: Revision,
-    /// The batch in flight that it takes a write back from, or lies above.
+    /// The batch in flight whose write it takes back, or above which it lies.
     pub(crate) level: Option<Level>,
-    /// Whether it puts back what stood before a write of one's own.
+    /// Whether it restores the value from before a write by this client.
     pub(crate) restores: bool,
 }
 
@@ -64,12 +64,12 @@ pub(crate) struct Pending {
     pub(crate) queue: VecDeque<Entry>,
 }
 
-/// What operations that were ordered before everything pending become higher up.
+/// Remote operations after being transformed over the pending batches.
 #[derive(Debug)]
 pub(crate) struct Risen {
-    /// On top of all that lies below the entries that a step can take out.
+    /// As they apply below the entries that an undo step can take out.
     pub(crate) below_run: Vec<Operation>,
-    /// On top of everything: a change of the view.
+    /// As they apply above all pending batches: a change of the view.
     pub(crate) view: Vec<Operation>,
 }
 
@@ -102,8 +102,8 @@ impl Pending {
         }
     }
 
-    /// Where the entries begin that the undo or the redo stack can take out: the
-    /// last ones in a row with one owner.
+    /// The index of the first entry that the undo or the redo stack can take out:
+    /// these are the last entries that have the same owner.
     pub(crate) fn run(&self) -> (Owner, usize) {
         let owner = self.queue.back().map_or(Owner::Nobody, |entry| entry.owner);
         if owner == Owner::Nobody {
@@ -113,8 +113,9 @@ impl Pending {
         (owner, self.queue.len() - length)
     }
 
-    /// Moves everything over operations that were ordered before it, batch by
-    /// batch (TEXT-2: the batch in flight as a whole, as the server does).
+    /// Transforms all pending batches over remote operations, one batch after the
+    /// other. The batch in flight is transformed as a whole, as on the server
+    /// (TEXT-2).
     pub(crate) fn rebase(&mut self, operations: &[Operation]) -> Risen {
         let mut rising = operations.to_vec();
         if let Some(flight) = &mut self.flight {
@@ -136,8 +137,8 @@ impl Pending {
         Risen { below_run, view: rising }
     }
 
-    /// Puts an entry that no step will take out behind the others, joined with
-    /// the one before it if both fit one batch.
+    /// Appends an entry that no undo step will take out. It is joined with the entry
+    /// before it if both fit one batch.
     pub(crate) fn push_settled(
         &mut self,
         batch: Batch,
@@ -151,8 +152,8 @@ impl Pending {
         self.settle(self.queue.len() - 1, limits);
     }
 
-    /// Takes an entry from its owner and joins it with its neighbours that have
-    /// none, so that a long absence does not make a long queue.
+    /// Removes the owner of an entry and joins the entry with neighbours that have no
+    /// owner, so that a long absence does not make a long queue.
     pub(crate) fn settle(&mut self, index: usize, limits: &DeskLimits) {
         self.queue[index].owner = Owner::Nobody;
         let Some(before) = index.checked_sub(1) else { return };

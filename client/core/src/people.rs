@@ -24,10 +24,10 @@ struct Known {
 }
 
 impl Known {
-    /// Whether news of this counter are older than what is known. Counters wrap:
-    /// newer is what lies less than half the range ahead. One that left and came
-    /// again may count from the start; then only datagrams that were under way
-    /// when it left are late.
+    /// Whether news with this counter are older than the known ones. Counters wrap, so
+    /// a counter is newer if it lies less than half the range ahead. A person who left
+    /// and came back may count from the start. Then only datagrams that were in flight
+    /// at the leaving are late.
     fn outdates(&self, counter: u32, now: Time) -> bool {
         let ahead = counter.wrapping_sub(self.counter) as i32;
         if self.presence.is_some() {

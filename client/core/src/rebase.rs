@@ -1,4 +1,4 @@
-//! What is confirmed moves on, and everything pending moves over it.
+//! New commits are confirmed, and all pending work is transformed over them.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +16,14 @@ use crate::history::{Content, History, Passing, Ready, pass, restore_instead};
 use crate::pending::{Flight, Level, Owner};
 
 impl Client {
-    /// Freezes the front of the queue as the next batch in flight, and works out
-    /// what takes its steps back: the values that stand below each.
+    /// Freezes the front of the queue as the next batch in flight. Computes the
+    /// inverse of each of its steps from the values below that step.
     pub(crate) fn freeze(&mut self) {
         if self.line.state() != Line::Live || self.role == Some(Role::Viewer) {
             return;
         }
-        // A batch that others' changes left nothing of, and that the server has
-        // not got, needs no number.
+        // A batch that became empty under others' changes and was never sent needs
+        // no number.
         if self.pending.flight.as_ref().is_some_and(|one| one.batch.is_empty() && !one.sent) {
             self.next_seq = self.pending.flight.take().map_or(self.next_seq, |one| one.seq);
             self.store.touch();
@@ -58,7 +58,7 @@ impl Client {
             overlay(&mut scratch, &entry.batch, self.author.unwrap_or_default(), 0);
         }
         self.history.prune();
-        // What cancels out within the batch is not acknowledged by its commit.
+        // The commit does not acknowledge changes that cancel out within the batch.
         if frozen != Scope::of(batch.operations()) {
             self.mark(&frozen);
         }
@@ -101,7 +101,8 @@ impl Client {
         if commit.revision <= self.confirmed.revision() {
             return;
         }
-        // One's own commit may purge, too, what it or the queue has just changed.
+        // This client's own commit may also purge a sticker that it or the queue has
+        // changed.
         self.keep_purged(&commit.operations);
         let flight = self
             .pending
@@ -142,9 +143,9 @@ impl Client {
         }
     }
 
-    /// One's own batch in its place. It reads as it was shown, but for heights;
-    /// what the server did differently (purges; a text that it transformed from
-    /// an older base than a snapshot's) is passed on to the queue.
+    /// Confirms the batch in flight by its commit. Its content is as it was shown,
+    /// without heights. Differences are passed on to the queue: purges, and a text
+    /// that the server transformed from an older base than the snapshot's.
     fn acknowledge(&mut self, flight: &Flight, commit: &Commit) {
         self.mark(&Scope::of(flight.batch.operations()));
         let mut differs: Vec<Operation> = Vec::new();
@@ -171,8 +172,7 @@ impl Client {
         self.rebase(&differs);
     }
 
-    /// Moves everything pending, and what can be undone, over operations that
-    /// were ordered before it.
+    /// Transforms all pending batches and undo steps over remote operations.
     fn rebase(&mut self, operations: &[Operation]) {
         if operations.is_empty() {
             return;
@@ -191,8 +191,8 @@ impl Client {
         }
     }
 
-    /// Rule 21: a foreign write ordered before mine is what stands below mine
-    /// now, so undoing mine restores it. Only the lowest of my writes rests on it.
+    /// UNDO-21: a foreign write that is ordered before mine is now the value below
+    /// mine, so undo of mine restores it. This concerns only the lowest of my writes.
     fn replace_restored(&mut self, operations: &[Operation]) {
         let Some(flight) = &self.pending.flight else { return };
         for change in operations {
@@ -224,7 +224,8 @@ impl Client {
         }
     }
 
-    /// Rule 19: what is dropped for good under pending changes is kept here.
+    /// DELETE-2: keeps the last state of a sticker that was purged under pending
+    /// changes.
     fn keep_purged(&mut self, operations: &[Operation]) {
         for operation in operations {
             let Operation::Purge { id } = operation else { continue };
@@ -243,8 +244,8 @@ impl Client {
         }
     }
 
-    /// Rule 7: the batch in flight will not be applied; the queue moves over its
-    /// taking back, and the work is kept as unsaved.
+    /// FLIGHT-7: the server refused the batch in flight. Transforms the queue over the
+    /// inverse of the batch, and keeps the batch as unsaved.
     pub(crate) fn drop_flight(&mut self, reason: UnsavedReason) {
         self.refresh();
         let Some(flight) = self.pending.flight.take() else { return };
@@ -259,7 +260,7 @@ impl Client {
             .into_iter()
             .filter(|one| one.sticker().is_none_or(|id| !created.contains(&id)))
             .collect();
-        // Nothing in the queue can be about a sticker that never came to be.
+        // The queue must not change a sticker whose creation was refused.
         back.extend(created.iter().map(|id| Operation::Purge { id: *id }));
         self.history.drop_where(|mine| scope.contains(mine));
         self.rebase(&back);
@@ -283,9 +284,10 @@ impl Client {
         self.snapshot_seen = false;
     }
 
-    /// Caught up under a new name. If the batch in flight was applied under the
-    /// old one, its commit went by and it was taken; behind a snapshot nobody
-    /// can tell, and sending it again might do it twice.
+    /// Called when the client has caught up under a new identity. If the batch in
+    /// flight was applied under the old one, its commit has arrived and was taken.
+    /// After a snapshot this cannot be known, and sending the batch again might apply
+    /// it twice.
     pub(crate) fn settle_identity(&mut self) {
         let author = self.me();
         let Some(flight) = &mut self.pending.flight else { return };
@@ -307,7 +309,7 @@ impl Client {
         self.store.rewrite();
     }
 
-    /// Rule 13: a snapshot instead of commits, merged three ways.
+    /// FLIGHT-13: merges a snapshot that came instead of commits, three ways.
     pub(crate) fn take_snapshot(&mut self, desk: Desk) {
         let early = std::mem::take(&mut self.assembly.early);
         self.awaiting_snapshot = false;
@@ -342,7 +344,7 @@ impl Client {
         if applied.is_some() {
             self.pending.flight = None;
         }
-        // Rule 23.
+        // UNDO-23.
         for change in &changes {
             if let Operation::EditText { id, .. } = change {
                 self.drop_text_steps(*id);
@@ -357,11 +359,11 @@ impl Client {
     }
 }
 
-/// What a snapshot changed, as operations that everything pending moves over.
+/// What a snapshot changed, as operations to transform all pending work over.
 struct Difference<'a> {
     /// What was confirmed before.
     confirmed: &'a Desk,
-    /// That, with the batch in flight if the snapshot holds it.
+    /// The same with the batch in flight applied, if the snapshot includes it.
     before: &'a Desk,
     desk: &'a Desk,
     /// The revision of that batch.
@@ -403,7 +405,7 @@ impl Difference<'_> {
         }
     }
 
-    /// Whether a register was written since, by more than one's own batch.
+    /// Whether a register was written since, not only by this client's own batch.
     fn written(&self, old: Option<Stamp>, new: Stamp) -> bool {
         old != Some(new) && self.applied != Some(new.revision)
     }

@@ -1,9 +1,9 @@
 //! What a client keeps across restarts (FLIGHT-17): two records, written in
 //! one transaction.
 //!
-//! The *base* holds a confirmed desk and is written rarely. The *queue* holds
-//! all else, the commits since the base too, and is small: it is written with
-//! every action and before every send. Both are little endian:
+//! The *base* holds a confirmed desk and is written rarely. The *queue* holds all
+//! else, and also the commits since the base. It is small, because it is written
+//! with every action and before every send. Both are little endian:
 //!
 //! ```text
 //! base:  "SDCB" version u16 generation u64 desk (u32 length, snapshot)  xxh3 u64
@@ -43,7 +43,7 @@ pub struct Records {
 }
 
 /// Why records cannot be restored. A client without state can always be made
-/// instead; what the records held is lost then.
+/// instead. The content of the records is lost then.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RestoreError {
     /// They are not records of a client.
@@ -119,7 +119,7 @@ impl Store {
         self.change
     }
 
-    /// Writes what was put off.
+    /// Asks for a write if a delayed change waits for one.
     pub(crate) fn touch_if_behind(&mut self) {
         if self.delayed.is_some() {
             self.touch();
@@ -211,8 +211,8 @@ impl Client {
         self.store.persisted = self.store.persisted.max(token.0);
     }
 
-    /// There is nowhere to write to: goes on without. A restart then loses what
-    /// is not acknowledged.
+    /// Goes on without persistence, because there is nowhere to write to. A restart
+    /// then loses work that is not acknowledged.
     pub fn stop_persisting(&mut self) {
         self.store.durable = false;
         self.store.commits.clear();

@@ -16,9 +16,9 @@ use crate::pending::{Entry, Flight, Level, Owner};
 use crate::record::{BASE_MAGIC, QUEUE_MAGIC, Reader, RestoreError, Writer};
 
 impl Client {
-    /// A client as it was persisted; it asks for a connection at once. What can
-    /// be undone is not kept. An empty session key in `config` stands for the
-    /// one persisted.
+    /// Makes a client from what was persisted; it asks for a connection at once. Undo
+    /// steps are not persisted. An empty session key in `config` stands for the
+    /// persisted one.
     ///
     /// # Errors
     /// [`RestoreError`]: only a client without state can be made.
@@ -150,8 +150,8 @@ fn author_from(number: u64) -> Author {
     Author(u32::try_from(number).unwrap_or_default())
 }
 
-/// Operations are kept as the submit frame that would carry them, its base
-/// being where they were made.
+/// Writes operations as the submit frame that would carry them. The base of the
+/// frame is the revision at which they were made.
 fn write_operations(writer: &mut Writer, operations: &[Operation], made_at: Revision) {
     let (client_seq, operations) = (ClientSeq(0), operations.to_vec());
     let submit = Submit { client_seq, base: made_at, made_at, operations };
@@ -167,7 +167,7 @@ fn read_operations(reader: &mut Reader<'_>) -> Result<(Vec<Operation>, Revision)
     if frame.is_empty() {
         return Ok((Vec::new(), Revision(0)));
     }
-    // Moved over many commits it may be more than fits a frame to a server.
+    // After many transforms a batch may be larger than a frame to a server.
     match decode_client_within(frame, frame.len())? {
         Decoded::Frame(_, Some(ClientFrame::Submit(submit))) => {
             Ok((submit.operations, submit.made_at))
