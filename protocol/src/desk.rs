@@ -8,8 +8,8 @@ use crate::sticker::{Stamped, Sticker};
 
 /// The content of a desk at one revision.
 ///
-/// Fields are read through methods and changed by [`crate::resolver::apply`]
-/// alone, which keeps the indexes beside them true.
+/// Fields are read through methods. Only [`crate::resolver::apply`] changes them, and
+/// keeps the indexes consistent with them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Desk {
     pub(crate) revision: Revision,
@@ -129,9 +129,9 @@ impl Desk {
         self.deleted_bytes
     }
 
-    /// Whether the sticker was here and was dropped for good, as seen by an
-    /// author that knew the desk at `base`. An id forgotten by the list counts
-    /// if the author's base lies below [`Desk::purge_floor`].
+    /// Whether the sticker was purged, as seen by an author that knew the desk at
+    /// `base`. An id that is no longer in the list counts as purged if `base` lies
+    /// below [`Desk::purge_floor`].
     pub fn is_purged(&self, id: StickerId, base: Revision) -> bool {
         !self.stickers.contains_key(&id)
             && (self.purged_ids.contains(&id) || base < self.purge_floor)
@@ -203,9 +203,9 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Makes the stickers named, and the revision, equal to those of `other`: a
-    /// client's view goes back to what is confirmed so, before its pending
-    /// batches are laid over it again.
+    /// Makes the named stickers, and the revision, equal to those of `other`. A client
+    /// resets its view to the confirmed desk by it, before it applies its pending
+    /// batches again.
     pub fn mirror(&mut self, other: &Desk, ids: impl IntoIterator<Item = StickerId>) {
         for id in ids {
             self.remove(id);
@@ -235,7 +235,7 @@ impl Desk {
         Some(sticker)
     }
 
-    /// Changes a sticker and keeps the indexes true. `None` if it is not there.
+    /// Changes a sticker and its indexes. `None` if there is no such sticker.
     pub(crate) fn change<R>(
         &mut self,
         id: StickerId,

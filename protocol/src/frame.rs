@@ -75,8 +75,8 @@ pub struct Submit {
     pub client_seq: ClientSeq,
     /// The revision that the operations stand on.
     pub base: Revision,
-    /// The revision at which the oldest of them was made: `base`, or below it if
-    /// they were moved over others' commits since (LIMIT-6).
+    /// The revision at which the oldest operation was made: `base`, or below it if
+    /// the operations were transformed over others' commits since (LIMIT-6).
     pub made_at: Revision,
     /// What is asked for; brought into normal form by the server.
     pub operations: Vec<Operation>,
@@ -118,8 +118,8 @@ pub enum ServerFrame {
     Commit(Commit),
     /// A part of a snapshot.
     SnapshotChunk(SnapshotChunk),
-    /// The batch was not looked at: its base lies below a text history. The
-    /// number is not used up; everything needed to catch up was sent before.
+    /// The batch was not ordered, because its base lies below a text history. Its
+    /// number is not used up. The commits needed to catch up were sent before.
     Stale {
         /// The batch's number.
         client_seq: ClientSeq,
@@ -129,7 +129,8 @@ pub enum ServerFrame {
     /// The answer that this number got before (a batch sent twice), or a
     /// rejection.
     Answer(BatchResult),
-    /// What people show; datagram-sized, replaces what was known of each.
+    /// What people show, in the size of a datagram. It replaces the earlier state of
+    /// each person in it.
     Presence(Vec<Person>),
     /// The answer to a ping.
     Pong {
@@ -152,7 +153,7 @@ pub struct Welcome {
     pub author: Author,
     /// What its key lets it do.
     pub role: Role,
-    /// The desk's revision; what brings the client there follows.
+    /// The desk's revision. Commits or a snapshot up to it follow.
     pub revision: Revision,
     /// What follows: a snapshot, or commits from the client's revision on.
     pub snapshot: bool,

@@ -1,19 +1,19 @@
 //! Every bound of the desk and of its frames, with its unit and its reason.
 //!
-//! What an operator may set stands in [`DeskLimits`] and [`OrderLimits`]; a
-//! constant of the same name is its default. The server's values are the
-//! authority: `Welcome` tells a client those that it needs, and what a client
-//! believed before comes back as a refusal at worst, never as a different
-//! result, since no replica decides by them. The remaining constants are no
-//! policy: both ends must agree on them (what a frame or an id is, what a
-//! replica remembers), or they bound the work that hostile bytes can cause
-//! before anything is known about them.
+//! [`DeskLimits`] and [`OrderLimits`] have the limits that an operator may set; a
+//! constant of the same name is the default. The server's values bind. `Welcome`
+//! tells a client those that it needs. A client with other values is refused at
+//! worst and never gets a different result, because no replica decides by them.
+//!
+//! The remaining constants are no policy. Either both ends must agree on them (what a
+//! frame or an id is, what a replica remembers), or they bound the work that hostile
+//! bytes can cause before they are verified.
 //!
 //! Bounds of sessions and connections stand in `engine/core`, bounds of HTTP in
 //! `gateway-http`, bounds of files in `storage-lsm`.
 
-/// What a batch may ask for and a desk may hold: the client needs it to tell a
-/// person beforehand, the server decides by it.
+/// What a batch may ask for and a desk may hold. The server decides by it, and the
+/// client warns its person by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeskLimits {
     /// A sticker's text by its author's own intent, in Unicode scalar values.
@@ -33,16 +33,14 @@ pub struct DeskLimits {
 }
 
 impl DeskLimits {
-    /// A sticker's text after a merge, in Unicode scalar values. Twice the
-    /// author's limit, so that two full texts that were each allowed are never
-    /// lost in the merge.
+    /// A sticker's text after a merge, in Unicode scalar values: twice the author's
+    /// limit, so that a merge of two allowed texts loses neither.
     pub const fn merged_text_chars(&self) -> usize {
         2 * self.text_chars
     }
 
-    /// The same for operations that were moved over others' commits: their
-    /// author could not foresee into how many parts a delta would be split
-    /// (LIMIT-7).
+    /// The limits for operations that were transformed over others' commits. Their
+    /// author could not foresee into how many parts a delta would be split (LIMIT-7).
     #[must_use]
     pub const fn of_moved(self) -> Self {
         Self { delta_parts: usize::MAX, ..self }
@@ -63,8 +61,8 @@ impl Default for DeskLimits {
     }
 }
 
-/// What the desk's owner orders batches by: the limits that both ends know, and
-/// what only the owner decides.
+/// The limits by which the desk's owner orders batches: those that both ends know,
+/// and those of the owner alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OrderLimits {
     /// What is told to clients.
@@ -132,9 +130,9 @@ pub const TEXT_CHARS_MAX: usize = 10_000;
 /// values: at four bytes each, such a text still fits a client's frame.
 pub const TEXT_CHARS_CEILING: usize = 50_000;
 
-/// A sticker's text on any replica, in Unicode scalar values. No policy: a
-/// replica applies what the server ordered, whatever that server's limit is,
-/// and this bound keeps hostile commits from growing a text without end.
+/// A sticker's text on any replica, in Unicode scalar values. No policy: a replica
+/// applies every commit, whatever the server's limit is. This bound keeps hostile
+/// commits from growing a text without end.
 pub const REPLICA_TEXT_CHARS_MAX: usize = 2 * TEXT_CHARS_CEILING;
 
 /// A desk's title, in Unicode scalar values.
@@ -162,8 +160,8 @@ pub const PURGED_IDS_MAX: usize = 4_096;
 pub const BATCH_OPERATIONS_MAX: usize = 500;
 
 /// Parts of one text delta as its author made it: bounds the work of a
-/// transform. One that was moved over others' commits may have more, as many as
-/// its frame has room for: its author could not foresee what splits it.
+/// transform. A delta that was transformed over others' commits may have as many
+/// parts as fit its frame, because its author could not foresee what splits it.
 pub const DELTA_PARTS_MAX: usize = 4_096;
 
 /// Parts of a late text delta times the committed deltas that it is transformed
@@ -171,8 +169,9 @@ pub const DELTA_PARTS_MAX: usize = 4_096;
 /// if the history were shorter.
 pub const TRANSFORM_STEPS_MAX: usize = 1 << 18;
 
-/// How many times more steps a client may cost that was told so twice in a row
-/// (ORDER-10): some 20 milliseconds, at most once in three batches of it.
+/// How many times more transform steps a batch may cost if its client was told
+/// `stale` twice in a row (ORDER-10): some 20 milliseconds, at most for one in three
+/// batches of that client.
 pub const HELD_STEPS_FACTOR: usize = 4;
 
 /// Committed deltas that a sticker's text history keeps: several minutes of
@@ -206,11 +205,11 @@ pub const SNAPSHOT_BYTES_MAX: usize = 32 << 20;
 /// refuse more by the prefix alone.
 pub const SERVER_FRAME_BYTES_MAX: usize = 1 << 20;
 
-/// What a commit may take by [`crate::Operation::encoded_bytes_max`], without the
-/// ids that it purges: with those of the largest bin it stays below 512 KiB, the
-/// longest record of the log. A request's body, and a text delta moved over
-/// many others, can ask for more than a client's frame could. No policy: beyond
-/// it nothing could be stored.
+/// The bytes of a commit by [`crate::Operation::encoded_bytes_max`], without the
+/// ids that it purges. With the ids of the largest bin it stays below 512 KiB, the
+/// longest record of the log. A request's body can ask for more than a client's
+/// frame, and so can a text delta that was transformed over many others. No policy:
+/// a larger commit could not be stored.
 pub const COMMIT_BYTES_MAX: usize = 416 << 10;
 
 /// A user's label (`R-User-ID`), in visible ASCII characters. No policy: the

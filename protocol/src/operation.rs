@@ -81,8 +81,8 @@ pub enum Operation {
         id: StickerId,
         /// What is written where.
         write: Write,
-        /// Whether it gives way: void if the register was written after the
-        /// batch's base by anyone. Undo and redo yield.
+        /// Whether it yields: it is void if anyone wrote the register after the
+        /// batch's base. Undo and redo yield.
         yielding: bool,
     },
     /// Puts a sticker above all others.
@@ -172,7 +172,7 @@ impl Operation {
         }
     }
 
-    /// Whether it gives way to concurrent writes.
+    /// Whether it yields to concurrent writes.
     pub const fn yielding(&self) -> bool {
         matches!(
             self,
@@ -205,7 +205,7 @@ impl Operation {
 /// [`crate::resolver::compose`]): each creation with full initial values, at
 /// most one write a register, one delta a sticker, one change of height a
 /// sticker besides its creation. Creations and changes of height come first, in
-/// their own order; the rest has an order that only makes it canonical.
+/// their own order. The order of the rest has no meaning but makes it canonical.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     pub(crate) operations: Vec<Operation>,
@@ -227,8 +227,8 @@ impl Batch {
         self.operations.len()
     }
 
-    /// Its text deltas, each with its place in the normal form and its sticker:
-    /// a three-way merge brings them to another text.
+    /// Its text deltas, each with its place in the normal form and its sticker. A
+    /// three-way merge rewrites them for another text.
     pub fn deltas_mut(&mut self) -> impl Iterator<Item = (usize, StickerId, &mut Delta)> {
         self.operations.iter_mut().enumerate().filter_map(|(index, operation)| match operation {
             Operation::EditText { id, delta } => Some((index, *id, delta)),
@@ -248,11 +248,11 @@ pub enum CollisionStatus {
     /// Nobody else changed those stickers meanwhile.
     #[default]
     Clean,
-    /// Others did; everything was kept.
+    /// Others changed them; every change was kept.
     Merged,
     /// A value that another had written meanwhile was overwritten.
     Overrode,
-    /// A sticker that another deleted meanwhile was changed under its cover.
+    /// A sticker that another author deleted meanwhile was changed and stays deleted.
     Hidden,
     /// A sticker that is gone for good could not be changed.
     Purged,

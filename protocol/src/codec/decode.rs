@@ -92,7 +92,8 @@ pub(super) fn server(
     unread(kind)
 }
 
-/// A frame of the other end, of no type at all, or of a type yet to come.
+/// An error for a frame that only the other end sends or that has no type; `None`
+/// for a type of a later version.
 fn unread<T>(kind: wire::Body) -> Result<Option<T>, DecodeError> {
     if kind == wire::Body::NONE {
         return Err(DecodeError::Missing { what: "frame", field: "body" });
@@ -140,7 +141,7 @@ fn welcome(found: wire::Welcome<'_>) -> Result<Welcome, DecodeError> {
     })
 }
 
-/// What is left out, or 0, is as in this version.
+/// A limit that is absent, or 0, has this version's default.
 fn limits(found: wire::Limits<'_>) -> DeskLimits {
     let or = |found: u32, default| match found {
         0 => default,

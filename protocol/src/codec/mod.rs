@@ -12,9 +12,9 @@
 //! ```
 //!
 //! All numbers are little endian. `schema/desk.fbs` is the rest of the layout.
-//! Whatever comes from outside is verified with tight limits before a byte of
-//! it is believed: flatbuffers let many offsets point at one table, so that a
-//! small frame can pretend to be a huge one.
+//! Bytes from outside are verified with tight limits before they are used. In
+//! flatbuffers many offsets may point at one table, so a small frame can pretend to
+//! be a huge one.
 //!
 //! ```
 //! use desk_protocol::codec::{Decoded, decode_client, encode_client};

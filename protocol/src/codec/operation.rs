@@ -29,8 +29,8 @@ pub(super) fn decode_all(
     operations: Vector<'_, ForwardsUOffset<wire::Operation<'_>>>,
     frame_bytes: usize,
 ) -> Result<Vec<Operation>, DecodeError> {
-    // Operations may point at one list of parts; what they count together is
-    // no more than the frame has room for.
+    // Several operations may point at one list of parts. Counted for each of them,
+    // the parts must still fit the frame.
     let limit = frame_bytes / std::mem::size_of::<wire::Part>();
     let mut found = 0;
     let mut decoded = Vec::with_capacity(operations.len());

@@ -1,8 +1,8 @@
 //! Whether bytes from outside are a sound flatbuffer of ours.
 //!
-//! flatbuffers' own limits let a frame of 184 KB take a second to verify, since
-//! offsets may share what they point at. Ours bound the work by the frame's
-//! length.
+//! With the default limits of flatbuffers a frame of 184 KB takes a second to verify,
+//! because many offsets may share one target. These limits bound the work by the
+//! length of the frame.
 
 use flatbuffers::VerifierOptions;
 
