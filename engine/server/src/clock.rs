@@ -5,9 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use desk_protocol::Time;
 
-/// One shard's clock. Deadlines and the promised seconds of desks are both of
-/// wall time; when that is set back, this clock goes on at half speed until
-/// wall time has caught up.
+/// One shard's clock. Deadlines and the expiry of desks both use wall time. When
+/// wall time is set back, this clock goes on at half speed until wall time has caught
+/// up.
 pub(crate) struct Clock {
     last: Cell<(Time, Instant)>,
 }
@@ -25,8 +25,8 @@ impl Clock {
         self.last.get().0
     }
 
-    /// Goes on from `time` if it is behind. Another shard has acted on that time, and
-    /// with it on what has expired.
+    /// Goes on from `time` if this clock is behind it. Another shard has expired desks
+    /// by that time already.
     #[expect(clippy::disallowed_methods, reason = "the shell owns the clock")]
     pub(crate) fn catch_up(&self, time: Time) {
         let now = self.now();

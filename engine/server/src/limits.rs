@@ -1,9 +1,9 @@
 //! Every bound and time of the shell, with its unit and its reason. Bounds of
 //! the desk, the sessions, HTTP and files stand in their own crates.
 //!
-//! What an operator may set, by a flag or in the file, stands in `config`, and a
-//! constant here is its default. The others are no policy: they tune work that
-//! nobody can tell from outside, or keep the process safe, as each says.
+//! A limit that an operator may set, by a flag or in the file, stands in `config`, and
+//! a constant here is its default. The others are not configurable. Each says whether
+//! it tunes work that nobody can see from outside, or keeps the process safe.
 
 use std::time::Duration;
 
@@ -33,9 +33,9 @@ pub(crate) const DESCRIPTORS_RESERVED: usize = 512;
 /// wait for news are not counted: they are bounded by desk.
 pub(crate) const REQUESTS_BETWEEN_SHARDS_MAX: usize = 1_024;
 
-/// Places in a ring between two shards for messages that have reserved none:
-/// news of the manifest, polls that wait, abandoned requests. No policy: what
-/// finds none stays behind for a turn.
+/// Places in a ring between two shards for messages without a reservation: news of
+/// the manifest, polls that wait, abandoned requests. Not configurable: a message
+/// that finds the ring full is sent next turn.
 pub(crate) const RING_CONTROL_MESSAGES: usize = 64;
 
 /// Bytes of one log segment, prewritten and recycled.
@@ -53,8 +53,8 @@ pub(crate) const LOG_WAITING_BYTES: usize = 64 << 20;
 /// the first segments and some tables.
 pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;
 
-/// Free disk space below which changes are refused, in bytes. What was taken
-/// before has to be stored from it, and a start needs some segments.
+/// Free disk space below which changes are refused, in bytes. Desks with accepted
+/// changes are stored from this reserve, and a start needs some segments.
 pub(crate) const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
 /// How often free disk space is looked at while changes come. Safety: less
@@ -90,14 +90,13 @@ pub(crate) const KEEPALIVE_PROBES: u32 = 4;
 /// next look tells of the rest.
 pub(crate) const READY_SOCKETS: usize = 1_024;
 
-/// How long sockets wait for a commit that is under way at most. Tuning: most
-/// commits take less, and what needs none, such as a cursor, is not to wait for a
+/// The longest time that sockets wait for a commit in flight. Tuning: most commits
+/// take less, and frames that need no commit, such as cursors, must not wait for a
 /// slow disk.
 pub(crate) const READINESS_HOLD: Duration = Duration::from_millis(1);
 
-/// How often the epoll set is looked at while the executor cannot wait for it,
-/// for want of a descriptor. Tuning: it is rare, and ends with the next one that
-/// is closed.
+/// How often the epoll set is looked at while no descriptor is left to wait for it.
+/// Tuning: that is rare, and ends when the next descriptor is closed.
 pub(crate) const READINESS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Bytes of one read: the shard's scratch, lent to one connection at a time.
@@ -146,8 +145,7 @@ pub(crate) const UNLINK_STEPS: usize = 8;
 /// Tuning: more are only counted.
 pub(crate) const UNREMOVED_NAMED_MAX: usize = 1_024;
 
-/// How often upkeep of a store goes on while it has work that it waits for.
-/// Tuning.
+/// How often upkeep of a store is called while it has work left. Tuning.
 pub(crate) const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often a planned stop looks whether everything has left. Tuning.

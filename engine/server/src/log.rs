@@ -6,7 +6,7 @@ use desk_protocol::LinkId;
 use tracing_subscriber::EnvFilter;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What is logged: as `RUST_LOG`, by this variable.
+/// The variable that filters the log, in the form of `RUST_LOG`.
 const FILTER: &str = "STICKER_DESK_LOG";
 
 /// Starts logging. The default is `info`, less of the executor's own.

@@ -54,7 +54,7 @@ pub(crate) fn check(config: &Config) -> Result<Means, Unfit> {
 fn raise(resource: Resource) -> Option<u64> {
     let limit = getrlimit(resource);
     if limit.current != limit.maximum {
-        // May be forbidden; what counts is what is then.
+        // Raising may be forbidden; the limit is read again below.
         let _ = setrlimit(resource, Rlimit { current: limit.maximum, ..limit });
     }
     getrlimit(resource).current

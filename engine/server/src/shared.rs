@@ -79,7 +79,8 @@ impl Shared {
     /// The configuration of TLS for one more connection.
     pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
         let certificate = self.certificate.as_ref()?;
-        // Replaced as a whole, so it is whole whatever happened to a writer.
+        // A writer replaces the value as a whole, so even a poisoned lock holds a
+        // whole one.
         let certificate = certificate.read().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::clone(&certificate.server))
     }

@@ -19,11 +19,11 @@ pub(crate) struct Doorbell {
 }
 
 impl Doorbell {
-    /// Says who is woken, once, by the shard's loop.
+    /// Sets the waker of the shard's loop, once.
     pub(crate) fn install(&self, waker: &Waker) {
         // A task keeps its waker for life, so the first one stays right.
         self.waker.get_or_init(|| waker.clone());
-        // Whoever rang before that could wake nobody.
+        // A ring before this had no waker to wake.
         if self.rung.load(Ordering::Acquire) {
             waker.wake_by_ref();
         }
@@ -44,11 +44,11 @@ impl Doorbell {
         self.rung.load(Ordering::Acquire)
     }
 
-    /// The shard is awake: a ring from now on wakes it again. Look for
-    /// messages afterwards, not before. Says whether it was rung.
+    /// Marks the bell as answered, and says whether it was rung. A later ring wakes
+    /// the shard again. Call it before looking for messages, not after.
     ///
-    /// Either the ringer finds the bell answered and wakes, or this swap reads
-    /// what the ringer released, and with it the message.
+    /// Either the ringer sees the bell answered and wakes the shard, or this swap reads
+    /// the ringer's release and so sees its message.
     pub(crate) fn answer(&self) -> bool {
         self.rung.swap(false, Ordering::AcqRel)
     }

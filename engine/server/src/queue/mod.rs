@@ -1,11 +1,13 @@
 //! The message queue between shards: a ring for each pair and direction.
 //!
-//! A shard never waits here. What it sends in a turn goes out in one batch at
-//! the turn's end, with one ring of the other's bell. Whoever wants an answer
-//! reserves it first (`poll_reserve`); a ring has room for all reserved
-//! requests, all reserved answers and some messages without a place: those that
-//! nobody waits for, and polls that wait for news. So it is full only when those
-//! are many; then they stay behind until the other side has taken some.
+//! A shard never waits here. The messages of a turn go out in one batch at the end
+//! of the turn, with one ring of the other shard's bell.
+//!
+//! A sender that wants an answer reserves a place for it first (`poll_reserve`). A
+//! ring has room for all reserved requests, for all reserved answers, and for some
+//! messages without a reservation: notices, and polls that wait for news. Only
+//! messages without a reservation can find a ring full. They then stay in the outbox
+//! until the other shard has taken some.
 
 mod doorbell;
 mod ring;
@@ -83,7 +85,7 @@ impl<M> Lane<M> {
 }
 
 impl<M: Send> Mesh<M> {
-    /// The bells of all shards, for threads that are none.
+    /// The bells of all shards, for threads that are not shards.
     pub(crate) fn bells(&self) -> Arc<[Doorbell]> {
         Arc::clone(&self.bells)
     }
@@ -93,8 +95,8 @@ impl<M: Send> Mesh<M> {
         &self.bells[self.own]
     }
 
-    /// Reserves the place of an answer from `target`; whoever gets it sends a
-    /// request, and gives it back with [`Mesh::release`] when answered.
+    /// Reserves a place for an answer from `target`. The caller then sends its request,
+    /// and calls [`Mesh::release`] when the answer has come.
     pub(crate) fn poll_reserve(&mut self, target: usize, context: &mut Context<'_>) -> Poll<()> {
         let reservations_max = self.reservations_max;
         let lane = self.lane(target);
@@ -110,8 +112,8 @@ impl<M: Send> Mesh<M> {
     pub(crate) fn release(&mut self, target: usize) {
         let lane = self.lane(target);
         lane.reserved = lane.reserved.checked_sub(1).expect("a place is given back once");
-        // All of them: a waiter may be in the list twice, or have been served
-        // meanwhile, and waking one of those would leave another asleep.
+        // Wakes all waiters. One of them may be in the list twice or may be served
+        // already, and to wake only that one would leave another asleep.
         lane.waiting.drain(..).for_each(Waker::wake);
     }
 
@@ -125,8 +127,8 @@ impl<M: Send> Mesh<M> {
         let bells = &self.bells;
         let lane = self.lanes[source].as_mut()?;
         let message = lane.from.pop();
-        // Either the producer finds room after it said that it starves, or
-        // this load finds that it said so.
+        // Either the producer's retry sees the slot that was freed here, or this load
+        // sees its `starved` flag.
         if message.is_some() && lane.starved_from.load(Ordering::SeqCst) {
             lane.starved_from.store(false, Ordering::SeqCst);
             bells[source].ring();
@@ -139,7 +141,7 @@ impl<M: Send> Mesh<M> {
         self.lanes.iter().flatten().map(|lane| lane.outbox.len() + lane.waiting.len()).sum()
     }
 
-    /// Hands this turn's messages over and wakes who has got some.
+    /// Hands this turn's messages over and wakes the shards that got some.
     pub(crate) fn flush(&mut self) {
         for (target, lane) in self.lanes.iter_mut().enumerate() {
             let Some(lane) = lane else { continue };
@@ -148,7 +150,7 @@ impl<M: Send> Mesh<M> {
             }
             if !lane.hand_over() {
                 lane.starved_to.store(true, Ordering::SeqCst);
-                // Room may have come between the attempt and the word.
+                // Room may have come between the failed attempt and the flag.
                 lane.hand_over();
             }
             self.bells[target].ring();
