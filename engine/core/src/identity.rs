@@ -100,7 +100,7 @@ impl Keyring {
     pub fn verify(&self, key: &SessionKey, role: Role, epoch: u32) -> bool {
         let expected = self.mac(key.link, key.client, role, epoch).to_bytes();
         let found = key.mac.to_bytes();
-        // No early exit: the time taken tells nothing about where they differ.
+        // No early exit: the time must not show where the two differ.
         expected.iter().zip(found).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
     }
 

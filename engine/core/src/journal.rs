@@ -72,8 +72,8 @@ pub enum Entry {
     Alias(Alias),
 }
 
-/// Why an entry cannot be read or does not follow from what was before it.
-/// Checksums caught what a disk does; this is a defect or a hostile file.
+/// Why an entry cannot be read or does not follow from the entries before it. The
+/// store's checksums exclude a faulty disk, so it is a defect or a hostile file.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum JournalError {
     /// The bytes end too early, or are none of the kinds.
@@ -87,8 +87,8 @@ pub enum JournalError {
     Commit(#[from] ApplyError),
 }
 
-/// Writes an entry of an accepted batch around the frame that everyone gets,
-/// which `frame` appends. Says where it begins.
+/// Writes the entry of an accepted batch. `frame` appends the commit frame, which
+/// everyone gets; the second value is where that frame begins.
 pub fn encode_commit(client: ClientId, frame: impl FnOnce(&mut Vec<u8>)) -> (Vec<u8>, usize) {
     let mut out = Vec::with_capacity(COMMIT_BYTES);
     out.push(3);

@@ -1,16 +1,16 @@
 //! Bounds of sessions, connections and queues, with their reasons.
 //!
 //! An operator may set those with a field in [`ShardLimits`]; the constants are
-//! their defaults. The others are no policy. Those of storing (`STORE_…`) spread
-//! its work so that no commit waits long for it, whatever the log's budget is,
-//! which an operator chooses.
+//! their defaults. The others are not configurable. The limits of storing (`STORE_…`)
+//! spread its work so that no commit waits long for it, whatever budget the operator
+//! gives the log.
 
 use std::time::Duration;
 
 use desk_protocol::limits::{OrderLimits, PERSON_NAME_CHARS_MAX, SNAPSHOT_CHUNK_BYTES_MAX};
 
-/// What one shard holds its desks and connections to. Constants of this module
-/// say more of each.
+/// The limits of the desks and connections of one shard. The constants of this module
+/// explain each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ShardLimits {
     /// What batches are ordered by.
@@ -112,9 +112,9 @@ pub const PRESENCE_PER_SECOND: u32 = 120;
 /// Presence and ping frames that a connection may send at once.
 pub const PRESENCE_BURST: u32 = 240;
 
-/// Bytes queued for one connection. Past it the connection is brought up to
-/// date from its revision once it reads again; and is not read before, if
-/// answers to what it sent are what fills the queue.
+/// Bytes queued for one connection. Past it the connection gets no commits until it
+/// reads again, and is then brought up to date from its revision. If answers to its
+/// own frames fill the queue, it is not read meanwhile.
 pub const OUTBOUND_QUEUE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes queued for one connection above which presence is not added.
@@ -180,8 +180,8 @@ pub const STORE_PAUSE_CALM: Duration = Duration::from_millis(10);
 /// The same when it has hardly any, memory is short, or the server goes down.
 pub const STORE_PAUSE_URGENT: Duration = Duration::from_millis(1);
 
-/// How long a key that the log asks for, and that cannot be had, is not asked for
-/// again: it is damaged or has expired, and both last. Each look costs a read.
+/// How long a key that the log asks for and that cannot be loaded is left alone. It
+/// is damaged or has expired, and neither passes. Each attempt costs a read.
 pub const STORE_PUT_OFF_TIME: Duration = Duration::from_secs(60);
 
 /// How many such keys are known at a time; more are looked at again sooner.

@@ -12,8 +12,8 @@ pub fn partition(link: LinkId) -> u16 {
     (xxh3_64(&link.to_bytes()) % u64::from(PARTITIONS)) as u16
 }
 
-/// Says which shard owns a desk. Nothing in the core assumes that the owner is
-/// in this process: it only ever compares.
+/// Says which shard owns a desk. The core only compares shard numbers, so it does not
+/// assume that the owner is in this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Placement {
     shards: u16,

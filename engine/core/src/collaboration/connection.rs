@@ -19,7 +19,7 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// Bytes handed to the shell and not yet sent.
     pub(crate) queued_bytes: usize,
-    /// Bytes of frames that wait behind the commits that it misses.
+    /// Bytes of frames that are deferred behind missing commits.
     pub(crate) deferred_bytes: usize,
     pub(crate) batches: Bucket,
     pub(crate) presence: Bucket,
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
 pub(crate) struct Pauses {
     /// It is over its rate.
     pub(crate) rate: bool,
-    /// As much waits for it as may: it gets no more answers before it reads.
+    /// Its outbound queue is full; it is read again once it has taken some frames.
     pub(crate) queue: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Phase {
     },
     /// It takes part.
     Joined(Session),
-    /// It was told to close; what it still sends is dropped.
+    /// It was told to close; frames that it still sends are dropped.
     Closing,
 }
 
@@ -71,19 +71,19 @@ pub(crate) struct Session {
     pub(crate) stream: Stream,
 }
 
-/// What a client gets of the desk's commits.
+/// How a connection receives the desk's commits.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// Every commit as it comes.
     Live,
-    /// It misses some: they follow as it reads.
+    /// It misses some commits. They follow as fast as it reads.
     Behind {
         /// The newest revision it was sent.
         sent: Revision,
         /// Frames that must not overtake the commits.
         deferred: VecDeque<Arc<[u8]>>,
     },
-    /// A snapshot replaces what it misses.
+    /// A snapshot replaces the missing commits.
     Snapshot {
         /// The snapshot.
         snapshot: Arc<EncodedSnapshot>,
@@ -121,7 +121,7 @@ impl Connection {
         }
     }
 
-    /// All that waits for it, in bytes.
+    /// Bytes that are queued or deferred for it.
     pub(crate) const fn waiting_bytes(&self) -> usize {
         self.queued_bytes + self.deferred_bytes
     }

@@ -1,9 +1,8 @@
 //! The Collaboration Service: sessions of a desk, fan-out, presence.
 //!
-//! A `Room` is the people of one desk, whether its content is in memory or
-//! not: connections, who of a client's connections is the newest, who is where.
-//! A `Connection` is one line to a client: what it was sent, what is queued
-//! for it, how fast it may talk.
+//! A `Room` has the people of one desk, whether its content is in memory or not: its
+//! connections, the newest connection of each client, and presence. A `Connection`
+//! is one line to a client: what was sent, what is queued, and its rate.
 
 mod connection;
 mod presence;

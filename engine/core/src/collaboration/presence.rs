@@ -9,8 +9,8 @@ use desk_protocol::{Author, Time};
 
 /// Presence of one desk.
 ///
-/// Who left stays known by its counter, for the room's life: a person that comes
-/// back must not look like a late datagram.
+/// The counter of a person who left is kept for the life of the room, so that the
+/// return of that person does not look like a late datagram.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceRoom {
     people: BTreeMap<Author, Shown>,

@@ -10,11 +10,10 @@ use crate::limits::{STALE_IN_A_ROW_MAX, ShardLimits};
 
 /// Text histories, and the clients that run behind them.
 ///
-/// A client that is told `stale` catches up and sends again; under contention
-/// the others may have filled the history by then, time after time. So after
-/// two such answers in a row more history is kept for it, for a while
-/// (ORDER-10). One longer history a desk serves everyone who is waited for,
-/// however many they are.
+/// A client that is told `stale` catches up and sends again. Under contention others
+/// may have filled the history again by then, time after time. So after two such
+/// answers in a row the desk keeps more history for a while (ORDER-10). One longer
+/// history serves all clients that are waited for.
 #[derive(Debug)]
 pub struct Memory {
     pub(super) histories: TextHistories,
@@ -41,8 +40,8 @@ impl Memory {
         }
     }
 
-    /// What a client's batch is ordered by, now. Those that were waited for
-    /// too long are forgotten.
+    /// The limits for a batch of a client, now. Forgets clients that were waited for
+    /// too long.
     pub(super) fn limits_for(
         &mut self,
         client: ClientId,

@@ -1,9 +1,9 @@
 //! The Desk Collisions Service: puts a client's batches into the desk's order,
 //! each exactly once.
 //!
-//! The order of work is FLIGHT-15's: sequence, stale, transform. What comes
-//! before it (hello and fence) is the collaboration's, what comes after (append,
-//! durable, acknowledge) the shard's.
+//! It does the middle part of FLIGHT-15: sequence, stale, transform. The Collaboration
+//! Service does what comes before (hello and fence). The shard does what comes after
+//! (append, durable, acknowledge).
 
 mod memory;
 
@@ -169,9 +169,9 @@ pub fn order(
     }
 }
 
-/// Brings deltas that came with the text they were made against to the desk's
-/// present text, three ways (FLIGHT-14), where the history no longer does. Their
-/// author's own limit is counted on the text that it gave (LIMIT-1).
+/// Rebases deltas onto the desk's present text by a three-way merge (FLIGHT-14), if
+/// they came with their base text and the history no longer reaches that base. The
+/// author's limit is counted on the text that the author gave (LIMIT-1).
 fn rebase_onto_head(
     record: &DeskRecord,
     histories: &TextHistories,
@@ -223,7 +223,8 @@ fn remember(record: &mut DeskRecord, client: ClientId, result: BatchResult) {
     member.last = Some(result);
 }
 
-/// The normal form has another order than what was sent; the sticker tells.
+/// The index of the rejected operation in the order that was sent. The normal form
+/// has another order, so the sticker identifies the operation.
 fn position_as_sent(sent: &[(&'static str, Option<StickerId>)], rejection: &Rejection) -> u32 {
     let same_sticker = |at: &(&'static str, Option<StickerId>)| at.1 == rejection.sticker;
     let position = sent

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use desk_protocol::Time;
 
-/// A span of creation seconds whose desks live equally long. The store keeps them
-/// for so long and no longer, whatever is set later.
+/// A span of creation seconds whose desks live equally long. The store keeps these
+/// desks for that time, whatever is configured later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lifetime {
     /// The first creation second, since the Unix epoch.
@@ -29,17 +29,16 @@ impl Lifetimes {
         Self(spans)
     }
 
-    /// The second, since the Unix epoch, from which on a desk that was made in
-    /// `second` is gone. `None` where nothing is set aside: what is made there is
-    /// not stored.
+    /// The second, since the Unix epoch, at which a desk that was made in `second`
+    /// expires. `None` if no span has that second: the store takes no such desk.
     pub(crate) fn expires_at(&self, second: u32) -> Option<u64> {
         let after = self.0.partition_point(|span| span.first <= second);
         let span = self.0[..after].last().filter(|span| u64::from(second) < span.end)?;
         Some(u64::from(second) + span.lasts.as_secs())
     }
 
-    /// Whether the time of all that was made in `second` is over. What lies
-    /// before the newest span, and in none, has gone with its own.
+    /// Whether all desks that were made in `second` have expired. A second before the
+    /// newest span that lies in no span belongs to a span that was dropped.
     pub(crate) fn is_over(&self, second: u32, now: Time) -> bool {
         match self.expires_at(second) {
             Some(at) => at <= now.unix_seconds(),
