@@ -7,8 +7,8 @@ use crate::limits::{STAMP_AHEAD_SECONDS, STAMP_BEHIND_SECONDS};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BucketId(pub u32);
 
-/// One bucket with what was promised when it was made. Nothing in it changes
-/// later, so a changed flag never moves an expiry that was told to somebody.
+/// One bucket with the lifetime that was promised when it was made. A stamp never
+/// changes, so a changed flag does not move an expiry that was promised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BucketStamp {
     /// Its first second.
@@ -94,9 +94,9 @@ impl BucketTable {
         self.of_second(id.0).filter(|stamp| stamp.id == id)
     }
 
-    /// Makes sure that the seconds around `now` have buckets: those that exist
-    /// stay as they are, the room between them is stamped with `length` and
-    /// `lifetime`. Says whether it added any.
+    /// Makes sure that the seconds around `now` have buckets. Existing buckets stay as
+    /// they are; gaps between them are stamped with `length` and `lifetime`. Says
+    /// whether any bucket was added.
     pub fn stamp_ahead(&mut self, now: UnixSecond, length: Seconds, lifetime: Seconds) -> bool {
         let span = u64::from(length.0.max(1));
         let last = now.0.saturating_add(STAMP_AHEAD_SECONDS.max(span)).min(u64::from(u32::MAX));

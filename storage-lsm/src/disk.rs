@@ -142,9 +142,9 @@ pub trait Disk {
     /// How much room is left.
     async fn space(&self) -> Result<Space, DiskError>;
 
-    /// Does pieces of work that have nothing to do with each other, and gives
-    /// the results in their order. A start has such work, and a disk of a real
-    /// machine knows its cores.
+    /// Does independent pieces of work, and gives the results in their order. A start
+    /// has such work. The disk does it, because the disk of a real machine knows the
+    /// cores and the store does not.
     fn on_all_cores<T: Send, R: Send>(
         &self,
         items: Vec<T>,

@@ -1,8 +1,8 @@
 //! Reading in spite of places that cannot be read.
 //!
-//! A bad sector is an error of the access and no wrong bytes. A start must not
-//! fail for one: what is there beside it is read, and what is not is zeros,
-//! which no checksum takes for anything.
+//! A bad sector makes an access fail; it gives no wrong bytes. A start must not fail
+//! for one. So the blocks beside it are read, and the unreadable block becomes zeros,
+//! which no checksum accepts.
 
 use std::ops::Deref;
 

@@ -8,9 +8,9 @@ use crate::limits::CLOCK_JUMP_SECONDS_MAX;
 pub enum ClockState {
     /// It goes on from the last recorded time.
     Trusted,
-    /// It is more than a day past the last recorded time. Nothing is dropped
-    /// until somebody accepts it, or it goes back to where it was. Reads still
-    /// see expired keys as gone.
+    /// It is more than a day past the last recorded time. No bucket is dropped until an
+    /// operator accepts the clock, or the clock goes back. Reads still treat expired
+    /// keys as gone.
     Suspect {
         /// The last time recorded.
         recorded: UnixSecond,

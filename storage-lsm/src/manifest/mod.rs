@@ -37,8 +37,8 @@ pub enum SegmentUse {
     },
 }
 
-/// What a table is known to hold. Once the log has let go of a table's values,
-/// nothing else proves that there ever was a block which is not there any more.
+/// What a table is known to hold. Once the log has released the values of a table,
+/// nothing else proves that a lost block ever existed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Proven {
     /// Up to where the table was synced and read back, in bytes of the file.
@@ -115,8 +115,8 @@ pub struct Edit {
     pub change: Change,
 }
 
-/// Which shards still need a file. Kept in memory: at every start it follows
-/// from what the files hold.
+/// Which shards still need a file. It is not stored, because every start derives it
+/// from the files.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Needs(pub(crate) BTreeMap<FileKind, BTreeSet<ShardId>>);
 

@@ -214,9 +214,9 @@ impl<D: Disk> ManifestOwner<D> {
     }
 }
 
-/// Writes the next generation into both slots, one after the other. A write
-/// that is torn leaves the other slot, with this generation or the one before;
-/// a slot that goes bad later has its double.
+/// Writes the next generation into both slots, one after the other. A torn write
+/// leaves the other slot, with this generation or the one before. A slot that goes
+/// bad later has its double.
 pub(crate) async fn write_slots<D: Disk>(
     disk: &D,
     file: &D::File,

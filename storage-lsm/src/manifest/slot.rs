@@ -150,9 +150,9 @@ pub(crate) fn claimed_length(front: &[u8]) -> usize {
     length.map_or(0, |length| (length as usize).min(MANIFEST_SLOT_BYTES))
 }
 
-/// Whether a slot that cannot be read, and begins with these bytes, may be one
-/// whose write was interrupted. `double` is what the other slot has: the first
-/// one is written before it, the second after it.
+/// Whether a slot that fails its checksum and begins with these bytes may be one whose
+/// write was interrupted. `double` is the content of the other slot. Slot 0 is written
+/// before slot 1.
 pub(crate) fn may_be_torn(bytes: &[u8], slot: u64, double: &Manifest) -> bool {
     let front = bytes.get(..SECTOR_BYTES).unwrap_or(bytes);
     if front.iter().all(|byte| *byte == 0) {
@@ -161,8 +161,8 @@ pub(crate) fn may_be_torn(bytes: &[u8], slot: u64, double: &Manifest) -> bool {
     }
     let Ok(expected) = encode(double, slot) else { return false };
     let expected = &expected[..SECTOR_BYTES];
-    // One sector is of one write, old or new: of the one that the other slot is
-    // of too, or of the one next to it.
+    // A sector belongs to one write, old or new: to the generation of the other slot
+    // or to the adjacent one.
     let next = if slot == 0 { double.generation + 1 } else { double.generation - 1 };
     let is_next = || {
         let mut fields = Cursor::new(front);

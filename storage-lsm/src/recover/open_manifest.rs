@@ -73,8 +73,8 @@ pub(crate) fn best_of(slots: &Slots) -> Option<Manifest> {
     valid.max_by_key(|manifest| manifest.generation).cloned()
 }
 
-/// Brings the slot that is damaged or behind up to date, so that a write to
-/// the other one may be torn.
+/// Rewrites a slot that is damaged or out of date. Afterwards the other slot may be
+/// torn by a write without loss.
 async fn mend<D: Disk>(disk: &D, file: &D::File, slots: &Slots) -> Result<(), RecoverError> {
     let Some(best) = best_of(slots) else { return Ok(()) };
     for (slot, found) in (0..).zip(slots) {
@@ -110,8 +110,8 @@ pub(crate) async fn read_slots<D: Disk>(disk: &D, file: &D::File) -> Result<Slot
     Ok(slots)
 }
 
-/// A folder without tables and logs has nothing to lose: whatever manifest
-/// there is was being made when a first start crashed.
+/// Makes a new manifest in a folder without tables and logs. A manifest that exists
+/// there is the remnant of a first start that crashed, and holds nothing.
 async fn create<D: Disk>(
     disk: &D,
     options: &Options,
