@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod disk;
+mod example;
 mod limits;
 mod net;
 mod random;
