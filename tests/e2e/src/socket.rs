@@ -126,6 +126,9 @@ impl Socket {
     }
 
     /// [`Socket::message`], where the server may have closed already.
+    ///
+    /// # Errors
+    /// The connection is gone.
     pub fn try_message(&mut self, first: u8, payload: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(&masked(first, payload))
     }
@@ -165,7 +168,10 @@ impl Socket {
         }
     }
 
-    /// The next frame, or the end.
+    /// The next frame.
+    ///
+    /// # Errors
+    /// The end of the WebSocket, if it comes first.
     pub fn receive(&mut self) -> Result<ServerFrame, End> {
         loop {
             match decode_server(&self.frames).expect("the server's frames are sound") {
