@@ -18,10 +18,13 @@
 
 pub mod collaboration;
 pub mod collisions;
+mod gate;
 pub mod identity;
 pub mod journal;
 pub mod limits;
 pub mod management;
+mod names;
+mod output;
 pub mod placement;
 pub mod record;
 pub mod service;
@@ -29,9 +32,9 @@ pub mod shard;
 
 pub use identity::{Keyring, SessionKey};
 pub use management::Lifetime;
+pub use names::{ConnectionId, LogPosition, RequestId};
+pub use output::Output;
 pub use placement::Placement;
 pub use record::{Alias, DeskRecord, Links, Member, StoredRecord};
 pub use service::{Reply, Request, ServiceError};
-pub use shard::{
-    ConnectionId, Input, LogPosition, Output, RequestId, Shard, ShardConfig, StorePace,
-};
+pub use shard::{Input, Shard, ShardConfig, StorePace};

@@ -6,7 +6,7 @@ use desk_protocol::{ClientId, Revision, Time};
 
 use super::presence::PresenceRoom;
 use crate::identity::SessionKey;
-use crate::shard::{ConnectionId, RequestId};
+use crate::names::{ConnectionId, RequestId};
 
 /// A request that waits for the next commit.
 #[derive(Debug)]

@@ -8,12 +8,14 @@ use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
 use crate::collaboration::{Ring, RingCommit};
 use crate::collisions::{self, Arrival, Memory, Ordered};
+use crate::gate::Gate;
 use crate::identity::{Keyring, SessionKey};
 use crate::journal::{self, Entry};
 use crate::limits::ShardLimits;
+use crate::names::LogPosition;
+use crate::output::Output;
 use crate::record::{DeskRecord, Member, StoredRecord};
 use crate::service::{Content, EncodedSnapshot, ServiceError};
-use crate::shard::{Gate, LogPosition, Output};
 
 /// A desk's record, with what makes it quick.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use desk_protocol::frame::{Hello, Submit};
 use super::hot::Hot;
 use crate::collaboration::Room;
 use crate::limits::ShardLimits;
+use crate::names::{ConnectionId, LogPosition, RequestId};
 use crate::service::Request;
-use crate::shard::{ConnectionId, LogPosition, RequestId};
 
 /// A desk, or a link whose desk is being looked up.
 #[derive(Debug, Default)]

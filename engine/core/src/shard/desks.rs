@@ -7,11 +7,13 @@ use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
 use super::Shard;
-use super::io::{Loaded, LogPosition, Output};
+use super::io::Loaded;
 use super::timers::Timer;
 use crate::collisions::Arrival;
 use crate::journal::{self, Entry};
 use crate::management::{Content, Hot, Submitted, Task};
+use crate::names::LogPosition;
+use crate::output::Output;
 use crate::record::StoredRecord;
 use crate::service::{Polled, Reply, ServiceError};
 

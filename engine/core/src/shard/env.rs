@@ -8,13 +8,15 @@ use desk_protocol::frame::{CloseCode, ServerFrame};
 use desk_protocol::{LinkId, Time};
 
 use super::entropy::Entropy;
-use super::gate::Gate;
-use super::io::{ConnectionId, LogPosition, Output, RequestId, ShardConfig};
+use super::io::ShardConfig;
 use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
 use crate::collaboration::{Connection, Pauses, Phase, RingCommit, Room, Stream};
+use crate::gate::Gate;
 use crate::identity::Keyring;
 use crate::management::{Hot, Lifetimes};
+use crate::names::{ConnectionId, LogPosition, RequestId};
+use crate::output::Output;
 use crate::service::{Reply, ServiceError};
 
 pub(crate) struct Env {

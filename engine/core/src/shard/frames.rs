@@ -8,13 +8,13 @@ use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 use desk_protocol::{LinkId, Time};
 
 use super::Shard;
-use super::io::{ConnectionId, LogPosition};
 use super::timers::Timer;
 use crate::collaboration::{Connection, Phase, Session, Stream};
 use crate::collisions::{Arrival, Ordered};
 use crate::identity::SessionKey;
 use crate::management::Submitted;
 use crate::management::Task;
+use crate::names::{ConnectionId, LogPosition};
 use crate::service::ServiceError;
 
 impl Shard {

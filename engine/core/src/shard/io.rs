@@ -1,30 +1,17 @@
-//! What goes into a shard and what comes out of it.
+//! What goes into a shard.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
-use super::storing::StorePace;
 use crate::identity::SessionKey;
-use crate::limits::ShardLimits;
+use crate::limits::{STORE_PAUSE_CALM, STORE_PAUSE_URGENT, ShardLimits};
 use crate::management::Lifetime;
+use crate::names::{ConnectionId, LogPosition, RequestId};
 use crate::placement::Placement;
 use crate::record::StoredRecord;
-use crate::service::{Reply, Request};
-
-/// Names a connection; chosen by the shell, never used twice in a process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct ConnectionId(pub u64);
-
-/// Names a request; chosen by the shell, never used twice in a process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RequestId(pub u64);
-
-/// A place in the shard's log: the count of records appended so far.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct LogPosition(pub u64);
+use crate::service::Request;
 
 /// Settings of a shard.
 #[derive(Clone, Debug)]
@@ -57,7 +44,7 @@ pub enum Input {
         /// The connection.
         connection: ConnectionId,
     },
-    /// Bytes of earlier [`Output::Send`]s left for the network.
+    /// Bytes of earlier [`crate::Output::Send`]s left for the network.
     Sent {
         /// The connection.
         connection: ConnectionId,
@@ -66,7 +53,7 @@ pub enum Input {
     },
     /// A request for a desk of this shard.
     Request {
-        /// Its name; exactly one [`Output::Reply`] answers it.
+        /// Its name; exactly one [`crate::Output::Reply`] answers it.
         request: RequestId,
         /// What is asked.
         body: Box<Request>,
@@ -86,14 +73,14 @@ pub enum Input {
         /// The last durable record.
         position: LogPosition,
     },
-    /// What the store has under a key that [`Output::Load`] asked for.
+    /// What the store has under a key that [`crate::Output::Load`] asked for.
     Loaded {
         /// The key.
         key: LinkId,
         /// What was found.
         found: Loaded,
     },
-    /// A record given by [`Output::Store`] is in a table, or the log still
+    /// A record given by [`crate::Output::Store`] is in a table, or the log still
     /// holds all of it: the desk may leave memory.
     Stored {
         /// The key.
@@ -121,6 +108,26 @@ pub enum Input {
     Drain,
 }
 
+/// How fast desks are stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum StorePace {
+    /// There is time: between two steps the shard does other things.
+    #[default]
+    Calm,
+    /// The log is nearly full, memory is short, or the server goes down: as fast
+    /// as the store takes it, and still in steps.
+    Urgent,
+}
+
+impl StorePace {
+    pub(super) const fn pause(self) -> Duration {
+        match self {
+            StorePace::Calm => STORE_PAUSE_CALM,
+            StorePace::Urgent => STORE_PAUSE_URGENT,
+        }
+    }
+}
+
 /// What a load found.
 #[derive(Debug)]
 pub enum Loaded {
@@ -128,7 +135,7 @@ pub enum Loaded {
     Record {
         /// The newest record in a table, if there is one.
         record: Option<Box<StoredRecord>>,
-        /// Entries of the log that are newer, as [`Output::Append`] gave them,
+        /// Entries of the log that are newer, as [`crate::Output::Append`] gave them,
         /// each with its sequence.
         entries: Vec<(u64, Vec<u8>)>,
     },
@@ -140,82 +147,6 @@ pub enum Loaded {
     Quarantined,
     /// It could not be read.
     Failed,
-}
-
-/// Something to do.
-#[derive(Debug)]
-pub enum Output {
-    /// Append this to the log, in this order. Positions count up by one.
-    Append {
-        /// The record's place.
-        position: LogPosition,
-        /// The key it belongs to.
-        key: LinkId,
-        /// Its sequence within the key, from 1 without gaps.
-        sequence: u64,
-        /// From when on nobody can ask for what it says.
-        expires_at: Time,
-        /// The record.
-        entry: Vec<u8>,
-    },
-    /// Read a key; [`Input::Loaded`] answers.
-    Load {
-        /// The key.
-        key: LinkId,
-    },
-    /// Write this record into a table; [`Input::Stored`] answers.
-    Store {
-        /// The key.
-        key: LinkId,
-        /// Its sequence: the entries up to it are in the record.
-        sequence: u64,
-        /// The record.
-        record: Box<StoredRecord>,
-    },
-    /// Drop a key for good. It takes a place in the log like [`Output::Append`].
-    Forget {
-        /// The record's place.
-        position: LogPosition,
-        /// The key.
-        key: LinkId,
-        /// From when on it is gone all the same.
-        expires_at: Time,
-    },
-    /// Send a frame. Order within a connection is kept.
-    Send {
-        /// To this connection.
-        connection: ConnectionId,
-        /// The frame, size-prefixed.
-        frame: Arc<[u8]>,
-        /// Presence: may be lost, may go as a datagram.
-        lossy: bool,
-    },
-    /// End a connection once what was sent before has left. The close frame is
-    /// sent already.
-    Close {
-        /// The connection.
-        connection: ConnectionId,
-        /// Why; a WebSocket closes with [`CloseCode::websocket`].
-        code: CloseCode,
-    },
-    /// Stop reading a connection: it is over its rate, or has yet to read what
-    /// waits for it.
-    Pause {
-        /// The connection.
-        connection: ConnectionId,
-    },
-    /// Read it again.
-    Resume {
-        /// The connection.
-        connection: ConnectionId,
-    },
-    /// Answer a request.
-    Reply {
-        /// The request.
-        request: RequestId,
-        /// The answer.
-        reply: Reply,
-    },
 }
 
 /// Why a deadline was set, for logs and the simulator.

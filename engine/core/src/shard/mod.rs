@@ -10,7 +10,6 @@ mod desks;
 mod entropy;
 mod env;
 mod frames;
-mod gate;
 mod io;
 mod requests;
 mod stats;
@@ -24,16 +23,17 @@ use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
 use crate::collaboration::{Connection, Phase};
+use crate::gate::{self, Gate};
 use crate::identity::Keyring;
 use crate::management::{Content, Lifetimes, Slot, Task};
+use crate::names::{ConnectionId, LogPosition, RequestId};
+use crate::output::Output;
 use crate::service::{Polled, Reply, Request, ServiceError};
 
 use entropy::Entropy;
 use env::Env;
-pub(crate) use gate::Gate;
-pub use io::{ConnectionId, Deadline, Input, Loaded, LogPosition, Output, RequestId, ShardConfig};
+pub use io::{Deadline, Input, Loaded, ShardConfig, StorePace};
 pub use stats::ShardStats;
-pub use storing::StorePace;
 use storing::Storing;
 use timers::{Timer, Timers};
 

@@ -8,13 +8,14 @@ use desk_protocol::{ClientId, ClientSeq, LinkId, Operation, Revision, StickerId,
 
 use super::Shard;
 use super::desks::polled;
-use super::io::{LogPosition, Output, RequestId};
 use super::timers::Timer;
 use crate::collaboration::{Connection, Poll};
 use crate::collisions::{Arrival, Ordered};
 use crate::identity::SessionKey;
 use crate::journal::Entry;
 use crate::management::{Content, Hot, Submitted};
+use crate::names::{LogPosition, RequestId};
+use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
 use crate::service::{Joined, Reply, Request, ServiceError};
 

@@ -3,36 +3,16 @@
 //! this way, whether the log asks for them, they leave memory, or the server stops.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use desk_protocol::{LinkId, Time};
 
 use super::Shard;
-use super::io::Output;
+use super::io::StorePace;
 use super::timers::Timer;
 use crate::limits::*;
 use crate::management::{Content, Task};
+use crate::output::Output;
 use crate::record::{Alias, StoredRecord};
-
-/// How fast desks are stored.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub enum StorePace {
-    /// There is time: between two steps the shard does other things.
-    #[default]
-    Calm,
-    /// The log is nearly full, memory is short, or the server goes down: as fast
-    /// as the store takes it, and still in steps.
-    Urgent,
-}
-
-impl StorePace {
-    const fn pause(self) -> Duration {
-        match self {
-            StorePace::Calm => STORE_PAUSE_CALM,
-            StorePace::Urgent => STORE_PAUSE_URGENT,
-        }
-    }
-}
 
 /// Why a desk is to be stored; the first goes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

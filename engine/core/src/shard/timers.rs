@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use desk_protocol::{LinkId, Time};
 
-use super::io::{ConnectionId, RequestId};
+use crate::names::{ConnectionId, RequestId};
 
 /// What is due. A timer that no longer matters is passed over when it fires.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
-use super::io::{LogPosition, Output};
+use crate::names::LogPosition;
+use crate::output::Output;
 use crate::service::{Reply, ServiceError};
 
 /// Holds outputs back until what they were computed from is durable.
@@ -20,7 +21,7 @@ pub(crate) struct Gate {
 }
 
 /// What is said of what will never be durable.
-pub(super) const fn failure() -> ServiceError {
+pub(crate) const fn failure() -> ServiceError {
     ServiceError::Unavailable("the log failed, and this is not stored")
 }
 
@@ -135,7 +136,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::ConnectionId;
+    use crate::names::ConnectionId;
 
     fn pause(id: u64) -> Output {
         Output::Pause { connection: ConnectionId(id) }

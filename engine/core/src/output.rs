@@ -1,0 +1,86 @@
+//! What comes out of a shard.
+
+use std::sync::Arc;
+
+use desk_protocol::frame::CloseCode;
+use desk_protocol::{LinkId, Time};
+
+use crate::names::{ConnectionId, LogPosition, RequestId};
+use crate::record::StoredRecord;
+use crate::service::Reply;
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Append this to the log, in this order. Positions count up by one.
+    Append {
+        /// The record's place.
+        position: LogPosition,
+        /// The key it belongs to.
+        key: LinkId,
+        /// Its sequence within the key, from 1 without gaps.
+        sequence: u64,
+        /// From when on nobody can ask for what it says.
+        expires_at: Time,
+        /// The record.
+        entry: Vec<u8>,
+    },
+    /// Read a key; [`crate::Input::Loaded`] answers.
+    Load {
+        /// The key.
+        key: LinkId,
+    },
+    /// Write this record into a table; [`crate::Input::Stored`] answers.
+    Store {
+        /// The key.
+        key: LinkId,
+        /// Its sequence: the entries up to it are in the record.
+        sequence: u64,
+        /// The record.
+        record: Box<StoredRecord>,
+    },
+    /// Drop a key for good. It takes a place in the log like [`Output::Append`].
+    Forget {
+        /// The record's place.
+        position: LogPosition,
+        /// The key.
+        key: LinkId,
+        /// From when on it is gone all the same.
+        expires_at: Time,
+    },
+    /// Send a frame. Order within a connection is kept.
+    Send {
+        /// To this connection.
+        connection: ConnectionId,
+        /// The frame, size-prefixed.
+        frame: Arc<[u8]>,
+        /// Presence: may be lost, may go as a datagram.
+        lossy: bool,
+    },
+    /// End a connection once what was sent before has left. The close frame is
+    /// sent already.
+    Close {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why; a WebSocket closes with [`CloseCode::websocket`].
+        code: CloseCode,
+    },
+    /// Stop reading a connection: it is over its rate, or has yet to read what
+    /// waits for it.
+    Pause {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Read it again.
+    Resume {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// Answer a request.
+    Reply {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+}
