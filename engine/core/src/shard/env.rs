@@ -60,7 +60,13 @@ impl Env {
     }
 
     /// Queues a frame on a connection, whatever its stream.
-    fn queue(&mut self, position: LogPosition, to: ConnectionId, frame: Arc<[u8]>, lossy: bool) {
+    pub(crate) fn queue(
+        &mut self,
+        position: LogPosition,
+        to: ConnectionId,
+        frame: Arc<[u8]>,
+        lossy: bool,
+    ) {
         let Some(connection) = self.connections.get_mut(&to) else { return };
         connection.queued_bytes += frame.len();
         let full = connection.waiting_bytes() > self.config.limits.outbound_queue_bytes;
@@ -91,16 +97,6 @@ impl Env {
             (true, false) => self.gate.at_once(Output::Resume { connection: id }),
             _ => {}
         }
-    }
-
-    /// A pong shows no state and waits for nothing.
-    pub(crate) fn queue_pong(&mut self, to: ConnectionId, frame: Arc<[u8]>) {
-        self.queue(LogPosition(0), to, frame, false);
-    }
-
-    /// A welcome goes before all that follows it.
-    pub(crate) fn queue_welcome(&mut self, at: LogPosition, to: ConnectionId, frame: Arc<[u8]>) {
-        self.queue(at, to, frame, false);
     }
 
     /// Sends a frame that must not overtake the commits before it.

@@ -84,7 +84,8 @@ impl Shard {
                 let debt = connection.presence.take(now);
                 self.pause(now, id, debt);
                 let frame = self.env.encode(&ServerFrame::Pong { nonce });
-                self.env.queue_pong(id, frame);
+                // A pong shows no state and waits for nothing.
+                self.env.queue(LogPosition(0), id, frame, false);
             }
         }
     }
@@ -161,7 +162,7 @@ impl Shard {
             (None, None) => unreachable!("either commits or a snapshot follow"),
         };
         let frame = self.env.encode(&ServerFrame::Welcome(welcome));
-        self.env.queue_welcome(position, id, frame);
+        self.env.queue(position, id, frame, false);
         let Some(connection) = self.env.connections.get_mut(&id) else { return };
         connection.phase = Phase::Joined(Session {
             desk,

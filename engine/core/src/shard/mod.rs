@@ -22,7 +22,7 @@ use desk_protocol::codec::Encoder;
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
-use crate::collaboration::{Connection, Phase};
+use crate::collaboration::Phase;
 use crate::gate::{self, Gate};
 use crate::identity::Keyring;
 use crate::management::{Content, Lifetimes, Slot, Task};
@@ -264,11 +264,5 @@ impl Shard {
                 }
             }
         }
-    }
-
-    /// Whether a connection is open and has not been told to close.
-    pub fn is_open(&self, id: ConnectionId) -> bool {
-        let phase = self.env.connections.get(&id).map(|connection: &Connection| &connection.phase);
-        phase.is_some_and(|phase| !matches!(phase, Phase::Closing))
     }
 }

@@ -48,7 +48,8 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         Route::Remove(link) => remove(http, head, link).await?,
         Route::Import(link) => add_notes(http, head, link).await?,
         Route::Export(wanted) => send_export(http, wanted).await?,
-        Route::Page | Route::Asset => Ok(Some(page::respond(head, &connect_source(http, head)))),
+        // Older browsers do not take a WebSocket to the page's own host for 'self'.
+        Route::Page | Route::Asset => Ok(Some(page::respond(head, &websocket_base(http, head)))),
         Route::Health => {
             operator::health(http);
             Ok(None)
@@ -152,11 +153,6 @@ fn base(http: &Http, head: &RequestHead) -> String {
 fn websocket_base(http: &Http, head: &RequestHead) -> String {
     // http becomes ws, https becomes wss.
     base(http, head).replacen("http", "ws", 1)
-}
-
-/// Older browsers do not take a WebSocket to the page's own host for 'self'.
-fn connect_source(http: &Http, head: &RequestHead) -> String {
-    websocket_base(http, head)
 }
 
 fn session_key(head: &RequestHead) -> Result<SessionKey, Problem> {
