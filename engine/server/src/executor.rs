@@ -11,9 +11,9 @@ use desk_storage_lsm::{ManifestOwner, ManifestSeed, ShardSeed, Store};
 use glommio::net::TcpListener;
 use glommio::{LocalExecutorBuilder, Placement as Pinning};
 
-use crate::entry::Door;
+use crate::entry::{self, Door};
 use crate::limits::{RING_DEPTH, RING_IO_MEMORY_BYTES};
-use crate::net::{listener, readiness};
+use crate::net::readiness;
 use crate::queue::Mesh;
 use crate::shard::{Message, Shell, own_manifest};
 use crate::shared::Shared;
@@ -95,7 +95,7 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     for (address, door) in doors {
         let listener = TcpListener::bind(address)
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        let accepting = listener::accept(Rc::clone(&shell), listener, door);
+        let accepting = entry::accept(Rc::clone(&shell), listener, door);
         glommio::spawn_local(watched(accepting)).detach();
     }
     Ok(shell)

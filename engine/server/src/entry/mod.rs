@@ -4,12 +4,14 @@
 //! through the owners of desks, [`answers`] renders what they say, and
 //! [`operator`] is what only the operator may ask.
 
+mod accept;
 mod answers;
 mod connection;
 mod exchange;
 mod operator;
 
-pub(crate) use connection::serve;
+pub(crate) use accept::accept;
+use connection::serve;
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,36 +1,11 @@
-//! Sockets: accepting, streams, HTTP connections and WebSockets.
+//! Bytes and when they can move: streams, TLS, readiness, deadlines.
+//!
+//! It is a leaf: it knows no desk, no shard and no request. Another transport
+//! stands beside [`stream`], and what speaks a protocol over it stands above.
 
-pub(crate) mod listener;
+pub(crate) mod deadlines;
+pub(crate) mod event;
 pub(crate) mod readiness;
 pub(crate) mod scratch;
-pub(crate) mod socket;
 pub(crate) mod stream;
 pub(crate) mod tls;
-
-use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
-
-use futures_lite::FutureExt as _;
-
-use crate::shard::Shell;
-
-/// Runs a connection's task, then `end`.
-///
-/// A panic in it ends that connection only, with a log line and a count: what
-/// it holds is its own. A panic inside the core or the store is another
-/// matter, see [`Shell`]'s guard.
-pub(crate) fn spawn(
-    shell: &Rc<Shell>,
-    task: impl Future<Output = ()> + 'static,
-    end: impl FnOnce() + 'static,
-) {
-    let shell = Rc::clone(shell);
-    glommio::spawn_local(async move {
-        if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-            shell.metrics().connection_panics.add(1);
-            tracing::error!(shard = shell.index, "a defect ended a connection's task");
-        }
-        end();
-    })
-    .detach();
-}

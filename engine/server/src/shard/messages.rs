@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use desk_engine_core::{Input, Reply, Request, RequestId, SessionKey};
+use desk_engine_core::{Input, Reply, Request, RequestId};
 use desk_protocol::Time;
 use desk_storage_lsm::{Edit, EditNumber, News};
 
 use super::Shell;
-use crate::net::socket::Socket;
+use super::socket::{Socket, Upgrade};
 use crate::net::stream::Detached;
 
 /// A message between two shards.
@@ -53,18 +53,6 @@ pub(crate) enum Message {
         /// By which time.
         at: Time,
     },
-}
-
-/// A connection that becomes a WebSocket.
-pub(crate) struct Upgrade<S> {
-    /// The stream.
-    pub(crate) stream: S,
-    /// The `101`, to be sent first.
-    pub(crate) answer: Vec<u8>,
-    /// What came behind the request: frames.
-    pub(crate) leftover: Vec<u8>,
-    /// The key that was asked about.
-    pub(crate) key: SessionKey,
 }
 
 impl Shell {

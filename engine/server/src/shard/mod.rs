@@ -10,11 +10,11 @@
 //! call that could come back to it.
 
 mod ask;
-mod deadlines;
-mod event;
 mod log;
 mod messages;
 mod records;
+mod socket;
+mod task;
 mod turn;
 mod upkeep;
 
@@ -27,19 +27,21 @@ use desk_engine_core::{ConnectionId, Input, Shard};
 use desk_protocol::{LinkId, Time};
 use desk_storage_lsm::{Edit, Store};
 
-pub(crate) use deadlines::{Deadline, Deadlines};
-pub(crate) use event::Event;
-pub(crate) use messages::{Message, Upgrade};
+pub(crate) use messages::Message;
+pub(crate) use socket::Upgrade;
+pub(crate) use task::spawn;
 pub(crate) use upkeep::own_manifest;
 
 use crate::clock::Clock;
 use crate::metrics::ShardMetrics;
-use crate::net::socket::Socket;
+use crate::net::deadlines::Deadlines;
+use crate::net::event::Event;
 use crate::queue::Mesh;
 use crate::shared::Shared;
 use ask::Pending;
 use log::LogQueue;
 use records::Unstored;
+use socket::Socket;
 
 /// The disk that the store stands on.
 pub(crate) type Disk = desk_disk::Folder;

@@ -13,10 +13,11 @@ use desk_storage_lsm::{
 };
 use glommio::timer::Timer;
 
-use super::{Disk, Event, Message, Shell, Stopping};
+use super::{Disk, Message, Shell, Stopping};
 use crate::limits::{
     MANIFEST_TICK, PRESSURE_KEYS, STOP_PAUSE, UNLINK_STEPS, UNREMOVED_NAMED_MAX, UPKEEP_PAUSE,
 };
+use crate::net::event::Event;
 
 /// The shard whose executor runs the manifest's owner.
 const OWNER: usize = 0;

@@ -7,11 +7,11 @@ use std::task::Poll;
 use glommio::net::TcpListener;
 use glommio::timer::Timer;
 
-use super::stream::{Stream, Tcp};
-use super::tls::{Session, TlsStream};
-use crate::entry::{self, Door};
+use super::{Door, serve};
 use crate::limits::ACCEPT_PAUSE;
-use crate::shard::Shell;
+use crate::net::stream::{Stream, Tcp};
+use crate::net::tls::{Session, TlsStream};
+use crate::shard::{Shell, spawn};
 
 /// Accepts on one address until the server stops. Every shard listens on it
 /// (`SO_REUSEPORT`), so the kernel spreads connections over them.
@@ -74,10 +74,10 @@ fn welcome(shell: &Rc<Shell>, tcp: Tcp, peer: SocketAddr, door: Door) {
     };
     metrics.connections_accepted.add(1);
     metrics.connections.add(1);
-    let task = entry::serve(Rc::clone(shell), stream, peer, door);
+    let task = serve(Rc::clone(shell), stream, peer, door);
     let end = {
         let shell = Rc::clone(shell);
         move || shell.metrics().connections.subtract(1)
     };
-    super::spawn(shell, task, end);
+    spawn(shell, task, end);
 }

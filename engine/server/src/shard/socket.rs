@@ -20,10 +20,24 @@ use desk_gateway_http::websocket::{
 use desk_protocol::Time;
 use desk_protocol::frame::CloseCode;
 
-use super::scratch;
-use super::stream::{ByteStream as _, Stream};
+use super::{Shell, spawn};
 use crate::limits::{PONGS_BYTES, WRITE_BYTES};
-use crate::shard::{Deadline, Event, Shell, Upgrade};
+use crate::net::deadlines::Deadline;
+use crate::net::event::Event;
+use crate::net::scratch;
+use crate::net::stream::{ByteStream as _, Stream};
+
+/// A connection that becomes a WebSocket.
+pub(crate) struct Upgrade<S> {
+    /// The stream.
+    pub(crate) stream: S,
+    /// The `101`, to be sent first.
+    pub(crate) answer: Vec<u8>,
+    /// What came behind the request: frames.
+    pub(crate) leftover: Vec<u8>,
+    /// The key that was asked about.
+    pub(crate) key: SessionKey,
+}
 
 /// One connection.
 pub(crate) struct Socket {
@@ -87,7 +101,7 @@ impl Socket {
             let shell = Rc::clone(shell);
             move || socket.leave(&shell)
         };
-        super::spawn(shell, reader, end);
+        spawn(shell, reader, end);
     }
 
     /// Queues a frame for the end of the turn.
@@ -175,7 +189,7 @@ impl Socket {
         drop(outbox);
         let sender = Rc::clone(self).send_rest(Rc::clone(shell));
         let socket = Rc::clone(self);
-        super::spawn(shell, sender, move || socket.changed.set());
+        spawn(shell, sender, move || socket.changed.set());
         None
     }
 
