@@ -5,12 +5,12 @@ use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use desk_engine_core::{Reply, Request, ServiceError};
+use desk_engine_core::{Reply, Request, ServiceError, SessionKey};
 use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Response};
 use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
-use super::{Door, exchange};
+use super::Door;
 use crate::net::deadlines::Deadline;
 use crate::net::event::Event;
 use crate::net::scratch;
@@ -36,60 +36,34 @@ pub(super) struct Http {
 #[derive(Debug)]
 pub(super) struct Gone;
 
-/// What becomes of a connection after a request.
-pub(super) enum Next {
-    /// The next request.
-    Request,
-    /// It becomes a WebSocket on the shard of its desk.
-    Upgrade {
-        /// The shard.
-        target: usize,
-        /// The `101`.
-        answer: Vec<u8>,
-        /// The key it was opened with.
-        key: desk_engine_core::SessionKey,
-    },
-}
-
-/// Serves an accepted connection to its end.
-pub(crate) async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
-    let changed = Rc::new(Event::default());
-    let http = Http {
-        protocol: Connection::with_limits(shell.clock.now(), shell.shared.config.limits.http),
-        deadline: shell.deadlines.waiter(Rc::clone(&changed)),
-        shell,
-        door,
-        peer,
-        stream,
-        changed,
-        ended: false,
-        shut: false,
-    };
-    // The future of the requests is large and the connection may wait long.
-    if let Err(error) = Box::pin(http.run()).await {
-        tracing::debug!(%peer, ?error, "an HTTP connection was cut off");
-    }
-}
-
 impl Http {
-    async fn run(mut self) -> Result<(), Gone> {
+    /// An accepted connection before its first request.
+    pub(super) fn new(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) -> Self {
+        let changed = Rc::new(Event::default());
+        Self {
+            protocol: Connection::with_limits(shell.clock.now(), shell.shared.config.limits.http),
+            deadline: shell.deadlines.waiter(Rc::clone(&changed)),
+            shell,
+            door,
+            peer,
+            stream,
+            changed,
+            ended: false,
+            shut: false,
+        }
+    }
+
+    /// Waits for the head of the next request; `None` once the connection is closed.
+    pub(super) async fn next_head(&mut self) -> Result<Option<RequestHead>, Gone> {
         loop {
             self.write().await?;
             if self.protocol.is_closed() {
-                return Ok(());
+                return Ok(None);
             }
             let now = self.now();
             match self.protocol.poll_event(now) {
                 Err(error) => self.respond(&error.problem().to_response()),
-                Ok(Some(Arrived::Head(head))) => {
-                    let busy = Busy::new(&self.shell);
-                    let next = exchange::serve(&mut self, &head).await?;
-                    self.write().await?;
-                    drop(busy);
-                    if let Next::Upgrade { target, answer, key } = next {
-                        return self.upgrade(target, answer, key);
-                    }
-                }
+                Ok(Some(Arrived::Head(head))) => return Ok(Some(head)),
                 // The exchange takes the body that it asked for.
                 Ok(Some(Arrived::Body(_))) => {}
                 Ok(None) if self.protocol.is_closed() => {}
@@ -229,7 +203,7 @@ impl Http {
 
     /// Writes all of the output. A peer that does not take it in time is cut
     /// off.
-    async fn write(&mut self) -> Result<(), Gone> {
+    pub(super) async fn write(&mut self) -> Result<(), Gone> {
         if self.protocol.output().is_empty() {
             return Ok(());
         }
@@ -262,41 +236,15 @@ impl Http {
         .await
     }
 
-    fn upgrade(
-        self,
-        target: usize,
-        answer: Vec<u8>,
-        key: desk_engine_core::SessionKey,
-    ) -> Result<(), Gone> {
+    /// Leaves HTTP: the stream, and what came behind the request.
+    pub(super) fn into_upgrade(self, answer: Vec<u8>, key: SessionKey) -> Upgrade<Stream> {
         let leftover = self.protocol.into_leftover();
-        let upgrade = Upgrade { stream: self.stream, answer, leftover, key };
-        self.shell.hand_over(target, upgrade).map_err(|error| {
-            tracing::warn!(%error, "a socket could not be given to its desk's core");
-            Gone
-        })
+        Upgrade { stream: self.stream, answer, leftover, key }
     }
 
     /// Answers with a problem.
     pub(super) fn refuse(&mut self, problem: &Problem) {
         self.respond(&problem.to_response());
-    }
-}
-
-/// Counts a request under way, so that a planned stop waits for its answer.
-struct Busy {
-    shell: Rc<Shell>,
-}
-
-impl Busy {
-    fn new(shell: &Rc<Shell>) -> Self {
-        shell.busy.set(shell.busy.get() + 1);
-        Self { shell: Rc::clone(shell) }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.shell.busy.set(self.shell.busy.get() - 1);
     }
 }
 

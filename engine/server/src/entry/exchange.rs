@@ -16,9 +16,24 @@ use desk_protocol::frame::Submit;
 use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
-use super::connection::{Gone, Http, Next, host};
+use super::connection::{Gone, Http, host};
 use super::{Door, answers, operator};
 use crate::clock;
+
+/// What becomes of a connection after a request.
+pub(super) enum Next {
+    /// The next request.
+    Request,
+    /// It becomes a WebSocket on the shard of its desk.
+    Upgrade {
+        /// The shard.
+        target: usize,
+        /// The `101`.
+        answer: Vec<u8>,
+        /// The key it was opened with.
+        key: SessionKey,
+    },
+}
 
 /// Serves the request whose head is in hand, to its answer.
 pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, Gone> {

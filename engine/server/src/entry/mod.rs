@@ -1,7 +1,8 @@
 //! The Entry Point: from an accepted socket to an answer or an upgrade.
 //!
-//! [`connection`] drives one HTTP connection, [`exchange`] serves its requests
-//! through the owners of desks, [`answers`] renders what they say, and
+//! [`accept`] takes connections in, [`connection`] is one HTTP connection, and
+//! [`exchange`] serves its requests through the owners of desks; the loop that
+//! joins the two stands here. [`answers`] renders what owners say, and
 //! [`operator`] is what only the operator may ask.
 
 mod accept;
@@ -11,7 +12,14 @@ mod exchange;
 mod operator;
 
 pub(crate) use accept::accept;
-use connection::serve;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use crate::net::stream::Stream;
+use crate::shard::Shell;
+use connection::{Gone, Http};
+use exchange::Next;
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,4 +30,48 @@ pub(crate) enum Door {
     Admin,
     /// Plain HTTP that only leads to https (`--http-redirect`).
     Redirect,
+}
+
+/// Serves an accepted connection to its end.
+async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
+    let http = Http::new(shell, stream, peer, door);
+    // The future of the requests is large and the connection may wait long.
+    if let Err(error) = Box::pin(run(http)).await {
+        tracing::debug!(%peer, ?error, "an HTTP connection was cut off");
+    }
+}
+
+async fn run(mut http: Http) -> Result<(), Gone> {
+    while let Some(head) = http.next_head().await? {
+        let busy = Busy::new(&http.shell);
+        let next = exchange::serve(&mut http, &head).await?;
+        http.write().await?;
+        drop(busy);
+        if let Next::Upgrade { target, answer, key } = next {
+            let shell = Rc::clone(&http.shell);
+            return shell.hand_over(target, http.into_upgrade(answer, key)).map_err(|error| {
+                tracing::warn!(%error, "a socket could not be given to its desk's core");
+                Gone
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Counts a request under way, so that a planned stop waits for its answer.
+struct Busy {
+    shell: Rc<Shell>,
+}
+
+impl Busy {
+    fn new(shell: &Rc<Shell>) -> Self {
+        shell.busy.set(shell.busy.get() + 1);
+        Self { shell: Rc::clone(shell) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.shell.busy.set(self.shell.busy.get() - 1);
+    }
 }
