@@ -8,7 +8,18 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::config::Config;
 use crate::entry::Door;
 use crate::limits::PROBE_TIME;
-use crate::serve::ServeError;
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {error}; stop what uses it, or choose another with {flag}")]
+pub(crate) struct ListenError {
+    /// Which.
+    address: SocketAddr,
+    /// Why.
+    error: std::io::Error,
+    /// What sets it.
+    flag: &'static str,
+}
 
 /// Addresses that are held until the shards listen on them.
 pub(crate) struct Doors {
@@ -20,7 +31,7 @@ impl Doors {
     ///
     /// # Errors
     /// An address that cannot be had.
-    pub(crate) fn open(config: &Config) -> Result<Self, ServeError> {
+    pub(crate) fn open(config: &Config) -> Result<Self, ListenError> {
         let wanted = [
             (Some(config.listen), Door::Public, "--listen"),
             (config.admin, Door::Admin, "--admin"),
@@ -29,8 +40,7 @@ impl Doors {
         let mut open = Vec::new();
         for (address, door, flag) in wanted {
             let Some(address) = address else { continue };
-            let held =
-                hold(address).map_err(|error| ServeError::Listen { address, error, flag })?;
+            let held = hold(address).map_err(|error| ListenError { address, error, flag })?;
             open.push((held.0, door, Some(held.1)));
         }
         Ok(Self { open })

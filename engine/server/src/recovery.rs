@@ -1,5 +1,6 @@
 //! Opening the store before the shards start.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use desk_disk::Folder;
@@ -12,8 +13,7 @@ use glommio::Placement as Pinning;
 
 use crate::config::Config;
 use crate::executor::builder;
-use crate::preflight::{self, Means};
-use crate::serve::ServeError;
+use crate::preflight::{self, Means, Unfit};
 use crate::{clock, keys};
 
 /// The store as recovery left it, for the shards.
@@ -24,12 +24,31 @@ pub(crate) struct Opened {
     pub(crate) seeds: Vec<ShardSeed>,
 }
 
+/// Why the store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// The machine.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] keys::KeyError),
+    /// The store.
+    #[error("cannot open the data folder {path}: {error}", path = .path.display())]
+    Store {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+}
+
 /// Recovers the store, in an executor of its own.
 ///
 /// # Errors
 /// io_uring cannot be used, or the store cannot be opened.
-pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, ServeError> {
-    let failed = |error: String| ServeError::Store { path: config.data.clone(), error };
+pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, OpenError> {
+    let failed = |error: String| OpenError::Store { path: config.data.clone(), error };
     let lifetime =
         |duration: Duration| Seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX));
     let options = Options {

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, RwLock, atomic};
@@ -17,12 +16,12 @@ use signal_hook::iterator::Signals;
 
 use crate::certificate::Certificate;
 use crate::config::{Config, Settings};
-use crate::doors::{Doors, shown};
+use crate::doors::{Doors, ListenError, shown};
 use crate::entry::Door;
 use crate::executor::{self, Part, builder};
 use crate::preflight::{self, Means, Unfit};
 use crate::queue::mesh;
-use crate::recovery::{Opened, open_store};
+use crate::recovery::{OpenError, Opened, open_store};
 use crate::shared::Shared;
 use crate::{certificate, clock, keys, log};
 
@@ -48,25 +47,11 @@ pub(crate) enum ServeError {
     #[error(transparent)]
     Certificate(#[from] crate::certificate::CertificateError),
     /// The store.
-    #[error("cannot open the data folder {path}: {error}", path = .path.display())]
-    Store {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        error: String,
-    },
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// An address.
-    #[error(
-        "cannot listen on {address}: {error}; stop what uses it, or choose another with {flag}"
-    )]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        error: std::io::Error,
-        /// What sets it.
-        flag: &'static str,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A shard.
     #[error("a shard did not start: {0}")]
     Shard(String),
