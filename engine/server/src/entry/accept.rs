@@ -9,7 +9,8 @@ use glommio::timer::Timer;
 
 use super::{Door, serve};
 use crate::limits::ACCEPT_PAUSE;
-use crate::net::stream::{Stream, Tcp};
+use crate::net::stream::Stream;
+use crate::net::tcp::Tcp;
 use crate::net::tls::{Session, TlsStream};
 use crate::shard::{Shell, spawn};
 

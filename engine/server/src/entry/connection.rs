@@ -11,10 +11,11 @@ use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
 use super::Door;
+use crate::net::byte_stream::ByteStream as _;
 use crate::net::deadlines::Deadline;
 use crate::net::event::Event;
 use crate::net::scratch;
-use crate::net::stream::{ByteStream as _, Stream};
+use crate::net::stream::Stream;
 use crate::shard::{Shell, Upgrade};
 
 /// A connection and what its requests need.

@@ -1,51 +1,15 @@
-//! Byte streams, behind one narrow trait.
-//!
-//! Everything above needs only these few calls, whatever the bytes pass through
-//! and however readiness is learnt ([`super::readiness`]). Sending is tried at
-//! once, in the shard's loop; only a stream that is full gets a task that waits
-//! for it.
+//! The streams that there are, and how one changes executors.
 
 use std::io;
-use std::net::{Shutdown, TcpStream as StdStream};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use glommio::net::TcpStream;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-use socket2::{SockRef, TcpKeepalive};
-
-use super::readiness::Watched;
+use super::byte_stream::ByteStream;
+use super::tcp::Tcp;
 use super::tls::{Session, TlsStream};
-use crate::limits::{KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 
-/// A connected stream of bytes, on the executor that it was made on.
-pub(crate) trait ByteStream {
-    /// Reads what is there; 0 is the end.
-    fn poll_receive(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>>;
-
-    /// Takes what it can send without waiting, and says how much that is;
-    /// `WouldBlock` if it is nothing.
-    fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize>;
-
-    /// Takes a part as soon as it can.
-    fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
-
-    /// Whether everything taken has left for the network.
-    fn is_flushed(&self) -> bool;
-
-    /// Waits until everything taken has left.
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
-
-    /// Ends one direction or both; a read that waits sees the end.
-    fn end(&mut self, how: Shutdown);
-}
-
-/// The streams that there are.
+/// A stream of any kind.
 pub(crate) enum Stream {
     /// TCP.
     Plain(Tcp),
@@ -137,78 +101,6 @@ impl ByteStream for Stream {
             Self::Plain(tcp) => tcp.end(how),
             Self::Tls(tls) => tls.end(how),
         }
-    }
-}
-
-/// A TCP connection in the executor's epoll set.
-pub(crate) struct Tcp {
-    watched: Watched,
-}
-
-impl Tcp {
-    /// Takes a connection just accepted on this executor.
-    ///
-    /// # Errors
-    /// Descriptors have run out.
-    pub(crate) fn accepted(stream: &TcpStream, probe_time: Duration) -> io::Result<Self> {
-        let socket = SockRef::from(stream).try_clone()?;
-        // Everything is gathered into one write already; Nagle only delays it.
-        let probes = TcpKeepalive::new()
-            .with_time(probe_time)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_PROBES);
-        let set = socket.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&probes));
-        if let Err(error) = set {
-            tracing::debug!(%error, "a socket's options cannot be set");
-        }
-        Self::attach(StdStream::from(socket).into())
-    }
-
-    /// Binds a detached socket to the executor of this thread.
-    fn attach(socket: OwnedFd) -> io::Result<Self> {
-        Ok(Self { watched: Watched::new(socket)? })
-    }
-
-    /// A copy of the descriptor that belongs to no executor.
-    fn detach(self) -> io::Result<OwnedFd> {
-        self.watched.into_socket()
-    }
-}
-
-/// A call never waits, whatever the socket's own flags are, and a peer that is
-/// gone is an error, not a signal.
-const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-
-impl ByteStream for Tcp {
-    fn poll_receive(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.watched.poll_read(context, buffer.len(), || {
-            recv(self.watched.socket(), &mut *buffer, RecvFlags::DONTWAIT).map(|(length, _)| length)
-        })
-    }
-
-    fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(send(self.watched.socket(), bytes, SEND)?)
-    }
-
-    fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.watched.poll_write(context, || send(self.watched.socket(), bytes, SEND))
-    }
-
-    fn is_flushed(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn end(&mut self, how: Shutdown) {
-        // Fails only when the peer has ended the connection already.
-        let _ = SockRef::from(self.watched.socket()).shutdown(how);
     }
 }
 

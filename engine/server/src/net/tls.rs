@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 use rustls::{ServerConfig, ServerConnection};
 
+use super::byte_stream::ByteStream;
 use super::scratch;
-use super::stream::{ByteStream, Tcp};
+use super::tcp::Tcp;
 
 /// The state of a TLS connection, which may change executors.
 pub(crate) struct Session {

@@ -22,10 +22,11 @@ use desk_protocol::frame::CloseCode;
 
 use super::{Shell, spawn};
 use crate::limits::{PONGS_BYTES, WRITE_BYTES};
+use crate::net::byte_stream::ByteStream as _;
 use crate::net::deadlines::Deadline;
 use crate::net::event::Event;
 use crate::net::scratch;
-use crate::net::stream::{ByteStream as _, Stream};
+use crate::net::stream::Stream;
 
 /// A connection that becomes a WebSocket.
 pub(crate) struct Upgrade<S> {
