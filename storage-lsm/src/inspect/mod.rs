@@ -116,15 +116,15 @@ pub struct SegmentLine {
 pub struct SegmentContents {
     /// The log that wrote it.
     pub log: LogId,
-    /// The sequence of its first batch.
+    /// The number of its first batch.
     pub first: u64,
-    /// The sequence after its last batch.
+    /// The number after its last batch.
     pub end: u64,
     /// Blocks used, the two of the header included.
     pub blocks: u32,
     /// Batches whose checksum is right.
     pub batches: u64,
-    /// Sequences that cannot be read.
+    /// Numbers of the batches that cannot be read.
     pub lost: Vec<LostRange>,
 }
 

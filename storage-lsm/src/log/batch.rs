@@ -10,7 +10,7 @@
 //!     16      4  epoch   ┘
 //!     20      4  count of records
 //!     24      8  incarnation of the segment
-//!     32      8  sequence of the batch in its log, from 1
+//!     32      8  number of the batch in its log, from 1
 //!     40      4  length in bytes with this header, without the padding
 //!     44      4  zero
 //!     48         records, back to back:
@@ -56,7 +56,7 @@ pub struct BatchHeader {
     /// The use of the segment in which it was written.
     pub incarnation: u64,
     /// Its number in the log, from 1, without gaps.
-    pub sequence: u64,
+    pub number: u64,
 }
 
 /// Why bytes are not a batch.
@@ -114,13 +114,13 @@ pub(crate) fn peek(bytes: &[u8]) -> Result<(BatchHeader, usize), BatchError> {
         let epoch = fields.u32()?;
         fields.skip(4)?;
         let incarnation = fields.u64()?;
-        let sequence = fields.u64()?;
+        let number = fields.u64()?;
         let length = fields.u32()? as usize;
         let log = LogId { epoch, shard };
         Ok::<_, crate::field::Short>((
             magic,
             version,
-            BatchHeader { log, incarnation, sequence },
+            BatchHeader { log, incarnation, number },
             length,
         ))
     })();
@@ -247,7 +247,7 @@ impl OpenBatch {
         head[16..20].copy_from_slice(&header.log.epoch.to_le_bytes());
         head[20..24].copy_from_slice(&(self.records.len() as u32).to_le_bytes());
         head[24..32].copy_from_slice(&header.incarnation.to_le_bytes());
-        head[32..40].copy_from_slice(&header.sequence.to_le_bytes());
+        head[32..40].copy_from_slice(&header.number.to_le_bytes());
         head[40..44].copy_from_slice(&(length as u32).to_le_bytes());
         head[44..48].fill(0);
         let sum = place.checksum(Kind::Batch, header.incarnation, offset, &self.bytes[8..]);
@@ -271,7 +271,7 @@ mod tests {
 
     fn header() -> BatchHeader {
         let log = LogId { epoch: 4, shard: ShardId(2) };
-        BatchHeader { log, incarnation: 9, sequence: 77 }
+        BatchHeader { log, incarnation: 9, number: 77 }
     }
 
     fn sealed(payloads: &[&[u8]]) -> Vec<u8> {

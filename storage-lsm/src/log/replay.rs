@@ -17,19 +17,19 @@ const _: () = assert!(REPLAY_WINDOW_BYTES >= 2 * BATCH_BYTES_MAX);
 pub(crate) struct Expected {
     pub(crate) log: LogId,
     pub(crate) incarnation: u64,
-    /// The sequence of its first batch.
+    /// The number of its first batch.
     pub(crate) first: u64,
-    /// The sequence after its last batch and the blocks used, when the segment
+    /// The number after its last batch and the blocks used, when the segment
     /// was closed. The open segment of a log ends where its batches end.
     pub(crate) closed: Option<(u64, u32)>,
 }
 
-/// Sequences of a log whose batches cannot be read.
+/// Numbers of the batches of a log that cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LostRange {
-    /// The first sequence lost.
+    /// The number of the first one lost.
     pub first: u64,
-    /// The sequence after the last one lost.
+    /// The number after the last one lost.
     pub end: u64,
 }
 
@@ -41,15 +41,15 @@ pub enum Tail {
     /// A write was interrupted: the next batch begins and is not whole. A
     /// fault in the very last batch of a log looks the same.
     Torn {
-        /// The sequence of that batch, which was never acknowledged.
-        sequence: u64,
+        /// The number of that batch, which was never acknowledged.
+        number: u64,
     },
 }
 
 /// What the walk over a segment found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Walk {
-    /// The sequence after the last batch.
+    /// The number after the last batch.
     pub(crate) end: u64,
     /// Where the last batch begins in the file.
     pub(crate) last: Option<u64>,
@@ -63,7 +63,7 @@ pub(crate) struct Walk {
 /// Calls `visit` with every batch of the segment and its offset, in order.
 ///
 /// After a bad batch every later block is looked at: a valid batch of this use
-/// with a later sequence means that what lies between is lost, and the walk
+/// with a later number means that what lies between is lost, and the walk
 /// goes on there; none means that the log ends here. Blocks of earlier uses
 /// have another incarnation and never count.
 pub(crate) async fn walk<D: Disk>(
@@ -163,16 +163,16 @@ fn step(
     visit: &mut impl FnMut(u64, &Batch<'_>),
 ) -> Option<usize> {
     let batch = Batch::decode(bytes, place, at).ok()?;
-    let sequence = batch.header.sequence;
-    if !is_ours(batch.header, expected) || sequence < walk.end {
+    let number = batch.header.number;
+    if !is_ours(batch.header, expected) || number < walk.end {
         return None;
     }
-    if sequence > walk.end {
-        walk.lost.push(LostRange { first: walk.end, end: sequence });
+    if number > walk.end {
+        walk.lost.push(LostRange { first: walk.end, end: number });
     }
     visit(at, &batch);
     walk.batches += 1;
-    walk.end = sequence + 1;
+    walk.end = number + 1;
     let padded = batch.length.next_multiple_of(BLOCK_BYTES);
     (walk.last, walk.at) = (Some(at), at + padded as u64);
     walk.tail = Tail::Clean;
@@ -182,8 +182,8 @@ fn step(
 /// No batch is where the next one would be: the end, or one that is torn.
 fn judge_tail(bytes: &[u8], expected: Expected, walk: &mut Walk) {
     let begins = peek(bytes)
-        .is_ok_and(|(header, _)| is_ours(header, expected) && header.sequence == walk.end);
+        .is_ok_and(|(header, _)| is_ours(header, expected) && header.number == walk.end);
     if begins && expected.closed.is_none() {
-        walk.tail = Tail::Torn { sequence: walk.end };
+        walk.tail = Tail::Torn { number: walk.end };
     }
 }

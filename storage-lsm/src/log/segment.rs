@@ -14,14 +14,14 @@
 //!     16      4  epoch   ┘
 //!     20      4  count of the chain
 //!     24      8  incarnation: which use of a segment this is
-//!     32      8  sequence of the first batch
+//!     32      8  number of the first batch
 //!     40      8  length of the segment in bytes
 //!     48         chain: the other segments that the log still needs
 //!                  12  file: epoch u32, shard u16, zero u16, number u32
 //!                   4  blocks used
 //!                   8  incarnation
-//!                   8  sequence of its first batch
-//!                   8  sequence after its last batch
+//!                   8  number of its first batch
+//!                   8  number after its last batch
 //!                zeros up to 4,096
 //! ```
 
@@ -48,9 +48,9 @@ pub struct Closed {
     pub blocks: u32,
     /// The use in which it was written.
     pub incarnation: u64,
-    /// The sequence of its first batch.
+    /// The number of its first batch.
     pub first: u64,
-    /// The sequence after its last batch.
+    /// The number after its last batch.
     pub end: u64,
 }
 
@@ -81,7 +81,7 @@ pub struct SegmentHeader {
     pub log: LogId,
     /// Which use of the segment it is; unique in a store.
     pub incarnation: u64,
-    /// The sequence of its first batch.
+    /// The number of its first batch.
     pub first: u64,
     /// The segment's length in bytes.
     pub bytes: u64,

@@ -59,7 +59,7 @@ pub(crate) struct LogWriter {
     open: OpenBatch,
     /// An empty batch with the memory of one that was written.
     written: Option<OpenBatch>,
-    next_sequence: u64,
+    next_number: u64,
     next_incarnation: u64,
     next_age: u64,
 }
@@ -76,7 +76,7 @@ impl LogWriter {
             ready: VecDeque::new(),
             open: OpenBatch::new(),
             written: None,
-            next_sequence: 1,
+            next_number: 1,
             // Grows over all uses of any one file: the epoch above a count.
             next_incarnation: u64::from(log.epoch) << 32,
             next_age,
@@ -188,24 +188,24 @@ impl LogWriter {
             age: Age(self.next_age),
             slot: spare.slot,
             incarnation: self.next_incarnation,
-            first: self.next_sequence,
+            first: self.next_number,
             at: DATA_START,
         };
         self.active = Some(active);
         Some(active)
     }
 
-    /// Gives the next batch its place in the active segment, and its sequence.
+    /// Gives the next batch its place in the active segment, and its number.
     pub(crate) fn place(&mut self, padded: usize) -> Option<(Active, u64)> {
         let active = self.active.as_mut()?;
         let placed = *active;
         active.at += padded as u64;
-        self.next_sequence += 1;
-        Some((placed, self.next_sequence - 1))
+        self.next_number += 1;
+        Some((placed, self.next_number - 1))
     }
 
-    pub(crate) fn next_sequence(&self) -> u64 {
-        self.next_sequence
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next_number
     }
 }
 

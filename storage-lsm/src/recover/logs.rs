@@ -120,7 +120,7 @@ async fn open<D: Disk>(
 /// What is known of one log.
 struct Line {
     report: LogReport,
-    /// The sequence after the last batch seen.
+    /// The number after the last batch seen.
     end: u64,
 }
 
@@ -195,14 +195,14 @@ impl<D: Disk> Reader<'_, D> {
             let is_later = |header: &BatchHeader| {
                 let line = self.lines.get(&header.log);
                 header.log.epoch == self.manifest.epoch
-                    && line.is_none_or(|line| header.sequence >= line.end)
+                    && line.is_none_or(|line| header.number >= line.end)
             };
             let headers = self.first_batches(id).await?.into_iter();
             // Batches of earlier uses may stand here as well.
             let newest = headers.filter(is_later).max_by_key(|header| header.incarnation);
-            headless.extend(newest.map(|header| (header.sequence, header, id)));
+            headless.extend(newest.map(|header| (header.number, header, id)));
         }
-        headless.sort_by_key(|(sequence, header, _)| (header.log, *sequence));
+        headless.sort_by_key(|(number, header, _)| (header.log, *number));
         for (_, header, id) in headless {
             let first = self.lines.get(&header.log).map_or(1, |line| line.end);
             let (log, incarnation) = (header.log, header.incarnation);
@@ -248,7 +248,7 @@ impl<D: Disk> Reader<'_, D> {
         Ok(batches.iter().any(|batch| {
             batch.log == newest.log
                 && batch.incarnation > closed.incarnation
-                && batch.sequence >= newest.first
+                && batch.number >= newest.first
         }))
     }
 

@@ -14,7 +14,7 @@ pub struct LogReport {
     pub log: LogId,
     /// Batches read.
     pub batches: u64,
-    /// Sequences whose batches cannot be read.
+    /// Numbers of the batches that cannot be read.
     pub lost: Vec<LostRange>,
     /// How its newest segment ended; `None` for a log that was closed by an
     /// earlier start.

@@ -43,12 +43,12 @@ impl<D: Disk> Store<D> {
         let (file, at) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
-            let (active, sequence) = state.log.place(padded).expect("a segment was just activated");
+            let (active, number) = state.log.place(padded).expect("a segment was just activated");
             // Held from before the write, so that the segment cannot be freed
             // while its records become durable.
             state.holds.hold(&state.buckets, active.age, &ready.batch.records);
             let header =
-                BatchHeader { log: state.log.log, incarnation: active.incarnation, sequence };
+                BatchHeader { log: state.log.log, incarnation: active.incarnation, number };
             let at = active.at;
             ready.batch.seal(header, state.place(active.file), at, buffer.as_mut());
             let segment = state.segments.get(&active.age).expect("the active segment is in use");
@@ -83,7 +83,7 @@ impl<D: Disk> Store<D> {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             if let Some(old) = state.log.active.take() {
-                let closed = closed(&old, state.log.next_sequence());
+                let closed = closed(&old, state.log.next_number());
                 if let Some(segment) = state.segments.get_mut(&old.age) {
                     segment.closed = Some(closed);
                     // Open for its next use.

@@ -53,7 +53,7 @@ fn a_torn_tail_is_no_damage() {
     disk.overwrite(&name, DATA + 3 * BLOCK_BYTES + 100, &[0xEE; 20]);
     let node = Node::start(&disk, small(), NOW, 2).unwrap();
     assert!(node.report.is_sound(), "{:?}", node.report);
-    assert_eq!(node.report.logs[0].tail, Some(Tail::Torn { sequence: 4 }));
+    assert_eq!(node.report.logs[0].tail, Some(Tail::Torn { number: 4 }));
     assert_eq!((revisions(&node, 0), revisions(&node, 1)), (Ok(1), Ok(1)));
 }
 

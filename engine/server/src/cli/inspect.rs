@@ -91,8 +91,8 @@ fn report(found: &Inspection) -> String {
 fn torn(found: &Inspection) -> String {
     let mut text = String::new();
     for log in &found.report.logs {
-        if let Some(Tail::Torn { sequence }) = log.tail {
-            let _ = writeln!(text, "torn     {:?}: batch {sequence}, the last one", log.log);
+        if let Some(Tail::Torn { number }) = log.tail {
+            let _ = writeln!(text, "torn     {:?}: batch {number}, the last one", log.log);
         }
     }
     for flaw in found.flaws.iter().filter(|flaw| flaw.cause == Cause::Interrupted) {
