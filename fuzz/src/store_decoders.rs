@@ -10,7 +10,7 @@ use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
-    ManifestOwner, Recovered, Revision, ShardCount, Store, partition_of, recover,
+    ManifestOwner, Recovered, Sequence, ShardCount, Store, partition_of, recover,
 };
 
 use crate::store_image::{KEYS, NOW, content, image_of_two_runs, key, options, start};
@@ -74,7 +74,7 @@ async fn use_store(disk: &MemoryDisk, recovered: Recovered, shards: u16) {
         let Ok(store) = Store::open(disk.clone(), seed).await else { continue };
         for tail in (0..KEYS).filter(|tail| partition_of(&key(*tail)).shard(shards) == shard) {
             if let Some(last) = read(&store, tail).await {
-                let next = Revision(last.0 + 1);
+                let next = Sequence(last.0 + 1);
                 let _ = store.append(key(tail), next, &content(tail, next, 100));
             }
         }
@@ -93,21 +93,21 @@ async fn read_all(disk: &MemoryDisk, recovered: Recovered) {
     }
 }
 
-/// Checks what a key answers; its last revision, if it is there and whole.
-async fn read(store: &Store<MemoryDisk>, tail: u8) -> Option<Revision> {
+/// Checks what a key answers; its last sequence, if it is there and whole.
+async fn read(store: &Store<MemoryDisk>, tail: u8) -> Option<Sequence> {
     let stored = store.get(&key(tail), NOW).await.ok()??;
     let mut last = None;
     if let Some(snapshot) = &stored.snapshot {
         let value: &[u8] = &snapshot.value;
-        assert!(value == content(tail, snapshot.revision, value.len()), "a wrong snapshot");
-        last = Some(snapshot.revision);
+        assert!(value == content(tail, snapshot.sequence, value.len()), "a wrong snapshot");
+        last = Some(snapshot.sequence);
     }
     for record in &stored.records {
-        let expected = content(tail, record.revision, record.payload.len());
+        let expected = content(tail, record.sequence, record.payload.len());
         assert!(record.payload == expected, "a wrong record");
-        let follows = last.is_none_or(|last| record.revision.0 == last.0 + 1);
-        assert!(follows, "records {last:?} and {:?} have a gap", record.revision);
-        last = Some(record.revision);
+        let follows = last.is_none_or(|last| record.sequence.0 == last.0 + 1);
+        assert!(follows, "records {last:?} and {:?} have a gap", record.sequence);
+        last = Some(record.sequence);
     }
     last
 }
@@ -125,7 +125,7 @@ mod tests {
             for seed in recovered.seeds {
                 let store = Store::open(disk.clone(), seed).await.unwrap();
                 for tail in 0..KEYS {
-                    assert_eq!(read(&store, tail).await, Some(Revision(RUNS)), "key {tail}");
+                    assert_eq!(read(&store, tail).await, Some(Sequence(RUNS)), "key {tail}");
                 }
             }
         });

@@ -2,7 +2,7 @@
 
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
-    Key, ManifestOwner, Options, Recovered, Revision, Seconds, ShardCount, Start, Store,
+    Key, ManifestOwner, Options, Recovered, Seconds, Sequence, ShardCount, Start, Store,
     UnixSecond, partition_of, recover,
 };
 
@@ -33,9 +33,9 @@ pub(crate) fn key(tail: u8) -> Key {
     Key::new(bytes)
 }
 
-/// The content of a record or a snapshot: its key and revision, spelt at length.
-pub(crate) fn content(tail: u8, revision: Revision, bytes: usize) -> Vec<u8> {
-    let word = [b'k', tail, b'r', revision.0 as u8];
+/// The content of a record or a snapshot: its key and sequence, spelt at length.
+pub(crate) fn content(tail: u8, sequence: Sequence, bytes: usize) -> Vec<u8> {
+    let word = [b'k', tail, b'r', sequence.0 as u8];
     word.iter().copied().cycle().take(bytes).collect()
 }
 
@@ -46,25 +46,25 @@ pub(crate) fn image_of_two_runs() -> MemoryDisk {
         for run in 1..=RUNS {
             let shards = run as u16;
             let recovered = recover(&disk, &options(), start(shards)).await.expect("sound");
-            write(&disk, recovered, shards, Revision(run)).await;
+            write(&disk, recovered, shards, Sequence(run)).await;
         }
     });
     disk
 }
 
-/// Gives every key the record `revision`, and every third one a snapshot.
-async fn write(disk: &MemoryDisk, recovered: Recovered, shards: u16, revision: Revision) {
+/// Gives every key the record `sequence`, and every third one a snapshot.
+async fn write(disk: &MemoryDisk, recovered: Recovered, shards: u16, sequence: Sequence) {
     let shards = ShardCount::new(shards).expect("from 1 to 3");
     let mut owner = ManifestOwner::open(disk.clone(), recovered.manifest).await.expect("sound");
     for seed in recovered.seeds {
         let shard = seed.shard();
         let store = Store::open(disk.clone(), seed).await.expect("sound");
         for tail in (0..KEYS).filter(|tail| partition_of(&key(*tail)).shard(shards) == shard) {
-            let payload = content(tail, revision, 700 + usize::from(tail));
-            store.append(key(tail), revision, &payload).expect("room for a record");
+            let payload = content(tail, sequence, 700 + usize::from(tail));
+            store.append(key(tail), sequence, &payload).expect("room for a record");
             if tail % 3 == 0 {
-                let value = content(tail, revision, 3000);
-                store.put(key(tail), revision, &value).expect("room for a snapshot");
+                let value = content(tail, sequence, 3000);
+                store.put(key(tail), sequence, &value).expect("room for a snapshot");
             }
         }
         store.commit().await.expect("sound");

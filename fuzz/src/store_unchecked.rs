@@ -12,7 +12,7 @@ use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::inspect::inspect;
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
-use desk_storage_lsm::{ManifestOwner, Recovered, Revision, Store, recover, unchecked};
+use desk_storage_lsm::{ManifestOwner, Recovered, Sequence, Store, recover, unchecked};
 
 use crate::store_image::{KEYS, NOW, content, image_of_two_runs, key, options, start};
 
@@ -68,8 +68,8 @@ async fn use_store(disk: &MemoryDisk, recovered: Recovered) {
         let Ok(store) = Store::open(disk.clone(), seed).await else { continue };
         for tail in 0..KEYS {
             let _ = store.get(&key(tail), NOW).await;
-            let _ = store.append(key(tail), Revision(9), &content(tail, Revision(9), 100));
-            let _ = store.put(key(tail), Revision(9), &content(tail, Revision(9), 500));
+            let _ = store.append(key(tail), Sequence(9), &content(tail, Sequence(9), 100));
+            let _ = store.put(key(tail), Sequence(9), &content(tail, Sequence(9), 500));
         }
         let _ = store.commit().await;
         let _ = store.maintain(NOW).await;

@@ -7,7 +7,7 @@
 //!                4 directory of a block, 5 footer, 6 trailer, 7 value
 //!      1     16  the store's id
 //!     17     12  file: epoch u32, shard u16, zero u16, number u32
-//!     29      8  incarnation: of the segment; of a value its revision; else 0
+//!     29      8  incarnation: of the segment; of a value its sequence; else 0
 //!     37      8  offset in the file, in bytes
 //! ```
 //! A slot of the manifest, where the store's id is read from, has its number for

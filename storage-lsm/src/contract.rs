@@ -4,7 +4,7 @@
 //! contract. [`run`] runs them all, on a fresh folder each.
 
 use crate::disk::{Disk, Fault, Writes};
-use crate::key::{Key, Position, Revision, Seconds, ShardCount, UnixSecond};
+use crate::key::{Key, Position, Seconds, Sequence, ShardCount, UnixSecond};
 use crate::limits::BLOCK_BYTES;
 use crate::manifest::ManifestOwner;
 use crate::options::Options;
@@ -163,16 +163,16 @@ async fn a_store_lives_through_a_restart<D: Disk + Clone>(disk: &D) {
                 if crate::partition_of(&key).shard(shards) != shard {
                     continue;
                 }
-                let last = Revision(u64::from(run));
+                let last = Sequence(u64::from(run));
                 if let Some(stored) = store.get(&key, NOW).await.unwrap() {
-                    let reached = stored.records.last().map(|record| record.revision);
-                    assert_eq!(reached.or(stored.snapshot.map(|s| s.revision)), Some(last));
+                    let reached = stored.records.last().map(|record| record.sequence);
+                    assert_eq!(reached.or(stored.snapshot.map(|s| s.sequence)), Some(last));
                 } else {
                     assert_eq!(run, 0, "a key of an earlier run is there");
                 }
-                store.append(key, Revision(last.0 + 1), &[tail; 3000]).unwrap();
+                store.append(key, Sequence(last.0 + 1), &[tail; 3000]).unwrap();
                 if tail % 3 == 0 {
-                    store.put(key, Revision(last.0 + 1), &[tail; 9000]).unwrap();
+                    store.put(key, Sequence(last.0 + 1), &[tail; 9000]).unwrap();
                 }
             }
             assert_eq!(store.commit().await.unwrap(), store.position());

@@ -4,7 +4,7 @@
 //! index without a check.
 
 use crate::file::FileId;
-use crate::key::{Key, Revision, ShardId};
+use crate::key::{Key, Sequence, ShardId};
 
 /// The bytes ended before the field did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -61,8 +61,8 @@ impl<'a> Cursor<'a> {
         self.array().map(Key::new)
     }
 
-    pub(crate) fn revision(&mut self) -> Result<Revision, Short> {
-        self.u64().map(Revision)
+    pub(crate) fn sequence(&mut self) -> Result<Sequence, Short> {
+        self.u64().map(Sequence)
     }
 
     pub(crate) fn id(&mut self) -> Result<[u8; 16], Short> {

@@ -58,10 +58,10 @@ impl fmt::Debug for Key {
 /// The number of one record of one key: the first is 1, each further one is
 /// exactly one more. The store finds duplicates and gaps by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Revision(pub u64);
+pub struct Sequence(pub u64);
 
-impl Revision {
-    /// The revision that a tombstone carries: above every other.
+impl Sequence {
+    /// The sequence that a tombstone carries: above every other.
     pub const TOMBSTONE: Self = Self(u64::MAX);
 
     pub(crate) fn next(self) -> Self {

@@ -46,20 +46,20 @@
 //!     let key = Key::new(key);
 //!
 //!     // Changes are numbered from 1, a key at a time.
-//!     store.append(key, Revision(1), b"a change")?;
-//!     let position = store.append(key, Revision(2), b"another")?;
+//!     store.append(key, Sequence(1), b"a change")?;
+//!     let position = store.append(key, Sequence(2), b"another")?;
 //!     assert!(store.durable() < position, "nothing may be shown yet");
 //!     store.commit().await?;
 //!     assert!(store.durable() >= position, "now it may");
 //!
 //!     // A snapshot covers the changes so far; upkeep writes it and the log
 //!     // is free to go on.
-//!     store.put(key, Revision(2), b"the whole")?;
+//!     store.put(key, Sequence(2), b"the whole")?;
 //!     store.maintain(now).await?;
 //!     owner.apply(store.take_edits()).await?;
 //!
 //!     // After a restart: the snapshot, and the changes since it.
-//!     store.append(key, Revision(3), b"a third")?;
+//!     store.append(key, Sequence(3), b"a third")?;
 //!     store.commit().await?;
 //!     store.checkpoint().await?;
 //!     let edits = store.take_edits();
@@ -75,7 +75,7 @@
 //!     let store = Store::open(disk, recovered.seeds.remove(usize::from(shard.0))).await?;
 //!     let stored = store.get(&key, now).await?.expect("it is there");
 //!     let snapshot = stored.snapshot.expect("it was checkpointed");
-//!     assert_eq!((&snapshot.value[..], snapshot.revision), (&b"the whole"[..], Revision(2)));
+//!     assert_eq!((&snapshot.value[..], snapshot.sequence), (&b"the whole"[..], Sequence(2)));
 //!     assert_eq!(stored.records[0].payload, b"a third");
 //!     Ok(())
 //! })
@@ -169,7 +169,7 @@ pub use checksum::StoreId;
 #[cfg(feature = "unchecked")]
 pub use checksum::unchecked;
 pub use key::{
-    Key, Partition, Position, Revision, Seconds, ShardCount, ShardId, UnixSecond, partition_of,
+    Key, Partition, Position, Seconds, Sequence, ShardCount, ShardId, UnixSecond, partition_of,
 };
 pub use manifest::{
     ClockState, Edit, EditNumber, ManifestError, ManifestOwner, ManifestSeed, News,

@@ -18,7 +18,7 @@ use desk_disk::Folder;
 use desk_protocol::Time;
 use desk_storage_lsm::{
     Append, AppendError, Edit, EditNumber, Key, ManifestOwner, Options, Position, PressureLevel,
-    Progress, PutError, Revision, ShardCount, ShardId, ShardSeed, Store, StoreCounters,
+    Progress, PutError, Sequence, ShardCount, ShardId, ShardSeed, Store, StoreCounters,
     partition_of,
 };
 use futures_lite::future;
@@ -226,13 +226,13 @@ async fn check(
     };
     let mut last = 0;
     if let Some(snapshot) = stored.snapshot {
-        last = snapshot.revision.0;
+        last = snapshot.sequence.0;
         let version = Version { desk, version: last };
         ensure!(*snapshot.value == *content.desk(version), "desk {desk} has other bytes");
     }
     for record in &stored.records {
         last += 1;
-        ensure!(record.revision.0 == last, "desk {desk} has a gap before {last}");
+        ensure!(record.sequence.0 == last, "desk {desk} has a gap before {last}");
         ensure!(record.payload == content.operation(desk, last), "desk {desk} differs at {last}");
     }
     ensure!(last == revision, "desk {desk} ends at {last}, {revision} were acknowledged");
@@ -399,7 +399,7 @@ impl Shard {
             let (desk, key) = self.desks[at];
             revisions[at] += 1;
             let payload = self.content.operation(desk, revisions[at]);
-            taken.push((at, Append { key, revision: Revision(revisions[at]), payload }));
+            taken.push((at, Append { key, revision: Sequence(revisions[at]), payload }));
         }
         let appends: Vec<_> = taken.iter().map(|(_, append)| *append).collect();
         match self.store.append_all(&appends) {
@@ -482,7 +482,7 @@ impl Shard {
         while let Some(version) = unstored.front().copied() {
             let key = Key::new(self.content.key(version.desk));
             let value = self.content.desk(version);
-            match self.store.put(key, Revision(version.version), value) {
+            match self.store.put(key, Sequence(version.version), value) {
                 Ok(()) => self.snapshots.set(self.snapshots.get() + 1),
                 Err(PutError::Backlog { .. }) => break,
                 Err(error) => return Err(error.into()),

@@ -1,6 +1,6 @@
 //! What the log has of one key.
 
-use crate::key::Revision;
+use crate::key::Sequence;
 use crate::log::writer::Age;
 
 /// A segment's age in half the bytes, since there is one of these for every
@@ -27,17 +27,17 @@ impl ShortAge {
 
 /// The segments that a key holds, and what snapshots cover of its records.
 ///
-/// Records come in the order of their revisions and segments in the order of
+/// Records come in the order of their sequences and segments in the order of
 /// their ages, except after a start, when the logs of former shards are merged:
 /// then the range is widened, which holds more and never less.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Held {
     /// The newest record that any segment has.
-    last: Revision,
+    last: Sequence,
     /// All records from this one on lie in the newest segment.
-    newest_from: Revision,
+    newest_from: Sequence,
     /// Up to where a snapshot on its way covers the records; 0 without one.
-    cover: Revision,
+    cover: Sequence,
     oldest: ShortAge,
     newest: ShortAge,
     /// The first segment with a record that the cover does not reach.
@@ -47,9 +47,9 @@ pub(super) struct Held {
 impl Held {
     /// A key that holds nothing.
     pub(super) const NOTHING: Self = Self {
-        last: Revision(0),
-        newest_from: Revision(0),
-        cover: Revision(0),
+        last: Sequence(0),
+        newest_from: Sequence(0),
+        cover: Sequence(0),
         oldest: ShortAge::NONE,
         newest: ShortAge::NONE,
         open: ShortAge::NONE,
@@ -62,56 +62,56 @@ impl Held {
     }
 
     pub(super) fn is_nothing(&self) -> bool {
-        !self.holds() && self.cover == Revision(0)
+        !self.holds() && self.cover == Sequence(0)
     }
 
     fn holds(&self) -> bool {
         self.oldest != ShortAge::NONE
     }
 
-    /// The segment has a record of that revision.
-    pub(super) fn hold(&mut self, segment: ShortAge, revision: Revision) {
+    /// The segment has a record of that sequence.
+    pub(super) fn hold(&mut self, segment: ShortAge, sequence: Sequence) {
         // Records from here on lie nowhere yet.
-        let beyond = revision.max(self.last.next());
+        let beyond = sequence.max(self.last.next());
         if !self.holds() {
-            (self.oldest, self.newest, self.newest_from) = (segment, segment, revision);
+            (self.oldest, self.newest, self.newest_from) = (segment, segment, sequence);
         } else if segment > self.newest {
             (self.newest, self.newest_from) = (segment, beyond);
         } else if segment < self.newest {
             self.oldest = segment.min(self.oldest);
             self.newest_from = beyond.next();
         }
-        self.last = revision.max(self.last);
-        if revision > self.cover && (self.open == ShortAge::NONE || segment < self.open) {
+        self.last = sequence.max(self.last);
+        if sequence > self.cover && (self.open == ShortAge::NONE || segment < self.open) {
             self.open = segment;
         }
     }
 
-    /// A snapshot up to `revision` is on its way.
-    pub(super) fn cover(&mut self, revision: Revision) {
-        if revision <= self.cover {
+    /// A snapshot up to `sequence` is on its way.
+    pub(super) fn cover(&mut self, sequence: Sequence) {
+        if sequence <= self.cover {
             return;
         }
-        self.cover = revision;
-        self.open = if !self.holds() || revision >= self.last {
+        self.cover = sequence;
+        self.open = if !self.holds() || sequence >= self.last {
             ShortAge::NONE
-        } else if self.only_newest_is_past(revision) {
+        } else if self.only_newest_is_past(sequence) {
             self.newest
         } else {
             self.open
         };
     }
 
-    /// A snapshot up to `revision` is durable.
-    pub(super) fn release(&mut self, revision: Revision) {
+    /// A snapshot up to `sequence` is durable.
+    pub(super) fn release(&mut self, sequence: Sequence) {
         if self.holds() {
-            if revision >= self.last {
+            if sequence >= self.last {
                 (self.oldest, self.newest, self.open) =
                     (ShortAge::NONE, ShortAge::NONE, ShortAge::NONE);
-                (self.last, self.newest_from) = (Revision(0), Revision(0));
-            } else if self.only_newest_is_past(revision) {
+                (self.last, self.newest_from) = (Sequence(0), Sequence(0));
+            } else if self.only_newest_is_past(sequence) {
                 self.oldest = self.newest;
-            } else if revision == self.cover {
+            } else if sequence == self.cover {
                 self.oldest = self.open;
             }
             // Where the records past an older one of two snapshots begin is not
@@ -120,13 +120,13 @@ impl Held {
                 self.open = self.open.max(self.oldest);
             }
         }
-        if revision >= self.cover {
-            self.cover = Revision(0);
+        if sequence >= self.cover {
+            self.cover = Sequence(0);
         }
     }
 
-    /// Whether the records after `revision` all lie in the newest segment.
-    fn only_newest_is_past(&self, revision: Revision) -> bool {
-        revision.next() >= self.newest_from
+    /// Whether the records after `sequence` all lie in the newest segment.
+    fn only_newest_is_past(&self, sequence: Sequence) -> bool {
+        sequence.next() >= self.newest_from
     }
 }

@@ -16,7 +16,7 @@ mod part;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bucket::{BucketId, BucketTable};
-use crate::key::{Key, Revision, UnixSecond};
+use crate::key::{Key, Sequence, UnixSecond};
 use crate::log::writer::Age;
 
 pub(crate) use part::Part;
@@ -27,13 +27,13 @@ pub(crate) struct Holds {
 }
 
 impl Holds {
-    /// The segment has these records, in the order of their revisions. Those
+    /// The segment has these records, in the order of their sequences. Those
     /// without a bucket are needed by nobody.
     pub(crate) fn hold(
         &mut self,
         buckets: &BucketTable,
         segment: Age,
-        records: &[(Key, Revision)],
+        records: &[(Key, Sequence)],
     ) {
         let mut records = records.iter().peekable();
         while let Some((key, _)) = records.peek() {
@@ -42,9 +42,9 @@ impl Holds {
                 continue;
             };
             let part = self.parts.entry(stamp.id).or_default();
-            while let Some((key, revision)) = records.next_if(|(key, _)| stamp.holds(key.second()))
+            while let Some((key, sequence)) = records.next_if(|(key, _)| stamp.holds(key.second()))
             {
-                part.hold(segment, *key, *revision);
+                part.hold(segment, *key, *sequence);
             }
         }
     }
@@ -54,15 +54,15 @@ impl Holds {
         &mut self,
         bucket: BucketId,
         key: Key,
-        records: impl Iterator<Item = (Age, Revision)>,
+        records: impl Iterator<Item = (Age, Sequence)>,
     ) {
         self.parts.entry(bucket).or_default().hold_all(key, records);
     }
 
     /// The segment has a record of a key in quarantine: nothing covers it
     /// before the key is deleted.
-    pub(crate) fn pin(&mut self, bucket: BucketId, segment: Age, key: Key, revision: Revision) {
-        self.parts.entry(bucket).or_default().pin(segment, key, revision);
+    pub(crate) fn pin(&mut self, bucket: BucketId, segment: Age, key: Key, sequence: Sequence) {
+        self.parts.entry(bucket).or_default().pin(segment, key, sequence);
     }
 
     /// The key is in quarantine no more.
@@ -72,15 +72,15 @@ impl Holds {
         }
     }
 
-    /// A snapshot of the key up to `revision` was taken and is on its way.
-    pub(crate) fn cover(&mut self, bucket: BucketId, key: Key, revision: Revision) {
-        self.parts.entry(bucket).or_default().cover(key, revision);
+    /// A snapshot of the key up to `sequence` was taken and is on its way.
+    pub(crate) fn cover(&mut self, bucket: BucketId, key: Key, sequence: Sequence) {
+        self.parts.entry(bucket).or_default().cover(key, sequence);
     }
 
-    /// A durable snapshot covers the key's records up to `revision`.
-    pub(crate) fn release(&mut self, key: &Key, revision: Revision) {
+    /// A durable snapshot covers the key's records up to `sequence`.
+    pub(crate) fn release(&mut self, key: &Key, sequence: Sequence) {
         if let Some(part) = self.part_mut(key) {
-            part.release(key, revision);
+            part.release(key, sequence);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::ops::Bound;
 
-use crate::key::{Key, KeyMap, Revision};
+use crate::key::{Key, KeyMap, Sequence};
 use crate::log::writer::Age;
 
 use super::held::{Held, ShortAge};
@@ -15,7 +15,7 @@ pub(crate) struct Part {
     keys: KeyMap<Held>,
     segments: BTreeMap<ShortAge, Share>,
     /// Records of keys in quarantine; few or none.
-    pinned: BTreeMap<Key, Vec<(Age, Revision)>>,
+    pinned: BTreeMap<Key, Vec<(Age, Sequence)>>,
 }
 
 /// How keys and a segment belong together.
@@ -52,50 +52,50 @@ fn count(count: &mut u32, more: bool) {
 }
 
 impl Part {
-    pub(super) fn hold(&mut self, segment: Age, key: Key, revision: Revision) {
-        self.hold_all(key, std::iter::once((segment, revision)));
+    pub(super) fn hold(&mut self, segment: Age, key: Key, sequence: Sequence) {
+        self.hold_all(key, std::iter::once((segment, sequence)));
     }
 
     /// Records of one key: it is looked up and counted once for all of them.
-    pub(super) fn hold_all(&mut self, key: Key, records: impl Iterator<Item = (Age, Revision)>) {
+    pub(super) fn hold_all(&mut self, key: Key, records: impl Iterator<Item = (Age, Sequence)>) {
         let mut records = records.peekable();
         if records.peek().is_none() {
             return;
         }
         let held = self.keys.entry(key).or_insert(Held::NOTHING);
         let before = *held;
-        for (segment, revision) in records {
-            held.hold(ShortAge::of(segment), revision);
+        for (segment, sequence) in records {
+            held.hold(ShortAge::of(segment), sequence);
         }
         let after = *held;
         self.account(&key, &before, &after);
     }
 
-    pub(super) fn pin(&mut self, segment: Age, key: Key, revision: Revision) {
-        self.pinned.entry(key).or_default().push((segment, revision));
+    pub(super) fn pin(&mut self, segment: Age, key: Key, sequence: Sequence) {
+        self.pinned.entry(key).or_default().push((segment, sequence));
         self.segments.entry(ShortAge::of(segment)).or_default().pins += 1;
     }
 
     /// Its records are held like those of any key from now on.
     pub(super) fn unpin(&mut self, key: &Key) {
-        for (segment, revision) in self.pinned.remove(key).unwrap_or_default() {
-            self.hold(segment, *key, revision);
+        for (segment, sequence) in self.pinned.remove(key).unwrap_or_default() {
+            self.hold(segment, *key, sequence);
             self.share(ShortAge::of(segment), |share| share.pins -= 1);
         }
     }
 
-    pub(super) fn cover(&mut self, key: Key, revision: Revision) {
+    pub(super) fn cover(&mut self, key: Key, sequence: Sequence) {
         let held = self.keys.entry(key).or_insert(Held::NOTHING);
         let before = *held;
-        held.cover(revision);
+        held.cover(sequence);
         let after = *held;
         self.account(&key, &before, &after);
     }
 
-    pub(super) fn release(&mut self, key: &Key, revision: Revision) {
+    pub(super) fn release(&mut self, key: &Key, sequence: Sequence) {
         let Some(held) = self.keys.get_mut(key) else { return };
         let before = *held;
-        held.release(revision);
+        held.release(sequence);
         let after = *held;
         if after.is_nothing() {
             self.keys.remove(key);
@@ -206,7 +206,7 @@ impl Part {
         let pinned: Vec<Key> = pinned.take(max - open.len()).collect();
         pinned.iter().for_each(|key| self.unpin(key));
         for key in open.iter().chain(&pinned) {
-            self.release(key, Revision::TOMBSTONE);
+            self.release(key, Sequence::TOMBSTONE);
         }
         open.len() + pinned.len()
     }

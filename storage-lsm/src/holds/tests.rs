@@ -17,8 +17,8 @@ fn buckets() -> BucketTable {
     BucketTable::new([0, 10, 20].map(stamp).to_vec()).unwrap()
 }
 
-fn hold(holds: &mut Holds, age: u64, key: Key, revision: u64) {
-    holds.hold(&buckets(), Age(age), &[(key, Revision(revision))]);
+fn hold(holds: &mut Holds, age: u64, key: Key, sequence: u64) {
+    holds.hold(&buckets(), Age(age), &[(key, Sequence(sequence))]);
 }
 
 fn oldest(holds: &Holds) -> Option<Age> {
@@ -32,14 +32,14 @@ fn is_held(holds: &Holds, age: u64) -> bool {
 #[test]
 fn a_snapshot_lets_go_of_what_it_covers_and_no_more() {
     let mut holds = Holds::default();
-    for (age, revision) in [(1, 1), (1, 2), (2, 3), (3, 4)] {
-        hold(&mut holds, age, key(5, 1), revision);
+    for (age, sequence) in [(1, 1), (1, 2), (2, 3), (3, 4)] {
+        hold(&mut holds, age, key(5, 1), sequence);
     }
-    holds.release(&key(5, 1), Revision(1));
+    holds.release(&key(5, 1), Sequence(1));
     assert!(is_held(&holds, 1));
-    holds.release(&key(5, 1), Revision(3));
+    holds.release(&key(5, 1), Sequence(3));
     assert!(!is_held(&holds, 1) && !is_held(&holds, 2) && is_held(&holds, 3));
-    holds.release(&key(5, 1), Revision::TOMBSTONE);
+    holds.release(&key(5, 1), Sequence::TOMBSTONE);
     assert!(!is_held(&holds, 3));
     assert_eq!((holds.keys(), oldest(&holds)), (0, None));
 }
@@ -49,16 +49,16 @@ fn a_snapshot_on_its_way_covers_what_it_will_let_go() {
     let mut holds = Holds::default();
     let hot = key(5, 1);
     hold(&mut holds, 1, hot, 1);
-    holds.cover(BucketId(0), hot, Revision(2));
+    holds.cover(BucketId(0), hot, Sequence(2));
     assert!(holds.waits_for_snapshots(Age(2)));
     assert!(holds.name_open(Age(2), 9).is_empty());
     // The next record came with the snapshot, those after it lie in the open.
-    for (age, revision) in [(2, 2), (4, 3), (5, 4), (6, 5)] {
-        hold(&mut holds, age, hot, revision);
+    for (age, sequence) in [(2, 2), (4, 3), (5, 4), (6, 5)] {
+        hold(&mut holds, age, hot, sequence);
     }
     assert_eq!(oldest(&holds), Some(Age(1)));
     assert!(holds.waits_for_snapshots(Age(7)));
-    holds.release(&hot, Revision(2));
+    holds.release(&hot, Sequence(2));
     assert_eq!(oldest(&holds), Some(Age(4)), "exactly what the snapshot covers is let go");
     assert!(!is_held(&holds, 3) && !holds.waits_for_snapshots(Age(7)));
     assert_eq!(holds.name_open(Age(5), 9), [hot]);
@@ -71,7 +71,7 @@ fn keys_are_named_in_turns_and_the_oldest_segments_first() {
     for (age, key) in [1, 1, 1, 2, 3].into_iter().zip(keys) {
         hold(&mut holds, age, key, 1);
         // It is covered, and open again in the same segment.
-        holds.cover(BucketId(key.second() / 10 * 10), key, Revision(1));
+        holds.cover(BucketId(key.second() / 10 * 10), key, Sequence(1));
         hold(&mut holds, age, key, 2);
     }
     let unclosed = Age(3);
@@ -79,13 +79,13 @@ fn keys_are_named_in_turns_and_the_oldest_segments_first() {
     assert_eq!(holds.name_open(unclosed, 1), [keys[2]]);
     assert_eq!(holds.name_open(unclosed, 2), [keys[3], keys[0]]);
     assert_eq!(holds.name_open(unclosed, 9), [keys[1], keys[2], keys[3], keys[0]]);
-    holds.cover(BucketId(0), keys[1], Revision(2));
+    holds.cover(BucketId(0), keys[1], Sequence(2));
     assert_eq!(holds.name_open(unclosed, 9), [keys[0], keys[2], keys[3]]);
     // Whoever was named and does not come does not stand before the next.
-    holds.cover(BucketId(0), keys[3], Revision(2));
+    holds.cover(BucketId(0), keys[3], Sequence(2));
     assert!(holds.waits_for_snapshots(unclosed));
-    holds.release(&keys[1], Revision(2));
-    holds.release(&keys[3], Revision(2));
+    holds.release(&keys[1], Sequence(2));
+    holds.release(&keys[3], Sequence(2));
     assert!(!holds.waits_for_snapshots(unclosed), "only those are left that do not come");
 }
 
@@ -94,7 +94,7 @@ fn a_checkpoint_waits_for_keys_that_were_not_named() {
     let mut holds = Holds::default();
     hold(&mut holds, 1, key(5, 1), 1);
     hold(&mut holds, 1, key(5, 2), 1);
-    holds.cover(BucketId(0), key(5, 1), Revision(1));
+    holds.cover(BucketId(0), key(5, 1), Sequence(1));
     assert!(!holds.waits_for_snapshots(Age(2)));
     assert_eq!(holds.name_open(Age(2), 1), [key(5, 2)]);
     assert!(!holds.waits_for_snapshots(Age(2)), "it may come now");
@@ -109,7 +109,7 @@ fn what_has_expired_holds_nothing() {
         hold(&mut holds, 1, key(second, 7), 1);
         hold(&mut holds, 2, key(second, 7), 2);
     }
-    holds.pin(BucketId(10), Age(1), key(11, 7), Revision(1));
+    holds.pin(BucketId(10), Age(1), key(11, 7), Sequence(1));
     let table = buckets();
     assert_eq!(holds.expire(&table, UnixSecond(1008), 9), 0);
     assert_eq!(holds.expire(&table, UnixSecond(1012), 2), 2, "in steps");
@@ -138,17 +138,17 @@ fn a_dropped_bucket_holds_nothing() {
 fn quarantine_holds_its_own_segments_and_waits_for_nothing() {
     let mut holds = Holds::default();
     let lost = key(5, 1);
-    holds.pin(BucketId(0), Age(1), lost, Revision(1));
-    holds.pin(BucketId(0), Age(9), lost, Revision(3));
+    holds.pin(BucketId(0), Age(1), lost, Sequence(1));
+    holds.pin(BucketId(0), Age(9), lost, Sequence(3));
     assert!(is_held(&holds, 1) && !is_held(&holds, 5) && is_held(&holds, 9));
     assert_eq!((oldest(&holds), holds.keys()), (None, 1));
-    holds.release(&lost, Revision(3));
+    holds.release(&lost, Sequence(3));
     assert!(is_held(&holds, 1), "no snapshot ends a quarantine");
     // It is deleted.
     holds.unpin(&lost);
-    holds.cover(BucketId(0), lost, Revision::TOMBSTONE);
+    holds.cover(BucketId(0), lost, Sequence::TOMBSTONE);
     assert!(oldest(&holds) == Some(Age(1)) && holds.waits_for_snapshots(Age(2)));
-    holds.release(&lost, Revision::TOMBSTONE);
+    holds.release(&lost, Sequence::TOMBSTONE);
     assert!(!is_held(&holds, 1) && !is_held(&holds, 9));
 }
 
@@ -156,13 +156,13 @@ fn quarantine_holds_its_own_segments_and_waits_for_nothing() {
 /// covers, and which no snapshot at all.
 #[derive(Default)]
 struct Naive {
-    records: BTreeMap<Key, Vec<(u64, Revision)>>,
-    covers: BTreeMap<Key, Revision>,
+    records: BTreeMap<Key, Vec<(u64, Sequence)>>,
+    covers: BTreeMap<Key, Sequence>,
 }
 
 impl Naive {
     fn holders(&self, age: u64) -> BTreeSet<Key> {
-        let holds = |records: &Vec<(u64, Revision)>| records.iter().any(|(at, _)| *at == age);
+        let holds = |records: &Vec<(u64, Sequence)>| records.iter().any(|(at, _)| *at == age);
         self.records.iter().filter(|(_, records)| holds(records)).map(|(key, _)| *key).collect()
     }
 
@@ -179,17 +179,17 @@ impl Naive {
     fn open_before(&self, age: u64) -> BTreeSet<Key> {
         let open = |key: &Key| {
             let cover = self.covers.get(key).copied().unwrap_or_default();
-            self.records[key].iter().any(|(at, revision)| *at < age && *revision > cover)
+            self.records[key].iter().any(|(at, sequence)| *at < age && *sequence > cover)
         };
         self.records.keys().copied().filter(open).collect()
     }
 
-    fn release(&mut self, key: Key, revision: Revision) {
+    fn release(&mut self, key: Key, sequence: Sequence) {
         if let Some(records) = self.records.get_mut(&key) {
-            records.retain(|(_, held)| *held > revision);
+            records.retain(|(_, held)| *held > sequence);
         }
         self.records.retain(|_, records| !records.is_empty());
-        if self.covers.get(&key).is_some_and(|cover| *cover <= revision) {
+        if self.covers.get(&key).is_some_and(|cover| *cover <= sequence) {
             self.covers.remove(&key);
         }
     }
@@ -222,17 +222,17 @@ fn compare(steps: &[Step], one_at_a_time: bool) {
     let table = buckets();
     let (mut holds, mut naive) = (Holds::default(), Naive::default());
     let (mut age, mut taken) = (1, BTreeMap::<Key, u64>::new());
-    let mut on_way = BTreeMap::<Key, Vec<Revision>>::new();
+    let mut on_way = BTreeMap::<Key, Vec<Sequence>>::new();
     let key_of = |number: u8| key(u32::from(number % 3) * 10 + 3, number);
     for step in steps {
         match step {
             Step::Segment => age += 1,
             Step::Record(number) => {
                 let key = key_of(*number);
-                let revision = taken.entry(key).or_default();
-                *revision += 1;
-                holds.hold(&table, Age(age), &[(key, Revision(*revision))]);
-                naive.records.entry(key).or_default().push((age, Revision(*revision)));
+                let sequence = taken.entry(key).or_default();
+                *sequence += 1;
+                holds.hold(&table, Age(age), &[(key, Sequence(*sequence))]);
+                naive.records.entry(key).or_default().push((age, Sequence(*sequence)));
             }
             Step::Put(number) => {
                 let key = key_of(*number);
@@ -241,16 +241,16 @@ fn compare(steps: &[Step], one_at_a_time: bool) {
                     continue;
                 }
                 // Sometimes of a record that is appended and not yet placed.
-                let revision = Revision(taken.get(&key).copied().unwrap_or(0) + 1);
-                let revision =
-                    if number.is_multiple_of(2) { revision } else { Revision(revision.0 - 1) };
-                taken.insert(key, revision.0);
-                if revision == Revision(0) {
+                let sequence = Sequence(taken.get(&key).copied().unwrap_or(0) + 1);
+                let sequence =
+                    if number.is_multiple_of(2) { sequence } else { Sequence(sequence.0 - 1) };
+                taken.insert(key, sequence.0);
+                if sequence == Sequence(0) {
                     continue;
                 }
-                waiting.push(revision);
-                holds.cover(BucketId(key.second() - 3), key, revision);
-                naive.covers.insert(key, revision);
+                waiting.push(sequence);
+                holds.cover(BucketId(key.second() - 3), key, sequence);
+                naive.covers.insert(key, sequence);
             }
             Step::Durable(number, first) => {
                 let key = key_of(*number);
@@ -259,9 +259,9 @@ fn compare(steps: &[Step], one_at_a_time: bool) {
                     continue;
                 }
                 let done = if *first { 1 } else { waiting.len() };
-                let revision = waiting.drain(..done).next_back().unwrap();
-                holds.release(&key, revision);
-                naive.release(key, revision);
+                let sequence = waiting.drain(..done).next_back().unwrap();
+                holds.release(&key, sequence);
+                naive.release(key, sequence);
             }
             Step::Drop(number) => {
                 let bucket = u32::from(*number) * 10;
@@ -275,7 +275,7 @@ fn compare(steps: &[Step], one_at_a_time: bool) {
         check(&mut holds, &naive, age, one_at_a_time);
     }
     for (key, taken) in taken {
-        holds.release(&key, Revision(taken));
+        holds.release(&key, Sequence(taken));
     }
     assert_eq!((holds.keys(), oldest(&holds)), (0, None));
     assert_eq!(holds.free_among((0..=age).map(Age)).len() as u64, age + 1);
@@ -331,17 +331,17 @@ proptest! {
         // As after a start, when logs of several shards are merged, and worse.
         let (mut holds, mut naive) = (Holds::default(), Naive::default());
         let key = key(3, 1);
-        for (age, revision) in records {
-            hold(&mut holds, age, key, revision);
-            naive.records.entry(key).or_default().push((age, Revision(revision)));
+        for (age, sequence) in records {
+            hold(&mut holds, age, key, sequence);
+            naive.records.entry(key).or_default().push((age, Sequence(sequence)));
         }
         if covered > 0 {
-            holds.cover(BucketId(0), key, Revision(covered));
-            naive.covers.insert(key, Revision(covered));
+            holds.cover(BucketId(0), key, Sequence(covered));
+            naive.covers.insert(key, Sequence(covered));
         }
         check(&mut holds, &naive, 6, false);
-        holds.release(&key, Revision(snapshot));
-        naive.release(key, Revision(snapshot));
+        holds.release(&key, Sequence(snapshot));
+        naive.release(key, Sequence(snapshot));
         check(&mut holds, &naive, 6, false);
     }
 }

@@ -8,7 +8,7 @@ use crate::bucket::BucketStamp;
 use crate::checksum::Place;
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::file::{FileId, FileKind, MANIFEST};
-use crate::key::{Key, Revision, ShardCount, UnixSecond};
+use crate::key::{Key, Sequence, ShardCount, UnixSecond};
 use crate::limits::MANIFEST_SLOT_BYTES;
 use crate::log::LogId;
 use crate::log::replay::LostRange;
@@ -273,7 +273,7 @@ async fn table_line<D: Disk>(
     line.sealed = contents.sealed;
     line.values = contents.entries.len() as u64;
     let tombstone =
-        |entry: &&crate::table::record::TableEntry| entry.revision == Revision::TOMBSTONE;
+        |entry: &&crate::table::record::TableEntry| entry.sequence == Sequence::TOMBSTONE;
     line.tombstones = contents.entries.iter().filter(tombstone).count() as u64;
     line.broken = broken.iter().map(|entry| entry.key).collect();
     let header = (!line.header).then_some((Part::TableHeader, 0, Cause::Damage));

@@ -15,7 +15,7 @@
 //!     44      4  zero
 //!     48         records, back to back:
 //!                  16  key
-//!               1..10  revision plus one as a varint; 0: the key is deleted
+//!               1..10  sequence plus one as a varint; 0: the key is deleted
 //!                1..5  payload length in bytes as a varint
 //!                      payload
 //!                zeros up to a multiple of 4,096
@@ -23,11 +23,11 @@
 //!
 //! A varint has 7 bits a byte, the least first, the high bit set in all but the
 //! last. A number has one form only: a longer one is refused. A change of 100
-//! bytes to a key with fewer than 16,383 revisions takes 119 bytes.
+//! bytes to a key with fewer than 16,383 sequences takes 119 bytes.
 
 use crate::checksum::{Kind, Place};
 use crate::field::Cursor;
-use crate::key::{Key, Revision, ShardId};
+use crate::key::{Key, Sequence, ShardId};
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES};
 
 use super::varint;
@@ -95,8 +95,8 @@ pub struct Batch<'a> {
 pub struct BatchRecord<'a> {
     /// Its key.
     pub key: Key,
-    /// Its revision, or [`Revision::TOMBSTONE`].
-    pub revision: Revision,
+    /// Its sequence, or [`Sequence::TOMBSTONE`].
+    pub sequence: Sequence,
     /// Where the payload begins, in bytes from the batch's begin.
     pub offset: usize,
     /// The payload.
@@ -190,22 +190,22 @@ fn take_record<'a>(rest: &mut &'a [u8], end: usize) -> Option<BatchRecord<'a>> {
     *rest = after;
     Some(BatchRecord {
         key: Key::new(*key),
-        revision: Revision(shifted.wrapping_sub(1)),
+        sequence: Sequence(shifted.wrapping_sub(1)),
         offset: end - after.len() - payload.len(),
         payload,
     })
 }
 
 /// The bytes of a record with a payload of `length` bytes.
-pub(crate) const fn record_bytes(revision: Revision, length: usize) -> usize {
-    KEY_BYTES + varint::length(revision.0.wrapping_add(1)) + varint::length(length as u64) + length
+pub(crate) const fn record_bytes(sequence: Sequence, length: usize) -> usize {
+    KEY_BYTES + varint::length(sequence.0.wrapping_add(1)) + varint::length(length as u64) + length
 }
 
 /// A batch that still takes records.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenBatch {
     bytes: Vec<u8>,
-    pub(crate) records: Vec<(Key, Revision)>,
+    pub(crate) records: Vec<(Key, Sequence)>,
 }
 
 impl OpenBatch {
@@ -228,13 +228,13 @@ impl OpenBatch {
         self.bytes.len().next_multiple_of(BLOCK_BYTES)
     }
 
-    pub(crate) fn push(&mut self, key: Key, revision: Revision, payload: &[u8]) {
+    pub(crate) fn push(&mut self, key: Key, sequence: Sequence, payload: &[u8]) {
         self.bytes.reserve(RECORD_HEADER_BYTES_MAX + payload.len());
         self.bytes.extend_from_slice(key.bytes());
-        varint::put(&mut self.bytes, revision.0.wrapping_add(1));
+        varint::put(&mut self.bytes, sequence.0.wrapping_add(1));
         varint::put(&mut self.bytes, payload.len() as u64);
         self.bytes.extend_from_slice(payload);
-        self.records.push((key, revision));
+        self.records.push((key, sequence));
     }
 
     /// Writes the finished batch into `out`, which has [`Self::padded`] bytes.
@@ -277,7 +277,7 @@ mod tests {
     fn sealed(payloads: &[&[u8]]) -> Vec<u8> {
         let mut open = OpenBatch::new();
         for (index, payload) in payloads.iter().enumerate() {
-            open.push(Key::new([index as u8; 16]), Revision(index as u64 + 1), payload);
+            open.push(Key::new([index as u8; 16]), Sequence(index as u64 + 1), payload);
         }
         let mut out = vec![0xFF; open.padded()];
         open.seal(header(), place(), 8192, &mut out);
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_of_a_batch_is_noticed() {
         let bytes = sealed(&[b"abc", b"defg"]);
-        let length = HEADER_BYTES + record_bytes(Revision(1), 3) + record_bytes(Revision(2), 4);
+        let length = HEADER_BYTES + record_bytes(Sequence(1), 3) + record_bytes(Sequence(2), 4);
         for bit in 0..length * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -181,8 +181,8 @@ fn step(
 
 /// No batch is where the next one would be: the end, or one that is torn.
 fn judge_tail(bytes: &[u8], expected: Expected, walk: &mut Walk) {
-    let begins = peek(bytes)
-        .is_ok_and(|(header, _)| is_ours(header, expected) && header.number == walk.end);
+    let begins =
+        peek(bytes).is_ok_and(|(header, _)| is_ours(header, expected) && header.number == walk.end);
     if begins && expected.closed.is_none() {
         walk.tail = Tail::Torn { number: walk.end };
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::file::FileId;
-use crate::key::{Key, Position, Revision};
+use crate::key::{Key, Position, Sequence};
 use crate::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, PAYLOAD_BYTES_MAX};
 
 use super::batch::{HEADER_BYTES, LogId, OpenBatch, RECORD_HEADER_BYTES_MAX, record_bytes};
@@ -97,12 +97,12 @@ impl LogWriter {
     /// Takes records that go into one batch together, or none of them.
     pub(crate) fn append<'a>(
         &mut self,
-        records: impl Iterator<Item = (Key, Revision, &'a [u8])> + Clone,
+        records: impl Iterator<Item = (Key, Sequence, &'a [u8])> + Clone,
     ) -> Result<Position, Refusal> {
         let max = self.payload_bytes_max();
         let (mut more, mut longest) = (0, 0);
-        for (_, revision, payload) in records.clone() {
-            more += record_bytes(revision, payload.len());
+        for (_, sequence, payload) in records.clone() {
+            more += record_bytes(sequence, payload.len());
             longest = payload.len().max(longest);
         }
         if HEADER_BYTES + more > self.batch_bytes_max() || longest > max {
@@ -115,8 +115,8 @@ impl LogWriter {
         if !joins {
             self.close_batch();
         }
-        for (key, revision, payload) in records {
-            self.open.push(key, revision, payload);
+        for (key, sequence, payload) in records {
+            self.open.push(key, sequence, payload);
             self.appended.0 += 1;
         }
         Ok(self.appended)
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn append(writer: &mut LogWriter, bytes: usize) -> Result<Position, Refusal> {
-        writer.append([(Key::new([1; 16]), Revision(1), &vec![0; bytes][..])].into_iter())
+        writer.append([(Key::new([1; 16]), Sequence(1), &vec![0; bytes][..])].into_iter())
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(append(&mut writer, max + 1), Err(Refusal::TooLarge { max }));
         let half = vec![0; max / 2 + 1];
         let key = Key::new([1; 16]);
-        let group = [(key, Revision(1), &half[..]), (key, Revision(2), &half[..])];
+        let group = [(key, Sequence(1), &half[..]), (key, Sequence(2), &half[..])];
         assert_eq!(writer.append(group.into_iter()), Err(Refusal::TooLarge { max }));
         assert!(!writer.has_uncommitted());
         assert_eq!(append(&mut writer, max), Ok(Position(1)));

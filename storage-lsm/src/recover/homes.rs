@@ -1,13 +1,13 @@
 //! The newest values of all keys, as the tables have them.
 
-use crate::key::{Key, Revision};
+use crate::key::{Key, Sequence};
 use crate::store::Located;
 
 /// A key's value in a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Home {
     pub(super) key: Key,
-    pub(super) revision: Revision,
+    pub(super) sequence: Sequence,
     pub(super) located: Located,
 }
 
@@ -32,7 +32,7 @@ impl Homes {
         let open = self.open;
         let list = &mut self.list[open..];
         // Footers are sorted, and this sort is quick where it finds sorted runs.
-        list.sort_by_key(|home| (home.key, std::cmp::Reverse(home.revision)));
+        list.sort_by_key(|home| (home.key, std::cmp::Reverse(home.sequence)));
         let mut kept = open;
         for at in open..self.list.len() {
             if kept == open || self.list[kept - 1].key != self.list[at].key {
@@ -63,10 +63,10 @@ mod tests {
         Key::new(bytes)
     }
 
-    fn home(number: u16, revision: u64) -> Home {
-        let (key, revision) = (key(number), Revision(revision));
-        let entry = TableEntry { key, revision, offset: 4096, length: 1, checksum: 2 };
-        Home { key, revision, located: Located::new(TableNo(0), &entry) }
+    fn home(number: u16, sequence: u64) -> Home {
+        let (key, sequence) = (key(number), Sequence(sequence));
+        let entry = TableEntry { key, sequence, offset: 4096, length: 1, checksum: 2 };
+        Home { key, sequence, located: Located::new(TableNo(0), &entry) }
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
             homes.extend(each.into_iter());
             homes.close_bucket();
         }
-        let list = homes.list().iter().map(|home| (home.key, home.revision));
-        assert!(list.eq((0..2000).map(|number| (key(number), Revision(u64::from(number) + 2)))));
+        let list = homes.list().iter().map(|home| (home.key, home.sequence));
+        assert!(list.eq((0..2000).map(|number| (key(number), Sequence(u64::from(number) + 2)))));
     }
 }

@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 
-use crate::key::{Key, Revision};
+use crate::key::{Key, Sequence};
 use crate::log::writer::Age;
 
 /// How many keys are looked up at a time: more than the misses that a core
@@ -35,7 +35,7 @@ pub(super) enum Head {
 pub(super) struct Known {
     pub(super) key: Key,
     /// The newest record, or the snapshot if there is none or they stand apart.
-    pub(super) last: Revision,
+    pub(super) last: Sequence,
     /// The segment of the first record.
     oldest: u32,
     head: u32,
@@ -44,10 +44,10 @@ pub(super) struct Known {
 const _: () = assert!(size_of::<Known>() == 32);
 
 impl Known {
-    const FREE: Self = Self { key: Key::new([0; 16]), last: Revision(0), oldest: 0, head: 0 };
+    const FREE: Self = Self { key: Key::new([0; 16]), last: Sequence(0), oldest: 0, head: 0 };
 
-    /// A key with a snapshot, or with none where that is `Revision(0)`.
-    fn new(key: Key, last: Revision) -> Self {
+    /// A key with a snapshot, or with none where that is `Sequence(0)`.
+    fn new(key: Key, last: Sequence) -> Self {
         let mut known = Self { key, last, ..Self::FREE };
         known.set(Head::None);
         known
@@ -89,7 +89,7 @@ pub(super) struct Keys {
 
 impl Keys {
     /// These keys with their snapshots, each once.
-    pub(super) fn new(snapshots: impl ExactSizeIterator<Item = (Key, Revision)>) -> Self {
+    pub(super) fn new(snapshots: impl ExactSizeIterator<Item = (Key, Sequence)>) -> Self {
         let mut keys = Self { places: places_for(snapshots.len()), taken: snapshots.len() };
         for (key, snapshot) in snapshots {
             let at = keys.find(&key, key.hash64());
@@ -126,7 +126,7 @@ impl Keys {
                 at = self.find(key, hash);
             }
             self.taken += 1;
-            self.places[at] = Known::new(*key, Revision(0));
+            self.places[at] = Known::new(*key, Sequence(0));
         }
         (&mut self.places[at], is_new)
     }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn every_key_is_known_once() {
         for homes in [0, 1, 2, 3, 700, 1365, 1366] {
-            let mut keys = Keys::new((0..homes).map(|number| (key(number), Revision(7))));
+            let mut keys = Keys::new((0..homes).map(|number| (key(number), Sequence(7))));
             let named: Vec<u16> = (0..homes + 3000).step_by(2).collect();
             let all: Vec<u16> = named.iter().chain(&named).copied().collect();
             for (turn, numbers) in all.chunks(TOGETHER).enumerate() {
@@ -191,7 +191,7 @@ mod tests {
                     let first = turn * TOGETHER < named.len() && known.head() == Head::None;
                     assert_eq!(is_new, *number >= homes && first, "{number} of {homes}");
                     let snapshot = if *number < homes { 7 } else { 0 };
-                    assert_eq!(known.last, Revision(snapshot));
+                    assert_eq!(known.last, Sequence(snapshot));
                     known.set(Head::Link(u32::from(*number)));
                 }
             }

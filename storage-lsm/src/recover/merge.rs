@@ -11,7 +11,7 @@ use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::checksum::{Kind, Place};
 use crate::disk::Disk;
 use crate::file::FileId;
-use crate::key::{Key, Partition, Revision, ShardCount, ShardId, UnixSecond, partition_of};
+use crate::key::{Key, Partition, Sequence, ShardCount, ShardId, UnixSecond, partition_of};
 use crate::log::batch::{Batch, BatchRecord};
 use crate::log::segment::Closed;
 use crate::log::writer::Age;
@@ -98,7 +98,7 @@ impl Merge {
             let shard = partition_of(&entry.key).shard(self.shards);
             bytes[usize::from(shard.0)] += stored_bytes(entry.length);
             let located = Located::new(number, entry);
-            Some(Home { key: entry.key, revision: entry.revision, located })
+            Some(Home { key: entry.key, sequence: entry.sequence, located })
         });
         self.homes.extend(homes);
         self.tables.push(TableFound { file, bucket, sealed: contents.sealed, bytes });
@@ -147,41 +147,41 @@ impl Merge {
         let segment = Age(self.segments.len() as u64);
         let homes = self.homes.list().iter();
         let keys =
-            self.keys.get_or_insert_with(|| Keys::new(homes.map(|home| (home.key, home.revision))));
+            self.keys.get_or_insert_with(|| Keys::new(homes.map(|home| (home.key, home.sequence))));
         let hashes = keys.touch(records.iter().map(|(_, record)| record.key));
         for ((bucket, record), hash) in records.iter().zip(hashes) {
-            let BatchRecord { key, revision, offset, payload } = *record;
+            let BatchRecord { key, sequence, offset, payload } = *record;
             let (known, is_new) = keys.get(&key, hash);
             if is_new {
                 self.homeless.push(key);
             }
             // What is there up to the last one is there without a gap.
-            if revision <= known.last {
+            if sequence <= known.last {
                 continue;
             }
             let offset = at + offset as u64;
-            let checksum = place.checksum(Kind::Value, revision.0, offset, payload) as u32;
+            let checksum = place.checksum(Kind::Value, sequence.0, offset, payload) as u32;
             // The walk ends where the largest segment does.
             let (offset, length) = (offset as u32, payload.len() as u32);
-            let record = RecordRef::new(segment, revision, offset, length, checksum);
+            let record = RecordRef::new(segment, sequence, offset, length, checksum);
             let shard = Partition::of_hash(hash).shard(self.shards);
             let list = &mut self.lists[list_of(*bucket, shard.0, self.shards)];
             let before = match known.head() {
                 Head::Link(link) => Some(link),
                 _ => None,
             };
-            if known.head() != Head::Odd && revision == known.last.next() {
+            if known.head() != Head::Odd && sequence == known.last.next() {
                 if before.is_none() {
                     known.set_oldest(segment);
                 }
-                known.last = revision;
+                known.last = sequence;
                 known.set(Head::Link(list.link(before, &record)));
                 continue;
             }
             let odd = self.odd.entry(key).or_default();
             if let Some(link) = before {
                 *odd = list.unlink(link, known.last);
-                known.last = Revision(known.last.0 - odd.len() as u64);
+                known.last = Sequence(known.last.0 - odd.len() as u64);
             }
             known.set(Head::Odd);
             odd.push(record);

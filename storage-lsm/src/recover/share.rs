@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::holds::Holds;
-use crate::key::{Key, Revision, ShardId, UnixSecond};
+use crate::key::{Key, Sequence, ShardId, UnixSecond};
 use crate::log::writer::Age;
 use crate::store::{Gap, RecordRef, Recovered, SpanSeed, TableNo};
 
@@ -81,26 +81,26 @@ impl Share {
         let newest = self.span.recovered.age_of(link);
         self.span.recovered.add_chain(known.key, link, known.last);
         // That only the last record is in the newest segment is the worst that
-        // can be, and that the first has a lower revision does no harm.
-        let held = [(known.oldest(), Revision(1)), (newest, known.last)];
+        // can be, and that the first has a lower sequence does no harm.
+        let held = [(known.oldest(), Sequence(1)), (newest, known.last)];
         self.holds.hold_key(self.bucket, known.key, held.into_iter());
     }
 
     /// A key has these records after its snapshot, in any order.
-    pub(super) fn add_odd(&mut self, key: Key, snapshot: Revision, mut records: Vec<RecordRef>) {
+    pub(super) fn add_odd(&mut self, key: Key, snapshot: Sequence, mut records: Vec<RecordRef>) {
         let gap = settle(snapshot, &mut records);
         self.records += records.len() as u64;
         self.needed.extend(records.iter().map(RecordRef::segment));
         if let Some(gap) = gap {
             for record in records {
-                self.holds.pin(self.bucket, record.segment(), key, record.revision);
+                self.holds.pin(self.bucket, record.segment(), key, record.sequence);
             }
             self.quarantined.insert(key, gap);
             return;
         }
-        let held = records.iter().map(|record| (record.segment(), record.revision));
+        let held = records.iter().map(|record| (record.segment(), record.sequence));
         self.holds.hold_key(self.bucket, key, held);
-        if records.last().is_some_and(|record| record.revision == Revision::TOMBSTONE) {
+        if records.last().is_some_and(|record| record.sequence == Sequence::TOMBSTONE) {
             self.deleted.push(key);
         } else {
             self.span.recovered.add_odd(key, records);
@@ -109,20 +109,20 @@ impl Share {
 }
 
 /// Orders a key's records and drops duplicates; finds a gap.
-fn settle(snapshot: Revision, records: &mut Vec<RecordRef>) -> Option<Gap> {
-    records.sort_by_key(|record| record.revision);
-    records.dedup_by_key(|record| record.revision);
-    if let Some(last) = records.last().filter(|last| last.revision == Revision::TOMBSTONE) {
+fn settle(snapshot: Sequence, records: &mut Vec<RecordRef>) -> Option<Gap> {
+    records.sort_by_key(|record| record.sequence);
+    records.dedup_by_key(|record| record.sequence);
+    if let Some(last) = records.last().filter(|last| last.sequence == Sequence::TOMBSTONE) {
         // A tombstone stands above all, so nothing else matters.
         *records = vec![*last];
         return None;
     }
     let mut have = snapshot;
     for record in records {
-        if record.revision != have.next() {
-            return Some(Gap { have, next: record.revision });
+        if record.sequence != have.next() {
+            return Some(Gap { have, next: record.sequence });
         }
-        have = record.revision;
+        have = record.sequence;
     }
     None
 }
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn records_are_put_in_order_and_gaps_are_found() {
-        let settled = |snapshot, revisions: &[u64]| {
-            let record = |revision| RecordRef::new(Age(1), Revision(revision), 0, 0, 0);
-            let mut records: Vec<_> = revisions.iter().map(|revision| record(*revision)).collect();
-            let gap = settle(Revision(snapshot), &mut records);
-            let revisions: Vec<_> = records.iter().map(|record| record.revision.0).collect();
-            (gap.map(|gap| (gap.have.0, gap.next.0)), revisions)
+        let settled = |snapshot, sequences: &[u64]| {
+            let record = |sequence| RecordRef::new(Age(1), Sequence(sequence), 0, 0, 0);
+            let mut records: Vec<_> = sequences.iter().map(|sequence| record(*sequence)).collect();
+            let gap = settle(Sequence(snapshot), &mut records);
+            let sequences: Vec<_> = records.iter().map(|record| record.sequence.0).collect();
+            (gap.map(|gap| (gap.have.0, gap.next.0)), sequences)
         };
-        let end = Revision::TOMBSTONE.0;
+        let end = Sequence::TOMBSTONE.0;
         assert_eq!(settled(4, &[7, 5, 6, 5]), (None, vec![5, 6, 7]));
         assert_eq!(settled(4, &[8, 5, 7]), (Some((5, 7)), vec![5, 7, 8]));
         assert_eq!(settled(4, &[6]), (Some((4, 6)), vec![6]));

@@ -5,7 +5,7 @@ use super::index::seam;
 use crate::disk::Disk;
 use crate::memory_disk::{MemoryDisk, drive};
 use crate::node::{Chance, NOW, Node, Oracle, key, small, steps};
-use crate::{Revision, UnixSecond};
+use crate::{Sequence, UnixSecond};
 
 /// Fingerprints of so many bits, for as long as it lives.
 struct Narrow;
@@ -125,11 +125,11 @@ fn a_compacted_table_takes_its_own_keys_along_and_no_others() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     let later = UnixSecond(NOW.0 + 1);
-    for revision in 1..=40 {
+    for sequence in 1..=40 {
         for tail in 0..8 {
-            node.stores[0].append(key(tail), Revision(revision), b"x").unwrap();
-            if tail > 1 || revision == 1 {
-                node.stores[0].put(key(tail), Revision(revision), &[tail as u8; 7000]).unwrap();
+            node.stores[0].append(key(tail), Sequence(sequence), b"x").unwrap();
+            if tail > 1 || sequence == 1 {
+                node.stores[0].put(key(tail), Sequence(sequence), &[tail as u8; 7000]).unwrap();
             }
         }
         drive(node.stores[0].commit()).unwrap();

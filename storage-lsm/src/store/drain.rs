@@ -50,7 +50,7 @@ impl<D: Disk> Store<D> {
             return 0;
         }
         let value = &read.block[read.start..read.start + entry.length as usize];
-        self.stage(entry.key, entry.revision, value, Position(0));
+        self.stage(entry.key, entry.sequence, value, Position(0));
         self.state.borrow_mut().counters.compacted_bytes += value.len() as u64;
         located.stored_bytes()
     }

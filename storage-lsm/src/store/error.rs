@@ -1,7 +1,7 @@
 //! What can go wrong, one enum an operation.
 
 use crate::disk::DiskError;
-use crate::key::{Revision, UnixSecond};
+use crate::key::{Sequence, UnixSecond};
 
 /// Why nothing is written any more: a write or a sync failed, and it is unknown
 /// how much of it is on the disk. Only a restart makes the store usable again,
@@ -115,8 +115,8 @@ pub enum GetError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("records are complete up to {} and go on, or went on, with {}", have.0, next.0)]
 pub struct Gap {
-    /// The last revision before the gap.
-    pub have: Revision,
-    /// The first revision known after it.
-    pub next: Revision,
+    /// The last sequence before the gap.
+    pub have: Sequence,
+    /// The first sequence known after it.
+    pub next: Sequence,
 }

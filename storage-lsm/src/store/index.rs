@@ -220,7 +220,7 @@ pub(crate) mod seam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Revision;
+    use crate::key::Sequence;
     use crate::store::place::TableNo;
     use crate::table::record::TableEntry;
     use proptest::prelude::*;
@@ -232,8 +232,8 @@ mod tests {
     }
 
     fn located(number: u32, checksum: u64) -> Located {
-        let (revision, offset) = (Revision(1), u64::from(number) * 16);
-        let entry = TableEntry { key: key(0), revision, offset, length: 9, checksum };
+        let (sequence, offset) = (Sequence(1), u64::from(number) * 16);
+        let entry = TableEntry { key: key(0), sequence, offset, length: 9, checksum };
         Located::new(TableNo(number % 7), &entry)
     }
 

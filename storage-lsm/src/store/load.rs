@@ -7,7 +7,7 @@ use crate::checksum::Kind;
 use crate::disk::{Disk, DiskError, Fault, Writes};
 use crate::field::{block_down, block_up};
 use crate::file::FileId;
-use crate::key::{Key, Revision, UnixSecond};
+use crate::key::{Key, Sequence, UnixSecond};
 use crate::limits::RECORD_WINDOW_BYTES;
 use crate::log::writer::Age;
 use crate::table::reader::{RecordRead, read_record};
@@ -31,7 +31,7 @@ pub struct Stored<D: Disk> {
 /// A snapshot of a key.
 pub struct Snapshot<D: Disk> {
     /// It covers the records up to this one.
-    pub revision: Revision,
+    pub sequence: Sequence,
     /// Its bytes.
     pub value: Value<D>,
 }
@@ -40,7 +40,7 @@ pub struct Snapshot<D: Disk> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     /// Its number.
-    pub revision: Revision,
+    pub sequence: Sequence,
     /// What it says.
     pub payload: Vec<u8>,
 }
@@ -94,7 +94,7 @@ struct InTable<F> {
 impl<F> Place<F> {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Memory(one), Self::Memory(two)) => one.revision == two.revision,
+            (Self::Memory(one), Self::Memory(two)) => one.sequence == two.sequence,
             (Self::Table(one), Self::Table(two)) => {
                 one.file == two.file && one.located == two.located
             }
@@ -171,7 +171,7 @@ impl<D: Disk> Store<D> {
             None => None,
             Some(Place::Memory(staged)) => {
                 let value = self.value_of(&staged.value);
-                Some(Snapshot { revision: staged.revision, value })
+                Some(Snapshot { sequence: staged.sequence, value })
             }
             Some(Place::Table(place)) => {
                 let damaged = || GetError::Damaged {
@@ -188,7 +188,7 @@ impl<D: Disk> Store<D> {
                 let RecordRead { entry, block, start } = read;
                 let length = entry.length as usize;
                 let value = Value { memory: Memory::Block(block), start, length };
-                Some(Snapshot { revision: entry.revision, value })
+                Some(Snapshot { sequence: entry.sequence, value })
             }
         };
         let records = self.read_records(&found.records).await?;
@@ -265,11 +265,11 @@ impl<D: Disk> Store<D> {
             let payload = &block[start..start + record.length as usize];
             let id = self.segment_id(age)?;
             let place = self.state.borrow().place(id);
-            let checksum = place.checksum(Kind::Value, record.revision.0, offset, payload);
+            let checksum = place.checksum(Kind::Value, record.sequence.0, offset, payload);
             if checksum as u32 != record.checksum {
                 return Err(GetError::Damaged { file: id.segment_name(), offset });
             }
-            read.push(Record { revision: record.revision, payload: payload.to_vec() });
+            read.push(Record { sequence: record.sequence, payload: payload.to_vec() });
         }
         Ok(read)
     }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::bucket::{BucketStamp, BucketTable};
 use crate::disk::{Disk, DiskError, Writes};
-use crate::key::{Key, Position, Revision, UnixSecond};
+use crate::key::{Key, Position, Sequence, UnixSecond};
 use crate::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::log::batch::LogId;
 use crate::log::writer::{LogWriter, Refusal};
@@ -44,7 +44,7 @@ pub struct Append<'a> {
     /// Whose record it is.
     pub key: Key,
     /// Its number among the key's records.
-    pub revision: Revision,
+    pub sequence: Sequence,
     /// What it says.
     pub payload: &'a [u8],
 }
@@ -200,7 +200,7 @@ impl<D: Disk> Store<D> {
             maintaining: Cell::new(false),
         };
         for key in seed.deleted {
-            store.stage(key, Revision::TOMBSTONE, &[], Position(0));
+            store.stage(key, Sequence::TOMBSTONE, &[], Position(0));
         }
         Ok(store)
     }
@@ -213,10 +213,10 @@ impl<D: Disk> Store<D> {
     pub fn append(
         &self,
         key: Key,
-        revision: Revision,
+        sequence: Sequence,
         payload: &[u8],
     ) -> Result<Position, AppendError> {
-        self.append_all(&[Append { key, revision, payload }])
+        self.append_all(&[Append { key, sequence, payload }])
     }
 
     /// Takes several records into one batch: after a crash all of them are
@@ -246,20 +246,20 @@ impl<D: Disk> Store<D> {
                 return Err(AppendError::NoBucket { second });
             }
             if let Some(gap) = state.quarantined.get(&record.key)
-                && record.revision != Revision::TOMBSTONE
+                && record.sequence != Sequence::TOMBSTONE
             {
                 return Err(AppendError::Quarantined(*gap));
             }
             bytes += record.payload.len();
         }
-        let plain = records.iter().map(|record| (record.key, record.revision, record.payload));
+        let plain = records.iter().map(|record| (record.key, record.sequence, record.payload));
         let position = state.log.append(plain).map_err(|refusal| match refusal {
             Refusal::TooLarge { max } => AppendError::TooLarge { bytes, max },
             Refusal::Full => AppendError::LogFull,
         })?;
         state.counters.records += records.len() as u64;
         state.counters.payload_bytes += bytes as u64;
-        for record in records.iter().filter(|record| record.revision == Revision(1)) {
+        for record in records.iter().filter(|record| record.sequence == Sequence(1)) {
             if let Some(span) = state.span_mut(&record.key) {
                 span.index.add_homeless(record.key);
             }
@@ -274,23 +274,23 @@ impl<D: Disk> Store<D> {
     /// # Errors
     /// As [`Self::append_all`], but that a key in quarantine can be deleted.
     pub fn delete(&self, key: Key) -> Result<Position, AppendError> {
-        let position = self.append(key, Revision::TOMBSTONE, &[])?;
+        let position = self.append(key, Sequence::TOMBSTONE, &[])?;
         {
             let mut state = self.state.borrow_mut();
             if state.quarantined.remove(&key).is_some() {
                 state.holds.unpin(&key);
             }
         }
-        self.stage(key, Revision::TOMBSTONE, &[], position);
+        self.stage(key, Sequence::TOMBSTONE, &[], position);
         Ok(position)
     }
 
-    /// Takes a snapshot that covers the key's records up to `revision`. The value is
+    /// Takes a snapshot that covers the key's records up to `sequence`. The value is
     /// copied, readable at once, and written by [`Self::maintain`].
     ///
     /// The key must have records, of this run or of a former one, that began with
-    /// [`Revision`] 1. That first record tells the store that the key is new; of a key
-    /// at rest it keeps a hash only. `revision` must not be lower than that of an
+    /// [`Sequence`] 1. That first record tells the store that the key is new; of a key
+    /// at rest it keeps a hash only. `sequence` must not be lower than that of an
     /// earlier snapshot. A lower one is ignored while the earlier snapshot waits to be
     /// written. A deleted key stays deleted.
     ///
@@ -298,7 +298,7 @@ impl<D: Disk> Store<D> {
     /// [`PutError`] if the snapshot was not taken. [`PutError::Backlog`] and
     /// [`PutError::NoSpace`] pass: call [`Self::maintain`] and try again. The others
     /// last.
-    pub fn put(&self, key: Key, revision: Revision, value: &[u8]) -> Result<(), PutError> {
+    pub fn put(&self, key: Key, sequence: Sequence, value: &[u8]) -> Result<(), PutError> {
         {
             let state = self.state.borrow();
             if let Some(poison) = &state.poison {
@@ -325,19 +325,19 @@ impl<D: Disk> Store<D> {
             }
         }
         let after = self.position();
-        self.stage(key, revision, value, after);
+        self.stage(key, sequence, value, after);
         Ok(())
     }
 
-    fn stage(&self, key: Key, revision: Revision, value: &[u8], after: Position) {
+    fn stage(&self, key: Key, sequence: Sequence, value: &[u8], after: Position) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let Some(span) = state.span_mut(&key) else { return };
         let bucket = span.stamp.id;
-        let staged = span.stage(key, Staged { revision, value: value.into(), after });
+        let staged = span.stage(key, Staged { sequence, value: value.into(), after });
         if let Some(grown) = staged {
             state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
-            state.holds.cover(bucket, key, revision);
+            state.holds.cover(bucket, key, sequence);
         }
     }
 

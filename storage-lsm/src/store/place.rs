@@ -1,6 +1,6 @@
 //! Where a table has a record, in eight bytes.
 
-use crate::key::Revision;
+use crate::key::Sequence;
 use crate::limits::TABLES_PER_SHARD_MAX;
 use crate::table::record::{RECORD_HEADER_BYTES, TableEntry};
 
@@ -40,7 +40,7 @@ impl Located {
     pub(crate) fn new(table: TableNo, entry: &TableEntry) -> Self {
         assert!(table.0 < TABLES_PER_SHARD_MAX, "tables are numbered below the limit");
         assert!(entry.offset <= crate::limits::TABLE_OFFSET_MAX, "tables are sealed before it");
-        let units = if entry.revision == Revision::TOMBSTONE {
+        let units = if entry.sequence == Sequence::TOMBSTONE {
             VALUE_MASK
         } else {
             u64::from(entry.length).div_ceil(UNIT)
@@ -100,10 +100,10 @@ mod tests {
             checksum: u64,
             deleted: bool,
         ) {
-            let (revision, length) =
-                if deleted { (Revision::TOMBSTONE, 0) } else { (Revision(1), length) };
+            let (sequence, length) =
+                if deleted { (Sequence::TOMBSTONE, 0) } else { (Sequence(1), length) };
             let key = Key::new([1; 16]);
-            let entry = TableEntry { key, revision, offset: offset * UNIT, length, checksum };
+            let entry = TableEntry { key, sequence, offset: offset * UNIT, length, checksum };
             let located = Located::new(TableNo(table), &entry);
             prop_assert_eq!((located.table(), located.offset()), (TableNo(table), offset * UNIT));
             prop_assert_eq!(located.stored_bytes(), stored_bytes(length));

@@ -2,13 +2,13 @@
 //!
 //! A start may find millions. So a record is a link of 16 bytes in a list in
 //! the order of the logs. The link points to the previous record of the same key,
-//! and the key points to its last record. Revisions are not stored, because the
+//! and the key points to its last record. Sequences are not stored, because the
 //! records of a chain have no gap. The few keys whose records have one are kept
 //! apart.
 
 use std::collections::BTreeMap;
 
-use crate::key::{Key, Revision};
+use crate::key::{Key, Sequence};
 use crate::log::writer::Age;
 
 use super::seed::RecordRef;
@@ -48,11 +48,11 @@ struct SegmentLinks {
 #[derive(Clone, Copy, Debug)]
 struct Chain {
     key: Key,
-    /// The number of the last record, and its revision.
+    /// The number of the last record, and its sequence.
     link: u32,
-    last: Revision,
+    last: Sequence,
     /// Up to where a snapshot covers them.
-    covered: Revision,
+    covered: Sequence,
 }
 
 /// The records of one bucket and one shard.
@@ -99,17 +99,17 @@ impl Recovered {
         u32::try_from(links).ok().filter(|links| *links < NO_LINK).expect("links fit memory")
     }
 
-    /// The records of the chain that ends with `link`, whose revision is `last`, as
-    /// far as they come after revision `after`; in order.
-    fn walk(&self, link: u32, last: Revision, after: Revision) -> Vec<RecordRef> {
+    /// The records of the chain that ends with `link`, whose sequence is `last`, as
+    /// far as they come after sequence `after`; in order.
+    fn walk(&self, link: u32, last: Sequence, after: Sequence) -> Vec<RecordRef> {
         let mut records = Vec::new();
-        let (mut at, mut revision) = (link, last);
-        while at != NO_LINK && revision > after {
+        let (mut at, mut sequence) = (link, last);
+        while at != NO_LINK && sequence > after {
             let Link { before, offset, length, checksum } =
                 self.pieces[at as usize / PIECE_LINKS][at as usize % PIECE_LINKS];
             let age = self.segment_of(at).age;
-            records.push(RecordRef::new(age, revision, offset, length, checksum));
-            (at, revision) = (before, Revision(revision.0.saturating_sub(1)));
+            records.push(RecordRef::new(age, sequence, offset, length, checksum));
+            (at, sequence) = (before, Sequence(sequence.0.saturating_sub(1)));
         }
         records.reverse();
         records
@@ -126,8 +126,8 @@ impl Recovered {
     }
 
     /// Takes the records that end with a link out of the list.
-    pub(crate) fn unlink(&mut self, link: u32, last: Revision) -> Vec<RecordRef> {
-        let records = self.walk(link, last, Revision(0));
+    pub(crate) fn unlink(&mut self, link: u32, last: Sequence) -> Vec<RecordRef> {
+        let records = self.walk(link, last, Sequence(0));
         for record in &records {
             let age = record.segment();
             let of_record = self.segments.iter_mut().find(|segment| segment.age == age);
@@ -137,12 +137,12 @@ impl Recovered {
     }
 
     /// Names the key of the records that end with a link.
-    pub(crate) fn add_chain(&mut self, key: Key, link: u32, last: Revision) {
-        self.chains.push(Chain { key, link, last, covered: Revision(0) });
+    pub(crate) fn add_chain(&mut self, key: Key, link: u32, last: Sequence) {
+        self.chains.push(Chain { key, link, last, covered: Sequence(0) });
     }
 
     /// Adds a key's records that are not in the list, in the order of their
-    /// revisions.
+    /// sequences.
     pub(crate) fn add_odd(&mut self, key: Key, records: Vec<RecordRef>) {
         self.odd.insert(key, records);
     }
@@ -164,7 +164,7 @@ impl Recovered {
         self.segments.iter().map(|segment| u64::from(segment.linked)).sum()
     }
 
-    /// The key's records, in the order of their revisions.
+    /// The key's records, in the order of their sequences.
     pub(crate) fn get(&self, key: &Key) -> Vec<RecordRef> {
         match self.chain(key) {
             Some(at) => {
@@ -185,18 +185,18 @@ impl Recovered {
         self.chains.binary_search_by_key(key, |chain| chain.key).ok()
     }
 
-    /// A snapshot covers the key's records up to `revision`.
-    pub(crate) fn cover(&mut self, key: &Key, revision: Revision) {
+    /// A snapshot covers the key's records up to `sequence`.
+    pub(crate) fn cover(&mut self, key: &Key, sequence: Sequence) {
         if let Some(at) = self.chain(key) {
             let chain = &mut self.chains[at];
             let was_open = chain.covered < chain.last;
-            chain.covered = revision.max(chain.covered);
+            chain.covered = sequence.max(chain.covered);
             if was_open && chain.covered >= chain.last {
                 self.open -= 1;
                 self.free_covered();
             }
         } else if let Some(records) = self.odd.get_mut(key) {
-            records.retain(|record| record.revision > revision);
+            records.retain(|record| record.sequence > sequence);
             if records.is_empty() {
                 self.odd.remove(key);
             }
@@ -241,15 +241,15 @@ mod tests {
             let age = Age(1 + turn as u64 / 50);
             for _ in 0..*count {
                 let records: &mut Vec<RecordRef> = model.entry(*number).or_default();
-                let revision = records.last().map_or(Revision(5), |last| last.revision.next());
-                let record = RecordRef::new(age, revision, *number, turn as u32, 3);
+                let sequence = records.last().map_or(Sequence(5), |last| last.sequence.next());
+                let record = RecordRef::new(age, sequence, *number, turn as u32, 3);
                 records.push(record);
                 let head = recovered.link(heads.get(number).copied(), &record);
                 heads.insert(*number, head);
             }
         }
         for (number, head) in heads {
-            let last = model[&number].last().unwrap().revision;
+            let last = model[&number].last().unwrap().sequence;
             if number % 7 == 0 {
                 let records = recovered.unlink(head, last);
                 assert_eq!(records, model[&number]);
@@ -276,12 +276,12 @@ mod tests {
             covers in proptest::collection::vec((0_u32..300, 0_u64..200), 0..900),
         ) {
             let (mut recovered, mut model) = recovered(&counts);
-            let covers = covers.into_iter().map(|(number, revision)| (number, Revision(revision)));
-            let all = (0..300).map(|number| (number, Revision::TOMBSTONE));
-            for (number, revision) in covers.chain(all) {
-                recovered.cover(&key(number), revision);
+            let covers = covers.into_iter().map(|(number, sequence)| (number, Sequence(sequence)));
+            let all = (0..300).map(|number| (number, Sequence::TOMBSTONE));
+            for (number, sequence) in covers.chain(all) {
+                recovered.cover(&key(number), sequence);
                 if let Some(records) = model.get_mut(&number) {
-                    records.retain(|record| record.revision > revision);
+                    records.retain(|record| record.sequence > sequence);
                 }
                 let expected = model.get(&number).cloned().unwrap_or_default();
                 prop_assert_eq!(recovered.has(&key(number)), !expected.is_empty());
@@ -300,13 +300,13 @@ mod tests {
         let (mut recovered, model) = recovered(&counts);
         for number in 15..2000 {
             assert!(recovered.has(&key(number)));
-            recovered.cover(&key(number), Revision::TOMBSTONE);
+            recovered.cover(&key(number), Sequence::TOMBSTONE);
         }
         assert!(recovered.pieces.is_empty() && recovered.chains.is_empty());
         for number in 0..15 {
             assert_eq!(recovered.get(&key(number)), model[&number]);
         }
-        recovered.cover(&key(1), Revision(5));
+        recovered.cover(&key(1), Sequence(5));
         assert_eq!(recovered.get(&key(1)), model[&1][1..]);
     }
 

@@ -7,7 +7,7 @@ use crate::bucket::{BucketId, BucketTable};
 use crate::checksum::StoreId;
 use crate::file::FileId;
 use crate::holds::Holds;
-use crate::key::{Key, Revision, ShardId, UnixSecond};
+use crate::key::{Key, Sequence, ShardId, UnixSecond};
 use crate::log::segment::Closed;
 use crate::log::writer::{Age, Spare};
 use crate::options::Options;
@@ -20,7 +20,7 @@ use super::recovered::Recovered;
 /// Where a former run's log has a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RecordRef {
-    pub(crate) revision: Revision,
+    pub(crate) sequence: Sequence,
     /// The age of the segment; those of former runs are numbered from 1.
     segment: u32,
     /// Where the payload begins in the segment, in bytes.
@@ -35,13 +35,13 @@ const _: () = assert!(crate::limits::SEGMENT_BYTES_MAX <= u32::MAX as u64);
 impl RecordRef {
     pub(crate) fn new(
         segment: Age,
-        revision: Revision,
+        sequence: Sequence,
         offset: u32,
         length: u32,
         checksum: u32,
     ) -> Self {
         let segment = u32::try_from(segment.0).expect("a folder has fewer than 2^32 segments");
-        Self { revision, segment, offset, length, checksum }
+        Self { sequence, segment, offset, length, checksum }
     }
 
     pub(crate) fn segment(&self) -> Age {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::bucket::BucketStamp;
-use crate::key::{Key, Position, Revision};
+use crate::key::{Key, Position, Sequence};
 use crate::limits::{SHED_KEYS, TABLE_BLOCK_BYTES};
 use crate::table::record::{ENTRY_BYTES, RECORD_HEADER_BYTES};
 
@@ -17,7 +17,7 @@ use super::seed::SpanSeed;
 /// A value that is not in a table yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Staged {
-    pub(crate) revision: Revision,
+    pub(crate) sequence: Sequence,
     pub(crate) value: Rc<[u8]>,
     /// The value is written once the log is durable up to here, so that no
     /// table is ever ahead of the log.
@@ -37,7 +37,7 @@ pub(crate) enum Newest {
 impl Newest {
     pub(crate) fn is_tombstone(&self) -> bool {
         match self {
-            Self::Staged(staged) => staged.revision == Revision::TOMBSTONE,
+            Self::Staged(staged) => staged.sequence == Sequence::TOMBSTONE,
             Self::Table(located) => located.is_tombstone(),
         }
     }
@@ -84,17 +84,17 @@ impl Span {
         }
     }
 
-    /// Stages a value that covers the key's records up to its revision; says
+    /// Stages a value that covers the key's records up to its sequence; says
     /// by how many bytes the backlog grew, or shrank. One that is older than
     /// one that waits here, or comes after the key's deletion, is not taken.
     pub(crate) fn stage(&mut self, key: Key, staged: Staged) -> Option<isize> {
-        let revision = staged.revision;
-        let newer = self.staged(&key).is_some_and(|staged| staged.revision > revision);
+        let sequence = staged.sequence;
+        let newer = self.staged(&key).is_some_and(|staged| staged.sequence > sequence);
         let deleted = || self.index.get(&key).is_some_and(|located| located.is_tombstone());
-        if newer || revision != Revision::TOMBSTONE && deleted() {
+        if newer || sequence != Sequence::TOMBSTONE && deleted() {
             return None;
         }
-        self.recovered.cover(&key, revision);
+        self.recovered.cover(&key, sequence);
         self.flushable_from = self.flushable_from.min(staged.after);
         let more = weight(&staged);
         let less = self.memtable.insert(key, staged).map_or(0, |old| weight(&old));

@@ -9,7 +9,7 @@ use crate::checksum::{Place, StoreId};
 use crate::disk::Space;
 use crate::file::FileId;
 use crate::holds::{Holds, Part};
-use crate::key::{Key, Revision, ShardId, UnixSecond};
+use crate::key::{Key, Sequence, ShardId, UnixSecond};
 use crate::limits::{
     GOING_SECONDS, OLD_TABLE_SECONDS, OLD_TABLE_VALUES_MIN, SHED_KEYS, SHORT_OF_SPACE_RESERVES,
     TABLES_PER_SHARD_MAX,
@@ -65,7 +65,7 @@ pub(super) struct OpenTable {
     pub(super) end: u64,
     pub(super) blocks: u32,
     pub(super) entries: Vec<TableEntry>,
-    pub(super) unsynced: Vec<(Key, Revision)>,
+    pub(super) unsynced: Vec<(Key, Sequence)>,
     /// Blocks that were not read back yet.
     pub(super) unproven: Vec<WrittenBlock>,
     /// Until when upkeep leaves it alone: one of its blocks cannot be read back.
@@ -134,7 +134,7 @@ pub(super) struct State<F> {
     pub(super) coming: Vec<(EditNumber, Spare)>,
     pub(super) quarantined: BTreeMap<Key, Gap>,
     /// Snapshots on the disk that the durable manifest does not prove.
-    pub(super) synced: Vec<(EditNumber, Vec<(Key, Revision)>)>,
+    pub(super) synced: Vec<(EditNumber, Vec<(Key, Sequence)>)>,
     pub(super) drain: Option<Drain>,
     /// A table was drained and the moved values are not durable yet.
     pub(super) drained: bool,
@@ -219,8 +219,8 @@ impl<F> State<F> {
                 kept.push((edit, snapshots));
                 continue;
             }
-            for (key, revision) in snapshots {
-                self.holds.release(&key, revision);
+            for (key, sequence) in snapshots {
+                self.holds.release(&key, sequence);
             }
         }
         self.synced = kept;

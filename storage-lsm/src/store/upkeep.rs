@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bucket::BucketId;
 use crate::disk::{Disk, DiskError, Fault, Writes};
-use crate::key::{Position, Revision, UnixSecond};
+use crate::key::{Position, Sequence, UnixSecond};
 use crate::limits::{
     BACKLOG_BYTES_MAX, BLOCK_BYTES, TABLE_BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX, TABLE_ROOM_BYTES,
 };
@@ -266,7 +266,7 @@ impl<D: Disk> Store<D> {
             Err(error) => return self.put_back(bucket, error),
         };
         let values =
-            flushing.iter().map(|(key, staged)| (*key, staged.revision, &staged.value[..]));
+            flushing.iter().map(|(key, staged)| (*key, staged.sequence, &staged.value[..]));
         let (bytes, entries, at) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
@@ -318,7 +318,7 @@ impl<D: Disk> Store<D> {
     /// the record to check. If the record cannot be read, the key gets its own index
     /// entry, which is always safe.
     async fn prove_deletions(&self, bucket: BucketId, flushing: &Flushing) {
-        let deleted = flushing.iter().filter(|(_, staged)| staged.revision == Revision::TOMBSTONE);
+        let deleted = flushing.iter().filter(|(_, staged)| staged.sequence == Sequence::TOMBSTONE);
         for (key, _) in deleted {
             let unproven = {
                 let state = self.state.borrow();
@@ -357,7 +357,7 @@ impl<D: Disk> Store<D> {
         }
         if let Some(open) = state.tables.get_mut(&number).and_then(|table| table.open.as_mut()) {
             open.entries.extend_from_slice(entries);
-            open.unsynced.extend(entries.iter().map(|entry| (entry.key, entry.revision)));
+            open.unsynced.extend(entries.iter().map(|entry| (entry.key, entry.sequence)));
             open.unproven.push(written);
         }
     }

@@ -27,7 +27,7 @@
 //!     24      8  zero
 //!     32         entries of 48 bytes, sorted by key:
 //!                  16  key
-//!                   8  revision (all ones: a tombstone, without a value)
+//!                   8  sequence (all ones: a tombstone, without a value)
 //!                   8  offset of the record in the file, a multiple of 16
 //!                   4  length of the value in bytes
 //!                   4  zero
@@ -43,7 +43,7 @@
 use crate::bucket::{BucketId, BucketStamp};
 use crate::checksum::{Kind, Place};
 use crate::field::{Cursor, Short, block_up, put_file};
-use crate::key::{Key, Revision, Seconds};
+use crate::key::{Key, Seconds, Sequence};
 use crate::limits::{BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX};
 
 use super::record::{ENTRY_BYTES, TableEntry, put_record, stored_bytes};
@@ -130,7 +130,7 @@ pub(super) fn take_stamp(fields: &mut Cursor<'_>) -> Result<BucketStamp, TableEr
 pub(crate) fn encode_block<'a>(
     place: Place,
     at: u64,
-    values: impl Iterator<Item = (Key, Revision, &'a [u8])> + Clone,
+    values: impl Iterator<Item = (Key, Sequence, &'a [u8])> + Clone,
 ) -> (Vec<u8>, Vec<TableEntry>) {
     let (mut count, mut length) = (0, BLOCK_HEADER_BYTES as u64);
     for (_, _, value) in values.clone() {
@@ -238,15 +238,15 @@ mod tests {
     #[test]
     fn records_lie_where_the_directory_says() {
         let values = [
-            (Key::new([1; 16]), Revision(3), &b"one"[..]),
-            (Key::new([2; 16]), Revision(9), &[5; 5000]),
+            (Key::new([1; 16]), Sequence(3), &b"one"[..]),
+            (Key::new([2; 16]), Sequence(9), &[5; 5000]),
         ];
         let (bytes, entries) = encode_block(place(), 4096, values.iter().copied());
         assert!(bytes.len().is_multiple_of(BLOCK_BYTES));
         assert_eq!(decode_directory(&bytes, place(), 4096), Ok(entries.clone()));
-        for (entry, (key, revision, value)) in entries.iter().zip(values) {
+        for (entry, (key, sequence, value)) in entries.iter().zip(values) {
             let at = (entry.offset - 4096) as usize;
-            assert_eq!((entry.key, entry.revision), (key, revision));
+            assert_eq!((entry.key, entry.sequence), (key, sequence));
             assert_eq!(decode_record(&bytes[at..], place(), entry.offset), Ok(*entry));
             assert_eq!(&bytes[at + RECORD_HEADER_BYTES..][..value.len()], value);
         }

@@ -115,7 +115,7 @@ pub(crate) fn encode_footer(
     at: u64,
     mut entries: Vec<TableEntry>,
 ) -> Vec<u8> {
-    entries.sort_by_key(|entry| (entry.key, entry.revision));
+    entries.sort_by_key(|entry| (entry.key, entry.sequence));
     let bytes = footer_bytes(entries.len()) as usize;
     let directory = bytes - BLOCK_BYTES;
     let mut out = Vec::with_capacity(bytes);
@@ -147,7 +147,7 @@ mod tests {
     use crate::bucket::BucketId;
     use crate::checksum::StoreId;
     use crate::file::FileId;
-    use crate::key::{Key, Revision, Seconds, ShardId};
+    use crate::key::{Key, Seconds, Sequence, ShardId};
     use proptest::prelude::*;
 
     const BUCKET: BucketStamp =
@@ -160,7 +160,7 @@ mod tests {
 
     fn entry(key: u8) -> TableEntry {
         let key = Key::new([key; 16]);
-        TableEntry { key, revision: Revision(1), offset: 64, length: 3, checksum: 5 }
+        TableEntry { key, sequence: Sequence(1), offset: 64, length: 3, checksum: 5 }
     }
 
     #[test]

@@ -4,11 +4,11 @@
 //! ```text
 //! offset  bytes  field (little endian)
 //!      0      8  checksum of bytes 8..48+length, seeded with store, file,
-//!                offset, and the revision in place of the incarnation
+//!                offset, and the sequence in place of the incarnation
 //!      8      4  magic "SDTR"
 //!     12      4  length of the value in bytes
 //!     16     16  key
-//!     32      8  revision (all ones: a tombstone, without a value)
+//!     32      8  sequence (all ones: a tombstone, without a value)
 //!     40      8  zero
 //!     48         value, padded with zeros to a multiple of 16
 //! ```
@@ -18,7 +18,7 @@
 
 use crate::checksum::{Kind, Place};
 use crate::field::Cursor;
-use crate::key::{Key, Revision};
+use crate::key::{Key, Sequence};
 use crate::limits::{TABLE_OFFSET_MAX, VALUE_BYTES_MAX};
 
 use super::block::TableError;
@@ -34,8 +34,8 @@ pub(crate) const ENTRY_BYTES: usize = 48;
 pub struct TableEntry {
     /// The key.
     pub key: Key,
-    /// The revision of the value, or [`Revision::TOMBSTONE`].
-    pub revision: Revision,
+    /// The sequence of the value, or [`Sequence::TOMBSTONE`].
+    pub sequence: Sequence,
     /// Where the record begins in the file, in bytes.
     pub offset: u64,
     /// The value's length in bytes.
@@ -52,7 +52,7 @@ pub(crate) fn stored_bytes(length: u32) -> u64 {
 impl TableEntry {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.key.bytes());
-        out.extend_from_slice(&self.revision.0.to_le_bytes());
+        out.extend_from_slice(&self.sequence.0.to_le_bytes());
         out.extend_from_slice(&self.offset.to_le_bytes());
         out.extend_from_slice(&self.length.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
@@ -61,11 +61,11 @@ impl TableEntry {
 
     pub(super) fn take(fields: &mut Cursor<'_>) -> Result<Self, TableError> {
         let key = fields.key()?;
-        let revision = fields.revision()?;
+        let sequence = fields.sequence()?;
         let offset = fields.u64()?;
         let length = fields.u32()?;
         fields.skip(4)?;
-        let entry = Self { key, revision, offset, length, checksum: fields.u64()? };
+        let entry = Self { key, sequence, offset, length, checksum: fields.u64()? };
         let possible = entry.offset.is_multiple_of(16)
             && entry.offset <= TABLE_OFFSET_MAX
             && length as usize <= VALUE_BYTES_MAX;
@@ -83,7 +83,7 @@ pub(crate) fn put_record(
     out: &mut Vec<u8>,
     place: Place,
     offset: u64,
-    (key, revision, value): (Key, Revision, &[u8]),
+    (key, sequence, value): (Key, Sequence, &[u8]),
 ) -> TableEntry {
     let start = out.len();
     let length = value.len() as u32;
@@ -91,13 +91,13 @@ pub(crate) fn put_record(
     out.extend_from_slice(&MAGIC.to_le_bytes());
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(key.bytes());
-    out.extend_from_slice(&revision.0.to_le_bytes());
+    out.extend_from_slice(&sequence.0.to_le_bytes());
     out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(value);
-    let checksum = place.checksum(Kind::Value, revision.0, offset, &out[start + 8..]);
+    let checksum = place.checksum(Kind::Value, sequence.0, offset, &out[start + 8..]);
     out[start..start + 8].copy_from_slice(&checksum.to_le_bytes());
     out.resize(start + stored_bytes(length) as usize, 0);
-    TableEntry { key, revision, offset, length, checksum }
+    TableEntry { key, sequence, offset, length, checksum }
 }
 
 /// Reads the record that begins at `offset` of the file and at the front of
@@ -113,16 +113,16 @@ pub(crate) fn decode_record(
         return Err(TableError::NoTable);
     }
     let length = fields.u32()?;
-    let (key, revision) = (fields.key()?, fields.revision()?);
+    let (key, sequence) = (fields.key()?, fields.sequence()?);
     if length as usize > VALUE_BYTES_MAX {
         return Err(TableError::Length);
     }
     let covered = bytes.get(8..RECORD_HEADER_BYTES + length as usize);
     let covered = covered.ok_or(TableError::Length)?;
-    if place.checksum(Kind::Value, revision.0, offset, covered) != checksum {
+    if place.checksum(Kind::Value, sequence.0, offset, covered) != checksum {
         return Err(TableError::Checksum);
     }
-    Ok(TableEntry { key, revision, offset, length, checksum })
+    Ok(TableEntry { key, sequence, offset, length, checksum })
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
         for value in [&b""[..], b"x", &[7; 16], &[9; 5000]] {
             let mut out = vec![1; 32];
             let entry =
-                put_record(&mut out, place(), 4096, (Key::new([5; 16]), Revision(8), value));
+                put_record(&mut out, place(), 4096, (Key::new([5; 16]), Sequence(8), value));
             let bytes = &out[32..];
             assert_eq!(bytes.len() as u64, stored_bytes(value.len() as u32));
             assert_eq!(entry.end(), 4096 + bytes.len() as u64);
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn every_byte_counts() {
         let mut bytes = Vec::new();
-        put_record(&mut bytes, place(), 0, (Key::new([5; 16]), Revision(8), &[7; 20]));
+        put_record(&mut bytes, place(), 0, (Key::new([5; 16]), Sequence(8), &[7; 20]));
         for at in 0..RECORD_HEADER_BYTES + 20 {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
@@ -172,8 +172,8 @@ mod tests {
                 bytes[8..12].copy_from_slice(&MAGIC.to_le_bytes());
                 bytes[12..16].copy_from_slice(&length.to_le_bytes());
                 if let Some(covered) = bytes.get(8..RECORD_HEADER_BYTES + length as usize) {
-                    let revision = u64::from_le_bytes(bytes[32..40].try_into().unwrap());
-                    let sum = place().checksum(Kind::Value, revision, 64, covered);
+                    let sequence = u64::from_le_bytes(bytes[32..40].try_into().unwrap());
+                    let sum = place().checksum(Kind::Value, sequence, 64, covered);
                     bytes[..8].copy_from_slice(&sum.to_le_bytes());
                 }
             }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::node::{NOW, key, small};
 use desk_storage_lsm::disk::{Disk, DiskError, Durability, Space, Writes};
 use desk_storage_lsm::memory_disk::{Memory, MemoryDisk, MemoryFile, drive};
-use desk_storage_lsm::{Options, Revision, ShardCount, Start, Store, recover};
+use desk_storage_lsm::{Options, Sequence, ShardCount, Start, Store, recover};
 
 /// What is done before each write to a table, unless it is being done.
 type Meanwhile = Rc<RefCell<Option<Box<dyn FnMut()>>>>;
@@ -111,8 +111,8 @@ fn a_checkpoint_ends_while_puts_and_deletes_go_on() {
     // More than two tables of values wait, many blocks of them.
     let value = vec![7; 9_000];
     for tail in 100..400 {
-        store.append(key(tail), Revision(1), b"x").unwrap();
-        store.put(key(tail), Revision(1), &value).unwrap();
+        store.append(key(tail), Sequence(1), b"x").unwrap();
+        store.put(key(tail), Sequence(1), &value).unwrap();
         drive(store.commit()).unwrap();
     }
     let come = {
@@ -126,8 +126,8 @@ fn a_checkpoint_ends_while_puts_and_deletes_go_on() {
             let tail = if next % 2 == 0 { next } else { next - 1_000 };
             let key = key(tail);
             next += 1;
-            store.append(key, Revision(1), b"x").unwrap();
-            store.put(key, Revision(1), &value).unwrap();
+            store.append(key, Sequence(1), b"x").unwrap();
+            store.put(key, Sequence(1), &value).unwrap();
             if next % 5 == 0 {
                 store.delete(key).unwrap();
             }

@@ -5,7 +5,7 @@ use crate::node::{Chance, NOW, Node, key, small};
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::limits::{OLD_TABLE_SECONDS, OLD_TABLE_VALUES_MIN};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
-use desk_storage_lsm::{Options, Revision, UnixSecond};
+use desk_storage_lsm::{Options, Sequence, UnixSecond};
 
 /// The bytes of a value, as a desk of a few notes has.
 const VALUE: usize = 10 * 1024;
@@ -20,12 +20,12 @@ fn options() -> Options {
 }
 
 /// Gives every key of the list a record and a snapshot.
-fn write(node: &mut Node, keys: &[u64], revision: u64) {
+fn write(node: &mut Node, keys: &[u64], sequence: u64) {
     for chunk in keys.chunks(50) {
         let store = &node.stores[0];
         for tail in chunk {
-            store.append(key(*tail), Revision(revision), b"x").unwrap();
-            store.put(key(*tail), Revision(revision), &[*tail as u8; VALUE]).unwrap();
+            store.append(key(*tail), Sequence(sequence), b"x").unwrap();
+            store.put(key(*tail), Sequence(sequence), &[*tail as u8; VALUE]).unwrap();
         }
         drive(store.commit()).unwrap();
         assert!(node.upkeep(UnixSecond(NOW.0 + 1)));
@@ -53,8 +53,8 @@ fn a_cold_get_is_one_access() {
         let snapshot = read().snapshot.unwrap();
         assert_eq!(disk.accesses() - before, 1);
         assert_eq!(
-            (&snapshot.value[..], snapshot.revision),
-            (&[tail as u8; VALUE][..], Revision(1))
+            (&snapshot.value[..], snapshot.sequence),
+            (&[tail as u8; VALUE][..], Sequence(1))
         );
         assert_eq!(snapshot.value.as_ptr().align_offset(16), 0);
     }
@@ -93,8 +93,8 @@ fn the_keys_of_a_bucket_that_has_ended_leave_memory() {
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     let entries = OLD_TABLE_VALUES_MIN as u64;
     for tail in 0..entries {
-        node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
-        node.stores[0].put(key(tail), Revision(1), b"value").unwrap();
+        node.stores[0].append(key(tail), Sequence(1), b"x").unwrap();
+        node.stores[0].put(key(tail), Sequence(1), b"value").unwrap();
         if tail % 100 == 0 {
             drive(node.stores[0].commit()).unwrap();
             assert!(node.upkeep(NOW));
@@ -117,9 +117,9 @@ fn the_keys_of_a_bucket_that_has_ended_leave_memory() {
     assert_eq!(counters(&node).directory_bytes, 0);
     assert!(counters(&node).footer_bytes >= entries * 48);
     // A few changes later on are not worth tables.
-    for revision in 2..20 {
-        node.stores[0].append(key(revision), Revision(revision), b"x").unwrap();
-        node.stores[0].put(key(revision), Revision(revision), b"changed").unwrap();
+    for sequence in 2..20 {
+        node.stores[0].append(key(sequence), Sequence(sequence), b"x").unwrap();
+        node.stores[0].put(key(sequence), Sequence(sequence), b"changed").unwrap();
         drive(node.stores[0].commit()).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
         assert!(node.upkeep(UnixSecond(ended.0 + 1)));
@@ -161,7 +161,7 @@ fn heavy_rewriting_at_most_doubles_what_is_written() {
     let mut node = Node::start(&disk, options(), NOW, 1).unwrap();
     let keys = 2000;
     write(&mut node, &(0..keys).collect::<Vec<_>>(), 1);
-    let mut revisions = vec![1; keys as usize];
+    let mut sequences = vec![1; keys as usize];
     let mut chance = Chance(5);
     let (mut before, mut moved) = (0, 0);
     for round in 0..300 {
@@ -172,10 +172,10 @@ fn heavy_rewriting_at_most_doubles_what_is_written() {
         }
         for _ in 0..50 {
             let tail = chance.below(keys);
-            revisions[tail as usize] += 1;
-            let revision = Revision(revisions[tail as usize]);
-            node.stores[0].append(key(tail), revision, b"x").unwrap();
-            node.stores[0].put(key(tail), revision, &[tail as u8; VALUE]).unwrap();
+            sequences[tail as usize] += 1;
+            let sequence = Sequence(sequences[tail as usize]);
+            node.stores[0].append(key(tail), sequence, b"x").unwrap();
+            node.stores[0].put(key(tail), sequence, &[tail as u8; VALUE]).unwrap();
         }
         drive(node.stores[0].commit()).unwrap();
         for _ in 0..2 {

@@ -7,7 +7,7 @@ use desk_storage_lsm::inspect::{InspectError, inspect};
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::recover::{LostRange, TableFaultKind, Tail};
-use desk_storage_lsm::{ClockState, Gap, GetError, RecoverError, Revision, UnixSecond};
+use desk_storage_lsm::{ClockState, Gap, GetError, RecoverError, Sequence, UnixSecond};
 
 /// Where the log's batches begin in a segment.
 const DATA: usize = 2 * BLOCK_BYTES;
@@ -18,8 +18,8 @@ fn with_batches(batches: u64) -> MemoryDisk {
     let disk = MemoryDisk::with_seed(1);
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     for batch in 0..batches {
-        let (key, revision) = (key(batch % 3), batch / 3 + 1);
-        node.stores[0].append(key, Revision(revision), &payload(&key, revision)).unwrap();
+        let (key, sequence) = (key(batch % 3), batch / 3 + 1);
+        node.stores[0].append(key, Sequence(sequence), &payload(&key, sequence)).unwrap();
         drive(node.stores[0].commit()).unwrap();
     }
     disk.crash();
@@ -34,11 +34,11 @@ fn first_segment(disk: &MemoryDisk) -> String {
     logs.find(used).unwrap()
 }
 
-fn revisions(node: &Node, tail: u64) -> Result<u64, GetError> {
+fn sequences(node: &Node, tail: u64) -> Result<u64, GetError> {
     let stored = drive(node.store(&key(tail)).get(&key(tail), NOW))?;
     Ok(stored.map_or(0, |stored| {
-        let snapshot = stored.snapshot.map_or(0, |snapshot| snapshot.revision.0);
-        stored.records.last().map_or(snapshot, |record| record.revision.0)
+        let snapshot = stored.snapshot.map_or(0, |snapshot| snapshot.sequence.0);
+        stored.records.last().map_or(snapshot, |record| record.sequence.0)
     }))
 }
 
@@ -54,7 +54,7 @@ fn a_torn_tail_is_no_damage() {
     let node = Node::start(&disk, small(), NOW, 2).unwrap();
     assert!(node.report.is_sound(), "{:?}", node.report);
     assert_eq!(node.report.logs[0].tail, Some(Tail::Torn { number: 4 }));
-    assert_eq!((revisions(&node, 0), revisions(&node, 1)), (Ok(1), Ok(1)));
+    assert_eq!((sequences(&node, 0), sequences(&node, 1)), (Ok(1), Ok(1)));
 }
 
 #[test]
@@ -73,21 +73,21 @@ fn a_segment_that_is_shorter_than_it_was_made_is_named() {
 fn damage_in_the_log_quarantines_the_key() {
     let disk = with_batches(9);
     let name = first_segment(&disk);
-    // Batch 4 is revision 2 of key 0; batches 5 to 9 follow it.
+    // Batch 4 is sequence 2 of key 0; batches 5 to 9 follow it.
     disk.flip_bit(&name, (DATA + 3 * BLOCK_BYTES + 60) * 8);
     for shards in [1, 3, 2] {
         let node = Node::start(&disk, small(), NOW, shards).unwrap();
         assert!(!node.report.is_sound());
         assert_eq!(node.report.logs[0].lost, [LostRange { first: 4, end: 5 }]);
-        let gap = Gap { have: Revision(1), next: Revision(3) };
+        let gap = Gap { have: Sequence(1), next: Sequence(3) };
         assert_eq!(node.report.quarantined, [(key(0), gap)]);
-        assert_eq!(revisions(&node, 0), Err(GetError::Quarantined(gap)));
-        assert_eq!((revisions(&node, 1), revisions(&node, 2)), (Ok(3), Ok(3)));
-        assert!(node.store(&key(0)).append(key(0), Revision(4), b"x").is_err());
-        assert!(node.store(&key(0)).put(key(0), Revision(4), b"x").is_err());
+        assert_eq!(sequences(&node, 0), Err(GetError::Quarantined(gap)));
+        assert_eq!((sequences(&node, 1), sequences(&node, 2)), (Ok(3), Ok(3)));
+        assert!(node.store(&key(0)).append(key(0), Sequence(4), b"x").is_err());
+        assert!(node.store(&key(0)).put(key(0), Sequence(4), b"x").is_err());
         // The others are snapshotted, so only the quarantine holds the log.
         for tail in [1, 2] {
-            node.store(&key(tail)).put(key(tail), Revision(3), &snapshot(&key(tail), 3)).unwrap();
+            node.store(&key(tail)).put(key(tail), Sequence(3), &snapshot(&key(tail), 3)).unwrap();
         }
         assert!(node.shutdown(NOW));
         // Its bytes are kept from start to start.
@@ -102,13 +102,13 @@ fn a_quarantine_does_not_fill_the_log() {
     let disk = with_batches(9);
     disk.flip_bit(&first_segment(&disk), (DATA + 3 * BLOCK_BYTES + 60) * 8);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    for revision in 4..100 {
+    for sequence in 4..100 {
         for tail in [1, 2] {
-            node.stores[0].append(key(tail), Revision(revision), &[7; 4000]).unwrap();
+            node.stores[0].append(key(tail), Sequence(sequence), &[7; 4000]).unwrap();
             drive(node.stores[0].commit()).unwrap();
         }
         for key in node.stores[0].holding_keys(9) {
-            node.stores[0].put(key, Revision(revision), b"all of it").unwrap();
+            node.stores[0].put(key, Sequence(sequence), b"all of it").unwrap();
         }
         assert!(node.upkeep(NOW));
     }
@@ -121,16 +121,16 @@ fn a_takedown_ends_a_quarantine() {
     disk.flip_bit(&first_segment(&disk), (DATA + 3 * BLOCK_BYTES + 60) * 8);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     node.stores[0].delete(key(0)).unwrap();
-    assert_eq!(revisions(&node, 0), Ok(0));
+    assert_eq!(sequences(&node, 0), Ok(0));
     for tail in [1, 2] {
-        node.stores[0].put(key(tail), Revision(3), &snapshot(&key(tail), 3)).unwrap();
+        node.stores[0].put(key(tail), Sequence(3), &snapshot(&key(tail), 3)).unwrap();
     }
     drive(node.stores[0].shutdown()).unwrap();
     assert!(node.manifest_round(NOW) && node.manifest_round(NOW));
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     assert!(node.report.quarantined.is_empty());
     assert!(node.report.logs.is_empty() || node.report.is_sound(), "{:?}", node.report);
-    assert_eq!(revisions(&node, 0), Ok(0));
+    assert_eq!(sequences(&node, 0), Ok(0));
 }
 
 #[test]
@@ -138,9 +138,9 @@ fn a_lost_segment_is_named() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     // Two and a half segments of batches.
-    for revision in 1..=14 {
+    for sequence in 1..=14 {
         node.upkeep(NOW);
-        node.stores[0].append(key(0), Revision(revision), &[7; 4000]).unwrap();
+        node.stores[0].append(key(0), Sequence(sequence), &[7; 4000]).unwrap();
         drive(node.stores[0].commit()).unwrap();
     }
     let mut inspection = drive(inspect(&disk)).unwrap();
@@ -162,10 +162,10 @@ fn a_lost_segment_is_named() {
 fn a_damaged_newest_header_loses_nothing() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    for revision in 1..=5 {
+    for sequence in 1..=5 {
         node.upkeep(NOW);
-        node.stores[0].append(key(0), Revision(revision), &payload(&key(0), revision)).unwrap();
-        node.stores[0].append(key(1), Revision(revision), &[7; 8000]).unwrap();
+        node.stores[0].append(key(0), Sequence(sequence), &payload(&key(0), sequence)).unwrap();
+        node.stores[0].append(key(1), Sequence(sequence), &[7; 8000]).unwrap();
         drive(node.stores[0].commit()).unwrap();
     }
     let mut segments = drive(inspect(&disk)).unwrap().segments;
@@ -178,7 +178,7 @@ fn a_damaged_newest_header_loses_nothing() {
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     assert_eq!(node.report.damaged_segments.len(), 1);
     assert!(node.report.is_sound(), "{:?}", node.report);
-    assert_eq!(revisions(&node, 0), Ok(5));
+    assert_eq!(sequences(&node, 0), Ok(5));
 }
 
 #[test]
@@ -186,8 +186,8 @@ fn a_damaged_value_is_an_error_and_never_wrong_bytes() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     for tail in 0..3 {
-        node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
-        node.stores[0].put(key(tail), Revision(1), &[tail as u8; 5000]).unwrap();
+        node.stores[0].append(key(tail), Sequence(1), b"x").unwrap();
+        node.stores[0].put(key(tail), Sequence(1), &[tail as u8; 5000]).unwrap();
     }
     drive(node.stores[0].shutdown()).unwrap();
     assert!(node.manifest_round(NOW));
@@ -213,14 +213,14 @@ fn a_damaged_value_is_an_error_and_never_wrong_bytes() {
 fn a_record_of_another_history_is_not_accepted() {
     let disk = MemoryDisk::with_seed(1);
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
-    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    node.stores[0].append(key(0), Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
     drop(node);
     disk.restart();
     let forks = [1_u8, 2].map(|with| {
         let disk = disk.fork();
         let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-        node.stores[0].put(key(0), Revision(1), &[with; 5000]).unwrap();
+        node.stores[0].put(key(0), Sequence(1), &[with; 5000]).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
         assert!(node.manifest_round(NOW));
         let names = drive(disk.list()).unwrap();
@@ -244,8 +244,8 @@ fn a_record_of_another_history_is_not_accepted() {
 fn a_missing_table_is_named() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
-    node.stores[0].put(key(0), Revision(1), b"y").unwrap();
+    node.stores[0].append(key(0), Sequence(1), b"x").unwrap();
+    node.stores[0].put(key(0), Sequence(1), b"y").unwrap();
     drive(node.stores[0].shutdown()).unwrap();
     assert!(node.manifest_round(NOW));
     let names = drive(disk.list()).unwrap();
@@ -263,8 +263,8 @@ fn an_overwritten_block_of_an_open_table_is_named() {
         let disk = MemoryDisk::with_seed(1);
         let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
         for tail in 0..3 {
-            node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
-            node.stores[0].put(key(tail), Revision(1), b"y").unwrap();
+            node.stores[0].append(key(tail), Sequence(1), b"x").unwrap();
+            node.stores[0].put(key(tail), Sequence(1), b"y").unwrap();
             drive(node.stores[0].commit()).unwrap();
             drive(node.stores[0].checkpoint()).unwrap();
             let held = |node: &Node| node.stores[0].counters().held_keys;
@@ -288,7 +288,7 @@ fn an_overwritten_block_of_an_open_table_is_named() {
             assert_eq!(node.report.tables[0].kind, TableFaultKind::Blocks(1));
             assert!(!node.report.is_sound());
             for tail in 0..3 {
-                assert_eq!(revisions(&node, tail), Ok(u64::from(tail != lost as u64)));
+                assert_eq!(sequences(&node, tail), Ok(u64::from(tail != lost as u64)));
             }
         }
     }
@@ -304,12 +304,12 @@ fn a_lost_block_ends_service_and_loses_nothing() {
         for ahead in 0..4 {
             let disk = MemoryDisk::with_seed(1);
             let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-            for revision in 1..=2 {
-                let (key, revision) = (key(0), Revision(revision));
-                node.stores[0].append(key, revision, &payload(&key, revision.0)).unwrap();
-                node.stores[0].put(key, revision, &snapshot(&key, revision.0)).unwrap();
+            for sequence in 1..=2 {
+                let (key, sequence) = (key(0), Sequence(sequence));
+                node.stores[0].append(key, sequence, &payload(&key, sequence.0)).unwrap();
+                node.stores[0].put(key, sequence, &snapshot(&key, sequence.0)).unwrap();
                 drive(node.stores[0].commit()).unwrap();
-                if revision == Revision(1) {
+                if sequence == Sequence(1) {
                     drive(node.stores[0].checkpoint()).unwrap();
                     assert!(node.manifest_round(NOW));
                 }
@@ -325,7 +325,7 @@ fn a_lost_block_ends_service_and_loses_nothing() {
             assert!(written.is_err() && node.stores[0].poisoned().is_some(), "{strikes:?}");
             disk.restart();
             let node = Node::start(&disk, small(), NOW, 1).unwrap();
-            assert_eq!(revisions(&node, 0), Ok(2), "{strikes:?}");
+            assert_eq!(sequences(&node, 0), Ok(2), "{strikes:?}");
         }
         assert_eq!(struck, 1, "{misfortune:?}: one block was written");
     }
@@ -339,12 +339,12 @@ fn a_lost_block_is_not_trusted_in_a_going_bucket() {
         let disk = MemoryDisk::with_seed(1);
         let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
         let jumped = UnixSecond(NOW.0 + 365 * 86_400);
-        for revision in 1..=2 {
-            let (key, revision) = (key(0), Revision(revision));
-            node.stores[0].append(key, revision, &payload(&key, revision.0)).unwrap();
-            node.stores[0].put(key, revision, &snapshot(&key, revision.0)).unwrap();
+        for sequence in 1..=2 {
+            let (key, sequence) = (key(0), Sequence(sequence));
+            node.stores[0].append(key, sequence, &payload(&key, sequence.0)).unwrap();
+            node.stores[0].put(key, sequence, &snapshot(&key, sequence.0)).unwrap();
             drive(node.stores[0].commit()).unwrap();
-            if revision == Revision(1) {
+            if sequence == Sequence(1) {
                 drive(node.stores[0].checkpoint()).unwrap();
                 assert!(node.upkeep(jumped));
                 assert!(matches!(node.owner.clock(), ClockState::Suspect { .. }));
@@ -361,7 +361,7 @@ fn a_lost_block_is_not_trusted_in_a_going_bucket() {
         disk.restart();
         let node = Node::start(&disk, small(), NOW, 1).unwrap();
         assert!(node.report.is_sound(), "{:?}", node.report);
-        assert_eq!(revisions(&node, 0), Ok(2), "{:?}", disk.strikes());
+        assert_eq!(sequences(&node, 0), Ok(2), "{:?}", disk.strikes());
     }
     assert_eq!(struck, 1, "one block was written");
 }
@@ -371,9 +371,9 @@ fn a_write_that_went_elsewhere_is_noticed() {
     for misfortune in [Misfortune::Lost, Misfortune::Misdirected] {
         let disk = MemoryDisk::with_seed(1);
         let node = Node::start(&disk, small(), NOW, 1).unwrap();
-        for revision in 1..=6 {
-            node.stores[0].append(key(0), Revision(revision), &payload(&key(0), revision)).unwrap();
-            if revision == 3 {
+        for sequence in 1..=6 {
+            node.stores[0].append(key(0), Sequence(sequence), &payload(&key(0), sequence)).unwrap();
+            if sequence == 3 {
                 let at = vec![(disk.accesses(), misfortune)];
                 disk.set_faults(Faults { at, capacity_bytes: None });
             }
@@ -421,13 +421,13 @@ fn random_damage_never_panics_and_never_gives_wrong_bytes() {
     for round in 0..300 {
         let disk = MemoryDisk::with_seed(round);
         let mut node = Node::start(&disk, small(), NOW, 2).unwrap();
-        for revision in 1..=12 {
+        for sequence in 1..=12 {
             for tail in 0..4 {
                 let key = key(tail);
-                node.store(&key).append(key, Revision(revision), &payload(&key, revision)).unwrap();
-                if revision % 4 == tail % 4 {
-                    let value = snapshot(&key, revision);
-                    node.store(&key).put(key, Revision(revision), &value).unwrap();
+                node.store(&key).append(key, Sequence(sequence), &payload(&key, sequence)).unwrap();
+                if sequence % 4 == tail % 4 {
+                    let value = snapshot(&key, sequence);
+                    node.store(&key).put(key, Sequence(sequence), &value).unwrap();
                 }
             }
             node.stores.iter().for_each(|store| {
@@ -456,10 +456,10 @@ fn random_damage_never_panics_and_never_gives_wrong_bytes() {
             let key = key(tail);
             let Ok(Some(stored)) = drive(node.store(&key).get(&key, NOW)) else { continue };
             if let Some(found) = stored.snapshot {
-                assert_eq!(&found.value[..], snapshot(&key, found.revision.0));
+                assert_eq!(&found.value[..], snapshot(&key, found.sequence.0));
             }
             for record in stored.records {
-                assert_eq!(record.payload, payload(&key, record.revision.0));
+                assert_eq!(record.payload, payload(&key, record.sequence.0));
             }
         }
     }

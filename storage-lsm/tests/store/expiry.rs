@@ -5,7 +5,7 @@ use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::limits::UNLINK_STEP_BYTES;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::{
-    AppendError, ClockState, GetError, Options, Progress, PutError, Revision, Seconds, UnixSecond,
+    AppendError, ClockState, GetError, Options, Progress, PutError, Seconds, Sequence, UnixSecond,
 };
 
 fn brief() -> Options {
@@ -25,8 +25,8 @@ fn a_key_expires_to_the_second_files_by_bucket() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
-    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
+    node.stores[0].put(key, Sequence(1), b"value").unwrap();
     drive(node.stores[0].commit()).unwrap();
     drive(node.stores[0].checkpoint()).unwrap();
     assert!(node.manifest_round(NOW));
@@ -44,10 +44,10 @@ fn a_key_expires_to_the_second_files_by_bucket() {
     assert_eq!(gone, Some(GetError::Expired { at: at(500) }));
     let second = key.second();
     assert_eq!(
-        node.stores[0].append(key, Revision(2), b"x"),
+        node.stores[0].append(key, Sequence(2), b"x"),
         Err(AppendError::NoBucket { second })
     );
-    assert_eq!(node.stores[0].put(key, Revision(2), b"x"), Err(PutError::NoBucket { second }));
+    assert_eq!(node.stores[0].put(key, Sequence(2), b"x"), Err(PutError::NoBucket { second }));
     // Its log records hold nothing back any more.
     assert_eq!(node.stores[0].counters().held_keys, 0);
     drop(node);
@@ -61,7 +61,7 @@ fn a_start_skips_what_has_expired() {
     let disk = MemoryDisk::with_seed(1);
     let node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
     let node = Node::start(&disk, brief(), at(500), 1).unwrap();
     assert_eq!((node.report.keys, node.report.expired), (0, 1));
@@ -73,7 +73,7 @@ fn a_changed_lifetime_moves_no_promise() {
     let disk = MemoryDisk::with_seed(1);
     let old = key_at(NOW.0, 1);
     let node = Node::start(&disk, brief(), NOW, 1).unwrap();
-    node.stores[0].append(old, Revision(1), b"x").unwrap();
+    node.stores[0].append(old, Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
     for (lifetime, bucket) in [(10, 7), (90_000, 1000)] {
         let options = Options { lifetime: Seconds(lifetime), bucket: Seconds(bucket), ..brief() };
@@ -93,8 +93,8 @@ fn a_clock_that_jumps_drops_nothing_until_somebody_vouches() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
-    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
+    node.stores[0].put(key, Sequence(1), b"value").unwrap();
     drive(node.stores[0].commit()).unwrap();
     drive(node.stores[0].checkpoint()).unwrap();
     assert!(node.manifest_round(NOW));
@@ -128,9 +128,9 @@ fn a_bucket_that_goes_during_a_write_is_no_fault() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
-    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    node.stores[0].put(key, Sequence(1), b"value").unwrap();
     // The table is made and its edit is on its way while the bucket goes.
     drive(node.stores[0].checkpoint()).unwrap();
     let edits = node.stores[0].take_edits();
@@ -154,8 +154,8 @@ fn a_large_file_goes_in_pieces_and_its_memory_in_steps() {
     let large = 3 * UNLINK_STEP_BYTES as usize / 10;
     for tail in 0..10 {
         let key = key_at(NOW.0, tail);
-        node.stores[0].append(key, Revision(1), b"x").unwrap();
-        node.stores[0].put(key, Revision(1), &vec![7; large]).unwrap();
+        node.stores[0].append(key, Sequence(1), b"x").unwrap();
+        node.stores[0].put(key, Sequence(1), &vec![7; large]).unwrap();
     }
     drive(node.stores[0].commit()).unwrap();
     drive(node.stores[0].checkpoint()).unwrap();
@@ -186,9 +186,9 @@ fn a_start_finishes_what_a_crash_left_of_a_removal() {
     let options = Options { table_bytes: 64 << 20, ..brief() };
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
     let large = vec![7; 3 * UNLINK_STEP_BYTES as usize];
-    node.stores[0].put(key, Revision(1), &large).unwrap();
+    node.stores[0].put(key, Sequence(1), &large).unwrap();
     drive(node.stores[0].commit()).unwrap();
     drive(node.stores[0].checkpoint()).unwrap();
     assert!(node.manifest_round(NOW));
@@ -207,8 +207,8 @@ fn a_clock_that_goes_back_or_is_vouched_for_while_running() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
-    node.stores[0].put(key, Revision(1), b"value").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
+    node.stores[0].put(key, Sequence(1), b"value").unwrap();
     drive(node.stores[0].commit()).unwrap();
     drive(node.stores[0].checkpoint()).unwrap();
     // An hour back: nothing is dropped, keys of now still find their bucket.
@@ -217,7 +217,7 @@ fn a_clock_that_goes_back_or_is_vouched_for_while_running() {
     assert_eq!(node.owner.clock(), ClockState::Trusted);
     assert!(drive(node.stores[0].get(&key, back)).unwrap().is_some());
     let then = key_at(back.0, 2);
-    node.stores[0].append(then, Revision(1), b"x").unwrap();
+    node.stores[0].append(then, Sequence(1), b"x").unwrap();
     // A year ahead is suspect until somebody says that it is right.
     let year = at(365 * 86_400);
     assert!(node.manifest_round(year));
@@ -242,8 +242,8 @@ fn a_file_that_cannot_be_removed_keeps_no_other() {
         // A table in each of two buckets.
         let keys = [key_at(NOW.0, 1), key_at(NOW.0 + 100, 2)];
         for key in keys {
-            node.stores[0].append(key, Revision(1), b"x").unwrap();
-            node.stores[0].put(key, Revision(1), b"value").unwrap();
+            node.stores[0].append(key, Sequence(1), b"x").unwrap();
+            node.stores[0].put(key, Sequence(1), b"value").unwrap();
         }
         drive(node.stores[0].commit()).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
@@ -272,8 +272,8 @@ fn a_large_file_that_cannot_be_cut_has_its_turn_again() {
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     let large = vec![7; 3 * UNLINK_STEP_BYTES as usize];
     for (key, value) in [(key_at(NOW.0, 1), &large[..]), (key_at(NOW.0 + 100, 2), b"value")] {
-        node.stores[0].append(key, Revision(1), b"x").unwrap();
-        node.stores[0].put(key, Revision(1), value).unwrap();
+        node.stores[0].append(key, Sequence(1), b"x").unwrap();
+        node.stores[0].put(key, Sequence(1), value).unwrap();
     }
     drive(node.stores[0].commit()).unwrap();
     drive(node.stores[0].checkpoint()).unwrap();
@@ -293,17 +293,17 @@ fn an_old_value_stays_until_its_successor_is_proven() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     let key = key_at(NOW.0, 1);
-    node.stores[0].append(key, Revision(1), b"x").unwrap();
-    node.stores[0].put(key, Revision(1), b"old").unwrap();
+    node.stores[0].append(key, Sequence(1), b"x").unwrap();
+    node.stores[0].put(key, Sequence(1), b"old").unwrap();
     drive(node.stores[0].shutdown()).unwrap();
     assert!(node.manifest_round(NOW));
     // The bucket goes in ten minutes at the latest, so a block that cannot be
     // read back poisons nothing: its file may be cut already.
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
     assert!(node.upkeep(NOW));
-    node.stores[0].append(key, Revision(2), b"y").unwrap();
+    node.stores[0].append(key, Sequence(2), b"y").unwrap();
     drive(node.stores[0].commit()).unwrap();
-    node.stores[0].put(key, Revision(2), b"new").unwrap();
+    node.stores[0].put(key, Sequence(2), b"new").unwrap();
     // Behind the making of the table, which takes four accesses.
     strike(&disk, 4, Misfortune::Lost);
     drive(node.stores[0].checkpoint()).unwrap();
@@ -319,6 +319,6 @@ fn an_old_value_stays_until_its_successor_is_proven() {
     let node = Node::start(&disk, brief(), at(5), 1).unwrap();
     assert!(node.report.is_sound(), "{:?}", node.report);
     let stored = drive(node.stores[0].get(&key, at(5))).unwrap().unwrap();
-    assert_eq!(stored.snapshot.map(|found| found.revision), Some(Revision(1)));
+    assert_eq!(stored.snapshot.map(|found| found.sequence), Some(Sequence(1)));
     assert_eq!(stored.records.len(), 1);
 }

@@ -8,7 +8,7 @@ use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::inspect::{InspectError, inspect};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::recover::Tail;
-use desk_storage_lsm::{Revision, Store};
+use desk_storage_lsm::{Sequence, Store};
 
 use crate::node::{NOW, Node, key, payload, small, snapshot};
 
@@ -58,17 +58,17 @@ fn unpack(packed: &[u8]) -> Vec<u8> {
 /// run.
 fn make() -> MemoryDisk {
     let disk = MemoryDisk::with_seed(1);
-    let append = |store: &Store<MemoryDisk>, tail, revision| {
-        store.append(key(tail), Revision(revision), &payload(&key(tail), revision)).unwrap();
+    let append = |store: &Store<MemoryDisk>, tail, sequence| {
+        store.append(key(tail), Sequence(sequence), &payload(&key(tail), sequence)).unwrap();
     };
-    let put = |store: &Store<MemoryDisk>, tail, revision| {
-        store.put(key(tail), Revision(revision), &snapshot(&key(tail), revision)).unwrap();
+    let put = |store: &Store<MemoryDisk>, tail, sequence| {
+        store.put(key(tail), Sequence(sequence), &snapshot(&key(tail), sequence)).unwrap();
     };
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     let store = &node.stores[0];
-    for revision in 1..=3 {
-        append(store, 0, revision);
-        append(store, 1, revision);
+    for sequence in 1..=3 {
+        append(store, 0, sequence);
+        append(store, 1, sequence);
         drive(store.commit()).unwrap();
     }
     put(store, 0, 3);
@@ -142,9 +142,9 @@ fn opens(disk: &MemoryDisk) {
     {
         let key = key(tail);
         let stored = drive(node.store(&key).get(&key, NOW)).unwrap().unwrap();
-        let found = stored.snapshot.map(|found| (found.revision.0, found.value.to_vec()));
-        assert_eq!(found, snapshot_at.map(|revision| (revision, snapshot(&key, revision))));
-        let found: Vec<_> = stored.records.into_iter().map(|r| (r.revision.0, r.payload)).collect();
+        let found = stored.snapshot.map(|found| (found.sequence.0, found.value.to_vec()));
+        assert_eq!(found, snapshot_at.map(|sequence| (sequence, snapshot(&key, sequence))));
+        let found: Vec<_> = stored.records.into_iter().map(|r| (r.sequence.0, r.payload)).collect();
         let expected: Vec<_> = records.into_iter().map(|r| (r, payload(&key, r))).collect();
         assert_eq!(found, expected);
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use crate::node::{Chance, NOW, Node, key_at, payload, small, snapshot};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
-    AppendError, GetError, Key, ManifestOwner, Options, Position, PutError, Revision, Seconds,
+    AppendError, GetError, Key, ManifestOwner, Options, Position, PutError, Seconds, Sequence,
     Store, Stored, UnixSecond,
 };
 
@@ -115,11 +115,11 @@ impl Shard<'_> {
             }
             return;
         }
-        let revision = known.appended + 1;
-        match self.store.append(key, Revision(revision), &payload(&key, revision)) {
+        let sequence = known.appended + 1;
+        match self.store.append(key, Sequence(sequence), &payload(&key, sequence)) {
             Ok(position) => {
-                model.keys.get_mut(&key).unwrap().appended = revision;
-                model.waiting.push((position, key, revision));
+                model.keys.get_mut(&key).unwrap().appended = sequence;
+                model.waiting.push((position, key, sequence));
             }
             Err(AppendError::LogFull | AppendError::NoBucket { .. }) => {}
             Err(error) => panic!("{error}"),
@@ -138,16 +138,16 @@ impl Shard<'_> {
         let mut model = self.model.borrow_mut();
         model.deeds.commits += 1;
         let waiting = std::mem::take(&mut model.waiting);
-        for (position, key, revision) in waiting {
+        for (position, key, sequence) in waiting {
             if position > durable {
-                model.waiting.push((position, key, revision));
+                model.waiting.push((position, key, sequence));
                 continue;
             }
             let known = model.keys.get_mut(&key).unwrap();
-            if revision == u64::MAX {
+            if sequence == u64::MAX {
                 known.deleted = Some(true);
             } else {
-                known.acknowledged = revision;
+                known.acknowledged = sequence;
             }
         }
     }
@@ -164,13 +164,13 @@ impl Shard<'_> {
     fn put(&self, key: Key) {
         let mut model = self.model.borrow_mut();
         let known = model.keys[&key];
-        let revision = known.appended;
-        if revision == 0 || known.deleted.is_some() {
+        let sequence = known.appended;
+        if sequence == 0 || known.deleted.is_some() {
             return;
         }
-        match self.store.put(key, Revision(revision), &snapshot(&key, revision)) {
+        match self.store.put(key, Sequence(sequence), &snapshot(&key, sequence)) {
             Ok(()) => {
-                model.keys.get_mut(&key).unwrap().snapshot = revision;
+                model.keys.get_mut(&key).unwrap().snapshot = sequence;
                 model.deeds.snapshots += 1;
             }
             Err(PutError::Backlog { .. } | PutError::NoBucket { .. }) => {}
@@ -226,7 +226,7 @@ impl Shard<'_> {
         match got {
             Ok(Some(stored)) => {
                 assert_ne!(before.deleted, Some(true), "{key:?} is deleted: {before:?}");
-                let have = revision_of(&key, &stored);
+                let have = sequence_of(&key, &stored);
                 assert!(before.snapshot <= have && have <= after.appended, "{have} {before:?}");
             }
             Ok(None) => {
@@ -238,17 +238,17 @@ impl Shard<'_> {
     }
 }
 
-/// The newest revision of what is stored, whose bytes are right. Records are of
+/// The newest sequence of what is stored, whose bytes are right. Records are of
 /// former runs; this run's are nobody's to read.
-fn revision_of(key: &Key, stored: &Stored<MemoryDisk>) -> u64 {
+fn sequence_of(key: &Key, stored: &Stored<MemoryDisk>) -> u64 {
     let mut have = 0;
     if let Some(found) = &stored.snapshot {
-        have = found.revision.0;
+        have = found.sequence.0;
         assert_eq!(&found.value[..], snapshot(key, have), "{key:?}");
     }
     for record in &stored.records {
         have += 1;
-        assert_eq!((record.revision.0, &record.payload), (have, &payload(key, have)));
+        assert_eq!((record.sequence.0, &record.payload), (have, &payload(key, have)));
     }
     have
 }
@@ -292,11 +292,11 @@ fn check(disk: &MemoryDisk, model: &mut Model) {
             }
             Err(error) => panic!("{key:?}: {error}"),
         };
-        let have = stored.as_ref().map_or(0, |stored| revision_of(key, stored));
+        let have = stored.as_ref().map_or(0, |stored| sequence_of(key, stored));
         assert!(stored.is_none() || known.deleted != Some(true), "{key:?} is back");
         // One that was not durable is gone, and the log has what it covered.
         let found = stored.as_ref().and_then(|stored| stored.snapshot.as_ref());
-        known.snapshot = found.map_or(0, |found| found.revision.0);
+        known.snapshot = found.map_or(0, |found| found.sequence.0);
         assert!(known.deleted.is_some() || have >= known.acknowledged, "{key:?} {have} {known:?}");
         assert!(have <= known.appended, "{key:?} {have} {known:?}");
         (known.appended, known.acknowledged) = (have, have);

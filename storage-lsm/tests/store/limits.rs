@@ -6,7 +6,7 @@ use desk_storage_lsm::disk::{Disk, Fault};
 use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::{
-    Append, AppendError, Options, PressureLevel, Progress, PutError, Revision, StoreError,
+    Append, AppendError, Options, PressureLevel, Progress, PutError, Sequence, StoreError,
     UnixSecond,
 };
 
@@ -36,7 +36,7 @@ fn a_full_log_refuses_until_snapshots_free_it() {
         levels,
         [PressureLevel::Low, PressureLevel::Snapshot, PressureLevel::Urgent, PressureLevel::Full]
     );
-    let refused = node.stores[0].append(key(0), Revision(999), b"x");
+    let refused = node.stores[0].append(key(0), Sequence(999), b"x");
     assert_eq!(refused, Err(AppendError::LogFull));
     assert_eq!(node.stores[0].poisoned(), None);
     // The keys that it names are enough to go on.
@@ -71,11 +71,11 @@ fn the_reserve_refuses_before_the_disk_is_full() {
     let mut tail = 0;
     let refused = loop {
         assert!(node.upkeep(NOW), "nothing fails");
-        if let Err(error) = node.stores[0].append(key(tail), Revision(1), b"x") {
+        if let Err(error) = node.stores[0].append(key(tail), Sequence(1), b"x") {
             break error;
         }
         drive(node.stores[0].commit()).unwrap();
-        node.stores[0].put(key(tail), Revision(1), &[7; 20_000]).unwrap();
+        node.stores[0].put(key(tail), Sequence(1), &[7; 20_000]).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
         tail += 1;
         assert!(tail < 1000, "the reserve is never reached");
@@ -86,7 +86,7 @@ fn the_reserve_refuses_before_the_disk_is_full() {
     assert!(drive(node.stores[0].get(&key(0), NOW)).unwrap().is_some());
     disk.set_faults(capacity(10_000_000));
     assert!(node.upkeep(NOW));
-    node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
+    node.stores[0].append(key(tail), Sequence(1), b"x").unwrap();
 }
 
 /// Leaves so many bytes of the disk free.
@@ -108,20 +108,20 @@ fn snapshots_may_use_the_reserve_and_not_its_last_quarter() {
         (49_999, Err(AppendError::NoSpace), Err(PutError::NoSpace)),
     ];
     for tail in 0..full.len() as u64 {
-        node.stores[0].append(key(tail), Revision(1), b"x").unwrap();
+        node.stores[0].append(key(tail), Sequence(1), b"x").unwrap();
     }
     drive(node.stores[0].commit()).unwrap();
     for (tail, (free, append, put)) in full.into_iter().enumerate() {
         let (tail, store) = (tail as u64, &node.stores[0]);
         leave(&disk, free);
         drive(store.maintain(NOW)).unwrap();
-        let appended = store.append(key(100 + tail), Revision(1), b"x").map(|_| ());
+        let appended = store.append(key(100 + tail), Sequence(1), b"x").map(|_| ());
         assert_eq!(appended, append, "{free} bytes are free");
-        assert_eq!(store.put(key(tail), Revision(1), b"y"), put, "{free} bytes are free");
+        assert_eq!(store.put(key(tail), Sequence(1), b"y"), put, "{free} bytes are free");
     }
     leave(&disk, 200_000);
     assert!(node.upkeep(NOW));
-    assert_eq!(node.stores[0].put(key(3), Revision(1), b"y"), Ok(()));
+    assert_eq!(node.stores[0].put(key(3), Sequence(1), b"y"), Ok(()));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_segment_made_ahead_leaves_the_reserve_alone() {
         names.iter().filter(|name| name.ends_with(".log")).count()
     };
     // The first batch takes one of those that are ready.
-    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    node.stores[0].append(key(0), Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
     let at_first = segments();
     leave(&disk, 200_000 + options.segment_bytes);
@@ -150,7 +150,7 @@ fn a_segment_made_ahead_leaves_the_reserve_alone() {
 fn a_segment_that_finds_no_room_is_no_fault() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    node.stores[0].append(key(0), Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
     // The next access but one of the upkeep prewrites the new segment.
     let at = vec![(disk.accesses() + 1, Misfortune::NoSpace)];
@@ -167,9 +167,9 @@ fn a_failed_log_write_poisons_everything() {
     let disk = MemoryDisk::with_seed(1);
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     let store = &node.stores[0];
-    store.append(key(0), Revision(1), b"x").unwrap();
+    store.append(key(0), Sequence(1), b"x").unwrap();
     drive(store.commit()).unwrap();
-    store.append(key(0), Revision(2), b"x").unwrap();
+    store.append(key(0), Sequence(2), b"x").unwrap();
     disk.set_faults(Faults {
         at: vec![(disk.accesses(), Misfortune::Error)],
         capacity_bytes: None,
@@ -184,8 +184,8 @@ fn a_failed_log_write_poisons_everything() {
     // The disk is well again, and nothing is acknowledged all the same.
     disk.set_faults(Faults::default());
     assert!(drive(store.commit()).is_err() && drive(store.maintain(NOW)).is_err());
-    assert!(matches!(store.append(key(0), Revision(3), b"x"), Err(AppendError::Poisoned(_))));
-    assert!(matches!(store.put(key(0), Revision(2), b"x"), Err(PutError::Poisoned(_))));
+    assert!(matches!(store.append(key(0), Sequence(3), b"x"), Err(AppendError::Poisoned(_))));
+    assert!(matches!(store.put(key(0), Sequence(2), b"x"), Err(PutError::Poisoned(_))));
     assert_eq!(store.durable(), durable);
     assert!(store.poisoned().is_some());
     assert!(drive(store.get(&key(0), NOW)).is_ok(), "reading goes on");
@@ -197,30 +197,30 @@ fn too_much_of_anything_is_refused_by_name() {
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     let store = &node.stores[0];
     let large = vec![0; 20_000];
-    let refused = store.append(key(0), Revision(1), &large);
+    let refused = store.append(key(0), Sequence(1), &large);
     assert!(matches!(refused, Err(AppendError::TooLarge { bytes: 20_000, .. })));
     let half = &large[..7000];
     let pair = [
-        Append { key: key(0), revision: Revision(1), payload: half },
-        Append { key: key(1), revision: Revision(1), payload: half },
+        Append { key: key(0), sequence: Sequence(1), payload: half },
+        Append { key: key(1), sequence: Sequence(1), payload: half },
     ];
     assert!(matches!(store.append_all(&pair), Err(AppendError::TooLarge { .. })));
     assert!(!store.has_uncommitted());
     let value = vec![0; VALUE_BYTES_MAX + 1];
     let bytes = value.len();
-    let refused = store.put(key(0), Revision(1), &value);
+    let refused = store.put(key(0), Sequence(1), &value);
     assert_eq!(refused, Err(PutError::TooLarge { bytes, max: VALUE_BYTES_MAX }));
     let value = &value[..VALUE_BYTES_MAX];
-    store.put(key(0), Revision(1), value).unwrap();
-    let refused = (1..5).find_map(|tail| store.put(key(tail), Revision(1), value).err());
+    store.put(key(0), Sequence(1), value).unwrap();
+    let refused = (1..5).find_map(|tail| store.put(key(tail), Sequence(1), value).err());
     assert!(matches!(refused, Some(PutError::Backlog { bytes }) if bytes <= BACKLOG_BYTES_MAX));
     drive(store.checkpoint()).unwrap();
-    store.put(key(7), Revision(1), value).unwrap();
+    store.put(key(7), Sequence(1), value).unwrap();
     let stored = drive(store.get(&key(0), NOW)).unwrap().unwrap();
     assert_eq!(stored.snapshot.unwrap().value.len(), VALUE_BYTES_MAX);
     let outside = crate::node::key_at(NOW.0 - 5000, 1);
     let second = outside.second();
-    assert_eq!(store.append(outside, Revision(1), b"x"), Err(AppendError::NoBucket { second }));
+    assert_eq!(store.append(outside, Sequence(1), b"x"), Err(AppendError::NoBucket { second }));
 }
 
 #[test]
@@ -229,9 +229,9 @@ fn a_group_is_there_whole_or_not_at_all() {
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     let store = &node.stores[0];
     // Fill the batch so that the group does not fit behind it.
-    store.append(key(9), Revision(1), &[1; 9000]).unwrap();
+    store.append(key(9), Sequence(1), &[1; 9000]).unwrap();
     let group =
-        [0, 1, 2].map(|tail| Append { key: key(tail), revision: Revision(1), payload: &[2; 2000] });
+        [0, 1, 2].map(|tail| Append { key: key(tail), sequence: Sequence(1), payload: &[2; 2000] });
     store.append_all(&group).unwrap();
     assert_eq!(store.counters().batches, 0);
     // The first batch of the commit arrives with its segment's header, the
@@ -252,11 +252,11 @@ fn a_first_batch_whose_header_is_missing_is_found() {
     for uses in 1..=5 {
         let disk = MemoryDisk::with_seed(uses);
         let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-        let mut revision = 0;
+        let mut sequence = 0;
         let mut append = |node: &Node| {
-            revision += 1;
-            node.stores[0].append(key(0), Revision(revision), &[1; 12_000]).unwrap();
-            revision
+            sequence += 1;
+            node.stores[0].append(key(0), Sequence(sequence), &[1; 12_000]).unwrap();
+            sequence
         };
         // Two such batches fill a segment.
         for _ in 1..2 * uses - 1 {
@@ -283,8 +283,8 @@ fn a_snapshot_waits_for_its_log() {
     let disk = MemoryDisk::with_seed(1);
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     let store = &node.stores[0];
-    store.append(key(0), Revision(1), b"x").unwrap();
-    store.put(key(0), Revision(1), b"whole").unwrap();
+    store.append(key(0), Sequence(1), b"x").unwrap();
+    store.put(key(0), Sequence(1), b"whole").unwrap();
     drive(store.checkpoint()).unwrap();
     assert_eq!(store.counters().table_bytes, 0, "no table is ahead of the log");
     assert!(drive(store.get(&key(0), NOW)).unwrap().is_some(), "memory serves it");
@@ -306,12 +306,12 @@ fn compaction_frees_what_is_rewritten_in_a_buckets_last_day() {
 fn rewrite_much(later: UnixSecond) {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    for revision in 1..=40 {
+    for sequence in 1..=40 {
         for tail in 0..8 {
-            node.stores[0].append(key(tail), Revision(revision), b"x").unwrap();
+            node.stores[0].append(key(tail), Sequence(sequence), b"x").unwrap();
             // Keys 0 and 1 are written once and lie in the oldest table.
-            if tail > 1 || revision == 1 {
-                node.stores[0].put(key(tail), Revision(revision), &[tail as u8; 7000]).unwrap();
+            if tail > 1 || sequence == 1 {
+                node.stores[0].put(key(tail), Sequence(sequence), &[tail as u8; 7000]).unwrap();
             }
         }
         drive(node.stores[0].commit()).unwrap();
@@ -345,10 +345,10 @@ fn rewriting_in_an_open_table_fills_no_disk() {
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     assert!(node.upkeep(NOW));
     leave(&disk, 1_200_000);
-    for revision in 1..=100 {
+    for sequence in 1..=100 {
         for tail in 0..8 {
-            node.stores[0].append(key(tail), Revision(revision), b"x").unwrap();
-            node.stores[0].put(key(tail), Revision(revision), &[tail as u8; 7000]).unwrap();
+            node.stores[0].append(key(tail), Sequence(sequence), b"x").unwrap();
+            node.stores[0].put(key(tail), Sequence(sequence), &[tail as u8; 7000]).unwrap();
         }
         drive(node.stores[0].commit()).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
@@ -405,9 +405,9 @@ fn a_start_on_a_full_disk_reads_and_waits_for_room() {
         assert!(node.report.is_sound());
         oracle.check(&node, NOW);
         for key in [0, 1, 2, 3].map(key) {
-            let refused = node.store(&key).append(key, Revision(99), b"x");
+            let refused = node.store(&key).append(key, Sequence(99), b"x");
             assert_eq!(refused, Err(AppendError::NoSpace));
-            node.store(&key).put(key, Revision(99), b"x").unwrap_err();
+            node.store(&key).put(key, Sequence(99), b"x").unwrap_err();
         }
         assert!(node.upkeep(NOW), "nothing fails");
         assert!(node.stores.iter().all(|store| store.is_below_reserve()));

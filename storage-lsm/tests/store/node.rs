@@ -9,7 +9,7 @@ use desk_storage_lsm::inspect::inspect;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Strike, drive};
 use desk_storage_lsm::{
     EditNumber, GetError, Key, ManifestOwner, Options, Position, PutError, RecoverError,
-    RecoveryReport, Revision, Seconds, ShardCount, Start, Store, UnixSecond, partition_of, recover,
+    RecoveryReport, Seconds, Sequence, ShardCount, Start, Store, UnixSecond, partition_of, recover,
 };
 
 pub(crate) const NOW: UnixSecond = UnixSecond(1_700_000_000);
@@ -221,20 +221,20 @@ fn is_sound_or_nothing(disk: &impl Stage) {
     }
 }
 
-pub(crate) fn payload(key: &Key, revision: u64) -> Vec<u8> {
-    let length = 1 + (revision * 37 + u64::from(key.bytes()[8]) * 11) % 700;
-    (0..length).map(|i| (i + revision) as u8 ^ key.bytes()[8]).collect()
+pub(crate) fn payload(key: &Key, sequence: u64) -> Vec<u8> {
+    let length = 1 + (sequence * 37 + u64::from(key.bytes()[8]) * 11) % 700;
+    (0..length).map(|i| (i + sequence) as u8 ^ key.bytes()[8]).collect()
 }
 
 /// The first tail whose snapshots are large.
 pub(crate) const LARGE: u64 = 100;
 
-pub(crate) fn snapshot(key: &Key, revision: u64) -> Vec<u8> {
+pub(crate) fn snapshot(key: &Key, sequence: u64) -> Vec<u8> {
     // Keys from `LARGE` on have values that fill a table's block by threes.
     let tail = u64::from(key.bytes()[8]);
     let large = if tail >= LARGE { 180_000 } else { 0 };
-    let length = large + (revision * 531 + tail * 97) % 9000;
-    (0..length).map(|i| (i * 3 + revision) as u8 ^ key.bytes()[8]).collect()
+    let length = large + (sequence * 531 + tail * 97) % 9000;
+    (0..length).map(|i| (i * 3 + sequence) as u8 ^ key.bytes()[8]).collect()
 }
 
 /// What is known of a key.
@@ -264,10 +264,10 @@ impl Oracle {
         if known.deleted.is_some() || known.given_up {
             return true;
         }
-        let revision = known.appended + 1;
-        match node.store(&key).append(key, Revision(revision), &payload(&key, revision)) {
+        let sequence = known.appended + 1;
+        match node.store(&key).append(key, Sequence(sequence), &payload(&key, sequence)) {
             Ok(position) => {
-                known.appended = revision;
+                known.appended = sequence;
                 known.position = position;
                 true
             }
@@ -281,7 +281,7 @@ impl Oracle {
             return;
         }
         let put =
-            node.store(&key).put(key, Revision(known.appended), &snapshot(&key, known.appended));
+            node.store(&key).put(key, Sequence(known.appended), &snapshot(&key, known.appended));
         assert!(matches!(put, Ok(()) | Err(PutError::Poisoned(_) | PutError::NoSpace)), "{put:?}");
     }
 
@@ -353,12 +353,12 @@ impl Oracle {
             known.deleted = None;
             let mut have = 0;
             if let Some(found) = &stored.snapshot {
-                have = found.revision.0;
+                have = found.sequence.0;
                 assert_eq!(&found.value[..], snapshot(key, have), "{key:?} snapshot {have}");
                 assert_eq!(found.value.as_ptr().align_offset(16), 0);
             }
             for record in &stored.records {
-                assert_eq!(record.revision.0, have + 1, "{key:?} {known:?}");
+                assert_eq!(record.sequence.0, have + 1, "{key:?} {known:?}");
                 have += 1;
                 assert_eq!(record.payload, payload(key, have), "{key:?} record {have}");
             }
@@ -397,11 +397,11 @@ impl Oracle {
             let mut have = 0;
             if let Some(stored) = &stored {
                 if let Some(found) = &stored.snapshot {
-                    have = found.revision.0;
+                    have = found.sequence.0;
                     assert_eq!(&found.value[..], snapshot(key, have), "{key:?} snapshot {have}");
                 }
                 for record in &stored.records {
-                    assert_eq!(record.revision.0, have + 1, "{key:?} {known:?} has a gap");
+                    assert_eq!(record.sequence.0, have + 1, "{key:?} {known:?} has a gap");
                     have += 1;
                     assert_eq!(record.payload, payload(key, have), "{key:?} record {have}");
                 }

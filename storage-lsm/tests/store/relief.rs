@@ -5,7 +5,7 @@ use crate::node::{NOW, Node, Oracle, key, key_at, payload, small};
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::inspect::inspect;
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
-use desk_storage_lsm::{GetError, Key, Options, PressureLevel, Revision, Seconds, UnixSecond};
+use desk_storage_lsm::{GetError, Key, Options, PressureLevel, Seconds, Sequence, UnixSecond};
 
 fn at(past: u64) -> UnixSecond {
     UnixSecond(NOW.0 + past)
@@ -101,7 +101,7 @@ fn a_damaged_value_does_not_hide_other_keys() {
     let name = name.unwrap();
     let node = Node::start(&disk, small(), NOW, 1).unwrap();
     for key in lost {
-        assert!(node.stores[0].append(key, Revision(2), &payload(&key, 2)).is_ok());
+        assert!(node.stores[0].append(key, Sequence(2), &payload(&key, 2)).is_ok());
     }
     drive(node.stores[0].commit()).unwrap();
     disk.overwrite(&name, 4096, &[7; 4096]);
@@ -123,19 +123,19 @@ fn brief() -> Options {
 fn a_key_that_has_expired_holds_nothing() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
-    for revision in 1..=40 {
+    for sequence in 1..=40 {
         for tail in 0..3 {
             let key = key(tail);
-            node.stores[0].append(key, Revision(revision), &payload(&key, revision)).unwrap();
+            node.stores[0].append(key, Sequence(sequence), &payload(&key, sequence)).unwrap();
         }
         drive(node.stores[0].commit()).unwrap();
         assert!(node.upkeep(NOW));
     }
-    node.stores[0].put(key(2), Revision(30), b"an old state").unwrap();
+    node.stores[0].put(key(2), Sequence(30), b"an old state").unwrap();
     let young = key_at(NOW.0 + 600, 9);
     let second = young.second();
     assert!(u64::from(second) < NOW.0 - NOW.0 % 50_000 + 50_000, "the same bucket");
-    node.stores[0].append(young, Revision(1), b"young").unwrap();
+    node.stores[0].append(young, Sequence(1), b"young").unwrap();
     drive(node.stores[0].commit()).unwrap();
     let used = node.stores[0].pressure().used_bytes;
     assert!(used > 2 * brief().segment_bytes);
@@ -171,7 +171,7 @@ fn a_key_that_has_expired_holds_nothing() {
 fn a_clock_that_is_not_trusted_lets_go_of_nothing() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
-    node.stores[0].append(key(0), Revision(1), b"x").unwrap();
+    node.stores[0].append(key(0), Sequence(1), b"x").unwrap();
     drive(node.stores[0].commit()).unwrap();
     let year = at(365 * 86_400);
     for _ in 0..3 {

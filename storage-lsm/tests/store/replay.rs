@@ -4,7 +4,7 @@ use crate::node::{Chance, NOW, Node, key, payload, small, snapshot};
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::limits::{BLOCK_BYTES, REPLAY_WINDOW_BYTES};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
-use desk_storage_lsm::{Key, Options, Revision};
+use desk_storage_lsm::{Key, Options, Sequence};
 
 /// Many segments, so that nothing needs a snapshot.
 fn roomy() -> Options {
@@ -22,15 +22,15 @@ fn commit(node: &Node) {
     }
 }
 
-/// The snapshot's revision and the records' of a key, whose bytes are right.
+/// The snapshot's sequence and the records' of a key, whose bytes are right.
 fn found(node: &Node, key: Key) -> (Option<u64>, Vec<u64>) {
     let stored = drive(node.store(&key).get(&key, NOW)).unwrap();
     let Some(stored) = stored else { return (None, Vec::new()) };
     for record in &stored.records {
-        assert_eq!(record.payload, payload(&key, record.revision.0));
+        assert_eq!(record.payload, payload(&key, record.sequence.0));
     }
-    let revisions = stored.records.iter().map(|record| record.revision.0).collect();
-    (stored.snapshot.map(|snapshot| snapshot.revision.0), revisions)
+    let sequences = stored.records.iter().map(|record| record.sequence.0).collect();
+    (stored.snapshot.map(|snapshot| snapshot.sequence.0), sequences)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn batches_come_back_wherever_they_lie_in_a_window() {
             let length = 1 + chance.below(500_000) as usize;
             lengths.push(length);
             let payload = vec![length as u8; length];
-            node.stores[0].append(key(1), Revision(lengths.len() as u64), &payload).unwrap();
+            node.stores[0].append(key(1), Sequence(lengths.len() as u64), &payload).unwrap();
             bytes += length as u64;
         }
         drive(node.stores[0].commit()).unwrap();
@@ -74,11 +74,11 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
         let mut node = Node::start(&disk, roomy(), NOW, shards).unwrap();
         assert_eq!(node.report.records, KEYS * EACH * run as u64);
         for turn in 1..=EACH {
-            let revision = run as u64 * EACH + turn;
+            let sequence = run as u64 * EACH + turn;
             for tail in 0..KEYS {
-                let payload = payload(&key(tail), revision);
+                let payload = payload(&key(tail), sequence);
                 let store = node.store(&key(tail));
-                store.append(key(tail), Revision(revision), &payload).unwrap();
+                store.append(key(tail), Sequence(sequence), &payload).unwrap();
             }
             commit(&node);
             assert!(node.upkeep(NOW));
@@ -93,9 +93,9 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
         assert_eq!(found(&node, key(tail)), (None, (1..=last).collect()), "key {tail}");
     }
     // A snapshot covers some of a key's, or all; a tombstone all.
-    let put = |node: &Node, tail: u64, revision: u64| {
-        let (key, value) = (key(tail), snapshot(&key(tail), revision));
-        node.store(&key).put(key, Revision(revision), &value).unwrap();
+    let put = |node: &Node, tail: u64, sequence: u64| {
+        let (key, value) = (key(tail), snapshot(&key(tail), sequence));
+        node.store(&key).put(key, Sequence(sequence), &value).unwrap();
     };
     put(&node, 0, last - 5);
     put(&node, 1, last);
@@ -135,16 +135,16 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
 fn a_segment_is_kept_for_first_and_last_records() {
     let disk = MemoryDisk::with_seed(8);
     let mut node = Node::start(&disk, roomy(), NOW, 1).unwrap();
-    let append = |node: &mut Node, tail: u64, revision: u64| {
-        let payload = payload(&key(tail), revision);
-        node.stores[0].append(key(tail), Revision(revision), &payload).unwrap();
+    let append = |node: &mut Node, tail: u64, sequence: u64| {
+        let payload = payload(&key(tail), sequence);
+        node.stores[0].append(key(tail), Sequence(sequence), &payload).unwrap();
         drive(node.stores[0].commit()).unwrap();
         assert!(node.upkeep(NOW));
     };
     // Key 1 has records in every segment; of each other key there is one.
-    for revision in 1..=24 {
-        append(&mut node, 1, revision);
-        append(&mut node, 1 + revision, 1);
+    for sequence in 1..=24 {
+        append(&mut node, 1, sequence);
+        append(&mut node, 1 + sequence, 1);
     }
     crash(&disk);
     let mut node = Node::start(&disk, roomy(), NOW, 1).unwrap();
@@ -153,7 +153,7 @@ fn a_segment_is_kept_for_first_and_last_records() {
     for turn in 0..3 {
         // One after the other, so that at the end key 1 alone is in the way.
         for tail in 2..=25 {
-            node.stores[0].put(key(tail), Revision(1), &snapshot(&key(tail), 1)).unwrap();
+            node.stores[0].put(key(tail), Sequence(1), &snapshot(&key(tail), 1)).unwrap();
         }
         drive(node.stores[0].checkpoint()).unwrap();
         assert!(node.upkeep(NOW) && node.upkeep(NOW));
@@ -187,7 +187,7 @@ fn a_reused_segment_is_found_without_its_header() {
     let append = |node: &mut Node, keys: std::ops::Range<u64>| {
         for tail in keys {
             let payload = payload(&key(tail), 1);
-            node.stores[0].append(key(tail), Revision(1), &payload).unwrap();
+            node.stores[0].append(key(tail), Sequence(1), &payload).unwrap();
             commit(node);
             assert!(node.upkeep(NOW));
         }
@@ -195,7 +195,7 @@ fn a_reused_segment_is_found_without_its_header() {
     // Two segments and one batch of the third, whose header names both.
     append(&mut node, 0..2 * blocks + 1);
     for tail in 0..blocks {
-        node.stores[0].put(key(tail), Revision(1), &snapshot(&key(tail), 1)).unwrap();
+        node.stores[0].put(key(tail), Sequence(1), &snapshot(&key(tail), 1)).unwrap();
     }
     drive(node.stores[0].checkpoint()).unwrap();
     assert!(node.upkeep(NOW) && node.upkeep(NOW));
@@ -228,12 +228,12 @@ fn directories_of_any_length_are_read_unsealed() {
     for tails in [0..1, 1..301, 301..303] {
         for tail in tails.clone() {
             let payload = payload(&key(tail), 1);
-            node.stores[0].append(key(tail), Revision(1), &payload).unwrap();
+            node.stores[0].append(key(tail), Sequence(1), &payload).unwrap();
             commit(&node);
             assert!(node.upkeep(NOW));
         }
         for tail in tails {
-            node.stores[0].put(key(tail), Revision(1), b"tiny").unwrap();
+            node.stores[0].put(key(tail), Sequence(1), b"tiny").unwrap();
         }
         drive(node.stores[0].checkpoint()).unwrap();
         assert!(node.upkeep(NOW));

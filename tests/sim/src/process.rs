@@ -10,7 +10,7 @@ use desk_engine_core::{
 use desk_protocol::LinkId;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 use desk_storage_lsm::{
-    GetError, Key, ManifestOwner, Options, PressureLevel, PutError, Recovered, Revision, Seconds,
+    GetError, Key, ManifestOwner, Options, PressureLevel, PutError, Recovered, Seconds, Sequence,
     ShardCount, Start, Store, StoreError, UnixSecond, recover,
 };
 
@@ -238,7 +238,7 @@ impl World {
                 let host = self.host(shard).expect("the shard is turning");
                 let at = host
                     .store
-                    .append(Key::new(key.to_bytes()), Revision(sequence), &entry)
+                    .append(Key::new(key.to_bytes()), Sequence(sequence), &entry)
                     .map_err(|error| error.to_string())?;
                 host.appended.push_back((position, at));
             }
@@ -257,8 +257,8 @@ impl World {
             Output::Store { key, sequence, record } => {
                 let bytes = self.archive.write(*record);
                 let host = self.host(shard).expect("the shard is turning");
-                let revision = Revision(sequence);
-                let stored = host.store.put(Key::new(key.to_bytes()), revision, &bytes);
+                let key_bytes = Key::new(key.to_bytes());
+                let stored = host.store.put(key_bytes, Sequence(sequence), &bytes);
                 if let Err(PutError::Poisoned(_)) = stored {
                     return Err("the store is poisoned".to_owned());
                 }
@@ -317,7 +317,7 @@ impl World {
         let found = match drive(host.store.get(&Key::new(key.to_bytes()), now)) {
             Ok(Some(stored)) => {
                 let records = stored.records.into_iter();
-                let entries = records.map(|record| (record.revision.0, record.payload)).collect();
+                let entries = records.map(|record| (record.sequence.0, record.payload)).collect();
                 let record =
                     stored.snapshot.map(|snapshot| Box::new(self.archive.read(&snapshot.value)));
                 Loaded::Record { record, entries }

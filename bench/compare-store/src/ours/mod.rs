@@ -85,7 +85,7 @@ impl Ours {
                 times.push((clock.elapsed() - begun).as_nanos() as u64);
                 let stored = stored.with_context(|| format!("desk {} is missing", desk.desk))?;
                 let snapshot = stored.snapshot.context("a desk has no snapshot")?;
-                ensure!(snapshot.revision.0 == desk.version + 1, "{desk:?} is of another version");
+                ensure!(snapshot.sequence.0 == desk.version + 1, "{desk:?} is of another version");
                 ensure!(*snapshot.value == *content.desk(*desk), "{desk:?} has other bytes");
             }
             Ok(times)

@@ -9,7 +9,7 @@ use desk_bench::clock::Clock;
 use desk_disk::Folder;
 use desk_storage_lsm::{
     AppendError, Key, ManifestOwner, Options, PressureLevel, Progress, PutError, Recovered,
-    RecoveryReport, Revision, Seconds, ShardCount, Start, Store, UnixSecond, recover,
+    RecoveryReport, Seconds, Sequence, ShardCount, Start, Store, UnixSecond, recover,
 };
 use glommio::timer::Timer;
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
@@ -155,7 +155,7 @@ impl Shard {
             // As in the server, a value's last change is in the log before it.
             let (key, revision) = (Key::new(content.key(desk.desk)), desk.version + 1);
             let change = content.operation(desk.desk, revision);
-            self.store.append(key, Revision(revision), change)?;
+            self.store.append(key, Sequence(revision), change)?;
             while !put(&self.store, content, *desk)? {
                 self.store.commit().await?;
                 self.turn().await?;
@@ -177,7 +177,7 @@ impl Shard {
 /// Puts one version of a desk; `false` when the store has no room for now.
 pub(crate) fn put(store: &Store<Folder>, content: &Content, desk: Version) -> Result<bool> {
     let key = Key::new(content.key(desk.desk));
-    match store.put(key, Revision(desk.version + 1), content.desk(desk)) {
+    match store.put(key, Sequence(desk.version + 1), content.desk(desk)) {
         Ok(()) => Ok(true),
         Err(PutError::Backlog { .. }) => Ok(false),
         Err(error) => bail!("a desk was not taken: {error}"),
@@ -202,7 +202,7 @@ pub(crate) async fn commit_groups(
             let operation = stream.draw(content);
             let key = Key::new(content.key(operation.desk));
             while let Err(error) =
-                store.append(key, Revision(operation.revision), operation.payload)
+                store.append(key, Sequence(operation.revision), operation.payload)
             {
                 ensure!(error == AppendError::LogFull, "an operation was not taken: {error}");
                 store.commit().await?;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use desk_engine_core::{Input, LogPosition};
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
-use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Revision};
+use desk_storage_lsm::{AppendError, Key, Position, PressureLevel, Sequence};
 
 use super::{Message, Shell};
 use crate::clock;
@@ -152,7 +152,7 @@ impl Shell {
     fn try_append(&self, entry: &Entry) -> Result<Position, AppendError> {
         let key = Key::new(entry.key.to_bytes());
         let result = match &entry.what {
-            What::Record { sequence, bytes } => self.store.append(key, Revision(*sequence), bytes),
+            What::Record { sequence, bytes } => self.store.append(key, Sequence(*sequence), bytes),
             What::Forget => self.store.delete(key),
         };
         let metrics = self.metrics();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use desk_engine_core::{Input, StoredRecord, shard::Loaded};
 use desk_protocol::LinkId;
-use desk_storage_lsm::{GetError, Key, PutError, Revision, UnixSecond};
+use desk_storage_lsm::{GetError, Key, PutError, Sequence, UnixSecond};
 
 use super::Shell;
 use crate::limits::UNREADABLE_NAMED_MAX;
@@ -55,7 +55,7 @@ impl Shell {
         };
         self.unreadable.borrow_mut().remove(&link);
         let entries = stored.records.into_iter();
-        let entries = entries.map(|record| (record.revision.0, record.payload)).collect();
+        let entries = entries.map(|record| (record.sequence.0, record.payload)).collect();
         Loaded::Record { record, entries }
     }
 
@@ -95,7 +95,7 @@ impl Shell {
     /// Says whether it went.
     fn try_put(&self, unstored: Unstored) -> bool {
         let Unstored { key, sequence, bytes } = &unstored;
-        match self.store.put(Key::new(key.to_bytes()), Revision(*sequence), bytes) {
+        match self.store.put(Key::new(key.to_bytes()), Sequence(*sequence), bytes) {
             Ok(()) => {
                 self.metrics().snapshots.add(1);
                 self.metrics().snapshot_bytes.add(bytes.len() as u64);
