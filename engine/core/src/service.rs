@@ -11,7 +11,7 @@ use crate::identity::SessionKey;
 
 /// A request to the owner of a desk. Which shard that is follows from the link
 /// ([`Request::link`]) by [`crate::Placement`]; a creation goes to the shard
-/// with the fewest active sessions.
+/// with the fewest collaboration instances.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Makes a desk and lets its creator join.

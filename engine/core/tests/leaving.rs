@@ -66,7 +66,7 @@ fn many_desks_leave_memory_in_steps() {
             world.input(Input::Closed { connection: *connection });
         }
         let (mut before, mut stepped_at) = (0, None);
-        while world.shard.stats().sessions > 0 {
+        while world.shard.stats().instances > 0 {
             step(&mut world);
             let now_stored = stored(&world, &desks);
             if now_stored == before {
@@ -105,7 +105,7 @@ fn the_shell_has_only_so_much_in_hand_of_what_leaves() {
     world.store_all();
     world.advance(Duration::from_secs(1));
     assert_eq!(stored(&world, &desks), desks.len());
-    assert_eq!((world.shard.stats().unstored, world.shard.stats().sessions), (0, 0));
+    assert_eq!((world.shard.stats().unstored, world.shard.stats().instances), (0, 0));
 }
 
 #[test]
@@ -120,13 +120,13 @@ fn a_desk_that_is_used_before_its_turn_stays() {
     world.sync(edited.key, 2, 1, vec![move_to(1, 7)]);
     assert!(is_in_memory(&mut world, read.link));
     world.advance(Duration::from_secs(1));
-    assert_eq!(world.shard.stats().sessions, 3, "all others have left");
+    assert_eq!(world.shard.stats().instances, 3, "all others have left");
     let links = [opened, edited, read].map(|desk| desk.link);
     assert!(links.iter().all(|link| is_in_memory(&mut world, *link)));
     // Nothing holds them for ever.
     world.input(Input::Closed { connection: back });
     world.advance(Duration::from_secs(900));
-    assert_eq!(world.shard.stats().sessions, 0);
+    assert_eq!(world.shard.stats().instances, 0);
     let mut world = world.restart(config());
     assert!(links.iter().all(|link| !is_in_memory(&mut world, *link)));
 }
@@ -144,11 +144,11 @@ fn a_desk_that_is_opened_while_it_is_stored_stays() {
     assert!(is_in_memory(&mut world, read.link));
     world.storing = true;
     world.store_all();
-    assert_eq!(world.shard.stats().sessions, 3);
+    assert_eq!(world.shard.stats().instances, 3);
     assert!(desks.iter().all(|(desk, _)| is_in_memory(&mut world, desk.link)));
     // The connected one is parked when its session idles.
     world.advance(Duration::from_secs(901));
-    assert_eq!(world.shard.stats().sessions, 0);
+    assert_eq!(world.shard.stats().instances, 0);
     assert_eq!(world.content(edited.link).revision().0, 2);
 }
 
@@ -164,7 +164,7 @@ fn what_the_log_asks_for_goes_before_what_leaves() {
     assert_eq!(stored(&world, &stay), stay.len());
     assert_eq!(stored(&world, &desks), limits::STORE_STEP_KEYS, "they waited");
     world.advance(Duration::from_secs(1));
-    assert_eq!(world.shard.stats().sessions, stay.len());
+    assert_eq!(world.shard.stats().instances, stay.len());
 }
 
 #[test]

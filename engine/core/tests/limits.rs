@@ -155,9 +155,9 @@ fn a_desk_stays_for_as_long_as_is_set() {
         let connection = world.connect(ann.key, 1, None);
         world.input(Input::Closed { connection });
         world.advance(Duration::from_millis(500));
-        assert_eq!(world.shard.stats().sessions_ended, 0);
+        assert_eq!(world.shard.stats().instances_ended, 0);
         world.advance(Duration::from_secs(2));
-        assert_eq!(world.shard.stats().sessions_ended, ended, "after {grace} s");
+        assert_eq!(world.shard.stats().instances_ended, ended, "after {grace} s");
     }
 }
 

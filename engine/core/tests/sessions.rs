@@ -225,7 +225,7 @@ fn finish_applies_its_diff_and_voids_the_keys() {
     assert_eq!(commits(&world.take(b)), [1]);
     assert!([a, b].iter().all(|c| world.closed.get(c) == Some(&CloseCode::Finished)));
     assert_eq!(world.failure(Request::Attach { key: bob.key }), ServiceError::KeyVoid);
-    assert_eq!(world.shard.stats().sessions, 1, "asking loaded it again");
+    assert_eq!(world.shard.stats().instances, 1, "asking loaded it again");
     let again = world.join_as(ann.link, Some(bob.key));
     assert!(!again.resumed);
     assert_eq!(world.content(ann.link).live_stickers(), 1);
@@ -239,17 +239,17 @@ fn an_idle_session_is_parked_and_woken() {
     world.submit(a, 1, 0, vec![create(1, "x")]);
     world.take(a);
     world.advance(Duration::from_secs(899));
-    assert_eq!(world.shard.stats().sessions, 1);
+    assert_eq!(world.shard.stats().instances, 1);
     world.advance(Duration::from_secs(2));
-    assert_eq!(world.shard.stats().sessions, 0);
+    assert_eq!(world.shard.stats().instances, 0);
     assert!(world.tables.contains_key(&ann.link));
     assert!(world.log[&ann.link].is_empty(), "the log holds nothing that the table lacks");
     world.submit(a, 2, 1, vec![move_to(1, 9)]);
     assert_eq!(commits(&world.take(a)), [2]);
-    assert_eq!(world.shard.stats().sessions, 1);
+    assert_eq!(world.shard.stats().instances, 1);
     world.input(Input::Closed { connection: a });
     world.advance(Duration::from_secs(31));
-    assert_eq!(world.shard.stats().sessions, 0);
+    assert_eq!(world.shard.stats().instances, 0);
     assert_eq!(world.content(ann.link).revision(), Revision(2));
 }
 

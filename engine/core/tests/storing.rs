@@ -39,7 +39,7 @@ fn links_that_only_the_log_has_are_stored() {
         assert!(world.log[&link].is_empty());
     }
     assert!(!world.tables.contains_key(&desk), "it was not asked for");
-    assert_eq!(world.shard.stats().sessions, 0, "nor loaded");
+    assert_eq!(world.shard.stats().instances, 0, "nor loaded");
     // They lead to the desk still.
     links.into_iter().for_each(|link| drop(world.join(link)));
 }
@@ -102,7 +102,7 @@ fn a_desk_may_expire_while_it_is_stored() {
     world.now = world.now + WEEK.lasts;
     world.shard.handle_timeout(world.now);
     world.turn();
-    assert_eq!((world.shard.stats().sessions, world.shard.stats().unstored), (0, 0));
+    assert_eq!((world.shard.stats().instances, world.shard.stats().unstored), (0, 0));
 }
 
 #[test]
@@ -121,5 +121,5 @@ fn a_desk_may_expire_before_it_is_stored() {
         press(&mut world, &[desk.link]);
     }
     assert!(world.loads.iter().filter(|key| **key == desk.link).count() <= 2, "{:?}", world.loads);
-    assert_eq!((world.shard.stats().unstored, world.shard.stats().sessions), (0, 0));
+    assert_eq!((world.shard.stats().unstored, world.shard.stats().instances), (0, 0));
 }

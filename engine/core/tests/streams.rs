@@ -165,7 +165,7 @@ fn over_the_memory_budget_the_longest_unused_desk_leaves() {
             world.create()
         })
         .collect();
-    assert!(world.shard.stats().sessions <= 5, "{}", world.shard.stats().sessions);
+    assert!(world.shard.stats().instances <= 5, "{}", world.shard.stats().instances);
     for desk in &desks {
         world.sync(desk.key, 1, 0, vec![create(1, "kept")]);
         assert_eq!(world.content(desk.link).live_stickers(), 1);

@@ -108,7 +108,7 @@ impl Shard {
         self.storing.resume(key);
         slot.content = Content::Hot(Box::new(hot));
         slot.room.active_at = now;
-        self.env.stats.sessions_started += 1;
+        self.env.stats.instances_started += 1;
         self.arm_idle(now, key);
         self.count_memory(key);
         self.make_room(now, key);
@@ -262,7 +262,7 @@ impl Shard {
             self.env.store_ended(&mut hot);
             self.by_use.remove(&(hot.used_at, key));
             self.env.stats.memory_bytes -= hot.counted_bytes;
-            self.env.stats.sessions_ended += 1;
+            self.env.stats.instances_ended += 1;
             // Aliases stay while connections do: they are looked up by them.
             if slot.room.is_empty() {
                 for alias in hot.aliases() {

@@ -146,7 +146,7 @@ impl Shard {
     /// How things stand.
     pub fn stats(&self) -> ShardStats {
         ShardStats {
-            sessions: self.by_use.len(),
+            instances: self.by_use.len(),
             connections: self.env.connections.len(),
             waiting_outputs: self.env.gate.waiting(),
             unstored: self.unstored(),

@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ShardStats {
     /// Desks with their content in memory: running collaboration instances.
-    pub sessions: usize,
+    pub instances: usize,
     /// Collaboration instances ever started.
-    pub sessions_started: u64,
+    pub instances_started: u64,
     /// Collaboration instances ever ended.
-    pub sessions_ended: u64,
+    pub instances_ended: u64,
     /// Open connections.
     pub connections: usize,
     /// Bytes that hot desks take, roughly.
