@@ -386,3 +386,23 @@ fn drain_tells_everyone() {
     let join = Request::Join { link: ann.link, old_key: None, content: false };
     assert!(matches!(world.failure(join), ServiceError::Unavailable(_)));
 }
+
+/// What the metric `sticker_desk_sessions` says it counts.
+#[test]
+fn a_session_is_a_connection_that_said_hello() {
+    let mut world = World::new();
+    let ann = world.create();
+    let silent = ConnectionId(900);
+    world.input(Input::Opened { connection: silent, key: Some(ann.key) });
+    let count = |world: &World| (world.shard.stats().sessions, world.shard.stats().connections);
+    assert_eq!(count(&world), (0, 1));
+    let a = world.connect(ann.key, 1, None);
+    assert_eq!(count(&world), (1, 2));
+    // A newer connection of the same client takes over; the older one is told to close.
+    let newer = world.connect(ann.key, 2, None);
+    assert_eq!(count(&world), (1, 3));
+    for connection in [a, silent, newer] {
+        world.input(Input::Closed { connection });
+    }
+    assert_eq!(count(&world), (0, 0));
+}

@@ -156,7 +156,7 @@ shard_metrics! {
     gauges {
         connections "sticker_desk_connections" "Open TCP connections.",
         websockets "sticker_desk_websockets" "Open WebSockets.",
-        sessions "sticker_desk_sessions" "Sessions: connections that said hello.",
+        sessions "sticker_desk_sessions" "Sessions: connections that said hello and take part in a desk.",
         instances "sticker_desk_collaboration_instances" "Collaboration instances: desks in use, in memory.",
         queue_waiting "sticker_desk_queue_waiting" "Messages and requests that wait for another shard.",
         log_used_bytes "sticker_desk_log_used_bytes" "Bytes of log in use.",

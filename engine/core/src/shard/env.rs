@@ -59,6 +59,20 @@ impl Env {
         bytes.into()
     }
 
+    /// Moves a connection on, and counts those that take part in a desk.
+    pub(crate) fn set_phase(&mut self, id: ConnectionId, phase: Phase) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        self.stats.sessions -= usize::from(connection.session().is_some());
+        connection.phase = phase;
+        self.stats.sessions += usize::from(connection.session().is_some());
+    }
+
+    /// The shell has ended a connection.
+    pub(crate) fn remove_connection(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        self.stats.sessions -= usize::from(connection.session().is_some());
+    }
+
     /// Queues a frame on a connection, whatever its stream.
     pub(crate) fn queue(
         &mut self,
@@ -271,8 +285,10 @@ impl Env {
     ) {
         let frame = self.encode(&ServerFrame::Close { code, detail: detail.to_owned() });
         self.queue(position, id, frame, false);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.phase = Phase::Closing;
+        if !self.connections.contains_key(&id) {
+            return;
+        }
+        self.set_phase(id, Phase::Closing);
         self.gate.after(position, Output::Close { connection: id, code });
     }
 

@@ -163,8 +163,7 @@ impl Shard {
         };
         let frame = self.env.encode(&ServerFrame::Welcome(welcome));
         self.env.queue(position, id, frame, false);
-        let Some(connection) = self.env.connections.get_mut(&id) else { return };
-        connection.phase = Phase::Joined(Session {
+        let session = Session {
             desk,
             link: key.link,
             client: key.client,
@@ -172,7 +171,8 @@ impl Shard {
             role,
             user: hello.user.into(),
             stream,
-        });
+        };
+        self.env.set_phase(id, Phase::Joined(session));
         self.env.pump(hot, id);
         for frame in everybody {
             self.env.queue_presence(position, id, &frame);
@@ -278,7 +278,7 @@ impl Shard {
 
     pub(super) fn closed(&mut self, now: Time, id: ConnectionId) {
         self.leave(now, id);
-        self.env.connections.remove(&id);
+        self.env.remove_connection(id);
     }
 
     pub(super) fn sent(&mut self, now: Time, id: ConnectionId, bytes: usize) {

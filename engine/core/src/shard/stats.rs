@@ -11,6 +11,8 @@ pub struct ShardStats {
     pub instances_ended: u64,
     /// Open connections.
     pub connections: usize,
+    /// Connections that said hello and take part in a desk.
+    pub sessions: usize,
     /// Bytes that hot desks take, roughly.
     pub memory_bytes: usize,
     /// Desks created.

@@ -152,7 +152,7 @@ impl Shell {
         metrics.turns.add(1);
         metrics.turn_time.record(took);
         metrics.instances.set(stats.instances as u64);
-        metrics.sessions.set(stats.connections as u64);
+        metrics.sessions.set(stats.sessions as u64);
         metrics.websockets.set(self.sockets.borrow().len() as u64);
         metrics.batches.set(stats.batches);
         metrics.operations.set(stats.operations);
