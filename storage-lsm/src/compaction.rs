@@ -14,7 +14,7 @@ use crate::limits::{COMPACTION_QUIET_SECONDS, GOING_SECONDS, SMALL_TABLES_MAX};
 
 /// One shard's share of one table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Share {
+pub struct TableShare {
     /// The table.
     pub file: FileId,
     /// Its bucket.
@@ -51,7 +51,7 @@ struct Crowd {
 /// bucket that goes in minutes is left alone. It looks at each share once: upkeep
 /// asks often, and there may be thousands.
 pub fn choose(
-    shares: impl IntoIterator<Item = Share>,
+    shares: impl IntoIterator<Item = TableShare>,
     small_bytes: u64,
     now: UnixSecond,
 ) -> Choice {
@@ -86,8 +86,8 @@ mod tests {
 
     const NOW: UnixSecond = UnixSecond(1_000_000);
 
-    fn share(number: u32, bytes: u64, live_bytes: u64) -> Share {
-        Share {
+    fn share(number: u32, bytes: u64, live_bytes: u64) -> TableShare {
+        TableShare {
             file: FileId { epoch: 1, shard: ShardId(0), number },
             bucket: BucketId(7),
             drops_at: UnixSecond(2_000_000),
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    fn chosen(shares: Vec<Share>) -> Option<u32> {
+    fn chosen(shares: Vec<TableShare>) -> Option<u32> {
         match choose(shares, 100, NOW) {
             Choice::Nothing => None,
             Choice::Drain(file) => Some(file.number),
@@ -111,12 +111,12 @@ mod tests {
             Some(3)
         );
         assert_eq!(chosen(vec![share(1, 1000, 500)]), None);
-        assert_eq!(chosen(vec![Share { open: true, ..share(1, 1000, 0) }]), None);
+        assert_eq!(chosen(vec![TableShare { open: true, ..share(1, 1000, 0) }]), None);
     }
 
     #[test]
     fn buckets_near_their_end_are_left_alone() {
-        let goes_in = |left, share| Share { drops_at: UnixSecond(NOW.0 + left), ..share };
+        let goes_in = |left, share| TableShare { drops_at: UnixSecond(NOW.0 + left), ..share };
         let outdated = |left| vec![goes_in(left, share(1, 1000, 499))];
         assert_eq!(chosen(outdated(GOING_SECONDS)), None);
         assert_eq!(chosen(outdated(GOING_SECONDS + 1)), Some(1));
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn each_of_thousands_of_tables_is_looked_at_once() {
         // A small one in each of 5,000 buckets, and one bucket of too many.
-        let spread = (0..5000).map(|n| Share { bucket: BucketId(n), ..share(n, 50, 50) });
-        let crowd = (5000..5017).map(|n| Share { bucket: BucketId(77), ..share(n, 50, 40) });
+        let spread = (0..5000).map(|n| TableShare { bucket: BucketId(n), ..share(n, 50, 50) });
+        let crowd = (5000..5017).map(|n| TableShare { bucket: BucketId(77), ..share(n, 50, 40) });
         let mut looks = 0;
         let shares = spread.chain(crowd).inspect(|_| looks += 1);
         let choice = choose(shares, 100, NOW);

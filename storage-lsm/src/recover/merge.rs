@@ -257,7 +257,7 @@ impl Merge {
                 None => share.add_chain(known),
             }
         }
-        share.span.recovered.close();
+        share.seed.recovered.close();
         share
     }
 }
@@ -306,7 +306,7 @@ impl Merged {
                 let bytes = bytes[shard];
                 seed.tables.insert(number, TableSeed { file, bucket, sealed, bytes, live_bytes });
             }
-            seed.spans.insert(share.bucket, share.span);
+            seed.shares.insert(share.bucket, share.seed);
             seed.holds.adopt(share.holds);
             seed.deleted.extend(share.deleted);
             seed.quarantined.extend(share.quarantined);

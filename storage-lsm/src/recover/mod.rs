@@ -301,7 +301,7 @@ fn make_seeds(
                 shard,
                 buckets: Arc::clone(&buckets),
                 recorded: manifest.recorded,
-                spans: BTreeMap::new(),
+                shares: BTreeMap::new(),
                 tables: BTreeMap::new(),
                 holds: Default::default(),
                 inherited: BTreeMap::new(),

@@ -6,7 +6,7 @@ use crate::bucket::{BucketId, BucketStamp, BucketTable};
 use crate::holds::Holds;
 use crate::key::{Key, Sequence, ShardId, UnixSecond};
 use crate::log::writer::Age;
-use crate::store::{Gap, RecordRef, Recovered, SpanSeed, TableNo};
+use crate::store::{BucketShareSeed, Gap, RecordRef, Recovered, TableNo};
 
 use super::homes::Home;
 use super::keys::{Head, Known};
@@ -36,7 +36,7 @@ impl Wanted {
 pub(super) struct Share {
     pub(super) shard: ShardId,
     pub(super) bucket: BucketId,
-    pub(super) span: SpanSeed,
+    pub(super) seed: BucketShareSeed,
     pub(super) holds: Holds,
     /// Segments with records that no snapshot covers.
     pub(super) needed: BTreeSet<Age>,
@@ -56,7 +56,7 @@ impl Share {
             bucket,
             needed: recovered.segments().collect(),
             records: recovered.len(),
-            span: SpanSeed { recovered, ..SpanSeed::default() },
+            seed: BucketShareSeed { recovered, ..BucketShareSeed::default() },
             holds: Holds::default(),
             deleted: Vec::new(),
             quarantined: BTreeMap::new(),
@@ -66,20 +66,20 @@ impl Share {
 
     /// A key has a value in a table.
     pub(super) fn add_home(&mut self, home: &Home) {
-        self.span.index.insert_new(home.key, home.located);
+        self.seed.index.insert_new(home.key, home.located);
         *self.live_bytes.entry(home.located.table()).or_default() += home.located.stored_bytes();
     }
 
     /// A key has records and no value in a table.
     pub(super) fn add_homeless(&mut self, key: Key) {
-        self.span.index.add_homeless(key);
+        self.seed.index.add_homeless(key);
     }
 
     /// A key has the records that its place in the list leads to.
     pub(super) fn add_chain(&mut self, known: &Known) {
         let Head::Link(link) = known.head() else { return };
-        let newest = self.span.recovered.age_of(link);
-        self.span.recovered.add_chain(known.key, link, known.last);
+        let newest = self.seed.recovered.age_of(link);
+        self.seed.recovered.add_chain(known.key, link, known.last);
         // That only the last record is in the newest segment is the worst that
         // can be, and that the first has a lower sequence does no harm.
         let held = [(known.oldest(), Sequence(1)), (newest, known.last)];
@@ -103,7 +103,7 @@ impl Share {
         if records.last().is_some_and(|record| record.sequence == Sequence::TOMBSTONE) {
             self.deleted.push(key);
         } else {
-            self.span.recovered.add_odd(key, records);
+            self.seed.recovered.add_odd(key, records);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::compaction::{Choice, Share, choose};
+use crate::compaction::{Choice, TableShare, choose};
 use crate::disk::{Disk, DiskError};
 use crate::key::{Position, UnixSecond};
 use crate::limits::{BACKLOG_BYTES_MAX, COMPACTION_STEP_BYTES};
@@ -10,8 +10,8 @@ use crate::table::reader::read_sealed;
 use crate::table::record::TableEntry;
 
 use super::Store;
+use super::bucket_share::Newest;
 use super::place::{Located, TableNo};
-use super::span::Newest;
 use super::state::{Drain, State};
 
 impl<D: Disk> Store<D> {
@@ -79,7 +79,7 @@ impl<D: Disk> Store<D> {
 impl<F> State<F> {
     /// The place of the entry's key, if that is where the entry says.
     fn located_in(&self, table: TableNo, entry: &TableEntry) -> Option<Located> {
-        match self.span(&entry.key)?.newest(&entry.key)? {
+        match self.share(&entry.key)?.newest(&entry.key)? {
             Newest::Table(located) if located.is_at(table, entry) => Some(located),
             _ => None,
         }
@@ -95,7 +95,7 @@ impl<F> State<F> {
         let live = self.tables.values().filter(|table| table.live_bytes > 0);
         let shares = live.filter_map(|table| {
             let stamp = self.buckets.get(table.bucket)?;
-            Some(Share {
+            Some(TableShare {
                 file: table.file,
                 bucket: table.bucket,
                 drops_at: stamp.drops_at(),

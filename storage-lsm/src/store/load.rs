@@ -13,10 +13,10 @@ use crate::log::writer::Age;
 use crate::table::reader::{RecordRead, read_record};
 
 use super::Store;
+use super::bucket_share::{Newest, Staged};
 use super::error::GetError;
 use super::place::{Located, TableNo};
 use super::seed::RecordRef;
-use super::span::{Newest, Staged};
 use super::state::State;
 
 /// What the store has of a key.
@@ -150,12 +150,12 @@ impl<D: Disk> Store<D> {
         if let Some(gap) = state.quarantined.get(key) {
             return Err(GetError::Quarantined(*gap));
         }
-        let Some(span) = state.spans.get(&stamp.id) else { return Ok(None) };
-        let newest = span.newest(key);
+        let Some(share) = state.shares.get(&stamp.id) else { return Ok(None) };
+        let newest = share.newest(key);
         if newest.as_ref().is_some_and(Newest::is_tombstone) {
             return Ok(None);
         }
-        let records = span.recovered.get(key);
+        let records = share.recovered.get(key);
         let newest = match newest {
             None if records.is_empty() => return Ok(None),
             None => None,

@@ -1,17 +1,17 @@
 //! One shard's store: the log, the memtables, the tables, and their upkeep.
 
-#[cfg(test)]
-mod collisions;
+mod bucket_share;
 mod commit;
 mod drain;
 mod error;
+#[cfg(test)]
+mod fingerprints;
 pub(crate) mod index;
 mod load;
 pub(crate) mod place;
 mod recovered;
 mod seal;
 mod seed;
-mod span;
 mod state;
 mod upkeep;
 
@@ -28,13 +28,13 @@ use crate::log::batch::LogId;
 use crate::log::writer::{LogWriter, Refusal};
 use crate::manifest::{Edit, EditNumber, News};
 
+use bucket_share::{BucketShare, Staged};
 pub use error::{AppendError, Gap, GetError, Poison, PutError, StoreError};
 pub use load::{Record, Snapshot, Stored, Value};
 pub(crate) use place::{Located, TableNo};
 pub(crate) use recovered::Recovered;
 pub use seed::ShardSeed;
-pub(crate) use seed::{RecordRef, SpanSeed, TableSeed};
-use span::{Span, Staged};
+pub(crate) use seed::{BucketShareSeed, RecordRef, TableSeed};
 use state::{InUse, State, Table};
 pub use upkeep::Progress;
 
@@ -138,10 +138,10 @@ impl<D: Disk> Store<D> {
             let file = disk.open(&spare.file.segment_name(), Writes::Durable).await?;
             own_files.insert(spare.file, Rc::new(file));
         }
-        let mut spans = BTreeMap::new();
+        let mut shares = BTreeMap::new();
         for stamp in seed.buckets.stamps() {
-            let span = seed.spans.remove(&stamp.id).unwrap_or_default();
-            spans.insert(stamp.id, Span::new(*stamp, span));
+            let share = seed.shares.remove(&stamp.id).unwrap_or_default();
+            shares.insert(stamp.id, BucketShare::new(*stamp, share));
         }
         let tables = seed.tables.into_iter().map(|(number, table)| {
             let table = Table {
@@ -171,7 +171,7 @@ impl<D: Disk> Store<D> {
             buckets: seed.buckets,
             recorded: seed.recorded,
             expiring: false,
-            spans,
+            shares,
             shedding: Vec::new(),
             tables: tables.collect(),
             log: writer,
@@ -260,8 +260,8 @@ impl<D: Disk> Store<D> {
         state.counters.records += records.len() as u64;
         state.counters.payload_bytes += bytes as u64;
         for record in records.iter().filter(|record| record.sequence == Sequence(1)) {
-            if let Some(span) = state.span_mut(&record.key) {
-                span.index.add_homeless(record.key);
+            if let Some(share) = state.share_mut(&record.key) {
+                share.index.add_homeless(record.key);
             }
         }
         Ok(position)
@@ -332,9 +332,9 @@ impl<D: Disk> Store<D> {
     fn stage(&self, key: Key, sequence: Sequence, value: &[u8], after: Position) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let Some(span) = state.span_mut(&key) else { return };
-        let bucket = span.stamp.id;
-        let staged = span.stage(key, Staged { sequence, value: value.into(), after });
+        let Some(share) = state.share_mut(&key) else { return };
+        let bucket = share.stamp.id;
+        let staged = share.stage(key, Staged { sequence, value: value.into(), after });
         if let Some(grown) = staged {
             state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
             state.holds.cover(bucket, key, sequence);
@@ -372,10 +372,10 @@ impl<D: Disk> Store<D> {
     /// another key: in a large bucket about once in a hundred thousand times.
     pub fn contains(&self, key: &Key) -> bool {
         let state = self.state.borrow();
-        let Some(span) = state.span(key) else { return false };
-        match span.newest(key) {
+        let Some(share) = state.share(key) else { return false };
+        match share.newest(key) {
             Some(newest) => !newest.is_tombstone(),
-            None => span.recovered.has(key) || state.quarantined.contains_key(key),
+            None => share.recovered.has(key) || state.quarantined.contains_key(key),
         }
     }
 
@@ -472,8 +472,8 @@ impl<D: Disk> Store<D> {
     pub fn counters(&self) -> StoreCounters {
         let state = self.state.borrow();
         StoreCounters {
-            keys: state.spans.values().map(|span| span.index.len() as u64).sum(),
-            index_bytes: state.spans.values().map(|span| span.index.memory_bytes() as u64).sum(),
+            keys: state.shares.values().map(|share| share.index.len() as u64).sum(),
+            index_bytes: state.shares.values().map(|share| share.index.memory_bytes() as u64).sum(),
             directory_bytes: state.directory_bytes() as u64,
             held_keys: state.holds.keys() as u64,
             backlog_bytes: state.backlog_bytes as u64,

@@ -121,9 +121,9 @@ impl<D: Disk> Store<D> {
             let store = state.store;
             let Some(table) = state.tables.get_mut(&number) else { return Ok(()) };
             let Some(open) = table.open.take() else { return Ok(()) };
-            let Some(span) = state.spans.get_mut(&table.bucket) else { return Ok(()) };
-            span.open_table = None;
-            let stamp = span.stamp;
+            let Some(share) = state.shares.get_mut(&table.bucket) else { return Ok(()) };
+            share.open_table = None;
+            let stamp = share.stamp;
             let place = crate::checksum::Place { store, file: table.file };
             let handle = table.handle.clone().expect("a table that was written is open");
             (handle, encode_footer(place, &stamp, open.end, open.entries), open.end)
@@ -158,7 +158,7 @@ impl<D: Disk> Store<D> {
     pub(super) async fn seal_if_full(&self, bucket: BucketId) -> Result<bool, DiskError> {
         let full = || {
             let state = self.state.borrow();
-            let number = state.spans.get(&bucket)?.open_table?;
+            let number = state.shares.get(&bucket)?.open_table?;
             let open = state.tables.get(&number)?.open.as_ref()?;
             (open.end >= state.options.table_bytes).then_some(number)
         };

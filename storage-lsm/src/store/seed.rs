@@ -62,7 +62,7 @@ pub(crate) struct TableSeed {
 
 /// A shard's share of a bucket that recovery found.
 #[derive(Default, Debug)]
-pub(crate) struct SpanSeed {
+pub(crate) struct BucketShareSeed {
     pub(crate) index: Index,
     pub(crate) recovered: Recovered,
 }
@@ -77,7 +77,7 @@ pub struct ShardSeed {
     pub(crate) shard: ShardId,
     pub(crate) buckets: Arc<BucketTable>,
     pub(crate) recorded: UnixSecond,
-    pub(crate) spans: BTreeMap<BucketId, SpanSeed>,
+    pub(crate) shares: BTreeMap<BucketId, BucketShareSeed>,
     pub(crate) tables: BTreeMap<TableNo, TableSeed>,
     pub(crate) holds: Holds,
     pub(crate) inherited: BTreeMap<Age, Closed>,

@@ -21,9 +21,9 @@ use crate::options::Options;
 use crate::table::record::TableEntry;
 
 use super::StoreCounters;
+use super::bucket_share::BucketShare;
 use super::error::{Gap, Poison};
 use super::place::{Located, TableNo};
-use super::span::Span;
 
 /// A segment whose contents may be needed.
 pub(super) struct InUse<F> {
@@ -94,7 +94,7 @@ pub(super) struct Drain {
 
 /// What is left of a bucket that has gone.
 pub(super) struct Gone<F> {
-    span: Span,
+    share: BucketShare,
     holds: Option<Part>,
     tables: Vec<Table<F>>,
 }
@@ -102,7 +102,7 @@ pub(super) struct Gone<F> {
 impl<F> Gone<F> {
     /// Frees a bounded part of the memory; `false` when nothing is left.
     pub(super) fn shed(&mut self) -> bool {
-        self.holds.take().is_some() || self.tables.pop().is_some() || self.span.shed()
+        self.holds.take().is_some() || self.tables.pop().is_some() || self.share.shed()
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) struct State<F> {
     pub(super) recorded: UnixSecond,
     /// Keys that have expired may hold segments.
     pub(super) expiring: bool,
-    pub(super) spans: BTreeMap<BucketId, Span>,
+    pub(super) shares: BTreeMap<BucketId, BucketShare>,
     /// Buckets that have gone and whose memory has not yet.
     pub(super) shedding: Vec<Gone<F>>,
     pub(super) tables: BTreeMap<TableNo, Table<F>>,
@@ -185,20 +185,24 @@ impl<F> State<F> {
         self.last_edit
     }
 
-    pub(super) fn span(&self, key: &Key) -> Option<&Span> {
+    pub(super) fn share(&self, key: &Key) -> Option<&BucketShare> {
         let stamp = self.buckets.of_second(key.second())?;
-        self.spans.get(&stamp.id)
+        self.shares.get(&stamp.id)
     }
 
-    pub(super) fn span_mut(&mut self, key: &Key) -> Option<&mut Span> {
+    pub(super) fn share_mut(&mut self, key: &Key) -> Option<&mut BucketShare> {
         let stamp = *self.buckets.of_second(key.second())?;
-        Some(self.spans.entry(stamp.id).or_insert_with(|| Span::new(stamp, Default::default())))
+        Some(
+            self.shares
+                .entry(stamp.id)
+                .or_insert_with(|| BucketShare::new(stamp, Default::default())),
+        )
     }
 
     /// Puts a value's new place into the index and keeps the tables' accounts.
     pub(super) fn relocate(&mut self, bucket: BucketId, key: Key, located: Located) {
-        let Some(span) = self.spans.get_mut(&bucket) else { return };
-        let old = span.index.insert(key, located);
+        let Some(share) = self.shares.get_mut(&bucket) else { return };
+        let old = share.index.insert(key, located);
         if let Some(table) = self.tables.get_mut(&located.table()) {
             table.bytes += located.stored_bytes();
             table.live_bytes += located.stored_bytes();
@@ -255,12 +259,12 @@ impl<F> State<F> {
     /// that the memory for them is worth a table.
     pub(super) fn old_table(&self) -> Option<TableNo> {
         let passed = self.now.max(self.recorded).0;
-        let old = |span: &&Span| span.stamp.end() + OLD_TABLE_SECONDS <= passed;
+        let old = |share: &&BucketShare| share.stamp.end() + OLD_TABLE_SECONDS <= passed;
         let many = |number: &TableNo| {
             let open = self.tables.get(number).and_then(|table| table.open.as_ref());
             open.is_some_and(|open| open.entries.len() >= OLD_TABLE_VALUES_MIN)
         };
-        let tables = self.spans.values().take_while(old).filter_map(|span| span.open_table);
+        let tables = self.shares.values().take_while(old).filter_map(|share| share.open_table);
         tables.filter(many).find(|number| !self.may_be_cut(*number))
     }
 
@@ -278,7 +282,7 @@ impl<F> State<F> {
                 outdated > table.live_bytes && outdated >= reserve / 16
             })
         };
-        let mut tables = self.spans.values().filter_map(|span| span.open_table);
+        let mut tables = self.shares.values().filter_map(|share| share.open_table);
         tables.find(|number| wasteful(number) && !self.may_be_cut(*number))
     }
 
@@ -311,7 +315,7 @@ impl<F> State<F> {
         let dirty =
             |table: &Table<F>| table.open.as_ref().is_some_and(|open| open.is_dirty(self.now));
         self.tables.values().any(dirty)
-            || self.spans.values().any(|span| span.has_flushable(durable))
+            || self.shares.values().any(|share| share.has_flushable(durable))
     }
 
     fn has_dead_table(&self) -> bool {
@@ -328,7 +332,7 @@ impl<F> State<F> {
     }
 
     fn open_table_of(&self, bucket: BucketId) -> Option<&OpenTable> {
-        let number = self.spans.get(&bucket)?.open_table?;
+        let number = self.shares.get(&bucket)?.open_table?;
         self.tables.get(&number)?.open.as_ref()
     }
 
@@ -366,12 +370,12 @@ impl<F> State<F> {
     /// Everything of a bucket goes: at once for readers, and its memory in
     /// steps of upkeep, so that whoever drops a large bucket does not wait.
     pub(super) fn drop_bucket(&mut self, stamp: &BucketStamp) {
-        if let Some(span) = self.spans.remove(&stamp.id) {
-            self.backlog_bytes = self.backlog_bytes.saturating_sub(span.backlog_bytes());
+        if let Some(share) = self.shares.remove(&stamp.id) {
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(share.backlog_bytes());
             let numbers = self.tables_where(|table| table.bucket == stamp.id);
             let tables = numbers.iter().filter_map(|number| self.tables.remove(number)).collect();
             let holds = self.holds.drop_bucket(stamp.id);
-            self.shedding.push(Gone { span, holds, tables });
+            self.shedding.push(Gone { share, holds, tables });
         }
         if self.drain.as_ref().is_some_and(|drain| !self.tables.contains_key(&drain.table)) {
             self.drain = None;

@@ -16,8 +16,8 @@ use crate::manifest::Change;
 use crate::table::block::{encode_block, encode_header};
 use crate::table::record::TableEntry;
 
+use super::bucket_share::Flushing;
 use super::place::{Located, TableNo};
-use super::span::Flushing;
 use super::state::{OpenTable, Table, WrittenBlock};
 use super::{Store, StoreError, Turn};
 
@@ -37,7 +37,7 @@ impl<D: Disk> Store<D> {
     /// Whether [`Self::maintain`] has something to do.
     pub fn wants_maintenance(&self) -> bool {
         let state = self.state.borrow();
-        let full = state.spans.values().any(|span| span.memtable_bytes() >= TABLE_BLOCK_BYTES);
+        let full = state.shares.values().any(|share| share.memtable_bytes() >= TABLE_BLOCK_BYTES);
         full || self.wants_spare()
             || state.checkpoint_is_due()
             || state.drain.is_some()
@@ -83,7 +83,7 @@ impl<D: Disk> Store<D> {
         let result = async {
             self.write_checkpoint().await?;
             let open: Vec<TableNo> =
-                self.state.borrow().spans.values().filter_map(|span| span.open_table).collect();
+                self.state.borrow().shares.values().filter_map(|share| share.open_table).collect();
             for table in open {
                 self.seal(table).await?;
             }
@@ -184,8 +184,10 @@ impl<D: Disk> Store<D> {
     async fn write_full_memtables(&self) -> Result<(), DiskError> {
         let full: Vec<BucketId> = {
             let state = self.state.borrow();
-            let full =
-                state.spans.iter().filter(|(_, span)| span.memtable_bytes() >= TABLE_BLOCK_BYTES);
+            let full = state
+                .shares
+                .iter()
+                .filter(|(_, share)| share.memtable_bytes() >= TABLE_BLOCK_BYTES);
             full.map(|(id, _)| *id).collect()
         };
         let durable = self.durable();
@@ -201,7 +203,7 @@ impl<D: Disk> Store<D> {
         let durable = self.durable();
         let waiting: Vec<(BucketId, usize)> = {
             let state = self.state.borrow();
-            state.spans.iter().map(|(id, span)| (*id, span.memtable_bytes())).collect()
+            state.shares.iter().map(|(id, share)| (*id, share.memtable_bytes())).collect()
         };
         for (bucket, mut bytes) in waiting {
             while bytes > 0 {
@@ -256,7 +258,7 @@ impl<D: Disk> Store<D> {
         }
         let flushing = {
             let mut state = self.state.borrow_mut();
-            state.spans.get_mut(&bucket).and_then(|span| span.begin_flush(durable))
+            state.shares.get_mut(&bucket).and_then(|share| share.begin_flush(durable))
         };
         let Some(flushing) = flushing else { return Ok(0) };
         self.prove_deletions(bucket, &flushing).await;
@@ -295,7 +297,7 @@ impl<D: Disk> Store<D> {
             return self.put_back(bucket, error);
         }
         self.finish_block(bucket, number, &flushing, &entries, written);
-        Ok(flushing.values().map(super::span::weight).sum())
+        Ok(flushing.values().map(super::bucket_share::weight).sum())
     }
 
     /// The values found no room after all: another shard or another program took it,
@@ -307,8 +309,8 @@ impl<D: Disk> Store<D> {
         }
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        if let Some(span) = state.spans.get_mut(&bucket) {
-            let replaced = span.put_back();
+        if let Some(share) = state.shares.get_mut(&bucket) {
+            let replaced = share.put_back();
             state.backlog_bytes = state.backlog_bytes.saturating_sub(replaced);
         }
         Ok(0)
@@ -322,16 +324,16 @@ impl<D: Disk> Store<D> {
         for (key, _) in deleted {
             let unproven = {
                 let state = self.state.borrow();
-                let Some(span) = state.spans.get(&bucket) else { return };
-                if span.index.is_twin(key) { None } else { span.index.get(key) }
+                let Some(share) = state.shares.get(&bucket) else { return };
+                if share.index.is_twin(key) { None } else { share.index.get(key) }
             };
             let Some(located) = unproven else { continue };
             let own = match self.read_place(located).await {
                 Ok(Some(read)) => read.entry.key == *key,
                 Ok(None) | Err(_) => false,
             };
-            if !own && let Some(span) = self.state.borrow_mut().spans.get_mut(&bucket) {
-                span.index.add_homeless(*key);
+            if !own && let Some(share) = self.state.borrow_mut().shares.get_mut(&bucket) {
+                share.index.add_homeless(*key);
             }
         }
     }
@@ -348,9 +350,9 @@ impl<D: Disk> Store<D> {
         let state = &mut *state;
         state.counters.table_bytes += written.bytes as u64;
         // The bucket may have been dropped during the write.
-        let Some(span) = state.spans.get_mut(&bucket) else { return };
-        span.flushed();
-        let weights: usize = flushing.values().map(super::span::weight).sum();
+        let Some(share) = state.shares.get_mut(&bucket) else { return };
+        share.flushed();
+        let weights: usize = flushing.values().map(super::bucket_share::weight).sum();
         state.backlog_bytes = state.backlog_bytes.saturating_sub(weights);
         for entry in entries {
             state.relocate(bucket, entry.key, Located::new(number, entry));
@@ -371,14 +373,14 @@ impl<D: Disk> Store<D> {
         let (id, place, stamp) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
-            let Some(span) = state.spans.get(&bucket) else { return Ok(None) };
-            if let Some(number) = span.open_table
+            let Some(share) = state.shares.get(&bucket) else { return Ok(None) };
+            if let Some(number) = share.open_table
                 && let Some(handle) =
                     state.tables.get(&number).and_then(|table| table.handle.clone())
             {
                 return Ok(Some((number, handle)));
             }
-            let stamp = span.stamp;
+            let stamp = share.stamp;
             let id = state.new_file();
             (id, state.place(id), stamp)
         };
@@ -406,8 +408,8 @@ impl<D: Disk> Store<D> {
         let state = &mut *state;
         let added = state.edit(Change::AddTable { file: id, bucket });
         let number = state.new_table();
-        let Some(span) = state.spans.get_mut(&bucket) else { return Ok(None) };
-        span.open_table = Some(number);
+        let Some(share) = state.shares.get_mut(&bucket) else { return Ok(None) };
+        share.open_table = Some(number);
         let table = Table {
             file: id,
             bucket,

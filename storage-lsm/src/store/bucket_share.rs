@@ -12,7 +12,7 @@ use crate::table::record::{ENTRY_BYTES, RECORD_HEADER_BYTES};
 use super::index::Index;
 use super::place::{Located, TableNo};
 use super::recovered::Recovered;
-use super::seed::SpanSeed;
+use super::seed::BucketShareSeed;
 
 /// A value that is not in a table yet.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Newest {
 
 /// The part of a bucket that a shard owns.
 #[derive(Debug)]
-pub(crate) struct Span {
+pub(crate) struct BucketShare {
     pub(crate) stamp: BucketStamp,
     pub(crate) index: Index,
     pub(crate) open_table: Option<TableNo>,
@@ -58,8 +58,8 @@ pub(crate) struct Span {
     flushing: Option<Flushing>,
 }
 
-impl Span {
-    pub(crate) fn new(stamp: BucketStamp, seed: SpanSeed) -> Self {
+impl BucketShare {
+    pub(crate) fn new(stamp: BucketStamp, seed: BucketShareSeed) -> Self {
         Self {
             stamp,
             index: seed.index,
