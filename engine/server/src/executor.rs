@@ -35,9 +35,9 @@ pub(crate) struct Part {
 }
 
 /// A shard's thread must not end unnoticed: half of the desks would hang.
-struct Watch;
+struct Guard;
 
-impl Drop for Watch {
+impl Drop for Guard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             crate::failure::die("a shard ended by a defect; see the message above");
@@ -55,7 +55,7 @@ pub(crate) fn builder(pinning: Pinning, name: &str) -> LocalExecutorBuilder {
 
 /// Runs a shard until the server has stopped.
 pub(crate) async fn run(part: Part) {
-    let _watch = Watch;
+    let _guard = Guard;
     let report = part.report.clone();
     match start(part).await {
         Err(why) => {
@@ -65,15 +65,15 @@ pub(crate) async fn run(part: Part) {
         Ok(shell) => {
             let _ = report.send(Ok(()));
             drop(report);
-            let turning = glommio::spawn_local(watched(Rc::clone(&shell).run()));
+            let turning = glommio::spawn_local(guarded(Rc::clone(&shell).run()));
             turning.await;
         }
     }
 }
 
 /// A task without which the shard cannot go on.
-async fn watched(task: impl Future<Output = ()>) {
-    let _watch = Watch;
+async fn guarded(task: impl Future<Output = ()>) {
+    let _guard = Guard;
     task.await;
 }
 
@@ -88,15 +88,15 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     if let Some(manifest) = manifest {
         let disk = open().await.map_err(|error| error.to_string())?;
         let owner = ManifestOwner::open(disk, manifest).await.map_err(|error| error.to_string())?;
-        glommio::spawn_local(watched(own_manifest(Rc::clone(&shell), owner))).detach();
+        glommio::spawn_local(guarded(own_manifest(Rc::clone(&shell), owner))).detach();
     }
-    glommio::spawn_local(watched(Rc::clone(&shell).commit_in_groups())).detach();
-    glommio::spawn_local(watched(Rc::clone(&shell).keep_up())).detach();
+    glommio::spawn_local(guarded(Rc::clone(&shell).commit_in_groups())).detach();
+    glommio::spawn_local(guarded(Rc::clone(&shell).keep_up())).detach();
     for (address, door) in doors {
         let listener = TcpListener::bind(address)
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let accepting = entry::accept(Rc::clone(&shell), listener, door);
-        glommio::spawn_local(watched(accepting)).detach();
+        glommio::spawn_local(guarded(accepting)).detach();
     }
     Ok(shell)
 }

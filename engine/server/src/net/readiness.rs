@@ -3,7 +3,7 @@
 //! The executor's ring waits for the set alone, once for all that became ready
 //! since, instead of once a message for each socket. The set is
 //! edge-triggered: a socket is in it for life, what it is ready for is
-//! remembered in its [`Line`], and only a call that finds it not ready takes
+//! remembered in its [`Watch`], and only a call that finds it not ready takes
 //! that back.
 
 use std::cell::{Cell, RefCell};
@@ -26,7 +26,7 @@ use crate::limits::{READINESS_HOLD, READINESS_PAUSE, READY_SOCKETS};
 /// The epoll set of one thread.
 struct Set {
     epoll: OwnedFd,
-    lines: RefCell<Vec<Option<Rc<Line>>>>,
+    watches: RefCell<Vec<Option<Rc<Watch>>>>,
     free: RefCell<Vec<usize>>,
     /// Whether sockets had better wait, and who asks for when not.
     held: Cell<bool>,
@@ -39,7 +39,7 @@ thread_local! {
 
 /// What is known of one socket, and who waits for more.
 #[derive(Default)]
-struct Line {
+struct Watch {
     readable: Cell<bool>,
     writable: Cell<bool>,
     /// The peer has ended its direction, or all is over: a short read does not
@@ -55,7 +55,7 @@ struct Waiter(RefCell<Option<Waker>>);
 /// A socket in the set of the thread that made it; it leaves with this.
 pub(super) struct Watched {
     socket: OwnedFd,
-    line: Rc<Line>,
+    watch: Rc<Watch>,
     place: usize,
     set: Rc<Set>,
 }
@@ -68,7 +68,7 @@ pub(crate) fn start() -> io::Result<()> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let set = Rc::new(Set {
         epoll,
-        lines: RefCell::default(),
+        watches: RefCell::default(),
         free: RefCell::default(),
         held: Cell::new(false),
         let_go: Waiter::default(),
@@ -150,36 +150,36 @@ impl Set {
     }
 
     fn tell(&self, events: &[Event]) {
-        let lines = self.lines.borrow();
+        let watches = self.watches.borrow();
         for event in events {
             let place = event.data.u64() as usize;
-            if let Some(line) = lines.get(place).and_then(Option::as_ref) {
-                line.tell(event.flags);
+            if let Some(watch) = watches.get(place).and_then(Option::as_ref) {
+                watch.tell(event.flags);
             }
         }
     }
 
-    fn add(&self, line: &Rc<Line>) -> usize {
-        let mut lines = self.lines.borrow_mut();
+    fn add(&self, watch: &Rc<Watch>) -> usize {
+        let mut watches = self.watches.borrow_mut();
         match self.free.borrow_mut().pop() {
             Some(place) => {
-                lines[place] = Some(Rc::clone(line));
+                watches[place] = Some(Rc::clone(watch));
                 place
             }
             None => {
-                lines.push(Some(Rc::clone(line)));
-                lines.len() - 1
+                watches.push(Some(Rc::clone(watch)));
+                watches.len() - 1
             }
         }
     }
 
     fn remove(&self, place: usize) {
-        self.lines.borrow_mut()[place] = None;
+        self.watches.borrow_mut()[place] = None;
         self.free.borrow_mut().push(place);
     }
 }
 
-impl Line {
+impl Watch {
     fn tell(&self, flags: EventFlags) {
         let over = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         let ended = over || flags.contains(EventFlags::RDHUP);
@@ -220,15 +220,15 @@ impl Watched {
     /// If [`start`] was not called on this thread.
     pub(super) fn new(socket: OwnedFd) -> io::Result<Self> {
         let set = SET.with_borrow(|set| set.clone()).expect("the thread's executor has started");
-        let line = Rc::new(Line::default());
-        let place = set.add(&line);
+        let watch = Rc::new(Watch::default());
+        let place = set.add(&watch);
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         if let Err(error) = epoll::add(&set.epoll, &socket, EventData::new_u64(place as u64), flags)
         {
             set.remove(place);
             return Err(error.into());
         }
-        Ok(Self { socket, line, place, set })
+        Ok(Self { socket, watch, place, set })
     }
 
     /// The socket.
@@ -252,22 +252,22 @@ impl Watched {
         wanted: usize,
         mut read: impl FnMut() -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        while self.line.readable.get() {
+        while self.watch.readable.get() {
             match read() {
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => self.line.readable.set(false),
+                Err(rustix::io::Errno::AGAIN) => self.watch.readable.set(false),
                 Err(error) => return Poll::Ready(Err(error.into())),
                 Ok(length) => {
                     // A stream that gave less is drained: what comes now is
                     // told anew.
-                    if length < wanted && !self.line.ended.get() {
-                        self.line.readable.set(false);
+                    if length < wanted && !self.watch.ended.get() {
+                        self.watch.readable.set(false);
                     }
                     return Poll::Ready(Ok(length));
                 }
             }
         }
-        self.line.reader.wait(context);
+        self.watch.reader.wait(context);
         Poll::Pending
     }
 
@@ -277,14 +277,14 @@ impl Watched {
         context: &Context<'_>,
         mut write: impl FnMut() -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        while self.line.writable.get() {
+        while self.watch.writable.get() {
             match write() {
                 Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => self.line.writable.set(false),
+                Err(rustix::io::Errno::AGAIN) => self.watch.writable.set(false),
                 result => return Poll::Ready(result.map_err(io::Error::from)),
             }
         }
-        self.line.writer.wait(context);
+        self.watch.writer.wait(context);
         Poll::Pending
     }
 }
