@@ -8,9 +8,9 @@ use desk_protocol::{Color, Point, Size, StickerId, Time};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::editor::Editor;
-use crate::record::{ClosedRecord, NoteRecord, PersonRecord, Turn, UnsavedRecord};
+use crate::record::{ClosedRecord, NoteRecord, PersonRecord, Report, UnsavedRecord};
 
-/// A client of one desk. After every call: [`DeskClient::turn`], then
+/// A client of one desk. After every call: [`DeskClient::report`], then
 /// [`DeskClient::transmit`] until it is empty, then [`DeskClient::persist`]
 /// unless a write is under way. All times are milliseconds since the Unix epoch.
 #[wasm_bindgen]
@@ -20,7 +20,7 @@ pub struct DeskClient {
     editor: Option<Editor>,
     /// The latest time seen: the browser's clock may be set back, ours not.
     now: Time,
-    /// The next turn tells the whole desk.
+    /// The next report tells the whole desk.
     reset: bool,
 }
 
@@ -150,7 +150,7 @@ impl DeskClient {
         self.client.poll_transmit(now)
     }
 
-    /// The time that a turn named has come.
+    /// The time that a report named has come.
     #[wasm_bindgen(js_name = handleTimeout)]
     pub fn handle_timeout(&mut self, now_ms: f64) {
         let now = self.time(now_ms);
@@ -445,15 +445,15 @@ impl DeskClient {
 
     // ---- what happened
 
-    /// Everything since the last turn, as JSON (`Turn` in the page).
-    pub fn turn(&mut self) -> String {
-        let mut turn = Turn::default();
+    /// Everything since the last report, as JSON (`Report` in the page).
+    pub fn report(&mut self) -> String {
+        let mut report = Report::default();
         let mut changed = BTreeSet::new();
         let mut title = false;
         while let Some(event) = self.client.poll_event() {
             match event {
-                Event::Connect { .. } => turn.connect = true,
-                Event::LineDead { .. } => turn.drop_line = true,
+                Event::Connect { .. } => report.connect = true,
+                Event::LineDead { .. } => report.drop_line = true,
                 Event::Changed { ids, title: renamed } => {
                     changed.extend(ids);
                     title |= renamed;
@@ -462,14 +462,14 @@ impl DeskClient {
                 Event::TextChanged { id, delta } => {
                     if let Some(editor) = self.editor.as_mut().filter(|it| it.sticker() == id) {
                         editor.changed(&delta);
-                        turn.field_behind = true;
+                        report.field_behind = true;
                     }
                 }
                 Event::Unsaved { .. } => {}
-                Event::People => turn.people = Some(self.people()),
+                Event::People => report.people = Some(self.people()),
                 Event::Closed { code, detail } => {
-                    turn.drop_line = true;
-                    turn.closed = Some(ClosedRecord { code: code.as_str(), detail });
+                    report.drop_line = true;
+                    report.closed = Some(ClosedRecord { code: code.as_str(), detail });
                 }
                 Event::Joined { .. }
                 | Event::Acknowledged { .. }
@@ -477,47 +477,47 @@ impl DeskClient {
                 | Event::Status(_) => {}
             }
         }
-        self.tell_notes(&mut turn, &changed, title);
-        turn.unsaved = Some(self.client.unsaved().iter().map(UnsavedRecord::from).collect());
-        turn.ready = self.client.ready();
-        turn.status = Some(self.client.status().into());
-        turn.line = match self.client.line() {
+        self.tell_notes(&mut report, &changed, title);
+        report.unsaved = Some(self.client.unsaved().iter().map(UnsavedRecord::from).collect());
+        report.ready = self.client.ready();
+        report.status = Some(self.client.status().into());
+        report.line = match self.client.line() {
             Line::Waiting => "waiting",
             Line::Connecting => "connecting",
             Line::Joining => "joining",
             Line::Live => "live",
             Line::Ended(_) => "ended",
         };
-        turn.role = self.client.role().map(|role| role.as_str());
-        turn.expires_at = self.client.expires_at();
-        turn.can_undo = self.client.can_undo();
-        turn.can_redo = self.client.can_redo();
-        turn.wake = self.client.poll_timeout().map(|(time, _)| time.0 as f64 / 1000.0);
-        json(&turn)
+        report.role = self.client.role().map(|role| role.as_str());
+        report.expires_at = self.client.expires_at();
+        report.can_undo = self.client.can_undo();
+        report.can_redo = self.client.can_redo();
+        report.wake = self.client.poll_timeout().map(|(time, _)| time.0 as f64 / 1000.0);
+        json(&report)
     }
 
-    fn tell_notes(&mut self, turn: &mut Turn, changed: &BTreeSet<StickerId>, title: bool) {
+    fn tell_notes(&mut self, report: &mut Report, changed: &BTreeSet<StickerId>, title: bool) {
         if std::mem::take(&mut self.reset) {
-            turn.reset = true;
-            turn.notes = self.client.desk().stickers().map(NoteRecord::from).collect();
-            turn.people = Some(self.people());
+            report.reset = true;
+            report.notes = self.client.desk().stickers().map(NoteRecord::from).collect();
+            report.people = Some(self.people());
             if let Some(id) = self.editor.as_ref().map(Editor::sticker) {
                 let text = self.text(id).unwrap_or_default().to_owned();
                 if let Some(editor) = &mut self.editor {
                     editor.reset(&text);
-                    turn.field_behind = true;
+                    report.field_behind = true;
                 }
             }
         } else {
             for id in changed {
                 match self.client.desk().sticker(*id) {
-                    Some(sticker) => turn.notes.push(sticker.into()),
-                    None => turn.gone.push(id.to_string()),
+                    Some(sticker) => report.notes.push(sticker.into()),
+                    None => report.gone.push(id.to_string()),
                 }
             }
         }
-        if title || turn.reset {
-            turn.title = Some(self.client.desk().title().value.clone());
+        if title || report.reset {
+            report.title = Some(self.client.desk().title().value.clone());
         }
     }
 

@@ -1,8 +1,8 @@
 //! The client core bound for the browser.
 //!
 //! This crate is a thin boundary over [`desk_client_core`]: it turns the page's
-//! calls into the core's and what the core tells into one JSON text a turn. It
-//! is **not** a second client: what merges, queues, resends and undoes is the
+//! calls into the core's, and what the core tells into one JSON text, the report.
+//! It is **not** a second client: what merges, queues, resends and undoes is the
 //! core. Its own part is the text field (`editor.rs`), whose offsets are UTF-16
 //! units and whose content may lag behind while an input method composes.
 //!

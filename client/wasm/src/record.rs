@@ -1,4 +1,4 @@
-//! What the page is told, as it is written into a turn's JSON.
+//! What the page is told, as it is written into a report's JSON.
 
 use desk_client_core::{Status, Unsaved, UnsavedReason};
 use desk_protocol::frame::Presence;
@@ -130,10 +130,10 @@ impl From<&Unsaved> for UnsavedRecord {
     }
 }
 
-/// Everything that happened since the last turn; what did not is left out.
+/// Everything that happened since the last report; what did not is left out.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Turn {
+pub(crate) struct Report {
     /// Open a line.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) connect: bool,

@@ -42,10 +42,10 @@ export class Carriers {
       DeskClient.restore(high, low, records.base, records.queue),
       this.storage,
       {
-        turn: (turn) => {
-          pending = turn.status.pending + turn.unsaved.length;
-          const done = pending === 0 && turn.line === "live";
-          if (ended || !(done || turn.closed !== undefined)) return;
+        report: (report) => {
+          pending = report.status.pending + report.unsaved.length;
+          const done = pending === 0 && report.line === "live";
+          if (ended || !(done || report.closed !== undefined)) return;
           ended = true;
           // What the server refused stays, for the tab that adopts this client.
           driver.stop();

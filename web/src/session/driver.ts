@@ -1,12 +1,12 @@
 import { DeskClient } from "../wasm/desk_client";
 import { Line } from "./line";
 import type { Storage, StoredClient } from "./storage";
-import type { Turn } from "./turn";
+import type { Report } from "./report";
 
 /** What the driver needs from, and tells to, whoever shows the desk. */
 export interface DriverHost {
   /** Everything that happened; called after each call of the core. */
-  turn(turn: Turn): void;
+  report(report: Report): void;
   /** The row that goes with what is stored. */
   stored(): StoredClient;
   /** Whether unsent work survives this tab. */
@@ -67,9 +67,9 @@ export class Driver {
   }
 
   #step(): void {
-    const turn = JSON.parse(this.core.turn()) as Turn;
-    if (turn.dropLine === true) this.#dropLine();
-    if (turn.connect === true) this.#openLine();
+    const report = JSON.parse(this.core.report()) as Report;
+    if (report.dropLine === true) this.#dropLine();
+    if (report.connect === true) this.#openLine();
     for (;;) {
       const message = this.#line === undefined ? undefined : this.core.transmit(Date.now());
       if (message === undefined) break;
@@ -77,11 +77,11 @@ export class Driver {
     }
     this.#store();
     clearTimeout(this.#timer);
-    if (turn.wake !== null) {
-      const delay = Math.min(TIMER_MAX, Math.max(0, turn.wake - Date.now()));
+    if (report.wake !== null) {
+      const delay = Math.min(TIMER_MAX, Math.max(0, report.wake - Date.now()));
       this.#timer = setTimeout(() => this.run((core, now) => core.handleTimeout(now)), delay);
     }
-    this.host.turn(turn);
+    this.host.report(report);
   }
 
   #openLine(): void {

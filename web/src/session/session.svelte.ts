@@ -23,7 +23,7 @@ import { profile } from "./profile.svelte";
 import { forgetDesk, recentDesk, rememberDesk } from "./recent";
 import { Storage, type StoredClient } from "./storage";
 import { claimClient } from "./tab";
-import type { PersonRecord, Turn, UnsavedRecord } from "./turn";
+import type { PersonRecord, Report, UnsavedRecord } from "./report";
 
 export { TextEditor };
 
@@ -162,7 +162,7 @@ export class Session {
     if (this.#closed) return;
     this.gone = null;
     this.#driver = new Driver(core, this.#storage, {
-      turn: (turn) => this.#take(turn),
+      report: (report) => this.#take(report),
       stored: () => this.#row(),
       kept: (kept) => (this.kept = kept),
     });
@@ -216,37 +216,37 @@ export class Session {
 
   // ---- what the core tells
 
-  #take(turn: Turn): void {
-    if (turn.reset === true) this.#keepOnly(turn.notes ?? []);
-    for (const record of turn.notes ?? []) this.#put(record);
-    for (const id of turn.gone ?? []) {
+  #take(report: Report): void {
+    if (report.reset === true) this.#keepOnly(report.notes ?? []);
+    for (const record of report.notes ?? []) this.#put(record);
+    for (const id of report.gone ?? []) {
       this.notes.delete(id);
       this.#deleted.delete(id);
     }
     const known = this.title;
-    if (turn.title !== undefined) this.title = turn.title;
-    if (turn.people !== undefined) this.#meet(turn.people);
-    this.role = turn.role ?? this.role;
-    if (turn.expiresAt !== null) this.expiresAt = turn.expiresAt * 1000;
-    this.canUndo = turn.canUndo;
-    this.canRedo = turn.canRedo;
-    if (turn.unsaved.length > 0 || this.unsaved.length > 0) {
-      this.unsaved = turn.unsaved.map(describe);
+    if (report.title !== undefined) this.title = report.title;
+    if (report.people !== undefined) this.#meet(report.people);
+    this.role = report.role ?? this.role;
+    if (report.expiresAt !== null) this.expiresAt = report.expiresAt * 1000;
+    this.canUndo = report.canUndo;
+    this.canRedo = report.canRedo;
+    if (report.unsaved.length > 0 || this.unsaved.length > 0) {
+      this.unsaved = report.unsaved.map(describe);
     }
-    if (turn.line === "live") this.#failed = false;
-    else if (turn.line === "waiting") this.#failed = true;
-    const joining = turn.line === "joining" || turn.line === "connecting";
-    const waits = turn.status.state === "offline" && joining && !this.#failed;
-    const state = waits ? "connecting" : turn.status.state;
-    if (state !== this.status.state || turn.status.pending !== this.status.pending) {
-      this.status = { state, pending: turn.status.pending };
+    if (report.line === "live") this.#failed = false;
+    else if (report.line === "waiting") this.#failed = true;
+    const joining = report.line === "joining" || report.line === "connecting";
+    const waits = report.status.state === "offline" && joining && !this.#failed;
+    const state = waits ? "connecting" : report.status.state;
+    if (state !== this.status.state || report.status.pending !== this.status.pending) {
+      this.status = { state, pending: report.status.pending };
     }
-    if (turn.ready && this.phase !== "open" && this.gone === null) {
+    if (report.ready && this.phase !== "open" && this.gone === null) {
       this.phase = "open";
       this.#remember();
     } else if (this.title !== known) this.#remember();
-    if (turn.closed !== undefined) this.#end(turn.closed.code, turn.closed.detail);
-    if (turn.fieldBehind === true) this.#editor?.foreign();
+    if (report.closed !== undefined) this.#end(report.closed.code, report.closed.detail);
+    if (report.fieldBehind === true) this.#editor?.foreign();
   }
 
   #put(record: NoteRecord & { deletion: number }): void {

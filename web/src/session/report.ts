@@ -18,7 +18,7 @@ export interface UnsavedRecord {
 }
 
 /** What the core tells after a call: client/wasm/src/record.rs writes it. */
-export interface Turn {
+export interface Report {
   connect?: true;
   dropLine?: true;
   closed?: { code: string; detail: string };
