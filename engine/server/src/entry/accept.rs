@@ -17,7 +17,7 @@ use crate::shard::{Shell, spawn};
 /// Accepts on one address until the server stops. Every shard listens on it
 /// (`SO_REUSEPORT`), so the kernel spreads connections over them.
 pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) {
-    let stopping = shell.stopping_event();
+    let stopping = shell.stopping_flag();
     loop {
         let mut accepted = std::pin::pin!(listener.shared_accept());
         let accepted = std::future::poll_fn(|context| {

@@ -13,7 +13,7 @@ use desk_protocol::limits::DeskLimits;
 use super::Door;
 use crate::net::byte_stream::ByteStream as _;
 use crate::net::deadlines::Deadline;
-use crate::net::event::Event;
+use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
 use crate::shard::{Shell, Upgrade};
@@ -26,7 +26,7 @@ pub(super) struct Http {
     stream: Stream,
     protocol: Connection,
     deadline: Deadline,
-    changed: Rc<Event>,
+    changed: Rc<Flag>,
     /// The peer sends nothing more.
     ended: bool,
     /// Our direction was ended.
@@ -40,7 +40,7 @@ pub(super) struct Gone;
 impl Http {
     /// An accepted connection before its first request.
     pub(super) fn new(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) -> Self {
-        let changed = Rc::new(Event::default());
+        let changed = Rc::new(Flag::default());
         Self {
             protocol: Connection::with_limits(shell.clock.now(), shell.shared.config.limits.http),
             deadline: shell.deadlines.waiter(Rc::clone(&changed)),

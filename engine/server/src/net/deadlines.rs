@@ -7,12 +7,12 @@ use std::rc::Rc;
 
 use desk_protocol::Time;
 
-use super::event::Event;
+use super::flag::Flag;
 
 /// The deadlines of one shard, in order.
 #[derive(Default)]
 pub(crate) struct Deadlines {
-    queue: RefCell<BTreeMap<(Time, u64), Rc<Event>>>,
+    queue: RefCell<BTreeMap<(Time, u64), Rc<Flag>>>,
     next: Cell<u64>,
 }
 
@@ -20,13 +20,13 @@ pub(crate) struct Deadlines {
 pub(crate) struct Deadline {
     all: Rc<Deadlines>,
     place: Cell<Option<(Time, u64)>>,
-    event: Rc<Event>,
+    flag: Rc<Flag>,
 }
 
 impl Deadlines {
-    /// A place for a waiter whose `event` is set when its time has come.
-    pub(crate) fn waiter(self: &Rc<Self>, event: Rc<Event>) -> Deadline {
-        Deadline { all: Rc::clone(self), place: Cell::new(None), event }
+    /// A place for a waiter whose `flag` is set when its time has come.
+    pub(crate) fn waiter(self: &Rc<Self>, flag: Rc<Flag>) -> Deadline {
+        Deadline { all: Rc::clone(self), place: Cell::new(None), flag }
     }
 
     /// The next one.
@@ -34,7 +34,7 @@ impl Deadlines {
         self.queue.borrow().first_key_value().map(|((time, _), _)| *time)
     }
 
-    /// Sets the events of all whose time has come.
+    /// Sets the flags of all whose time has come.
     pub(crate) fn fire(&self, now: Time) {
         loop {
             let due = match self.queue.borrow_mut().first_entry() {
@@ -62,7 +62,7 @@ impl Deadline {
         self.all.next.set(number + 1);
         self.place.set(Some((time, number)));
         let mut queue = self.all.queue.borrow_mut();
-        queue.insert((time, number), Rc::clone(&self.event));
+        queue.insert((time, number), Rc::clone(&self.flag));
         queue.first_key_value().is_some_and(|(first, _)| *first == (time, number))
     }
 
@@ -84,21 +84,21 @@ mod tests {
     use super::*;
     use std::task::{Context, Poll, Waker};
 
-    fn is_set(event: &Event) -> bool {
-        event.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    fn is_set(flag: &Flag) -> bool {
+        flag.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
     }
 
     #[test]
     fn deadlines_fire_in_order_and_once() {
         let all = Rc::new(Deadlines::default());
-        let events: Vec<_> = (0..3).map(|_| Rc::new(Event::default())).collect();
-        let waiters: Vec<_> = events.iter().map(|event| all.waiter(Rc::clone(event))).collect();
+        let flags: Vec<_> = (0..3).map(|_| Rc::new(Flag::default())).collect();
+        let waiters: Vec<_> = flags.iter().map(|flag| all.waiter(Rc::clone(flag))).collect();
         assert!(waiters[0].set(Some(Time(30))));
         assert!(waiters[1].set(Some(Time(10))));
         assert!(!waiters[2].set(Some(Time(20))));
         assert_eq!(all.first(), Some(Time(10)));
         all.fire(Time(20));
-        assert!(!is_set(&events[0]) && is_set(&events[1]) && is_set(&events[2]));
+        assert!(!is_set(&flags[0]) && is_set(&flags[1]) && is_set(&flags[2]));
         assert!(waiters[1].set(Some(Time(25))), "a fired one can be set again");
         drop(waiters);
         assert_eq!(all.first(), None);

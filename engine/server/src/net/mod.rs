@@ -5,7 +5,7 @@
 
 pub(crate) mod byte_stream;
 pub(crate) mod deadlines;
-pub(crate) mod event;
+pub(crate) mod flag;
 pub(crate) mod readiness;
 pub(crate) mod scratch;
 pub(crate) mod stream;

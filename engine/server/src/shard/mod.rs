@@ -35,7 +35,7 @@ pub(crate) use upkeep::own_manifest;
 use crate::clock::Clock;
 use crate::metrics::ShardMetrics;
 use crate::net::deadlines::Deadlines;
-use crate::net::event::Event;
+use crate::net::flag::Flag;
 use crate::queue::Mesh;
 use crate::shared::Shared;
 use ask::Pending;
@@ -71,10 +71,10 @@ pub(crate) struct Shell {
     unreadable: RefCell<BTreeSet<LinkId>>,
     /// Edits of the manifest that arrived at its owner's shard.
     edits: RefCell<Vec<Edit>>,
-    edits_arrived: Event,
-    turn_wanted: Event,
-    commit_wanted: Event,
-    upkeep_wanted: Event,
+    edits_arrived: Flag,
+    turn_wanted: Flag,
+    commit_wanted: Flag,
+    upkeep_wanted: Flag,
     /// What the core was last told.
     writable: Cell<bool>,
     /// Whether more waits for the disk than may.
@@ -85,7 +85,7 @@ pub(crate) struct Shell {
     under_pressure: Cell<bool>,
     stopping: Cell<Stopping>,
     /// Listeners, which end when a stop begins.
-    stop_events: RefCell<Vec<Rc<Event>>>,
+    stop_flags: RefCell<Vec<Rc<Flag>>>,
     /// Requests between their head and their answer.
     pub(crate) busy: Cell<usize>,
 }
@@ -127,16 +127,16 @@ impl Shell {
             unstored: RefCell::default(),
             unreadable: RefCell::default(),
             edits: RefCell::default(),
-            edits_arrived: Event::default(),
-            turn_wanted: Event::default(),
-            commit_wanted: Event::default(),
-            upkeep_wanted: Event::default(),
+            edits_arrived: Flag::default(),
+            turn_wanted: Flag::default(),
+            commit_wanted: Flag::default(),
+            upkeep_wanted: Flag::default(),
             writable: Cell::new(true),
             behind: Cell::new(false),
             space_looked_at: Cell::new(Time(0)),
             under_pressure: Cell::new(false),
             stopping: Cell::new(Stopping::No),
-            stop_events: RefCell::default(),
+            stop_flags: RefCell::default(),
             busy: Cell::new(0),
         });
         shell.tell_lifetimes();

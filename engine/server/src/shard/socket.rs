@@ -24,7 +24,7 @@ use super::{Shell, spawn};
 use crate::limits::{PONGS_BYTES, WRITE_BYTES};
 use crate::net::byte_stream::ByteStream as _;
 use crate::net::deadlines::Deadline;
-use crate::net::event::Event;
+use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
 
@@ -56,7 +56,7 @@ pub(crate) struct Socket {
     close_by: Cell<Option<Time>>,
     deadline: Deadline,
     /// Something changed that the reading task has to look at.
-    changed: Rc<Event>,
+    changed: Rc<Flag>,
     failed: Cell<bool>,
 }
 
@@ -80,7 +80,7 @@ impl Socket {
     /// Begins a connection on this shard.
     pub(crate) fn start(shell: &Rc<Shell>, id: ConnectionId, upgrade: Upgrade<Stream>) {
         let Upgrade { stream, answer, leftover, key } = upgrade;
-        let changed = Rc::new(Event::default());
+        let changed = Rc::new(Flag::default());
         let message_bytes = shell.shared.config.limits.websocket_message_bytes;
         let socket = Rc::new(Self {
             id,

@@ -17,7 +17,7 @@ use super::{Disk, Message, Shell, Stopping};
 use crate::limits::{
     MANIFEST_TICK, PRESSURE_KEYS, STOP_PAUSE, UNLINK_STEPS, UNREMOVED_NAMED_MAX, UPKEEP_PAUSE,
 };
-use crate::net::event::Event;
+use crate::net::flag::Flag;
 
 /// The shard whose executor runs the manifest's owner.
 const OWNER: usize = 0;
@@ -132,11 +132,11 @@ impl Shell {
         self.stopping.get() != Stopping::No
     }
 
-    /// An event that is set when a planned stop begins.
-    pub(crate) fn stopping_event(&self) -> Rc<Event> {
-        let event = Rc::new(Event::default());
-        self.stop_events.borrow_mut().push(Rc::clone(&event));
-        event
+    /// A flag that is set when a planned stop begins.
+    pub(crate) fn stopping_flag(&self) -> Rc<Flag> {
+        let flag = Rc::new(Flag::default());
+        self.stop_flags.borrow_mut().push(Rc::clone(&flag));
+        flag
     }
 
     /// Takes the next step of a planned stop, if there is one to take.
@@ -146,7 +146,7 @@ impl Shell {
         } else if self.shared.stopping.load(Ordering::SeqCst) && self.stopping.get() == Stopping::No
         {
             self.stopping.set(Stopping::Draining);
-            self.stop_events.borrow().iter().for_each(|event| event.set());
+            self.stop_flags.borrow().iter().for_each(|flag| flag.set());
             self.feed(Input::Drain);
             self.upkeep_wanted.set();
         }

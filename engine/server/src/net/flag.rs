@@ -5,12 +5,12 @@ use std::task::{Context, Poll, Waker};
 
 /// A flag that one task waits for and others of the thread set.
 #[derive(Default)]
-pub(crate) struct Event {
+pub(crate) struct Flag {
     set: Cell<bool>,
     waiter: RefCell<Option<Waker>>,
 }
 
-impl Event {
+impl Flag {
     /// Sets the flag and wakes who waits for it.
     pub(crate) fn set(&self) {
         if !self.set.replace(true)
