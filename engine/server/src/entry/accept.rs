@@ -11,7 +11,7 @@ use super::{Door, serve};
 use crate::limits::ACCEPT_PAUSE;
 use crate::net::stream::Stream;
 use crate::net::tcp::Tcp;
-use crate::net::tls::{Session, TlsStream};
+use crate::net::tls::{TlsSession, TlsStream};
 use crate::shard::{Shell, spawn};
 
 /// Accepts on one address until the server stops. Every shard listens on it
@@ -65,7 +65,7 @@ fn welcome(shell: &Rc<Shell>, tcp: Tcp, peer: SocketAddr, door: Door) {
         return;
     }
     let tls = if door == Door::Public { shell.shared.tls() } else { None };
-    let stream = match tls.map(Session::new).transpose() {
+    let stream = match tls.map(TlsSession::new).transpose() {
         Ok(None) => Stream::Plain(tcp),
         Ok(Some(session)) => Stream::Tls(Box::new(TlsStream::new(tcp, Box::new(session)))),
         Err(error) => {

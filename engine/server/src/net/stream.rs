@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::byte_stream::ByteStream;
 use super::tcp::Tcp;
-use super::tls::{Session, TlsStream};
+use super::tls::{TlsSession, TlsStream};
 
 /// A stream of any kind.
 pub(crate) enum Stream {
@@ -22,7 +22,7 @@ pub(crate) enum Detached {
     /// TCP.
     Plain(OwnedFd),
     /// TLS over TCP, with its session.
-    Tls(OwnedFd, Box<Session>),
+    Tls(OwnedFd, Box<TlsSession>),
 }
 
 impl Stream {

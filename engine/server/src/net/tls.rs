@@ -12,7 +12,7 @@ use super::scratch;
 use super::tcp::Tcp;
 
 /// The state of a TLS connection, which may change executors.
-pub(crate) struct Session {
+pub(crate) struct TlsSession {
     connection: ServerConnection,
     /// Encrypted and not yet taken by TCP.
     out: Vec<u8>,
@@ -21,10 +21,10 @@ pub(crate) struct Session {
 /// A TLS stream on this executor.
 pub(crate) struct TlsStream {
     tcp: Tcp,
-    session: Box<Session>,
+    session: Box<TlsSession>,
 }
 
-impl Session {
+impl TlsSession {
     /// A connection that was just accepted.
     ///
     /// # Errors
@@ -74,12 +74,12 @@ impl Session {
 
 impl TlsStream {
     /// A session over its TCP connection.
-    pub(crate) fn new(tcp: Tcp, session: Box<Session>) -> Self {
+    pub(crate) fn new(tcp: Tcp, session: Box<TlsSession>) -> Self {
         Self { tcp, session }
     }
 
     /// Its parts, for another executor.
-    pub(crate) fn into_parts(self) -> (Tcp, Box<Session>) {
+    pub(crate) fn into_parts(self) -> (Tcp, Box<TlsSession>) {
         (self.tcp, self.session)
     }
 
