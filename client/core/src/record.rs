@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! base:  "SDCB" version u16 generation u64 desk (u32 length, snapshot)  xxh3 u64
-//! queue: "SDCQ" version u16 generation u64 fields … (see `Client::queue`) xxh3 u64
+//! queue: "SDCQ" version u16 generation u64 fields … (see `Client::queue_record`) xxh3 u64
 //! ```
 //!
 //! A queue belongs to the base of its generation. The checksum is over all that
@@ -19,7 +19,6 @@ use desk_protocol::resolver::ApplyError;
 use desk_protocol::{Commit, Desk, ServerFrame, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::client::Client;
 use crate::inbox::SnapshotError;
 use crate::limits::{COMMITS_BYTES_MAX, COMMITS_BYTES_MIN, PERSIST_DELAY};
 
@@ -34,7 +33,7 @@ pub struct Token(pub u64);
 /// What to write, in one transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Records {
-    /// To be told to [`Client::persisted`] once it is written.
+    /// To be told to [`crate::Client::persisted`] once it is written.
     pub token: Token,
     /// The large record; `None`: the one written before stays.
     pub base: Option<Vec<u8>>,
@@ -163,6 +162,35 @@ impl Store {
         }
     }
 
+    /// Whether anything is written at all.
+    pub(crate) const fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// Names what has changed since the last time, if anything, with the base if
+    /// that is to be written anew.
+    pub(crate) fn hand_out(&mut self, confirmed: &Desk) -> Option<(Token, Option<Vec<u8>>)> {
+        if self.change == self.handed_out {
+            return None;
+        }
+        self.handed_out = self.change;
+        self.delayed = None;
+        let token = Token(self.change);
+        Some((token, self.next_base(confirmed)))
+    }
+
+    /// The records of a token, and so of all before it, are written.
+    pub(crate) fn written(&mut self, token: Token) {
+        self.persisted = self.persisted.max(token.0);
+    }
+
+    /// There is nowhere to write to.
+    pub(crate) fn stop(&mut self) {
+        self.durable = false;
+        self.commits.clear();
+        self.delayed = None;
+    }
+
     /// The base, if it is to be written anew.
     fn next_base(&mut self, confirmed: &Desk) -> Option<Vec<u8>> {
         if !std::mem::take(&mut self.stale_base) {
@@ -183,41 +211,6 @@ impl Store {
         self.base_bytes = base_bytes;
         self.commits = commits;
         self.stale_base = false;
-    }
-}
-
-impl Client {
-    /// What must be written before the next greeting or batch goes out, if
-    /// anything. Write both records in one transaction, in the order in which
-    /// they were handed out.
-    pub fn persist(&mut self) -> Option<Records> {
-        if !self.store.durable {
-            return None;
-        }
-        self.freeze();
-        let store = &mut self.store;
-        if store.change == store.handed_out {
-            return None;
-        }
-        store.handed_out = store.change;
-        store.delayed = None;
-        let token = Token(store.change);
-        let base = store.next_base(&self.confirmed);
-        Some(Records { token, base, queue: self.queue_record() })
-    }
-
-    /// The records of a token, and so of all before it, are written.
-    pub fn persisted(&mut self, token: Token) {
-        self.store.persisted = self.store.persisted.max(token.0);
-    }
-
-    /// Goes on without persistence, because there is nowhere to write to. A restart
-    /// then loses work that is not acknowledged.
-    pub fn stop_persisting(&mut self) {
-        self.store.durable = false;
-        self.store.commits.clear();
-        self.store.delayed = None;
-        self.config.durable = false;
     }
 }
 

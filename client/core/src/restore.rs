@@ -1,4 +1,4 @@
-//! The queue record: writing it, and making a client of both records again.
+//! The two records: handing them out to be written, and making a client of them again.
 
 use desk_protocol::codec::{
     Decoded, decode_client_within, decode_server, encode_client, encode_snapshot,
@@ -13,7 +13,7 @@ use crate::client::{Client, Config};
 use crate::event::{Action, Unsaved, UnsavedReason};
 use crate::inbox::desk_from;
 use crate::pending::{Entry, Flight, Level, Owner};
-use crate::record::{BASE_MAGIC, QUEUE_MAGIC, Reader, RestoreError, Writer};
+use crate::record::{BASE_MAGIC, QUEUE_MAGIC, Reader, Records, RestoreError, Token, Writer};
 
 impl Client {
     /// Makes a client from what was persisted; it asks for a connection at once. Undo
@@ -43,7 +43,31 @@ impl Client {
         Ok(client)
     }
 
-    pub(crate) fn queue_record(&self) -> Vec<u8> {
+    /// What must be written before the next greeting or batch goes out, if
+    /// anything. Write both records in one transaction, in the order in which
+    /// they were handed out.
+    pub fn persist(&mut self) -> Option<Records> {
+        if !self.store.is_durable() {
+            return None;
+        }
+        self.freeze();
+        let (token, base) = self.store.hand_out(&self.confirmed)?;
+        Some(Records { token, base, queue: self.queue_record() })
+    }
+
+    /// The records of a token, and so of all before it, are written.
+    pub fn persisted(&mut self, token: Token) {
+        self.store.written(token);
+    }
+
+    /// Goes on without persistence, because there is nowhere to write to. A restart
+    /// then loses work that is not acknowledged.
+    pub fn stop_persisting(&mut self) {
+        self.store.stop();
+        self.config.durable = false;
+    }
+
+    fn queue_record(&self) -> Vec<u8> {
         let mut writer = Writer::new(QUEUE_MAGIC, self.store.generation);
         writer.bytes(&self.store.commits);
         writer.flag(self.ready);
