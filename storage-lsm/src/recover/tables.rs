@@ -8,7 +8,7 @@ use crate::field::block_up;
 use crate::file::FileId;
 use crate::manifest::Manifest;
 use crate::manifest::slot::SlotError;
-use crate::table::block::TableError;
+use crate::table::error::TableError;
 use crate::table::footer::encode_footer;
 use crate::table::reader::{Contents, read_proven};
 

@@ -42,39 +42,17 @@
 
 use crate::bucket::{BucketId, BucketStamp};
 use crate::checksum::{Kind, Place};
-use crate::field::{Cursor, Short, block_up, put_file};
+use crate::field::{Cursor, block_up, put_file};
 use crate::key::{Key, Seconds, Sequence};
 use crate::limits::{BLOCK_BYTES, TABLE_BLOCK_BYTES_MAX};
 
+use super::VERSION;
+use super::error::TableError;
 use super::record::{ENTRY_BYTES, TableEntry, put_record, stored_bytes};
 
 const HEADER_MAGIC: u32 = u32::from_le_bytes(*b"SDTH");
 const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"SDTB");
-pub(super) const VERSION: u16 = 2;
 pub(crate) const BLOCK_HEADER_BYTES: usize = 32;
-
-/// Why bytes are not a part of a table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum TableError {
-    /// They do not begin like one.
-    #[error("no part of a table begins here")]
-    NoTable,
-    /// The format is not known to this program.
-    #[error("table format {0} is unknown, expected {VERSION}")]
-    Version(u16),
-    /// A length or an offset is impossible.
-    #[error("a length or an offset of the table is impossible")]
-    Length,
-    /// The checksum is not that of the bytes in this place.
-    #[error("the checksum does not fit the bytes or the place")]
-    Checksum,
-}
-
-impl From<Short> for TableError {
-    fn from(_: Short) -> Self {
-        Self::Length
-    }
-}
 
 /// The header block of a table.
 pub(crate) fn encode_header(place: Place, bucket: &BucketStamp) -> Vec<u8> {

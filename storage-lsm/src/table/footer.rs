@@ -28,7 +28,9 @@ use crate::checksum::{Kind, Place};
 use crate::field::{Cursor, block_up};
 use crate::limits::BLOCK_BYTES;
 
-use super::block::{TableError, VERSION, put_stamp, take_stamp};
+use super::VERSION;
+use super::block::{put_stamp, take_stamp};
+use super::error::TableError;
 use super::record::{ENTRY_BYTES, TableEntry};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SDTF");

@@ -12,7 +12,11 @@
 //! in the record's header, the block's directory and the footer, and padding.
 
 pub mod block;
+pub mod error;
 pub mod footer;
 pub mod record;
 
 pub(crate) mod reader;
+
+/// The version of the format.
+const VERSION: u16 = 2;

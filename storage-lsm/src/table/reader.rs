@@ -8,7 +8,8 @@ use crate::limits::{BLOCK_BYTES, SECTOR_BYTES, TAIL_READ_BYTES_MIN, TAIL_READ_PA
 use crate::manifest::Proven;
 use crate::salvage;
 
-use super::block::{TableError, decode_directory, decode_header, peek_block};
+use super::block::{decode_directory, decode_header, peek_block};
+use super::error::TableError;
 use super::footer::{Trailer, encode_footer, footer_bytes};
 use super::record::{RECORD_HEADER_BYTES, TableEntry, decode_record, stored_bytes};
 

@@ -21,7 +21,7 @@ use crate::field::Cursor;
 use crate::key::{Key, Sequence};
 use crate::limits::{TABLE_OFFSET_MAX, VALUE_BYTES_MAX};
 
-use super::block::TableError;
+use super::error::TableError;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"SDTR");
 /// The bytes before a value.
