@@ -16,7 +16,7 @@ use super::Store;
 use super::bucket_share::{Newest, Staged};
 use super::error::GetError;
 use super::place::{Located, TableNo};
-use super::seed::RecordRef;
+use super::record_ref::RecordRef;
 use super::state::State;
 
 /// What the store has of a key.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::key::{Key, Sequence};
 use crate::log::writer::Age;
 
-use super::seed::RecordRef;
+use super::record_ref::RecordRef;
 
 /// Links are kept in pieces of so many, so that none is copied when they
 /// become more.

@@ -7,7 +7,7 @@ use crate::bucket::{BucketId, BucketTable};
 use crate::checksum::StoreId;
 use crate::file::FileId;
 use crate::holds::Holds;
-use crate::key::{Key, Sequence, ShardId, UnixSecond};
+use crate::key::{Key, ShardId, UnixSecond};
 use crate::log::segment::Closed;
 use crate::log::writer::{Age, Spare};
 use crate::options::Options;
@@ -16,38 +16,6 @@ use super::error::Gap;
 use super::index::Index;
 use super::place::TableNo;
 use super::recovered::Recovered;
-
-/// Where a former run's log has a record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RecordRef {
-    pub(crate) sequence: Sequence,
-    /// The age of the segment; those of former runs are numbered from 1.
-    segment: u32,
-    /// Where the payload begins in the segment, in bytes.
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-    /// The low half of the payload's checksum.
-    pub(crate) checksum: u32,
-}
-
-const _: () = assert!(crate::limits::SEGMENT_BYTES_MAX <= u32::MAX as u64);
-
-impl RecordRef {
-    pub(crate) fn new(
-        segment: Age,
-        sequence: Sequence,
-        offset: u32,
-        length: u32,
-        checksum: u32,
-    ) -> Self {
-        let segment = u32::try_from(segment.0).expect("a folder has fewer than 2^32 segments");
-        Self { sequence, segment, offset, length, checksum }
-    }
-
-    pub(crate) fn segment(&self) -> Age {
-        Age(u64::from(self.segment))
-    }
-}
 
 /// A shard's share of a table that recovery found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
