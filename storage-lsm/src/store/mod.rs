@@ -2,6 +2,7 @@
 
 mod bucket_share;
 mod commit;
+mod counters;
 mod drain;
 mod error;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod fingerprints;
 pub(crate) mod index;
 mod load;
 pub(crate) mod place;
+mod pressure;
 mod record_ref;
 mod recovered;
 mod seal;
@@ -30,9 +32,11 @@ use crate::log::writer::{LogWriter, Refusal};
 use crate::manifest::{Edit, EditNumber, News};
 
 use bucket_share::{BucketShare, Staged};
+pub use counters::StoreCounters;
 pub use error::{AppendError, Gap, GetError, Poison, PutError, StoreError};
 pub use load::{Record, Snapshot, Stored, Value};
 pub(crate) use place::{Located, TableNo};
+pub use pressure::{Pressure, PressureLevel};
 pub(crate) use record_ref::RecordRef;
 pub(crate) use recovered::Recovered;
 pub use seed::ShardSeed;
@@ -49,70 +53,6 @@ pub struct Append<'a> {
     pub sequence: Sequence,
     /// What it says.
     pub payload: &'a [u8],
-}
-
-/// How hard the log needs snapshots.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum PressureLevel {
-    /// Under half of the budget is used.
-    Low,
-    /// Half is used, or a former run's log is still needed: snapshot the
-    /// holding keys as time allows.
-    Snapshot,
-    /// Four fifths are used: snapshot them before anything else.
-    Urgent,
-    /// No segment is left; records are refused when the last one is full.
-    Full,
-}
-
-/// The state of the log's budget.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pressure {
-    /// How hard snapshots are needed.
-    pub level: PressureLevel,
-    /// Bytes of the segments in use.
-    pub used_bytes: u64,
-    /// Bytes that they may take.
-    pub budget_bytes: u64,
-    /// Bytes of segments of former runs that are still needed.
-    pub inherited_bytes: u64,
-}
-
-/// Counts since the store opened, and sizes now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct StoreCounters {
-    /// Records appended.
-    pub records: u64,
-    /// Bytes of their payloads.
-    pub payload_bytes: u64,
-    /// Batches written.
-    pub batches: u64,
-    /// Bytes written to the log, with padding and headers.
-    pub log_bytes: u64,
-    /// Bytes written to tables, with headers, footers and padding.
-    pub table_bytes: u64,
-    /// Bytes of values among them that compaction moved.
-    pub compacted_bytes: u64,
-    /// Bytes of footers among them.
-    pub footer_bytes: u64,
-    /// Syncs of tables.
-    pub syncs: u64,
-    /// Segments made.
-    pub segments_made: u64,
-    /// Tables made.
-    pub tables_made: u64,
-    /// Keys in the index now.
-    pub keys: u64,
-    /// Bytes of memory that the index takes, now.
-    pub index_bytes: u64,
-    /// Bytes of memory for the directories of tables that are written, now.
-    pub directory_bytes: u64,
-    /// Keys whose log records no durable snapshot covers, now.
-    pub held_keys: u64,
-    /// Bytes of values that wait to be written, now.
-    pub backlog_bytes: u64,
-    /// Keys in quarantine, now.
-    pub quarantined: u64,
 }
 
 /// One shard's store. All methods take `&self`, so that the tasks of a shard

@@ -20,8 +20,8 @@ use crate::manifest::{Change, Edit, EditNumber};
 use crate::options::Options;
 use crate::table::record::TableEntry;
 
-use super::StoreCounters;
 use super::bucket_share::BucketShare;
+use super::counters::StoreCounters;
 use super::error::{Gap, Poison};
 use super::place::{Located, TableNo};
 
