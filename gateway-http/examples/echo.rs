@@ -8,10 +8,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use desk_gateway_http::Time;
-use desk_gateway_http::http::{Connection, Event as Request, RequestError};
+use desk_gateway_http::http::{Connection, Event as Request};
 use desk_gateway_http::websocket::handshake::Upgrade;
 use desk_gateway_http::websocket::{Event, FrameHeader, Input, Opcode, Role, WebSocket};
+use desk_gateway_http::{Problem, Time};
 
 /// The largest message, in bytes: what the suites' limit cases send.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -64,7 +64,7 @@ fn shake_hands(stream: &mut TcpStream, scratch: &mut [u8]) -> io::Result<Option<
             Ok(None) => continue,
             Ok(Some(Request::Head(head))) => Upgrade::check(&head).map_err(|error| error.problem()),
             Ok(Some(Request::Body(_))) => unreachable!("no body was asked for"),
-            Err(error) => Err(RequestError::problem(error)),
+            Err(error) => Err(Problem::from(error)),
         };
         return match answer {
             Ok(upgrade) => {

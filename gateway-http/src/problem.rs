@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::http::{Body, Response, Status};
+use crate::http::{Body, RequestError, Response, Status};
 
 /// An error answer: what is wrong, and what the caller can do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,5 +49,24 @@ impl Problem {
             response = response.with(name, value.clone());
         }
         response
+    }
+}
+
+/// The answer to a request that cannot be read.
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        use RequestError as Error;
+        let todo = match error {
+            Error::Malformed(_) | Error::ChunkLineTooLong => "send a well-formed HTTP/1.1 request",
+            Error::UnknownVersion => "use HTTP/1.1",
+            Error::UnknownCoding => "send Content-Length, or Transfer-Encoding: chunked",
+            Error::UnknownExpectation => "leave the Expect field out",
+            Error::HeadTooLarge { .. } => "send fewer or shorter header fields",
+            Error::BodyTooLarge { .. } => "split the content over several requests",
+            Error::HeadTimeout { .. } | Error::BodyTimeout { .. } => {
+                "send the request again, without pauses"
+            }
+        };
+        Self::new(error.status(), format!("{error}; {todo}."))
     }
 }

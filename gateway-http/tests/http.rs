@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use desk_gateway_http::Time;
 use desk_gateway_http::http::{Body, Connection, Deadline, Event, Response, Status};
+use desk_gateway_http::{Problem, Time};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ impl Server {
                     self.connection.respond(NOW, &answer);
                 }
                 Err(error) => {
-                    let problem = error.problem();
+                    let problem = Problem::from(error);
                     writeln!(self.story, "{} {}", problem.status.0, problem.detail).unwrap();
                     self.connection.respond(NOW, &problem.to_response());
                 }

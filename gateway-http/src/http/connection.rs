@@ -169,8 +169,8 @@ impl Connection {
     /// is answered.
     ///
     /// # Errors
-    /// The request cannot be understood. Answer with its
-    /// [`problem`](RequestError::problem); the connection ends after it.
+    /// The request cannot be understood. Answer with the [`crate::Problem`] made
+    /// of it; the connection ends after that.
     pub fn poll_event(&mut self, now: Time) -> Result<Option<Event>, RequestError> {
         let event = match self.timed_out.take() {
             Some(error) => Err(error),

@@ -2,7 +2,6 @@
 
 use super::status::Status;
 use crate::limits::{CHUNK_LINE_BYTES_MAX, HttpLimits};
-use crate::problem::Problem;
 
 /// Why a connection cannot go on with a request. All but the time-outs and
 /// limits are the peer's breaches of RFC 9112. The connection ends with the
@@ -80,22 +79,6 @@ impl RequestError {
             Self::ChunkLineTooLong => Status::BAD_REQUEST,
             Self::HeadTimeout { .. } | Self::BodyTimeout { .. } => Status::REQUEST_TIMEOUT,
         }
-    }
-
-    /// The answer that says so.
-    pub fn problem(self) -> Problem {
-        let todo = match self {
-            Self::Malformed(_) | Self::ChunkLineTooLong => "send a well-formed HTTP/1.1 request",
-            Self::UnknownVersion => "use HTTP/1.1",
-            Self::UnknownCoding => "send Content-Length, or Transfer-Encoding: chunked",
-            Self::UnknownExpectation => "leave the Expect field out",
-            Self::HeadTooLarge { .. } => "send fewer or shorter header fields",
-            Self::BodyTooLarge { .. } => "split the content over several requests",
-            Self::HeadTimeout { .. } | Self::BodyTimeout { .. } => {
-                "send the request again, without pauses"
-            }
-        };
-        Problem::new(self.status(), format!("{self}; {todo}."))
     }
 }
 

@@ -63,7 +63,7 @@ impl Http {
             }
             let now = self.now();
             match self.protocol.poll_event(now) {
-                Err(error) => self.respond(&error.problem().to_response()),
+                Err(error) => self.refuse(&error.into()),
                 Ok(Some(Arrived::Head(head))) => return Ok(Some(head)),
                 // The exchange takes the body that it asked for.
                 Ok(Some(Arrived::Body(_))) => {}
@@ -111,7 +111,7 @@ impl Http {
                 Ok(None) if self.protocol.is_closed() => return Err(Gone),
                 Ok(None) => self.wait().await?,
                 Err(error) => {
-                    self.respond(&error.problem().to_response());
+                    self.refuse(&error.into());
                     return Ok(None);
                 }
             }
