@@ -14,7 +14,7 @@ use crate::accounts;
 use crate::content::{Content, KEY_BYTES, OPERATION_BYTES, Stream, Version, shuffled};
 use crate::engine::{Counted, Engine, Expired, Expiry};
 use crate::engines::EngineName;
-use crate::load::{self, Load, Loaded};
+use crate::load::{self, Load, Loaded, Reopened};
 
 /// Desks that operations go to where whole desks play no part.
 const BUSY_DESKS: u64 = 10_000;
@@ -211,7 +211,10 @@ pub fn run(engine: EngineName, folder: &Path, work: Work) -> Result<Outcome> {
             bail!("the full load is driven into our store alone")
         }
         Work::Load(load) => Outcome::Loaded(load::run(folder, load)?),
-        Work::ReopenLoad(load) => load::reopen(folder, load)?,
+        Work::ReopenLoad(load) => {
+            let Reopened { seconds, memory_bytes, index_bytes } = load::reopen(folder, load)?;
+            Outcome::Reopened { seconds, memory_bytes, index_bytes }
+        }
     })
 }
 
