@@ -1,6 +1,7 @@
 //! The rules, one module each; each `check` answers what breaks it.
 
 pub mod arrows;
+pub mod circles;
 pub mod documents;
 pub mod leftovers;
 pub mod links;

@@ -8,6 +8,11 @@ fn crates_depend_on_one_another_as_designed() {
 }
 
 #[test]
+fn modules_import_downward_only() {
+    assert_clean(rules::circles::check(&Tree::of_repository()));
+}
+
+#[test]
 fn unsafe_code_is_forbidden_or_where_it_is_expected() {
     assert_clean(rules::unsafe_code::check(&Tree::of_repository()));
 }
