@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use desk_protocol::frame::Role;
 use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
+use super::bucket::Bucket;
 use crate::identity::SessionKey;
 use crate::limits::ShardLimits;
 use crate::service::EncodedSnapshot;
@@ -133,68 +133,5 @@ impl Connection {
             Phase::Joined(session) => Some(session.desk),
             Phase::Greeting | Phase::Closing => None,
         }
-    }
-}
-
-/// A token bucket. It may go into debt: what was read is served, and reading
-/// stops until the debt is paid.
-#[derive(Debug)]
-pub(crate) struct Bucket {
-    /// Thousandths of a token.
-    level: i64,
-    rate_per_second: u32,
-    burst: u32,
-    filled_at: Time,
-}
-
-impl Bucket {
-    fn new(rate_per_second: u32, burst: u32, now: Time) -> Self {
-        // A rate of 0 would be a debt that is never paid.
-        let rate_per_second = rate_per_second.max(1);
-        Self { level: i64::from(burst) * 1_000, rate_per_second, burst, filled_at: now }
-    }
-
-    /// Takes one token. If that makes a debt, says how long it takes to pay.
-    pub(crate) fn take(&mut self, now: Time) -> Option<Duration> {
-        self.fill(now);
-        self.level -= 1_000;
-        self.owed()
-    }
-
-    /// How long it still takes to pay the debt, if there is one.
-    pub(crate) fn debt(&mut self, now: Time) -> Option<Duration> {
-        self.fill(now);
-        self.owed()
-    }
-
-    fn fill(&mut self, now: Time) {
-        let elapsed = now.since(self.filled_at).as_micros().min(60_000_000) as i64;
-        self.filled_at = now;
-        let full = i64::from(self.burst) * 1_000;
-        self.level = (self.level + elapsed * i64::from(self.rate_per_second) / 1_000).min(full);
-    }
-
-    fn owed(&self) -> Option<Duration> {
-        if self.level >= 0 {
-            return None;
-        }
-        let micros = self.level.unsigned_abs() * 1_000 / u64::from(self.rate_per_second);
-        Some(Duration::from_micros(micros + 1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_gives_its_burst_then_its_rate() {
-        let mut bucket = Bucket::new(60, 120, Time(0));
-        assert!((0..120).all(|_| bucket.take(Time(0)).is_none()));
-        let wait = bucket.take(Time(0)).unwrap();
-        assert_eq!(wait.as_millis(), 16);
-        // A second later the debt is paid and 59 more may come.
-        assert!((0..59).all(|_| bucket.take(Time(1_000_000)).is_none()));
-        assert!(bucket.take(Time(1_000_000)).is_some());
     }
 }

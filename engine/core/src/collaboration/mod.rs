@@ -4,6 +4,7 @@
 //! connections, the newest connection of each client, and presence. A `Connection`
 //! is one line to a client: what was sent, what is queued, and its rate.
 
+mod bucket;
 mod connection;
 mod presence;
 mod ring;
