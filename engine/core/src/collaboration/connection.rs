@@ -17,6 +17,8 @@ pub(crate) struct Connection {
     /// The key it was opened with, if the transport carried one.
     pub(crate) key: Option<SessionKey>,
     pub(crate) phase: Phase,
+    /// When it must have said hello.
+    pub(crate) hello_by: Time,
     /// Bytes handed to the shell and not yet sent.
     pub(crate) queued_bytes: usize,
     /// Bytes of frames that are deferred behind missing commits.
@@ -99,6 +101,7 @@ impl Connection {
         Self {
             key,
             phase: Phase::Greeting,
+            hello_by: now + limits.hello_time,
             queued_bytes: 0,
             deferred_bytes: 0,
             batches: Bucket::new(limits.batches_per_second, limits.batch_burst, now),

@@ -6,10 +6,14 @@
 
 mod bucket;
 mod connection;
+mod polls;
 mod presence;
 mod ring;
 mod room;
 
 pub(crate) use connection::{Connection, Pauses, Phase, Session, Stream};
+#[cfg(test)]
+pub(crate) use polls::LOOKS;
+pub(crate) use polls::{DeskPolls, Poll, Polls};
 pub(crate) use ring::{Ring, RingCommit};
-pub(crate) use room::{Poll, Room};
+pub(crate) use room::Room;

@@ -2,18 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use desk_protocol::{ClientId, Revision, Time};
+use desk_protocol::{ClientId, Time};
 
+use super::polls::DeskPolls;
 use super::presence::PresenceRoom;
-use crate::identity::SessionKey;
-use crate::names::{ConnectionId, RequestId};
-
-/// A request that waits for the next commit.
-#[derive(Debug)]
-pub(crate) struct Poll {
-    pub(crate) key: SessionKey,
-    pub(crate) since: Revision,
-}
+use crate::names::ConnectionId;
 
 /// Connections, fences, presence and polls of a desk. It outlives the desk's
 /// content in memory: parked connections stay in it.
@@ -24,7 +17,7 @@ pub(crate) struct Room {
     /// (FLIGHT-9). Kept while the desk is known to the shard.
     pub(crate) newest: BTreeMap<ClientId, (u64, Option<ConnectionId>)>,
     pub(crate) presence: PresenceRoom,
-    pub(crate) polls: BTreeMap<RequestId, Poll>,
+    pub(crate) polls: DeskPolls,
     /// When anyone last changed the desk or joined it.
     pub(crate) active_at: Time,
 }

@@ -206,7 +206,8 @@ impl Shard {
                 self.env.stats.batches += 1;
                 self.env.stats.operations += news.commit.operations.len() as u64;
                 self.env.broadcast(position, &slot.room, news);
-                for (request, poll) in std::mem::take(&mut slot.room.polls) {
+                for request in slot.room.polls.requests() {
+                    let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
                     let polled = polled(hot, poll.since);
                     self.env.reply(position, request, Reply::Polled(polled));
                 }

@@ -11,7 +11,9 @@ use super::entropy::Entropy;
 use super::io::ShardConfig;
 use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
-use crate::collaboration::{Connection, Pauses, Phase, RingCommit, Room, Stream};
+use crate::collaboration::{
+    Connection, Pauses, Phase, Poll, Polls, RingCommit, Room, Stream,
+};
 use crate::gate::Gate;
 use crate::identity::Keyring;
 use crate::management::{Hot, Lifetimes};
@@ -27,6 +29,7 @@ pub(crate) struct Env {
     pub(crate) gate: Gate,
     pub(crate) timers: Timers,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    pub(crate) polls: Polls,
     pub(crate) encoder: Encoder,
     pub(crate) stats: ShardStats,
     /// Whether the store takes writes.
@@ -70,6 +73,7 @@ impl Env {
     /// The shell has ended a connection.
     pub(crate) fn remove_connection(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        self.timers.disarm(connection.hello_by, Timer::Hello(id));
         self.stats.sessions -= usize::from(connection.session().is_some());
     }
 
@@ -307,6 +311,19 @@ impl Env {
         room.presence = Default::default();
     }
 
+    /// Lets a request wait for the next commit of its desk.
+    pub(crate) fn add_poll(&mut self, room: &mut Room, request: RequestId, poll: Poll) {
+        self.timers.arm(poll.until, Timer::Poll(request));
+        self.polls.add(&mut room.polls, request, poll);
+    }
+
+    /// A request waits no more, if it did.
+    pub(crate) fn take_poll(&mut self, room: &mut Room, request: RequestId) -> Option<Poll> {
+        let poll = self.polls.take(&mut room.polls, request)?;
+        self.timers.disarm(poll.until, Timer::Poll(request));
+        Some(poll)
+    }
+
     /// Answers every poll that waits in a room.
     pub(crate) fn fail_polls(
         &mut self,
@@ -314,7 +331,8 @@ impl Env {
         room: &mut Room,
         why: &ServiceError,
     ) {
-        for request in std::mem::take(&mut room.polls).into_keys() {
+        for request in room.polls.requests() {
+            self.take_poll(room, request);
             self.fail(position, request, why.clone());
         }
     }

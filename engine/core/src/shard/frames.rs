@@ -268,9 +268,9 @@ impl Shard {
     }
 
     pub(super) fn opened(&mut self, now: Time, id: ConnectionId, key: Option<SessionKey>) {
-        let limits = &self.env.config.limits;
-        self.env.timers.arm(now + limits.hello_time, Timer::Hello(id));
-        self.env.connections.insert(id, Connection::new(key, limits, now));
+        let connection = Connection::new(key, &self.env.config.limits, now);
+        self.env.timers.arm(connection.hello_by, Timer::Hello(id));
+        self.env.connections.insert(id, connection);
         if self.env.draining {
             self.end(now, id, CloseCode::Draining, "the server is going down");
         }

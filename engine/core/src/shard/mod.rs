@@ -61,6 +61,7 @@ impl Shard {
                 gate: Gate::default(),
                 timers: Timers::default(),
                 connections: BTreeMap::new(),
+                polls: Default::default(),
                 encoder: Encoder::new(),
                 stats: ShardStats::default(),
                 writable: true,
@@ -135,7 +136,7 @@ impl Shard {
                         self.env.send_presence(position, &mut slot.room);
                     }
                 }
-                Timer::Poll(desk, request) => self.end_poll(desk, request),
+                Timer::Poll(request) => self.end_poll(request),
                 Timer::Idle(desk) => self.idle(now, desk),
                 Timer::Expiry(desk) => self.expire_if_due(now, desk),
                 Timer::Store => self.store_step(now),
@@ -159,16 +160,16 @@ impl Shard {
     }
 
     fn abandon(&mut self, request: RequestId) {
-        // Polls are few and this is rare: look through the rooms that have any.
-        for slot in self.desks.values_mut() {
-            slot.room.polls.remove(&request);
-        }
+        let Some(desk) = self.env.polls.get(request).map(|poll| poll.desk) else { return };
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        self.env.take_poll(&mut slot.room, request);
     }
 
-    fn end_poll(&mut self, desk: LinkId, request: RequestId) {
+    fn end_poll(&mut self, request: RequestId) {
+        let Some(desk) = self.env.polls.get(request).map(|poll| poll.desk) else { return };
         let position = self.position(desk);
         let Some(slot) = self.desks.get_mut(&desk) else { return };
-        let Some(poll) = slot.room.polls.remove(&request) else { return };
+        let Some(poll) = self.env.take_poll(&mut slot.room, request) else { return };
         let nothing =
             Polled::Commits { revision: poll.since, commits: Vec::new(), frames: Vec::new() };
         self.env.reply(position, request, Reply::Polled(nothing));
@@ -264,5 +265,61 @@ impl Shard {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use desk_protocol::Revision;
+
+    use super::*;
+    use crate::collaboration::LOOKS;
+    use crate::management::Lifetime;
+    use crate::placement::Placement;
+
+    const NOW: Time = Time::from_unix_seconds(1_700_000_000);
+
+    /// Makes what was appended durable, and gives the answers.
+    fn answers(shard: &mut Shard) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        while let Some(output) = shard.poll_output() {
+            match output {
+                Output::Append { position, .. } => shard.handle(NOW, Input::Durable { position }),
+                Output::Reply { reply, .. } => replies.push(reply),
+                _ => {}
+            }
+        }
+        replies
+    }
+
+    #[test]
+    fn a_poll_that_is_given_up_is_looked_for_on_its_own_desk_alone() {
+        let config = ShardConfig {
+            index: 0,
+            placement: Placement::new(1),
+            session_idle: Duration::from_secs(900),
+            memory_bytes: 1 << 30,
+            limits: Default::default(),
+        };
+        let mut shard = Shard::new(config, Keyring::new([1; 32]), [2; 32]);
+        let week = Lifetime { first: 0, end: 1 << 32, lasts: Duration::from_secs(604_800) };
+        shard.handle(NOW, Input::Lifetimes(vec![week]));
+        let mut key = None;
+        for number in 0..100 {
+            let body = Box::new(Request::Create { title: String::new(), content: false });
+            shard.handle(NOW, Input::Request { request: RequestId(number), body });
+            for reply in answers(&mut shard) {
+                let Reply::Joined(joined) = reply else { panic!("{reply:?}") };
+                key = Some(joined.key);
+            }
+        }
+        let (key, request) = (key.expect("desks were made"), RequestId(100));
+        let body = Box::new(Request::Poll { key, since: Revision(0), wait_seconds: 20 });
+        shard.handle(NOW, Input::Request { request, body });
+        LOOKS.set(0);
+        shard.handle(NOW, Input::Abandoned { request });
+        assert_eq!(LOOKS.get(), 1, "of 100 desks");
     }
 }

@@ -8,7 +8,6 @@ use desk_protocol::{ClientId, ClientSeq, LinkId, Operation, Revision, StickerId,
 
 use super::Shard;
 use super::desks::polled;
-use super::timers::Timer;
 use crate::collaboration::{Connection, Poll};
 use crate::collisions::{Arrival, Ordered};
 use crate::identity::SessionKey;
@@ -308,10 +307,10 @@ impl Shard {
         if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
             return Some(Err(ServiceError::TooMany("polls wait on this desk")));
         }
-        slot.room.polls.insert(request, Poll { key, since });
         let wait = Duration::from_secs(u64::from(wait_seconds));
         let wait = wait.min(self.env.config.limits.poll_time);
-        self.env.timers.arm(now + wait, Timer::Poll(desk, request));
+        let poll = Poll { desk, key, since, until: now + wait };
+        self.env.add_poll(&mut slot.room, request, poll);
         None
     }
 
@@ -380,10 +379,11 @@ impl Shard {
     fn close_link(&mut self, now: Time, desk: LinkId, link: LinkId) {
         let Some(slot) = self.desks.get_mut(&desk) else { return };
         let position = slot.position();
-        let polls = slot.room.polls.iter().filter(|(_, poll)| poll.key.link == link);
-        for request in polls.map(|(request, _)| *request).collect::<Vec<_>>() {
-            slot.room.polls.remove(&request);
-            self.env.fail(position, request, ServiceError::KeyVoid);
+        for request in slot.room.polls.requests() {
+            if self.env.polls.get(request).is_some_and(|poll| poll.key.link == link) {
+                self.env.take_poll(&mut slot.room, request);
+                self.env.fail(position, request, ServiceError::KeyVoid);
+            }
         }
         let by_link: Vec<_> = slot
             .room

@@ -16,7 +16,7 @@ pub(crate) enum Timer {
     /// Presence of a desk goes out.
     Presence(LinkId),
     /// A poll has waited long enough.
-    Poll(LinkId, RequestId),
+    Poll(RequestId),
     /// A desk may be unused.
     Idle(LinkId),
     /// A desk's time is over.
@@ -32,7 +32,7 @@ impl Timer {
             Timer::Hello(_) => "hello",
             Timer::Resume(_) => "resume",
             Timer::Presence(_) => "presence",
-            Timer::Poll(..) => "poll",
+            Timer::Poll(_) => "poll",
             Timer::Idle(_) => "idle",
             Timer::Expiry(_) => "expiry",
             Timer::Store => "store",
