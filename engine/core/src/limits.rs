@@ -187,5 +187,9 @@ pub const STORE_PUT_OFF_TIME: Duration = Duration::from_secs(60);
 /// How many such keys are known at a time; more are looked at again sooner.
 pub const STORE_PUT_OFF_KEYS_MAX: usize = 4_096;
 
+/// Links that are known to lead to one desk in memory: its good ones, and void ones
+/// that somebody still asks for. No policy: one that is forgotten is looked up again.
+pub const LINKS_PER_DESK_MAX: usize = 16;
+
 /// Inputs that wait for a desk to be loaded; past it the request is refused.
 pub const LOADING_QUEUE_MAX: usize = 4_000;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use desk_protocol::Time;
 use desk_protocol::frame::{Hello, Submit};
+use desk_protocol::{LinkId, Time};
 
 use super::hot::Hot;
 use crate::collaboration::Room;
@@ -17,6 +17,9 @@ use crate::service::Request;
 pub(crate) struct Slot {
     pub(crate) content: Content,
     pub(crate) room: Room,
+    /// Links that are known to lead here besides the key, in the order in which they
+    /// were learnt. They go with the slot.
+    pub(crate) links: Vec<LinkId>,
     /// What waits for the content, in order.
     pub(crate) waiting: VecDeque<Task>,
     /// When the desk is gone; known once it was loaded.

@@ -11,6 +11,7 @@ use super::io::Loaded;
 use super::timers::Timer;
 use crate::collisions::Arrival;
 use crate::journal::{self, Entry};
+use crate::limits::LINKS_PER_DESK_MAX;
 use crate::management::{Content, Hot, Submitted, Task};
 use crate::names::LogPosition;
 use crate::output::Output;
@@ -96,7 +97,7 @@ impl Shard {
     /// Puts a desk in memory.
     pub(super) fn warm(&mut self, now: Time, key: LinkId, hot: Hot) {
         for alias in hot.aliases() {
-            self.aliases.insert(alias, key);
+            self.know_link(alias, key);
         }
         let expires_at = hot.expires_at();
         let slot = self.desks.entry(key).or_default();
@@ -130,9 +131,36 @@ impl Shard {
         if slot.waiting.is_empty() {
             return;
         }
-        self.aliases.insert(alias, desk);
+        self.know_link(alias, desk);
         for task in slot.waiting {
             self.with_desk(now, desk, task);
+        }
+    }
+
+    /// Notes that a link leads to a desk, for as long as the desk is known.
+    pub(super) fn know_link(&mut self, link: LinkId, desk: LinkId) {
+        if self.aliases.insert(link, desk).is_some() {
+            return;
+        }
+        let slot = self.desks.entry(desk).or_default();
+        slot.links.push(link);
+        if slot.links.len() <= LINKS_PER_DESK_MAX {
+            return;
+        }
+        // The good links stay: the newest of them may not be durable yet, and could
+        // not be looked up.
+        let good = slot.hot().map(|hot| hot.record.links);
+        let is_good = |link: &LinkId| good.is_some_and(|good| good.role(*link).is_some());
+        let void = slot.links.iter().position(|link| !is_good(link)).unwrap_or(0);
+        let forgotten = slot.links.remove(void);
+        self.aliases.remove(&forgotten);
+    }
+
+    /// A link was replaced: whoever asks for it looks it up.
+    pub(super) fn forget_link(&mut self, link: LinkId, desk: LinkId) {
+        self.aliases.remove(&link);
+        if let Some(slot) = self.desks.get_mut(&desk) {
+            slot.links.retain(|known| *known != link);
         }
     }
 
@@ -264,12 +292,6 @@ impl Shard {
             self.by_use.remove(&(hot.used_at, key));
             self.env.stats.memory_bytes -= hot.counted_bytes;
             self.env.stats.instances_ended += 1;
-            // Aliases stay while connections do: they are looked up by them.
-            if slot.room.is_empty() {
-                for alias in hot.aliases() {
-                    self.aliases.remove(&alias);
-                }
-            }
         }
     }
 
@@ -280,7 +302,11 @@ impl Shard {
     }
 
     fn remove_slot(&mut self, key: LinkId) {
-        if let Some(at) = self.desks.remove(&key).and_then(|slot| slot.expires_at) {
+        let Some(slot) = self.desks.remove(&key) else { return };
+        for link in &slot.links {
+            self.aliases.remove(link);
+        }
+        if let Some(at) = slot.expires_at {
             self.env.timers.disarm(at, Timer::Expiry(key));
         }
     }

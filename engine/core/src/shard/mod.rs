@@ -41,7 +41,7 @@ use timers::{Timer, Timers};
 pub struct Shard {
     env: Env,
     desks: BTreeMap<LinkId, Slot>,
-    /// Links of desks in memory that are not their desk's key.
+    /// Desks by their further links; each desk's slot lists those that lead to it.
     aliases: BTreeMap<LinkId, LinkId>,
     /// Desks in memory by their last use, coarsely: who goes first.
     by_use: BTreeSet<(Time, LinkId)>,
@@ -148,6 +148,7 @@ impl Shard {
     pub fn stats(&self) -> ShardStats {
         ShardStats {
             instances: self.by_use.len(),
+            links: self.aliases.len(),
             connections: self.env.connections.len(),
             waiting_outputs: self.env.gate.waiting(),
             unstored: self.unstored(),

@@ -125,7 +125,7 @@ impl Shard {
         let position = self.env.gate.append(alias, 1, expires_at, entry);
         let record = Box::new(StoredRecord::Alias(record));
         self.env.gate.after(position, Output::Store { key: alias, sequence: 1, record });
-        self.aliases.insert(alias, desk);
+        self.know_link(alias, desk);
     }
 
     fn check_title(&self, title: &str) -> Result<(), ServiceError> {
@@ -370,6 +370,7 @@ impl Shard {
         }
         hot.append(&mut self.env.gate, Entry::Linked { role, link }.encode());
         if let Some(old) = old {
+            self.forget_link(old, desk);
             self.close_link(now, desk, old);
         }
         Ok(Reply::Link { role, link })
@@ -406,7 +407,6 @@ impl Shard {
         let (aliases, expires_at) = (hot.aliases().collect::<Vec<_>>(), hot.expires_at());
         for alias in aliases {
             self.env.gate.forget(alias, expires_at);
-            self.aliases.remove(&alias);
         }
         let position = self.env.gate.forget(desk, expires_at);
         self.drop_desk(now, desk, position, CloseCode::Deleted, &ServiceError::NoDesk);

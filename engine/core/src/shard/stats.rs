@@ -9,6 +9,8 @@ pub struct ShardStats {
     pub instances_started: u64,
     /// Collaboration instances ever ended.
     pub instances_ended: u64,
+    /// Links, besides the keys, that are known to lead to a desk.
+    pub links: usize,
     /// Open connections.
     pub connections: usize,
     /// Connections that said hello and take part in a desk.
