@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use desk_protocol::frame::Role;
 use desk_protocol::id::ParseIdError;
-use desk_protocol::{ClientId, LinkId};
+use desk_protocol::{ClientId, ClientSeq, LinkId, StickerId};
 
 /// What a client shows to be let in: `DESK-CLIENT-MAC`, three groups of
 /// Crockford base32.
@@ -102,6 +102,19 @@ impl Keyring {
         let found = key.mac.to_bytes();
         // No early exit: the time must not show where the two differ.
         expected.iter().zip(found).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+    }
+
+    /// The id of a sticker that is left to the server: of the creation at this place
+    /// of this batch. It cannot be guessed, and a batch that comes again has it too.
+    pub fn sticker(&self, desk: LinkId, client: ClientId, seq: ClientSeq, at: u32) -> StickerId {
+        let mut message = [0u8; 44];
+        message[..16].copy_from_slice(&desk.to_bytes());
+        message[16..32].copy_from_slice(&client.to_bytes());
+        message[32..40].copy_from_slice(&seq.0.to_le_bytes());
+        message[40..].copy_from_slice(&at.to_le_bytes());
+        // Messages of session keys have another length.
+        let hash = blake3::keyed_hash(&self.secret, &message);
+        StickerId(u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("32 bytes")))
     }
 
     /// BLAKE3 in keyed mode, cut to 128 bits.

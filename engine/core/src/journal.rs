@@ -13,14 +13,13 @@
 //! Numbers are little-endian, links and clients big-endian as they are keys.
 //! The store frames and checks entries; a commit frame carries its own length.
 
-use std::collections::BTreeMap;
-
 use desk_protocol::codec::{self, Decoded};
 use desk_protocol::frame::{BatchResult, Outcome, Role, ServerFrame};
 use desk_protocol::resolver::{self, ApplyError};
-use desk_protocol::{Author, ClientId, ClientSeq, Commit, Desk, LinkId, Operation, StickerId};
+use desk_protocol::{Author, ClientId, ClientSeq, Commit, Desk, LinkId};
 
-use crate::record::{Alias, DeskRecord, Links, Member, StoredRecord};
+use crate::members::{Members, created};
+use crate::record::{Alias, DeskRecord, Links, StoredRecord};
 
 /// One step of a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -256,7 +255,7 @@ impl DeskRecord {
             expires_at,
             key_epoch: 0,
             links: Links { edit: key, owner, view: None },
-            members: BTreeMap::new(),
+            members: Members::default(),
             desk: Desk::new(title),
         }
     }
@@ -266,26 +265,23 @@ impl DeskRecord {
         let out_of_place = || JournalError::OutOfPlace(name);
         match entry {
             Entry::Joined { client, author } => {
-                self.members.insert(client, Member { author, last: None });
+                self.members.join(client, author);
             }
             Entry::Committed { client, commit } => {
-                let member = self.members.get_mut(&client).ok_or_else(out_of_place)?;
+                self.members.get(client).ok_or_else(out_of_place)?;
                 resolver::apply(&mut self.desk, &commit)?;
-                member.last = Some(BatchResult {
-                    client_seq: commit.client_seq,
-                    outcome: Outcome::Applied {
-                        revision: commit.revision,
-                        status: commit.status,
-                        created: created(&commit.operations),
-                    },
-                });
+                let outcome = Outcome::Applied {
+                    revision: commit.revision,
+                    status: commit.status,
+                    created: created(&commit.operations),
+                };
+                let result = BatchResult { client_seq: commit.client_seq, outcome };
+                self.members.remember(client, result);
             }
             Entry::Refused { client, client_seq, operation, detail } => {
-                let member = self.members.get_mut(&client).ok_or_else(out_of_place)?;
-                member.last = Some(BatchResult {
-                    client_seq,
-                    outcome: Outcome::Rejected { operation, detail },
-                });
+                self.members.get(client).ok_or_else(out_of_place)?;
+                let outcome = Outcome::Rejected { operation, detail };
+                self.members.remember(client, BatchResult { client_seq, outcome });
             }
             Entry::Linked { role, link } => match role {
                 Role::Viewer => self.links.view = Some(link),
@@ -312,15 +308,4 @@ impl Entry {
             Entry::Alias(_) => "alias",
         }
     }
-}
-
-/// Stickers that operations create, in order.
-pub fn created(operations: &[Operation]) -> Vec<StickerId> {
-    operations
-        .iter()
-        .filter_map(|operation| match operation {
-            Operation::Create(create) => Some(create.id),
-            _ => None,
-        })
-        .collect()
 }

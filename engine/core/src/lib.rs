@@ -16,6 +16,7 @@
 //! far it got.
 #![forbid(unsafe_code)]
 
+mod bucket;
 pub mod collaboration;
 pub mod collisions;
 mod gate;
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod journal;
 pub mod limits;
 pub mod management;
+pub mod members;
 mod names;
 mod output;
 pub mod placement;
@@ -32,9 +34,10 @@ pub mod shard;
 
 pub use identity::{Keyring, SessionKey};
 pub use management::Lifetime;
+pub use members::{Member, Members, QuietClient, RecentClient};
 pub use names::{ConnectionId, LogPosition, RequestId};
 pub use output::Output;
 pub use placement::Placement;
-pub use record::{Alias, DeskRecord, Links, Member, StoredRecord};
+pub use record::{Alias, DeskRecord, Links, StoredRecord};
 pub use service::{Reply, Request, ServiceError};
 pub use shard::{Input, Shard, ShardConfig, StorePace};

@@ -97,8 +97,22 @@ impl Default for ShardLimits {
 /// Connections of one desk. A crowd beyond it is refused with `429`.
 pub const CONNECTIONS_PER_DESK_MAX: usize = 2_000;
 
-/// Clients that a desk remembers for exactly-once resend.
+/// Clients that changed a desk, which remembers each for exactly-once resend: in 40
+/// bytes, so that a desk's record is bounded.
 pub const CLIENTS_PER_DESK_MAX: usize = 20_000;
+
+/// Clients of a desk that never changed anything and keep their number: as many again
+/// as may be connected, twice. The oldest are forgotten, and get a new number if they
+/// come back. No policy: a record is read by servers of any configuration.
+pub const READERS_PER_DESK_MAX: usize = 4_096;
+
+/// Clients of a desk whose newest answers are kept whole: those that acted last. No
+/// policy, as the next: a quiet client gets its first answer again all the same.
+pub const RECENT_CLIENTS_MAX: usize = 256;
+
+/// Bytes of their answers besides 40 for each client: ids of created stickers, and
+/// reasons of refusals.
+pub const RECENT_ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Batches a second of one connection; past it the connection is not read.
 pub const BATCHES_PER_SECOND: u32 = 60;
@@ -150,6 +164,13 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait of a poll. The interface promises up to 25 seconds, so an
 /// operator can only shorten it.
 pub const POLL_TIME_MAX: Duration = Duration::from_secs(25);
+
+/// How long a desk remembers the newest connection of a client that has left, in
+/// memory. No policy, as the next: it only keeps a late hello from taking over.
+pub const FENCE_TIME: Duration = Duration::from_secs(600);
+
+/// Clients that have left a desk and whose newest connection it remembers.
+pub const FENCES_MAX: usize = 1_024;
 
 /// Polls waiting on one desk.
 pub const POLLS_PER_DESK_MAX: usize = 2_000;

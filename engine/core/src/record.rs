@@ -1,9 +1,9 @@
 //! What is kept of a desk: its content and everything that outlives a session.
 
-use std::collections::BTreeMap;
+use desk_protocol::frame::Role;
+use desk_protocol::{Desk, LinkId};
 
-use desk_protocol::frame::{BatchResult, Role};
-use desk_protocol::{Author, ClientId, Desk, LinkId};
+use crate::members::Members;
 
 /// A record of the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,8 +36,8 @@ pub struct DeskRecord {
     pub key_epoch: u32,
     /// The good link of each role.
     pub links: Links,
-    /// The clients that ever joined.
-    pub members: BTreeMap<ClientId, Member>,
+    /// Its clients.
+    pub members: Members,
     /// The content.
     pub desk: Desk,
 }
@@ -75,13 +75,4 @@ impl Links {
             Role::Viewer => self.view,
         }
     }
-}
-
-/// A client of a desk.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Member {
-    /// Its number on the desk, from 1.
-    pub author: Author,
-    /// The result of its newest batch.
-    pub last: Option<BatchResult>,
 }

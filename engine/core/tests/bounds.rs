@@ -2,15 +2,19 @@
 
 mod harness;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk_engine_core::*;
-use desk_protocol::frame::Role;
-use desk_protocol::{LinkId, Revision};
+use desk_protocol::frame::{Role, ServerFrame};
+use desk_protocol::operation::Create;
+use desk_protocol::{ClientSeq, LinkId, Operation, Revision};
 use harness::*;
 
 fn rotate(world: &mut World, desk: &service::Joined, role: Role) -> LinkId {
-    let request = Request::Link { key: desk.key, desk: desk.link, role, rotate: true };
+    let path = desk.owner_link.expect("the creator's");
+    let request = Request::Link { key: desk.key, desk: path, role, rotate: true };
     match world.ask(request) {
         Reply::Link { link, .. } => link,
         other => panic!("{other:?}"),
@@ -94,4 +98,122 @@ fn a_connection_that_is_gone_leaves_no_deadline_behind() {
     assert_ne!(world.shard.poll_timeout(), before);
     world.input(Input::Closed { connection });
     assert_eq!(world.shard.poll_timeout(), before, "its deadline is still there");
+}
+
+/// A world whose desks remember so many clients that changed something.
+fn world_for(clients: usize) -> World {
+    let limits = limits::ShardLimits { clients_per_desk: clients, ..Default::default() };
+    World::with(ShardConfig { limits: Arc::new(limits), ..config() })
+}
+
+#[test]
+fn who_only_looks_takes_no_place_of_those_who_change_a_desk() {
+    let mut world = world_for(3);
+    let desk = world.create();
+    let view = rotate(&mut world, &desk, Role::Viewer);
+    for _ in 0..20_000 {
+        assert!(matches!(world.ask(join(view)), Reply::Joined(_)));
+    }
+    for number in 1..=3 {
+        let guest = world.join(desk.link);
+        let reply = world.sync(guest.key, 1, number - 1, vec![create(number, "x")]);
+        assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
+    }
+    // Those who change a desk are bounded all the same.
+    assert!(matches!(world.failure(join(desk.link)), ServiceError::TooMany(_)));
+    assert!(matches!(world.ask(join(view)), Reply::Joined(_)));
+    let late = world.sync(desk.key, 1, 3, vec![create(9, "x")]);
+    assert!(matches!(late, Reply::Failed(ServiceError::TooMany(_))), "{late:?}");
+}
+
+fn join(link: LinkId) -> Request {
+    Request::Join { link, old_key: None, content: false }
+}
+
+#[test]
+fn imports_take_one_place_together() {
+    let mut world = world_for(2);
+    let desk = world.create();
+    world.sync(desk.key, 1, 0, vec![create(1, "x")]);
+    for id in 2..20 {
+        let (key, desk) = (desk.key, desk.link);
+        let operations = vec![create(id, "imported")];
+        let reply = world.ask(Request::Import { key, desk, user: String::new(), operations });
+        assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
+    }
+}
+
+#[test]
+fn who_was_forgotten_goes_on_and_changes_the_desk_once() {
+    let mut world = World::new();
+    let desk = world.create();
+    let reader = world.join(desk.link);
+    let open = world.join(desk.link);
+    let tab = world.connect(open.key, 1, None);
+    for _ in 0..5_000 {
+        world.join(desk.link);
+    }
+    world.submit(tab, 1, 0, vec![create(1, "from an open tab")]);
+    for seq in [1, 1] {
+        let reply = world.sync(reader.key, seq, 1, vec![create(2, "by request")]);
+        let Reply::Synced { revision, .. } = reply else { panic!("{reply:?}") };
+        assert_eq!(revision, Revision(2));
+    }
+    let late = world.connect(reader.key, 1, None);
+    let frames = world.take(late);
+    let Some(ServerFrame::Welcome(welcome)) = frames.first() else { panic!("{frames:?}") };
+    assert_eq!(welcome.last.as_ref().map(|last| last.client_seq), Some(ClientSeq(1)));
+    let desk = world.restart(config()).content(desk.link);
+    let authors: BTreeSet<_> = desk.stickers().map(|sticker| sticker.author).collect();
+    assert_eq!(authors.len(), 2, "each has a number of its own");
+}
+
+#[test]
+fn a_desks_clients_cost_little_once_they_are_quiet() {
+    let mut world = World::new();
+    let desk = world.create();
+    let (clients, ids) = (1_000, 100);
+    for client in 0..clients {
+        let guest = world.join(desk.link);
+        let born_deleted = |id| match create(1 + client * ids + id, "") {
+            Operation::Create(create) => Operation::Create(Create { deleted: true, ..create }),
+            other => other,
+        };
+        let reply = world.sync(guest.key, 1, client, (0..ids).map(born_deleted).collect());
+        assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
+    }
+    everything_leaves(&mut world);
+    let Some(StoredRecord::Desk(record)) = world.tables.get(&desk.link) else { panic!() };
+    // The answers of those that acted last have a bound of their own.
+    let quiet = record.members.bytes().saturating_sub(limits::RECENT_ANSWER_BYTES_MAX);
+    let each = quiet / clients as usize;
+    assert!(each <= 64, "{each} bytes each");
+}
+
+#[test]
+fn flight_16_a_quiet_client_gets_its_first_answer_again() {
+    let mut world = World::new();
+    let desk = world.create();
+    let (ann, bob) = (world.join(desk.link), world.join(desk.link));
+    let made = |id| vec![create(id, "a"), create(id + 1, "b")];
+    let first = world.sync(ann.key, 1, 0, made(1));
+    let refused = world.sync(bob.key, 1, 0, vec![move_to(77, 1)]);
+    for other in 0..1_000 {
+        let guest = world.join(desk.link);
+        world.sync(guest.key, 1, 1 + other, vec![create(10 + other, "x")]);
+    }
+    let mut world = world.restart(config());
+    let again = world.sync(ann.key, 1, 0, made(1));
+    assert_eq!(format!("{again:?}"), format!("{first:?}"));
+    // Of another body no id is given for one that was created.
+    let Reply::Synced { created, revision, .. } = world.sync(ann.key, 1, 0, made(5)) else {
+        panic!()
+    };
+    assert_eq!((created, revision), (vec![], Revision(1)));
+    let (Reply::Failed(ServiceError::Rejected { operation, .. }), Reply::Failed(first)) =
+        (world.sync(bob.key, 1, 0, made(5)), refused)
+    else {
+        panic!()
+    };
+    assert!(matches!(first, ServiceError::Rejected { operation: found, .. } if found == operation));
 }

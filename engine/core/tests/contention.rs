@@ -5,7 +5,6 @@ use std::time::Duration;
 use desk_engine_core::DeskRecord;
 use desk_engine_core::collisions::{Arrival, Memory, Ordered, order};
 use desk_engine_core::limits::ShardLimits;
-use desk_engine_core::record::Member;
 use desk_protocol::frame::Submit;
 use desk_protocol::limits::HistoryLimits;
 use desk_protocol::text::{Delta, Part};
@@ -35,7 +34,7 @@ impl Desk {
     fn new(limits: ShardLimits) -> Self {
         let mut record = DeskRecord::new(LinkId(1), LinkId(2), u64::MAX, String::new());
         for (client, author) in [(SLOW, 1), (BUSY, 2)] {
-            record.members.insert(client, Member { author: Author(author), last: None });
+            record.members.join(client, Author(author));
         }
         let memory = Memory::new(&limits.order);
         let now = Time::from_unix_seconds(1_700_000_000);

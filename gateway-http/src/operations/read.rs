@@ -22,8 +22,8 @@ pub struct SubmitRequest {
     pub base_texts: BTreeMap<StickerId, String>,
 }
 
-/// Reads the body of a submit. `new_id` gives ids to stickers created without
-/// one; it must draw them at random.
+/// Reads the body of a submit. `new_id` gives the id of each sticker created without
+/// one.
 ///
 /// # Errors
 /// What is malformed, by its place: `ops[3].move.x: …`.

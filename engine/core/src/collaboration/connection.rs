@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use desk_protocol::frame::Role;
 use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
-use super::bucket::Bucket;
+use crate::bucket::Bucket;
 use crate::identity::SessionKey;
 use crate::limits::ShardLimits;
 use crate::service::EncodedSnapshot;
@@ -104,8 +105,8 @@ impl Connection {
             hello_by: now + limits.hello_time,
             queued_bytes: 0,
             deferred_bytes: 0,
-            batches: Bucket::new(limits.batches_per_second, limits.batch_burst, now),
-            presence: Bucket::new(limits.presence_per_second, limits.presence_burst, now),
+            batches: Bucket::new(limits.batches_per_second, SECOND, limits.batch_burst, now),
+            presence: Bucket::new(limits.presence_per_second, SECOND, limits.presence_burst, now),
             pauses: Pauses::default(),
         }
     }
@@ -138,3 +139,5 @@ impl Connection {
         }
     }
 }
+
+const SECOND: Duration = Duration::from_secs(1);

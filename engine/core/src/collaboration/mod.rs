@@ -4,8 +4,8 @@
 //! connections, the newest connection of each client, and presence. A `Connection`
 //! is one line to a client: what was sent, what is queued, and its rate.
 
-mod bucket;
 mod connection;
+mod fences;
 mod polls;
 mod presence;
 mod ring;
@@ -14,6 +14,6 @@ mod room;
 pub(crate) use connection::{Connection, Pauses, Phase, Session, Stream};
 #[cfg(test)]
 pub(crate) use polls::LOOKS;
-pub(crate) use polls::{DeskPolls, Poll, Polls};
+pub(crate) use polls::{Poll, Polls};
 pub(crate) use ring::{Ring, RingCommit};
 pub(crate) use room::Room;

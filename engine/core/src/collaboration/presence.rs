@@ -9,11 +9,13 @@ use desk_protocol::{Author, Time};
 
 /// Presence of one desk.
 ///
-/// The counter of a person who left is kept for the life of the room, so that the
-/// return of that person does not look like a late datagram.
+/// Counters run through the whole room, so that a person who comes back never looks
+/// like a late datagram, and nothing is kept of those who left.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceRoom {
     people: BTreeMap<Author, Shown>,
+    /// The newest counter.
+    counter: u32,
     /// Who changed since the last tick.
     changed: BTreeSet<Author>,
     /// When the last tick went out.
@@ -46,9 +48,8 @@ impl PresenceRoom {
     }
 
     fn set(&mut self, author: Author, presence: Option<Presence>) {
-        let counter = self.people.get(&author).map_or(0, |shown| shown.counter);
-        let counter = counter.wrapping_add(1);
-        self.people.insert(author, Shown { presence, counter });
+        self.counter = self.counter.wrapping_add(1);
+        self.people.insert(author, Shown { presence, counter: self.counter });
         self.changed.insert(author);
     }
 
@@ -61,8 +62,11 @@ impl PresenceRoom {
     pub(crate) fn news(&mut self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
         let changed = std::mem::take(&mut self.changed);
         let changed = changed.iter().filter_map(|author| self.people.get_key_value(author));
-        let changed = changed.map(|(author, shown)| person(*author, shown)).collect();
-        frames(changed, frame_bytes)
+        let news: Vec<_> = changed.map(|(author, shown)| person(*author, shown)).collect();
+        for person in news.iter().filter(|person| person.presence.is_none()) {
+            self.people.remove(&person.author);
+        }
+        frames(news, frame_bytes)
     }
 
     /// Frames with everybody, for someone who just came.

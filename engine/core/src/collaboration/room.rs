@@ -1,9 +1,10 @@
 //! The people of one desk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use desk_protocol::{ClientId, Time};
 
+use super::fences::{Fences, StaleHello};
 use super::polls::DeskPolls;
 use super::presence::PresenceRoom;
 use crate::names::ConnectionId;
@@ -13,9 +14,8 @@ use crate::names::ConnectionId;
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     pub(crate) connections: BTreeSet<ConnectionId>,
-    /// For each client its newest connection, and that one's number
-    /// (FLIGHT-9). Kept while the desk is known to the shard.
-    pub(crate) newest: BTreeMap<ClientId, (u64, Option<ConnectionId>)>,
+    /// For each client its newest connection.
+    pub(crate) fences: Fences,
     pub(crate) presence: PresenceRoom,
     pub(crate) polls: DeskPolls,
     /// When anyone last changed the desk or joined it.
@@ -32,8 +32,7 @@ impl Room {
     /// here. A client whose line broke takes over the place of its older
     /// connection, which may long not be known to be dead.
     pub(crate) fn has_place(&self, client: ClientId, connections_max: usize) -> bool {
-        let takes_over = self.newest.get(&client).is_some_and(|(_, newest)| newest.is_some());
-        takes_over || self.connections.len() < connections_max
+        self.fences.newest(client).is_some() || self.connections.len() < connections_max
     }
 
     /// Takes a connection in as its client's newest. Gives back the one that it
@@ -47,33 +46,19 @@ impl Room {
         number: u64,
         connection: ConnectionId,
     ) -> Result<Option<ConnectionId>, StaleHello> {
-        let known = self.newest.get(&client).copied();
-        if known.is_some_and(|(newest, _)| number <= newest) {
-            return Err(StaleHello);
-        }
-        self.newest.insert(client, (number, Some(connection)));
+        let superseded = self.fences.enter(client, number, connection)?;
         self.connections.insert(connection);
-        Ok(known.and_then(|(_, superseded)| superseded))
+        Ok(superseded)
     }
 
     /// Whether a connection is its client's newest.
     pub(crate) fn is_newest(&self, client: ClientId, connection: ConnectionId) -> bool {
-        self.newest.get(&client).is_some_and(|(_, newest)| *newest == Some(connection))
+        self.fences.newest(client) == Some(connection)
     }
 
     /// Lets a connection go. Says whether its client is gone with it.
-    pub(crate) fn leave(&mut self, client: ClientId, connection: ConnectionId) -> bool {
+    pub(crate) fn leave(&mut self, now: Time, client: ClientId, connection: ConnectionId) -> bool {
         self.connections.remove(&connection);
-        match self.newest.get_mut(&client) {
-            Some((_, newest)) if *newest == Some(connection) => {
-                *newest = None;
-                true
-            }
-            _ => false,
-        }
+        self.fences.leave(now, client, connection)
     }
 }
-
-/// A hello older than the client's newest connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct StaleHello;

@@ -16,6 +16,7 @@ use desk_protocol::text::{Order, diff};
 use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Revision, StickerId, Time};
 
 use crate::limits::ShardLimits;
+use crate::members::Member;
 use crate::record::DeskRecord;
 
 pub use memory::Memory;
@@ -84,11 +85,12 @@ pub fn order(
     arrival: Arrival<'_>,
 ) -> Ordered {
     let Arrival { client, user, submit, base_texts } = arrival;
-    let member = record.members.get(&client).expect("a client joins before it submits");
-    let author = member.author;
-    let newest = member.last.as_ref().map_or(ClientSeq(0), |last| last.client_seq);
-    if let Some(last) = member.last.as_ref().filter(|last| last.client_seq == submit.client_seq) {
-        return Ordered::Duplicate(last.clone());
+    let Member { author, newest } =
+        record.members.get(client).expect("a client joins before it submits");
+    if submit.client_seq == newest
+        && let Some(first) = record.members.answer_again(client, &submit.operations)
+    {
+        return Ordered::Duplicate(first);
     }
     if submit.client_seq <= newest {
         return Ordered::Old { newest };
@@ -157,7 +159,7 @@ pub fn order(
                 status: commit.status,
                 created: created.clone(),
             };
-            remember(record, client, BatchResult { client_seq, outcome });
+            record.members.remember(client, BatchResult { client_seq, outcome });
             Ordered::Accepted { commit, created }
         }
         Err(Refusal::Stale(sticker)) => Ordered::Stale(sticker),
@@ -214,13 +216,8 @@ fn reject(
     detail: String,
 ) -> Ordered {
     let outcome = Outcome::Rejected { operation, detail: detail.clone() };
-    remember(record, client, BatchResult { client_seq, outcome });
+    record.members.remember(client, BatchResult { client_seq, outcome });
     Ordered::Rejected { client_seq, operation, detail }
-}
-
-fn remember(record: &mut DeskRecord, client: ClientId, result: BatchResult) {
-    let member = record.members.get_mut(&client).expect("looked up before");
-    member.last = Some(result);
 }
 
 /// The index of the rejected operation in the order that was sent. The normal form

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use desk_protocol::codec::{self, Encoder};
 use desk_protocol::frame::{Role, ServerFrame, SnapshotChunk, Welcome};
-use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
+use desk_protocol::{Author, ClientId, ClientSeq, LinkId, Revision, Time};
 
 use crate::collaboration::{Ring, RingCommit};
 use crate::collisions::{self, Arrival, Memory, Ordered};
@@ -14,7 +14,7 @@ use crate::journal::{self, Entry};
 use crate::limits::ShardLimits;
 use crate::names::LogPosition;
 use crate::output::Output;
-use crate::record::{DeskRecord, Member, StoredRecord};
+use crate::record::{DeskRecord, StoredRecord};
 use crate::service::{Content, EncodedSnapshot, ServiceError};
 
 /// A desk's record, with what makes it quick.
@@ -78,7 +78,7 @@ impl Hot {
         Time::from_unix_seconds(self.record.expires_at)
     }
 
-    /// What a key grants here.
+    /// What a key grants here, whether its client is known or was forgotten.
     ///
     /// # Errors
     /// [`ServiceError::KeyVoid`].
@@ -86,13 +86,12 @@ impl Hot {
         &self,
         keyring: &Keyring,
         key: &SessionKey,
-    ) -> Result<(Role, Author), ServiceError> {
+    ) -> Result<Role, ServiceError> {
         let role = self.record.links.role(key.link).ok_or(ServiceError::KeyVoid)?;
         if !keyring.verify(key, role, self.record.key_epoch) {
             return Err(ServiceError::KeyVoid);
         }
-        let member = self.record.members.get(&key.client).ok_or(ServiceError::KeyVoid)?;
-        Ok((role, member.author))
+        Ok(role)
     }
 
     /// As [`Hot::authorize`], for something that needs a role.
@@ -106,7 +105,7 @@ impl Hot {
         least: Role,
         action: &'static str,
     ) -> Result<(), ServiceError> {
-        let (role, _) = self.authorize(keyring, key)?;
+        let role = self.authorize(keyring, key)?;
         if role >= least {
             return Ok(());
         }
@@ -117,7 +116,7 @@ impl Hot {
         Err(ServiceError::NotAllowed { role, action, needed })
     }
 
-    /// The number of a client, which joins if it never did.
+    /// The number of a client, which joins if it never did or was forgotten.
     ///
     /// # Errors
     /// [`ServiceError::TooMany`].
@@ -126,16 +125,53 @@ impl Hot {
         gate: &mut Gate,
         client: ClientId,
     ) -> Result<Author, ServiceError> {
-        if let Some(member) = self.record.members.get(&client) {
+        if let Some(member) = self.record.members.get(client) {
             return Ok(member.author);
         }
-        if self.record.members.len() >= self.limits.clients_per_desk {
-            return Err(ServiceError::TooMany("clients joined this desk"));
-        }
-        let author = Author(self.record.members.len() as u32 + 1);
-        self.record.members.insert(client, Member { author, last: None });
-        self.append(gate, Entry::Joined { client, author }.encode());
+        let next = self.record.members.next_author();
+        let author = next.ok_or(ServiceError::TooMany("clients ever joined this desk"))?;
+        self.join_as(gate, client, author);
         Ok(author)
+    }
+
+    fn join_as(&mut self, gate: &mut Gate, client: ClientId, author: Author) {
+        self.record.members.join(client, author);
+        self.append(gate, Entry::Joined { client, author }.encode());
+    }
+
+    /// Whether one more client may change the desk.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooMany`].
+    pub(crate) fn has_place(&self) -> Result<(), ServiceError> {
+        if self.record.members.changers() < self.limits.clients_per_desk {
+            return Ok(());
+        }
+        Err(ServiceError::TooMany("clients changed this desk"))
+    }
+
+    /// Lets a client change the desk. A connection keeps its client's number, also of
+    /// a reader that was forgotten meanwhile.
+    ///
+    /// # Errors
+    /// [`ServiceError::TooMany`].
+    pub(crate) fn let_change(
+        &mut self,
+        gate: &mut Gate,
+        client: ClientId,
+        author: Option<Author>,
+    ) -> Result<(), ServiceError> {
+        let known = self.record.members.get(client);
+        if known.is_some_and(|member| member.newest > ClientSeq(0)) {
+            return Ok(());
+        }
+        self.has_place()?;
+        match (known, author) {
+            (Some(_), _) => {}
+            (None, Some(author)) => self.join_as(gate, client, author),
+            (None, None) => _ = self.join(gate, client)?,
+        }
+        Ok(())
     }
 
     /// Orders a batch, logs what came of it and encodes it for everyone, once.
@@ -170,13 +206,13 @@ impl Hot {
 
     /// Where a client stands; `snapshot` says what follows.
     pub(crate) fn welcome(&self, client: ClientId, role: Role, snapshot: bool) -> Welcome {
-        let member = self.record.members.get(&client);
+        let member = self.record.members.get(client);
         Welcome {
             author: member.map_or(Author(0), |member| member.author),
             role,
             revision: self.record.desk.revision(),
             snapshot,
-            last: member.and_then(|member| member.last.clone()),
+            last: self.record.members.last(client),
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
             limits: self.limits.order.desk,
@@ -218,7 +254,7 @@ impl Hot {
         }
         self.storing = Some(self.record.sequence);
         let content = self.record.desk.live_bytes() + self.record.desk.deleted_bytes();
-        self.storing_bytes = RECORD_BYTES + content + 64 * self.record.members.len();
+        self.storing_bytes = RECORD_BYTES + content + self.record.members.bytes();
         let store = Output::Store {
             key: self.record.key,
             sequence: self.record.sequence,
@@ -231,7 +267,7 @@ impl Hot {
     /// Roughly what the desk takes in memory.
     pub(crate) fn memory_bytes(&self) -> usize {
         let content = self.record.desk.live_bytes() + self.record.desk.deleted_bytes();
-        HOT_BYTES + 4 * content + 2 * self.ring.bytes() + 128 * self.record.members.len()
+        HOT_BYTES + 4 * content + 2 * self.ring.bytes() + self.record.members.bytes()
     }
 
     /// The links that lead here besides the key.

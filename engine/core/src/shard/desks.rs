@@ -202,7 +202,7 @@ impl Shard {
             ServiceError::NoDesk => CloseCode::Deleted,
             _ => CloseCode::Overloaded,
         };
-        self.env.close_all(LogPosition(0), &mut slot.room, code, &why.to_string());
+        self.env.close_all(now, LogPosition(0), &mut slot.room, code, &why.to_string());
         self.env.fail_polls(LogPosition(0), &mut slot.room, why);
         self.forget_if_unused(key);
     }
@@ -322,7 +322,7 @@ impl Shard {
         why: &ServiceError,
     ) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
-        self.env.close_all(position, &mut slot.room, code, &why.to_string());
+        self.env.close_all(now, position, &mut slot.room, code, &why.to_string());
         self.env.fail_polls(position, &mut slot.room, why);
         let waiting = std::mem::take(&mut slot.waiting);
         self.cool(key);

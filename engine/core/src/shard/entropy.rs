@@ -1,6 +1,6 @@
 //! Ids that cannot be guessed, from a seed that is given.
 
-use desk_protocol::{ClientId, LinkId, StickerId};
+use desk_protocol::{ClientId, LinkId};
 
 use crate::placement::{Placement, partition};
 
@@ -24,10 +24,6 @@ impl Entropy {
 
     pub(crate) fn client(&mut self) -> ClientId {
         ClientId(self.draw())
-    }
-
-    pub(crate) fn sticker(&mut self) -> StickerId {
-        StickerId(self.draw() as u64)
     }
 
     /// The key of a new desk that belongs to `shard`.

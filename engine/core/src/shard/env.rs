@@ -11,9 +11,7 @@ use super::entropy::Entropy;
 use super::io::ShardConfig;
 use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
-use crate::collaboration::{
-    Connection, Pauses, Phase, Poll, Polls, RingCommit, Room, Stream,
-};
+use crate::collaboration::{Connection, Pauses, Phase, Poll, Polls, RingCommit, Room, Stream};
 use crate::gate::Gate;
 use crate::identity::Keyring;
 use crate::management::{Hot, Lifetimes};
@@ -299,6 +297,7 @@ impl Env {
     /// Ends every connection of a room.
     pub(crate) fn close_all(
         &mut self,
+        now: Time,
         position: LogPosition,
         room: &mut Room,
         code: CloseCode,
@@ -307,7 +306,7 @@ impl Env {
         for id in std::mem::take(&mut room.connections) {
             self.close(position, id, code, detail);
         }
-        room.newest.values_mut().for_each(|(_, newest)| *newest = None);
+        room.fences.leave_all(now);
         room.presence = Default::default();
     }
 

@@ -126,8 +126,8 @@ impl Shard {
         let Some(slot) = self.desks.get_mut(&desk) else { return };
         let position = slot.position();
         let Some(hot) = slot.hot() else { return };
-        let (role, author) = match hot.authorize(&self.env.keyring, &key) {
-            Ok(known) => known,
+        let role = match hot.authorize(&self.env.keyring, &key) {
+            Ok(role) => role,
             Err(why) => {
                 return self.env.close(position, id, CloseCode::KeyVoid, &why.to_string());
             }
@@ -136,6 +136,19 @@ impl Shard {
             let detail = "as many people are on this desk as it holds, come again later";
             return self.env.close(position, id, CloseCode::Overloaded, detail);
         }
+        let Some(hot) = slot.hot() else { return };
+        let known = hot.record.members.get(key.client).is_some();
+        let author = match known || self.env.writable {
+            true => hot.join(&mut self.env.gate, key.client),
+            false => Err(ServiceError::Unavailable("the server cannot store changes")),
+        };
+        let author = match author {
+            Ok(author) => author,
+            Err(why) => {
+                return self.env.close(position, id, CloseCode::Overloaded, &why.to_string());
+            }
+        };
+        let position = slot.position();
         match slot.room.enter(key.client, hello.connection, id) {
             Ok(None) => {}
             Ok(Some(older)) => {
@@ -184,7 +197,8 @@ impl Shard {
         let Some(session) = self.env.connections.get(&id).and_then(Connection::session) else {
             return;
         };
-        let (client, role, user) = (session.client, session.role, session.user.clone());
+        let (client, author, role) = (session.client, session.author, session.role);
+        let user = session.user.clone();
         let Some(slot) = self.desks.get_mut(&desk) else { return };
         if !slot.room.is_newest(client, id) {
             return;
@@ -196,6 +210,10 @@ impl Shard {
         if !self.env.writable {
             let detail = "the server cannot store changes now, come again later";
             return self.end(now, id, CloseCode::Overloaded, detail);
+        }
+        let Some(hot) = slot.hot() else { return };
+        if let Err(why) = hot.let_change(&mut self.env.gate, client, Some(author)) {
+            return self.end(now, id, CloseCode::Overloaded, &why.to_string());
         }
         let client_seq = submit.client_seq;
         let arrival = Arrival { client, user: &user, submit, base_texts: &[] };
@@ -257,7 +275,7 @@ impl Shard {
         };
         let (desk, client, author) = (session.desk, session.client, session.author);
         let Some(slot) = self.desks.get_mut(&desk) else { return };
-        if slot.room.leave(client, id) {
+        if slot.room.leave(now, client, id) {
             slot.room.presence.leave(author);
             self.env.arm_presence(now, desk, &mut slot.room);
         }

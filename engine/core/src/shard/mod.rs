@@ -192,7 +192,7 @@ impl Shard {
         for slot in self.desks.values_mut() {
             let position = slot.position();
             let detail = "the server is going down, come again";
-            self.env.close_all(position, &mut slot.room, CloseCode::Draining, detail);
+            self.env.close_all(now, position, &mut slot.room, CloseCode::Draining, detail);
             self.env.fail_polls(position, &mut slot.room, &why);
         }
         let open: Vec<ConnectionId> = self

@@ -18,6 +18,10 @@ use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
 use crate::service::{Joined, Reply, Request, ServiceError};
 
+/// The client that imports come from, on each desk: the numbers of whoever imports,
+/// and what that client has in flight, stay untouched. No key is ever made for it.
+const IMPORTER: ClientId = ClientId(0);
+
 /// A request's end: its answer, or why not.
 type Served = Result<Reply, ServiceError>;
 
@@ -162,7 +166,7 @@ impl Shard {
         let hot = self.hot(desk);
         let role = hot.record.links.role(link).ok_or(ServiceError::NoDesk)?;
         let old = old_key.and_then(|key| {
-            let (role, _) = hot.authorize(&keyring, &key).ok()?;
+            let role = hot.authorize(&keyring, &key).ok()?;
             Some((key, role))
         });
         let known = old.map(|(key, _)| key.client);
@@ -170,8 +174,11 @@ impl Shard {
             Some((key, had)) if had > role => (had, key.link),
             _ => (role, link),
         };
-        if known.is_none() {
+        if known.is_none_or(|client| self.hot(desk).record.members.get(client).is_none()) {
             self.may_write()?;
+            if role > Role::Viewer {
+                self.hot(desk).has_place()?;
+            }
         }
         let client = known.unwrap_or_else(|| self.env.entropy.client());
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
@@ -246,8 +253,16 @@ impl Shard {
         mut submit: Submit,
         base_texts: &[(StickerId, String)],
     ) -> Served {
-        self.name_stickers(&mut submit.operations);
         let found = submit.client_seq;
+        self.name_stickers(desk, client, found, &mut submit.operations);
+        let Content::Hot(hot) =
+            &mut self.desks.get_mut(&desk).expect("a task runs on a desk in memory").content
+        else {
+            unreachable!("a task runs on a desk in memory")
+        };
+        if client != IMPORTER {
+            hot.let_change(&mut self.env.gate, client, None)?;
+        }
         let base = submit.base;
         let arrival = Arrival { client, user, submit, base_texts };
         let submitted = self.order(now, desk, arrival).expect("a task runs on a desk in memory");
@@ -271,13 +286,20 @@ impl Shard {
         }
     }
 
-    /// Creations whose id is left to the server get one.
-    fn name_stickers(&mut self, operations: &mut [Operation]) {
-        for operation in operations {
+    /// Creations whose id is left to the server get one: the same one each time that
+    /// a batch comes, so that the answer to a resend need not be kept.
+    fn name_stickers(
+        &mut self,
+        desk: LinkId,
+        client: ClientId,
+        seq: ClientSeq,
+        operations: &mut [Operation],
+    ) {
+        for (at, operation) in operations.iter_mut().enumerate() {
             if let Operation::Create(create) = operation
                 && create.id == StickerId(0)
             {
-                create.id = self.env.entropy.sticker();
+                create.id = self.env.keyring.sticker(desk, client, seq, at as u32);
             }
         }
     }
@@ -335,7 +357,7 @@ impl Shard {
         hot.append(&mut self.env.gate, Entry::Finished.encode());
         let position = hot.position;
         let detail = "the owner finished the session";
-        self.env.close_all(position, &mut slot.room, CloseCode::Finished, detail);
+        self.env.close_all(now, position, &mut slot.room, CloseCode::Finished, detail);
         self.env.fail_polls(position, &mut slot.room, &ServiceError::KeyVoid);
         self.evict(now, desk);
         Ok(Reply::Finished)
@@ -421,17 +443,15 @@ impl Shard {
         operations: Vec<Operation>,
     ) -> Served {
         self.may_write()?;
-        // Imports come from a client of their own: the importer's numbers, and
-        // what it has in flight, stay untouched.
-        let client = self.env.entropy.client();
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         let Content::Hot(hot) = &mut slot.content else {
             unreachable!("a task runs on a desk in memory")
         };
-        hot.join(&mut self.env.gate, client)?;
+        hot.join(&mut self.env.gate, IMPORTER)?;
+        let newest = hot.record.members.get(IMPORTER).map_or(ClientSeq(0), |own| own.newest);
         let base = hot.record.desk.revision();
-        let submit = Submit { client_seq: ClientSeq(1), base, made_at: base, operations };
-        self.place(now, desk, client, user, submit, &[])
+        let submit = Submit { client_seq: newest.next(), base, made_at: base, operations };
+        self.place(now, desk, IMPORTER, user, submit, &[])
     }
 
     fn export(&mut self, desk: LinkId, link: LinkId) -> Served {

@@ -8,12 +8,14 @@
 //! ```
 //! The archive is checked once ([`read`]) and then read in place. rkyv has no
 //! way to change a type that was written, so a version's types are never
-//! changed: a new version gets a module of its own beside [`v1`], and a fixture
+//! changed: a new version gets a module of its own beside [`v2`], and a fixture
 //! of each version stays in `fixtures/` and stays readable.
 
 mod v1;
+mod v2;
 
 use desk_engine_core::StoredRecord;
+use desk_engine_core::members::MembersError;
 use desk_protocol::desk::DeskPartsError;
 use rkyv::util::AlignedVec;
 
@@ -44,15 +46,18 @@ pub(crate) enum SnapshotError {
     /// The desk does not hold together.
     #[error("the snapshot's desk does not hold together: {0}")]
     Desk(#[from] DeskPartsError),
+    /// Its clients do not hold together.
+    #[error("the snapshot's clients do not hold together: {0}")]
+    Members(#[from] MembersError),
 }
 
 /// Writes a record, in the newest version.
 pub(crate) fn write(record: &StoredRecord) -> AlignedVec<16> {
     let mut bytes = AlignedVec::new();
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&v1::VERSION.to_le_bytes());
+    bytes.extend_from_slice(&v2::VERSION.to_le_bytes());
     bytes.extend_from_slice(&[0; 4]);
-    v1::write(record, bytes)
+    v2::write(record, bytes)
 }
 
 /// Reads a record of any version. `bytes` should be aligned to 16, as the
@@ -69,7 +74,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<StoredRecord, SnapshotError> {
     let version = u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
     match version {
         v1::VERSION => v1::read(&bytes[HEADER_BYTES..]),
-        found => Err(SnapshotError::Version { found, newest: v1::VERSION }),
+        v2::VERSION => v2::read(&bytes[HEADER_BYTES..]),
+        found => Err(SnapshotError::Version { found, newest: v2::VERSION }),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use desk_engine_core::record::{Links, Member};
-use desk_engine_core::{Alias, DeskRecord, StoredRecord};
+use desk_engine_core::limits::{RECENT_ANSWER_BYTES_MAX, RECENT_CLIENTS_MAX};
+use desk_engine_core::record::Links;
+use desk_engine_core::{Alias, DeskRecord, Members, RecentClient, StoredRecord};
 use desk_protocol::desk::DeskParts;
 use desk_protocol::frame::{BatchResult, Outcome};
 use desk_protocol::sticker::Stamped;
@@ -16,6 +17,7 @@ use proptest::prelude::*;
 use super::*;
 
 const FIXTURE_V1: &[u8] = include_bytes!("fixtures/v1.bin");
+const FIXTURE_V2: &[u8] = include_bytes!("fixtures/v2.bin");
 
 fn stamp(revision: u64) -> impl Strategy<Value = Stamp> {
     (0..=revision, any::<u32>(), 0..=revision).prop_map(|(revision, author, other)| Stamp {
@@ -73,11 +75,28 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-fn member() -> impl Strategy<Value = Member> {
-    let last = (any::<u64>(), outcome())
+fn member() -> impl Strategy<Value = (ClientId, RecentClient)> {
+    let last = (1..u64::MAX, outcome())
         .prop_map(|(seq, outcome)| BatchResult { client_seq: ClientSeq(seq), outcome });
-    (any::<u32>(), prop::option::of(last))
-        .prop_map(|(author, last)| Member { author: Author(author), last })
+    (any::<u128>(), any::<u32>(), prop::option::of(last)).prop_map(|(client, author, last)| {
+        (ClientId(client), RecentClient { author: Author(author), last })
+    })
+}
+
+/// A few recent clients, or more than may be recent and so some that are quiet.
+fn members() -> impl Strategy<Value = Members> {
+    let few = prop::collection::vec(member(), 0..5);
+    let many = prop::collection::vec(member(), RECENT_CLIENTS_MAX + 1..RECENT_CLIENTS_MAX + 40);
+    prop_oneof![4 => few, 1 => many].prop_map(of)
+}
+
+fn of(clients: Vec<(ClientId, RecentClient)>) -> Members {
+    let mut members = Members::default();
+    for (client, RecentClient { author, last }) in clients {
+        members.join(client, author);
+        last.into_iter().for_each(|last| members.remember(client, last));
+    }
+    members
 }
 
 prop_compose! {
@@ -110,7 +129,7 @@ prop_compose! {
         desk in (0u64..1 << 40).prop_flat_map(desk),
         (key, edit, owner, view) in any::<(u128, u128, u128, Option<u128>)>(),
         (sequence, expires_at, key_epoch) in any::<(u64, u64, u32)>(),
-        members in prop::collection::btree_map(any::<u128>().prop_map(ClientId), member(), 0..5),
+        members in members(),
     ) -> StoredRecord {
         let links = Links { edit: LinkId(edit), owner: LinkId(owner), view: view.map(LinkId) };
         StoredRecord::Desk(DeskRecord {
@@ -179,7 +198,7 @@ fn fixture() -> StoredRecord {
         created: vec![StickerId(1), StickerId(2)],
     };
     let rejected = Outcome::Rejected { operation: 4, detail: "no such sticker".to_owned() };
-    let member = |author, seq, outcome| Member {
+    let member = |author, seq, outcome| RecentClient {
         author: Author(author),
         last: Some(BatchResult { client_seq: ClientSeq(seq), outcome }),
     };
@@ -193,10 +212,10 @@ fn fixture() -> StoredRecord {
             owner: LinkId::new(1_700_000_000, 2),
             view: Some(LinkId::new(1_700_000_000, 3)),
         },
-        members: BTreeMap::from([
+        members: of(vec![
             (ClientId(11), member(1, 9, applied)),
             (ClientId(12), member(2, 3, rejected)),
-            (ClientId(13), Member { author: Author(3), last: None }),
+            (ClientId(13), RecentClient { author: Author(3), last: None }),
         ]),
         desk: Desk::from_parts(DeskParts {
             revision: Revision(9),
@@ -215,11 +234,51 @@ fn version_1_stays_readable() {
     assert_eq!(read(FIXTURE_V1).unwrap(), fixture());
 }
 
+/// The fixture with so many clients that some are quiet, of each kind.
+fn fixture_with_quiet_clients() -> StoredRecord {
+    let StoredRecord::Desk(mut record) = fixture() else { unreachable!("it is a desk") };
+    for number in 0..RECENT_CLIENTS_MAX as u32 {
+        record.members.join(ClientId(1_000 + u128::from(number)), Author(4 + number));
+    }
+    StoredRecord::Desk(record)
+}
+
+#[test]
+fn version_2_stays_readable() {
+    assert_eq!(read(FIXTURE_V2).unwrap(), fixture_with_quiet_clients());
+}
+
+#[test]
+fn a_quiet_client_takes_40_bytes_of_a_record() {
+    let bytes = |clients: u32| {
+        let StoredRecord::Desk(mut record) = fixture() else { unreachable!("it is a desk") };
+        for number in 4..4 + clients {
+            let client = ClientId(1_000 + u128::from(number));
+            record.members.join(client, Author(number));
+            let outcome = Outcome::Applied {
+                revision: Revision(1),
+                status: CollisionStatus::Clean,
+                created: (0..500).map(StickerId).collect(),
+            };
+            record.members.remember(client, BatchResult { client_seq: ClientSeq(1), outcome });
+        }
+        write(&StoredRecord::Desk(record)).len()
+    };
+    let (few, many) = (bytes(1_000), bytes(11_000));
+    // Those that are recent differ, by less than their bound.
+    assert!(many - few <= 40 * 10_000 + 2 * RECENT_ANSWER_BYTES_MAX, "{}", many - few);
+}
+
 #[test]
 fn what_is_no_snapshot_is_told() {
     let mut newer = FIXTURE_V1.to_vec();
     newer[8] = 200;
-    assert!(matches!(read(&newer), Err(SnapshotError::Version { found: 200, newest: 1 })));
+    assert!(matches!(read(&newer), Err(SnapshotError::Version { found: 200, newest: 2 })));
     assert!(matches!(read(b"DESKSNAP"), Err(SnapshotError::Header(8))));
     assert!(matches!(read(&[0; 64]), Err(SnapshotError::Header(64))));
+}
+
+#[test]
+fn zz_make_fixture() {
+    std::fs::write("/tmp/lim/v2.bin", write(&fixture_with_quiet_clients())).unwrap();
 }

@@ -1,9 +1,8 @@
-//! Version 1. Never change these types; see the module above.
+//! Version 1, which is read and no longer written. Never change these types; see
+//! the module above. Later versions use those that they have not replaced.
 
-use std::collections::BTreeMap;
-
-use desk_engine_core::record::{Links, Member};
-use desk_engine_core::{Alias, DeskRecord, StoredRecord};
+use desk_engine_core::record::Links;
+use desk_engine_core::{Alias, DeskRecord, Members, RecentClient, StoredRecord};
 use desk_protocol::desk::DeskParts;
 use desk_protocol::frame::{BatchResult, Outcome};
 use desk_protocol::sticker::Stamped;
@@ -12,7 +11,6 @@ use desk_protocol::{
     Stamp, Sticker, StickerId,
 };
 use rkyv::rancor::Error;
-use rkyv::util::AlignedVec;
 use rkyv::{Archive, Serialize};
 
 use super::SnapshotError;
@@ -20,16 +18,17 @@ use super::SnapshotError;
 pub(super) const VERSION: u32 = 1;
 
 /// Links and clients: big-endian, as they are keys.
-type Id = [u8; 16];
+pub(super) type Id = [u8; 16];
 
-#[derive(Archive, Serialize)]
+#[derive(Archive)]
+#[expect(dead_code, reason = "its archived form alone is read")]
 #[expect(clippy::large_enum_variant, reason = "a written format; one at a time is in memory")]
 enum RecordV1 {
     Desk(DeskV1),
     Alias { desk: Id },
 }
 
-#[derive(Archive, Serialize)]
+#[derive(Archive)]
 struct DeskV1 {
     key: Id,
     sequence: u64,
@@ -50,86 +49,74 @@ struct DeskV1 {
 }
 
 #[derive(Archive, Serialize)]
-struct PurgedV1 {
-    id: u64,
-    revision: u64,
+pub(super) struct PurgedV1 {
+    pub(super) id: u64,
+    pub(super) revision: u64,
 }
 
 #[derive(Archive, Serialize)]
-struct RegisterV1 {
-    key: u8,
-    value: Vec<u8>,
+pub(super) struct RegisterV1 {
+    pub(super) key: u8,
+    pub(super) value: Vec<u8>,
 }
 
 #[derive(Archive, Serialize)]
-struct MemberV1 {
-    client: Id,
-    author: u32,
-    last: Option<ResultV1>,
+pub(super) struct MemberV1 {
+    pub(super) client: Id,
+    pub(super) author: u32,
+    pub(super) last: Option<ResultV1>,
 }
 
 #[derive(Archive, Serialize)]
-struct ResultV1 {
-    client_seq: u64,
-    outcome: OutcomeV1,
+pub(super) struct ResultV1 {
+    pub(super) client_seq: u64,
+    pub(super) outcome: OutcomeV1,
 }
 
 #[derive(Archive, Serialize)]
-enum OutcomeV1 {
+pub(super) enum OutcomeV1 {
     Applied { revision: u64, status: u8, created: Vec<u64> },
     Rejected { operation: u32, detail: String },
 }
 
 #[derive(Archive, Serialize)]
-struct StampV1 {
-    revision: u64,
-    author: u32,
-    other: u64,
+pub(super) struct StampV1 {
+    pub(super) revision: u64,
+    pub(super) author: u32,
+    pub(super) other: u64,
 }
 
 #[derive(Archive, Serialize)]
-struct StickerV1 {
-    id: u64,
-    x: i32,
-    y: i32,
-    position: StampV1,
-    width: u32,
-    height: u32,
-    size: StampV1,
-    color: u32,
-    color_stamp: StampV1,
-    z: i64,
-    z_stamp: StampV1,
-    deleted: bool,
-    deleted_stamp: StampV1,
-    text: String,
-    text_stamp: StampV1,
-    author: u32,
-    created_at_ms: u64,
+pub(super) struct StickerV1 {
+    pub(super) id: u64,
+    pub(super) x: i32,
+    pub(super) y: i32,
+    pub(super) position: StampV1,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) size: StampV1,
+    pub(super) color: u32,
+    pub(super) color_stamp: StampV1,
+    pub(super) z: i64,
+    pub(super) z_stamp: StampV1,
+    pub(super) deleted: bool,
+    pub(super) deleted_stamp: StampV1,
+    pub(super) text: String,
+    pub(super) text_stamp: StampV1,
+    pub(super) author: u32,
+    pub(super) created_at_ms: u64,
     /// Reserved: what the sticker is.
-    kind: u8,
+    pub(super) kind: u8,
     /// Reserved: whether it is locked in place.
-    locked: bool,
+    pub(super) locked: bool,
     /// Reserved: a counter for each client, for votes.
-    counters: Vec<CounterV1>,
+    pub(super) counters: Vec<CounterV1>,
 }
 
 #[derive(Archive, Serialize)]
-struct CounterV1 {
-    client: Id,
-    count: u32,
-}
-
-pub(super) fn write(record: &StoredRecord, mut bytes: AlignedVec<16>) -> AlignedVec<16> {
-    let mirror = match record {
-        StoredRecord::Desk(desk) => RecordV1::Desk(mirror_desk(desk)),
-        StoredRecord::Alias(alias) => RecordV1::Alias { desk: alias.desk.to_bytes() },
-    };
-    // Positions inside an archive are relative, so a header may go before it,
-    // as long as it keeps the alignment.
-    bytes = rkyv::api::high::to_bytes_in::<_, Error>(&mirror, bytes)
-        .expect("writing plain data to memory does not fail");
-    bytes
+pub(super) struct CounterV1 {
+    pub(super) client: Id,
+    pub(super) count: u32,
 }
 
 pub(super) fn read(archive: &[u8]) -> Result<StoredRecord, SnapshotError> {
@@ -143,92 +130,8 @@ pub(super) fn read(archive: &[u8]) -> Result<StoredRecord, SnapshotError> {
     })
 }
 
-fn mirror_desk(record: &DeskRecord) -> DeskV1 {
-    let desk = &record.desk;
-    DeskV1 {
-        key: record.key.to_bytes(),
-        sequence: record.sequence,
-        expires_at: record.expires_at,
-        key_epoch: record.key_epoch,
-        edit: record.links.edit.to_bytes(),
-        owner: record.links.owner.to_bytes(),
-        view: record.links.view.map(LinkId::to_bytes),
-        members: record.members.iter().map(mirror_member).collect(),
-        revision: desk.revision().0,
-        title: desk.title().value.clone(),
-        title_stamp: desk.title().stamp.into(),
-        stickers: desk.stickers().map(mirror_sticker).collect(),
-        purged: desk
-            .purged()
-            .map(|(id, revision)| PurgedV1 { id: id.0, revision: revision.0 })
-            .collect(),
-        purge_floor: desk.purge_floor().0,
-        registers: desk
-            .registers()
-            .iter()
-            .map(|(key, value)| RegisterV1 { key: *key, value: value.clone() })
-            .collect(),
-    }
-}
-
-fn mirror_member((client, member): (&ClientId, &Member)) -> MemberV1 {
-    let outcome = |outcome: &Outcome| match outcome {
-        Outcome::Applied { revision, status, created } => OutcomeV1::Applied {
-            revision: revision.0,
-            status: status_number(*status),
-            created: created.iter().map(|id| id.0).collect(),
-        },
-        Outcome::Rejected { operation, detail } => {
-            OutcomeV1::Rejected { operation: *operation, detail: detail.clone() }
-        }
-    };
-    MemberV1 {
-        client: client.to_bytes(),
-        author: member.author.0,
-        last: member.last.as_ref().map(|last| ResultV1 {
-            client_seq: last.client_seq.0,
-            outcome: outcome(&last.outcome),
-        }),
-    }
-}
-
-fn mirror_sticker(sticker: &Sticker) -> StickerV1 {
-    StickerV1 {
-        id: sticker.id.0,
-        x: sticker.position.value.x,
-        y: sticker.position.value.y,
-        position: sticker.position.stamp.into(),
-        width: sticker.size.value.width,
-        height: sticker.size.value.height,
-        size: sticker.size.stamp.into(),
-        color: sticker.color.value.0,
-        color_stamp: sticker.color.stamp.into(),
-        z: sticker.z.value,
-        z_stamp: sticker.z.stamp.into(),
-        deleted: sticker.deleted.value,
-        deleted_stamp: sticker.deleted.stamp.into(),
-        text: sticker.text.value.clone(),
-        text_stamp: sticker.text.stamp.into(),
-        author: sticker.author.0,
-        created_at_ms: sticker.created_at_ms,
-        kind: sticker.kind,
-        locked: sticker.locked,
-        counters: sticker
-            .counters
-            .iter()
-            .map(|(client, count)| CounterV1 { client: client.to_bytes(), count: *count })
-            .collect(),
-    }
-}
-
-impl From<Stamp> for StampV1 {
-    fn from(stamp: Stamp) -> Self {
-        Self { revision: stamp.revision.0, author: stamp.author.0, other: stamp.other.0 }
-    }
-}
-
 impl ArchivedStampV1 {
-    fn of<T>(&self, value: T) -> Stamped<T> {
+    pub(super) fn of<T>(&self, value: T) -> Stamped<T> {
         let stamp = Stamp {
             revision: Revision(self.revision.to_native()),
             author: Author(self.author.to_native()),
@@ -239,23 +142,13 @@ impl ArchivedStampV1 {
 }
 
 fn read_desk(desk: &ArchivedDeskV1) -> Result<DeskRecord, SnapshotError> {
-    let purged = desk.purged.iter();
-    let registers = desk.registers.iter();
-    let parts = DeskParts {
-        revision: Revision(desk.revision.to_native()),
-        title: desk.title_stamp.of(desk.title.as_str().to_owned()),
-        stickers: desk.stickers.iter().map(read_sticker).collect(),
-        purged: purged
-            .map(|purged| (StickerId(purged.id.to_native()), Revision(purged.revision.to_native())))
-            .collect(),
-        purge_floor: Revision(desk.purge_floor.to_native()),
-        registers: registers
-            .map(|register| (register.key, register.value.as_slice().to_vec()))
-            .collect(),
-    };
-    let mut members = BTreeMap::new();
+    let mut members = Members::default();
     for member in desk.members.iter() {
-        members.insert(ClientId::from_bytes(member.client), read_member(member)?);
+        let (client, RecentClient { author, last }) = read_member(member)?;
+        members.join(client, author);
+        if let Some(last) = last {
+            members.remember(client, last);
+        }
     }
     Ok(DeskRecord {
         key: LinkId::from_bytes(desk.key),
@@ -268,11 +161,28 @@ fn read_desk(desk: &ArchivedDeskV1) -> Result<DeskRecord, SnapshotError> {
             view: desk.view.as_ref().map(|view| LinkId::from_bytes(*view)),
         },
         members,
-        desk: Desk::from_parts(parts)?,
+        desk: Desk::from_parts(DeskParts {
+            revision: Revision(desk.revision.to_native()),
+            title: desk.title_stamp.of(desk.title.as_str().to_owned()),
+            stickers: desk.stickers.iter().map(read_sticker).collect(),
+            purged: desk.purged.iter().map(read_purged).collect(),
+            purge_floor: Revision(desk.purge_floor.to_native()),
+            registers: desk.registers.iter().map(read_register).collect(),
+        })?,
     })
 }
 
-fn read_member(member: &ArchivedMemberV1) -> Result<Member, SnapshotError> {
+pub(super) fn read_purged(purged: &ArchivedPurgedV1) -> (StickerId, Revision) {
+    (StickerId(purged.id.to_native()), Revision(purged.revision.to_native()))
+}
+
+pub(super) fn read_register(register: &ArchivedRegisterV1) -> (u8, Vec<u8>) {
+    (register.key, register.value.as_slice().to_vec())
+}
+
+pub(super) fn read_member(
+    member: &ArchivedMemberV1,
+) -> Result<(ClientId, RecentClient), SnapshotError> {
     let last = member.last.as_ref().map(|last| {
         let outcome = match &last.outcome {
             ArchivedOutcomeV1::Applied { revision, status, created } => Outcome::Applied {
@@ -290,10 +200,11 @@ fn read_member(member: &ArchivedMemberV1) -> Result<Member, SnapshotError> {
             outcome,
         })
     });
-    Ok(Member { author: Author(member.author.to_native()), last: last.transpose()? })
+    let author = Author(member.author.to_native());
+    Ok((ClientId::from_bytes(member.client), RecentClient { author, last: last.transpose()? }))
 }
 
-fn read_sticker(sticker: &ArchivedStickerV1) -> Sticker {
+pub(super) fn read_sticker(sticker: &ArchivedStickerV1) -> Sticker {
     let point = Point { x: sticker.x.to_native(), y: sticker.y.to_native() };
     let size = Size { width: sticker.width.to_native(), height: sticker.height.to_native() };
     let counters = sticker.counters.iter();
@@ -323,7 +234,7 @@ const STATUSES: [CollisionStatus; 5] = [
     CollisionStatus::Purged,
 ];
 
-fn status_number(status: CollisionStatus) -> u8 {
+pub(super) fn status_number(status: CollisionStatus) -> u8 {
     let number = STATUSES.iter().position(|known| *known == status);
     number.expect("all statuses are listed") as u8
 }
