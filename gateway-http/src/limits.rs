@@ -76,6 +76,10 @@ pub const KEEP_ALIVE_TIME_US: u64 = 60_000_000;
 /// microseconds, so that a reset does not overtake that answer.
 pub const LINGER_TIME_US: u64 = 2_000_000;
 
+/// Bytes that are still read from a connection after its last answer. No policy: whoever
+/// was refused reads the answer long before, and each more only costs.
+pub const LINGER_BYTES_MAX: usize = 1 << 20;
+
 /// A WebSocket message from a client, in bytes: one client frame of the desk
 /// protocol and room for a few small ones beside it.
 pub const WEBSOCKET_MESSAGE_BYTES_MAX: usize = 512 << 10;

@@ -77,3 +77,20 @@ fn times() {
         assert_eq!(due(&connection), after(micros), "{field}");
     }
 }
+
+#[test]
+fn after_its_last_answer_a_peer_is_read_on_for_so_many_bytes() {
+    use desk_gateway_http::http::{Response, Status};
+    use desk_gateway_http::limits::LINGER_BYTES_MAX;
+    let mut connection = with(|_| {});
+    let head = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(refusal_of_head(&mut connection, head), 0);
+    connection.respond(START, &Response::new(Status::OK));
+    let chunk = [b'x'; 64 << 10];
+    for _ in 0..LINGER_BYTES_MAX / chunk.len() {
+        connection.handle_bytes(START, &chunk);
+        assert!(connection.is_ending() && !connection.is_closed());
+    }
+    connection.handle_bytes(START, b"x");
+    assert!(connection.is_closed(), "it sends and sends");
+}

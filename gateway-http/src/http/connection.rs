@@ -6,7 +6,7 @@ use super::request::{BodyFraming, Method, RequestHead};
 use super::response::{Framing, Response};
 use super::status::Status;
 use crate::Time;
-use crate::limits::HttpLimits;
+use crate::limits::{HttpLimits, LINGER_BYTES_MAX};
 
 /// What arrived.
 #[derive(Debug)]
@@ -85,8 +85,10 @@ enum State {
     },
     /// The request was refused by this machine; the answer is still to come.
     Refused,
-    /// The last answer was given; input is dropped until the peer closes.
-    Lingering,
+    /// The last answer was given; so many more bytes are dropped until the peer closes.
+    Lingering {
+        bytes_left: usize,
+    },
     Closed,
 }
 
@@ -127,7 +129,14 @@ impl Connection {
 
     /// Takes the bytes of a read.
     pub fn handle_bytes(&mut self, now: Time, bytes: &[u8]) {
-        if bytes.is_empty() || matches!(self.state, State::Lingering | State::Closed) {
+        if bytes.is_empty() || matches!(self.state, State::Closed) {
+            return;
+        }
+        if let State::Lingering { bytes_left } = &mut self.state {
+            match bytes_left.checked_sub(bytes.len()) {
+                Some(left) => *bytes_left = left,
+                None => self.close(),
+            }
             return;
         }
         self.input.extend_from_slice(bytes);
@@ -140,7 +149,7 @@ impl Connection {
     pub fn handle_end(&mut self) {
         self.ended = true;
         self.request.keep_alive = false;
-        if matches!(self.state, State::Lingering) {
+        if matches!(self.state, State::Lingering { .. }) {
             self.close();
         }
     }
@@ -299,7 +308,9 @@ impl Connection {
         match self.state {
             State::Closed => false,
             _ if self.ended => false,
-            State::Head | State::Body { .. } | State::Skipping { .. } | State::Lingering => true,
+            State::Head | State::Body { .. } | State::Skipping { .. } | State::Lingering { .. } => {
+                true
+            }
             _ => self.input.len() < self.limits.pipelined_bytes,
         }
     }
@@ -307,7 +318,7 @@ impl Connection {
     /// Whether the last answer was given: write the output, then close this
     /// direction and go on reading until [`is_closed`](Self::is_closed).
     pub fn is_ending(&self) -> bool {
-        matches!(self.state, State::Lingering | State::Closed)
+        matches!(self.state, State::Lingering { .. } | State::Closed)
     }
 
     /// Whether the connection is over, once the output is written.
@@ -436,7 +447,7 @@ impl Connection {
             Then::Linger if self.ended => self.close(),
             Then::Linger => {
                 self.input = Vec::new();
-                self.state = State::Lingering;
+                self.state = State::Lingering { bytes_left: LINGER_BYTES_MAX };
                 self.deadline = Some((after(now, self.limits.linger_us), Deadline::Linger));
             }
         }
@@ -457,7 +468,7 @@ impl Connection {
     fn starves(&self) -> bool {
         matches!(
             self.state,
-            State::Head | State::Body { .. } | State::Skipping { .. } | State::Lingering
+            State::Head | State::Body { .. } | State::Skipping { .. } | State::Lingering { .. }
         )
     }
 
