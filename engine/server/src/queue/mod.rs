@@ -14,7 +14,7 @@ mod ring;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use doorbell::Doorbell;
@@ -39,6 +39,8 @@ struct Lane<M> {
     /// Set by the producer of a ring that is full: "ring when there is room".
     starved_to: Arc<AtomicBool>,
     starved_from: Arc<AtomicBool>,
+    /// Whether something was taken since the flag was last looked at.
+    took: bool,
     reserved: usize,
     waiting: Vec<Waker>,
 }
@@ -78,6 +80,7 @@ impl<M> Lane<M> {
             outbox: VecDeque::new(),
             starved_to: Arc::clone(starved_to),
             starved_from: Arc::clone(starved_from),
+            took: false,
             reserved: 0,
             waiting: Vec::new(),
         }
@@ -122,16 +125,22 @@ impl<M: Send> Mesh<M> {
         self.lane(target).outbox.push_back(message);
     }
 
-    /// Takes what arrived from one other shard.
+    /// Takes what arrived from one other shard, one message a call until there is none.
     pub(crate) fn receive(&mut self, source: usize) -> Option<M> {
         let bells = &self.bells;
         let lane = self.lanes[source].as_mut()?;
         let message = lane.from.pop();
-        // Either the producer's retry sees the slot that was freed here, or this load
-        // sees its `starved` flag.
-        if message.is_some() && lane.starved_from.load(Ordering::SeqCst) {
-            lane.starved_from.store(false, Ordering::SeqCst);
-            bells[source].ring();
+        if message.is_some() {
+            lane.took = true;
+        } else if std::mem::take(&mut lane.took) {
+            // A store, then a load, here and in `flush`: with a fence between the two on
+            // both sides, either the producer's retry sees the slots that were freed
+            // here, or this load sees its `starved` flag.
+            fence(Ordering::SeqCst);
+            if lane.starved_from.load(Ordering::Relaxed) {
+                lane.starved_from.store(false, Ordering::Relaxed);
+                bells[source].ring();
+            }
         }
         message
     }
@@ -149,8 +158,9 @@ impl<M: Send> Mesh<M> {
                 continue;
             }
             if !lane.hand_over() {
-                lane.starved_to.store(true, Ordering::SeqCst);
+                lane.starved_to.store(true, Ordering::Relaxed);
                 // Room may have come between the failed attempt and the flag.
+                fence(Ordering::SeqCst);
                 lane.hand_over();
             }
             self.bells[target].ring();
