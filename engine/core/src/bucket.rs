@@ -4,6 +4,22 @@ use std::time::Duration;
 
 use desk_protocol::Time;
 
+/// So often in a minute, and so often at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// Times a minute.
+    pub per_minute: u32,
+    /// Times at once, after a rest.
+    pub burst: u32,
+}
+
+impl Rate {
+    /// How often at the most in such a time.
+    pub const fn most_in(self, time: Duration) -> u64 {
+        self.burst as u64 + self.per_minute as u64 * time.as_secs().div_ceil(60)
+    }
+}
+
 /// A token bucket. It may go into debt: what was read is served, and reading
 /// stops until the debt is paid.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,7 @@
 //! far it got.
 #![forbid(unsafe_code)]
 
+pub mod admission;
 mod bucket;
 pub mod collaboration;
 pub mod collisions;
@@ -32,6 +33,8 @@ pub mod record;
 pub mod service;
 pub mod shard;
 
+pub use admission::{Action, Admission, AdmissionLimits, Source};
+pub use bucket::Rate;
 pub use identity::{Keyring, SessionKey};
 pub use management::Lifetime;
 pub use members::{Member, Members, QuietClient, RecentClient};

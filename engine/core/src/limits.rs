@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use desk_protocol::limits::{OrderLimits, PERSON_NAME_CHARS_MAX, SNAPSHOT_CHUNK_BYTES_MAX};
 
+use crate::bucket::Rate;
+
 /// The limits of the desks and connections of one shard. The constants of this module
 /// explain each.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +21,8 @@ pub struct ShardLimits {
     pub connections_per_desk: usize,
     /// See [`CLIENTS_PER_DESK_MAX`].
     pub clients_per_desk: usize,
+    /// See [`NEWCOMER_RATE`].
+    pub newcomers: Rate,
     /// See [`BATCHES_PER_SECOND`].
     pub batches_per_second: u32,
     /// See [`BATCH_BURST`].
@@ -71,6 +75,7 @@ impl Default for ShardLimits {
             clients_per_desk: CLIENTS_PER_DESK_MAX,
             batches_per_second: BATCHES_PER_SECOND,
             batch_burst: BATCH_BURST,
+            newcomers: NEWCOMER_RATE,
             presence_per_second: PRESENCE_PER_SECOND,
             presence_burst: PRESENCE_BURST,
             person_name_chars: PERSON_NAME_CHARS_MAX,
@@ -116,6 +121,24 @@ pub const RECENT_ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Batches a second of one connection; past it the connection is not read.
 pub const BATCHES_PER_SECOND: u32 = 60;
+
+/// How often one address brings one desk a new client. A class of 200 joins at once, and
+/// again after a mistake; in a week one script brings half of [`CLIENTS_PER_DESK_MAX`].
+pub const NEWCOMER_RATE: Rate = Rate { per_minute: 1, burst: 400 };
+
+/// How often one address makes a desk: each of a class makes one.
+pub const CREATE_RATE: Rate = Rate { per_minute: 10, burst: 200 };
+
+/// How often one address joins any desk, reloads included: some classes at once.
+pub const JOIN_RATE: Rate = Rate { per_minute: 600, burst: 2_000 };
+
+/// How often one address replaces links: each leaves a record that stays as long as the
+/// desk.
+pub const ROTATE_RATE: Rate = Rate { per_minute: 10, burst: 60 };
+
+/// Addresses whose rate is known at a time, in about 200 bytes each. No policy: the
+/// longest unused is forgotten, and has a full burst again.
+pub const RATED_ADDRESSES_MAX: usize = 16_384;
 
 /// Batches that a connection may send at once.
 pub const BATCH_BURST: u32 = 120;

@@ -1,12 +1,14 @@
 //! What is asked of a shard by request, and what it answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use desk_protocol::frame::{Role, Submit};
 use desk_protocol::{
     Author, ClientSeq, CollisionStatus, Commit, Desk, LinkId, Operation, Revision, StickerId,
 };
 
+use crate::admission::Source;
 use crate::identity::SessionKey;
 
 /// A request to the owner of a desk. Which shard that is follows from the link
@@ -29,6 +31,8 @@ pub enum Request {
         old_key: Option<SessionKey>,
         /// Whether the answer carries the content.
         content: bool,
+        /// Where the request comes from; `None` where newcomers are not counted.
+        source: Option<Source>,
     },
     /// May a connection with this key be opened? Asked before an upgrade.
     Attach {
@@ -302,6 +306,14 @@ pub enum ServiceError {
     /// 429
     #[error("too many {0}: wait and try again")]
     TooMany(&'static str),
+    /// 429
+    #[error("too many {what} from your address: try again in {} s", .wait.as_secs() + 1)]
+    TooOften {
+        /// Of what.
+        what: &'static str,
+        /// How long it takes until one more is let in.
+        wait: Duration,
+    },
     /// 503
     #[error("the desk cannot be served now: {0}")]
     Unavailable(&'static str),

@@ -3,6 +3,7 @@
 mod harness;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ fn who_only_looks_takes_no_place_of_those_who_change_a_desk() {
 }
 
 fn join(link: LinkId) -> Request {
-    Request::Join { link, old_key: None, content: false }
+    Request::Join { link, old_key: None, content: false, source: None }
 }
 
 #[test]
@@ -216,4 +217,39 @@ fn flight_16_a_quiet_client_gets_its_first_answer_again() {
         panic!()
     };
     assert!(matches!(first, ServiceError::Rejected { operation: found, .. } if found == operation));
+}
+
+#[test]
+fn a_class_joins_at_once_and_one_script_does_not_fill_a_desk() {
+    let mut world = World::new();
+    let (desk, other) = (world.create(), world.create());
+    let school = Source::from(IpAddr::from([192, 0, 2, 1]));
+    let join = |link, source| Request::Join { link, old_key: None, content: false, source };
+    let from = |world: &mut World, link, source| world.ask(join(link, Some(source)));
+    for _ in 0..200 {
+        assert!(matches!(from(&mut world, desk.link, school), Reply::Joined(_)));
+    }
+    let mut wait = None;
+    for _ in 0..1_000 {
+        if let Reply::Failed(ServiceError::TooOften { wait: told, .. }) =
+            from(&mut world, desk.link, school)
+        {
+            wait = Some(told);
+        }
+    }
+    let wait = wait.expect("a script goes on");
+    let elsewhere = Source::from(IpAddr::from([192, 0, 2, 2]));
+    assert!(matches!(from(&mut world, desk.link, elsewhere), Reply::Joined(_)));
+    assert!(matches!(from(&mut world, other.link, school), Reply::Joined(_)));
+    let back = Request::Join {
+        link: desk.link,
+        old_key: Some(desk.key),
+        content: false,
+        source: Some(school),
+    };
+    assert!(matches!(world.ask(back), Reply::Joined(_)), "who was here is no newcomer");
+    world.advance(wait);
+    assert!(matches!(from(&mut world, desk.link, school), Reply::Joined(_)), "after {wait:?}");
+    let week = Duration::from_secs(7 * 86_400);
+    assert!(limits::NEWCOMER_RATE.most_in(week) < limits::CLIENTS_PER_DESK_MAX as u64);
 }

@@ -72,7 +72,12 @@ fn flight_15_nothing_is_shown_before_it_is_durable() {
     world.submit(a, 1, 0, vec![create(7, "hello")]);
     world.submit(a, 1, 0, vec![create(8, "the same number, another body")]);
     world.submit(a, 2, 1, vec![move_to(99, 5)]);
-    let join = world.ask_later(Request::Join { link: ann.link, old_key: None, content: true });
+    let join = world.ask_later(Request::Join {
+        link: ann.link,
+        old_key: None,
+        content: true,
+        source: None,
+    });
     let export = world.ask_later(Request::Export { link: ann.link });
     let since = Revision(0);
     let poll = world.ask_later(Request::Poll { key: ann.key, since, wait_seconds: 0 });
@@ -188,7 +193,7 @@ fn a_rotated_link_is_gone_with_its_keys_and_connections() {
     assert_ne!(fresh, ann.link);
     assert_eq!(world.closed.get(&b), Some(&CloseCode::KeyVoid));
     for _ in 0..2 {
-        let join = Request::Join { link: ann.link, old_key: None, content: false };
+        let join = Request::Join { link: ann.link, old_key: None, content: false, source: None };
         assert_eq!(world.failure(join), ServiceError::NoDesk);
         assert_eq!(world.failure(Request::Attach { key: bob.key }), ServiceError::KeyVoid);
         assert_eq!(world.join(fresh).role, Role::Editor);
@@ -264,18 +269,18 @@ fn a_desk_is_gone_to_the_second() {
     world.join(ann.link);
     world.join(ann.link);
     let unknown = LinkId::new(ann.link.created_second(), 1);
-    let nobodys = Request::Join { link: unknown, old_key: None, content: false };
+    let nobodys = Request::Join { link: unknown, old_key: None, content: false, source: None };
     assert_eq!(world.failure(nobodys.clone()), ServiceError::NoDesk);
     world.advance(Duration::from_micros(1));
     assert_eq!(world.failure(nobodys), ServiceError::Expired);
     assert_eq!(world.closed.get(&a), Some(&CloseCode::Expired));
-    let join = Request::Join { link: ann.link, old_key: None, content: false };
+    let join = Request::Join { link: ann.link, old_key: None, content: false, source: None };
     assert_eq!(world.failure(join.clone()), ServiceError::Expired);
     world.log.clear();
     world.tables.clear();
     assert_eq!(world.failure(join), ServiceError::Expired);
     let unknown = LinkId::new(1_700_600_000, 1);
-    let join = Request::Join { link: unknown, old_key: None, content: false };
+    let join = Request::Join { link: unknown, old_key: None, content: false, source: None };
     assert_eq!(world.failure(join), ServiceError::NoDesk);
 }
 
@@ -287,7 +292,7 @@ fn a_deleted_desk_is_gone_at_once_with_all_its_links() {
     assert!(matches!(world.ask(Request::Delete { key: ann.key, desk: ann.link }), Reply::Deleted));
     assert_eq!(world.closed.get(&a), Some(&CloseCode::Deleted));
     for link in [ann.link, ann.owner_link.unwrap()] {
-        let join = Request::Join { link, old_key: None, content: false };
+        let join = Request::Join { link, old_key: None, content: false, source: None };
         assert_eq!(world.failure(join), ServiceError::NoDesk);
     }
     assert!(world.log.is_empty() && world.tables.is_empty());
@@ -383,7 +388,7 @@ fn drain_tells_everyone() {
     world.input(Input::Drain);
     assert_eq!(world.closed.get(&a), Some(&CloseCode::Draining));
     assert!(matches!(world.replies[&poll], Reply::Failed(ServiceError::Unavailable(_))));
-    let join = Request::Join { link: ann.link, old_key: None, content: false };
+    let join = Request::Join { link: ann.link, old_key: None, content: false, source: None };
     assert!(matches!(world.failure(join), ServiceError::Unavailable(_)));
 }
 

@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::sync::{Arc, RwLock, atomic};
+use std::sync::{Arc, Mutex, RwLock, atomic};
 
 use crossbeam_utils::CachePadded;
 use desk_disk::FolderLock;
-use desk_engine_core::{Keyring, Placement, ShardConfig};
+use desk_engine_core::{Admission, Keyring, Placement, ShardConfig};
 use desk_gateway_http::route::OriginPolicy;
 use glommio::{ExecutorJoinHandle, Placement as Pinning};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -132,6 +132,7 @@ fn share(
         stopped: atomic::AtomicUsize::new(0),
         edits_under_way: atomic::AtomicUsize::new(0),
         finished: atomic::AtomicBool::new(false),
+        admission: Mutex::new(Admission::new(config.limits.admission)),
         config,
     });
     Ok((shared, ends))

@@ -3,10 +3,10 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_utils::CachePadded;
-use desk_engine_core::Placement;
+use desk_engine_core::{Admission, Placement};
 use desk_gateway_http::route::OriginPolicy;
 use rustls::ServerConfig;
 
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) placement: Placement,
     /// What each shard counts; also what the load balancer looks at.
     pub(crate) metrics: Box<[CachePadded<ShardMetrics>]>,
+    /// How often each address did what it may do only so often. Never waited for.
+    pub(crate) admission: Mutex<Admission>,
     /// Hosts and origins that are ours.
     pub(crate) origins: OriginPolicy,
     /// Where everybody connects.

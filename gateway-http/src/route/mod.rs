@@ -1,8 +1,10 @@
 //! The addresses: what a request asks for, as a type.
 
+mod forwarded;
 mod origin;
 mod query;
 
+pub use forwarded::{FORWARDED_FIELD, client_address};
 pub use origin::{OriginPolicy, OriginPolicyError};
 
 use desk_protocol::limits::USER_LABEL_CHARS_MAX;

@@ -268,7 +268,7 @@ impl World {
             Asker::Desk { .. } => Request::Create { title: "simulated".to_owned(), content: false },
             Asker::Join { desk, .. } => {
                 let link = self.links[*desk].expect("joining follows the desk's creation");
-                Request::Join { link, old_key: None, content: false }
+                Request::Join { link, old_key: None, content: false, source: None }
             }
             Asker::Look { desk } => {
                 let Some(link) = self.links[*desk] else { return };

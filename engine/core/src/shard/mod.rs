@@ -22,6 +22,7 @@ use desk_protocol::codec::Encoder;
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
+use crate::admission::{Rates, Source};
 use crate::collaboration::Phase;
 use crate::gate::{self, Gate};
 use crate::identity::Keyring;
@@ -46,12 +47,15 @@ pub struct Shard {
     /// Desks in memory by their last use, coarsely: who goes first.
     by_use: BTreeSet<(Time, LinkId)>,
     storing: Storing,
+    /// How often an address may bring a desk a new client.
+    newcomers: Rates<(Source, LinkId)>,
 }
 
 impl Shard {
     /// A shard without desks. `seed` is 32 bytes that nobody else knows, fresh
     /// at every start: links and clients are drawn from it.
     pub fn new(config: ShardConfig, keyring: Keyring, seed: [u8; 32]) -> Self {
+        let newcomers = Rates::new(config.limits.newcomers);
         Self {
             env: Env {
                 config,
@@ -74,6 +78,7 @@ impl Shard {
             by_use: BTreeSet::new(),
             storing: Storing::default(),
         }
+            newcomers,
     }
 
     /// Takes an input.

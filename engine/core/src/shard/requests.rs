@@ -8,6 +8,7 @@ use desk_protocol::{ClientId, ClientSeq, LinkId, Operation, Revision, StickerId,
 
 use super::Shard;
 use super::desks::polled;
+use crate::admission::Source;
 use crate::collaboration::{Connection, Poll};
 use crate::collisions::{Arrival, Ordered};
 use crate::identity::SessionKey;
@@ -30,8 +31,8 @@ impl Shard {
     pub(super) fn serve(&mut self, now: Time, desk: LinkId, request: RequestId, body: Request) {
         let served = match body {
             Request::Create { .. } => unreachable!("a creation waits for no desk"),
-            Request::Join { link, old_key, content } => {
-                self.join(now, desk, link, old_key, content)
+            Request::Join { link, old_key, content, source } => {
+                self.join(now, desk, link, old_key, content, source)
             }
             Request::Attach { key } => self.attach(desk, &key),
             Request::Sync { key, user, submit, base_texts } => {
@@ -161,6 +162,7 @@ impl Shard {
         link: LinkId,
         old_key: Option<SessionKey>,
         content: bool,
+        source: Option<Source>,
     ) -> Served {
         let keyring = self.env.keyring.clone();
         let hot = self.hot(desk);
@@ -178,6 +180,11 @@ impl Shard {
             self.may_write()?;
             if role > Role::Viewer {
                 self.hot(desk).has_place()?;
+            }
+            if let Some(source) = source {
+                let taken = self.newcomers.take(now, (source, desk));
+                let what = "people came new to this desk";
+                taken.map_err(|wait| ServiceError::TooOften { what, wait })?;
             }
         }
         let client = known.unwrap_or_else(|| self.env.entropy.client());

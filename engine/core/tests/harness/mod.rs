@@ -235,7 +235,7 @@ impl World {
     }
 
     pub fn join_as(&mut self, link: LinkId, old_key: Option<SessionKey>) -> Joined {
-        match self.ask(Request::Join { link, old_key, content: false }) {
+        match self.ask(Request::Join { link, old_key, content: false, source: None }) {
             Reply::Joined(joined) => *joined,
             other => panic!("{other:?}"),
         }

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use desk_engine_core::AdmissionLimits;
 use desk_engine_core::limits::ShardLimits;
 use desk_gateway_http::limits::{HttpLimits, WEBSOCKET_MESSAGE_BYTES_MAX};
 use desk_protocol::limits::TEXT_CHARS_CEILING;
@@ -22,6 +23,7 @@ pub(crate) struct Limits {
     pub(crate) http: HttpLimits,
     pub(crate) websocket_message_bytes: usize,
     pub(crate) connections: usize,
+    pub(crate) admission: AdmissionLimits,
     pub(crate) requests_between_shards: usize,
     pub(crate) segment_bytes: u64,
     pub(crate) log_waiting_bytes: usize,
@@ -43,6 +45,7 @@ impl Default for Limits {
             connections: limits::CONNECTIONS_MAX,
             requests_between_shards: limits::REQUESTS_BETWEEN_SHARDS_MAX,
             segment_bytes: limits::SEGMENT_BYTES,
+            admission: AdmissionLimits::default(),
             log_waiting_bytes: limits::LOG_WAITING_BYTES,
             request_time: limits::REQUEST_TIME,
             drain_time: limits::DRAIN_TIME,
@@ -187,6 +190,22 @@ pub(crate) const LIMITS: &[Limit] = &[
     limit!("HTTP", "body-time", Micros http.body_us, 100, 3_600_000,
         "until a request's body is there: 1 MiB at 280 kbit/s"),
     limit!("HTTP", "keep-alive-time", Micros http.keep_alive_us, 0, 3_600_000,
+    limit!("An address", "newcomers-per-minute", Rate shard.newcomers.per_minute, 1, 1_000_000,
+        "new people that one address brings to one desk; more are refused with 429: in a week half of clients-per-desk"),
+    limit!("An address", "newcomer-burst", Rate shard.newcomers.burst, 1, 1_000_000,
+        "the same at once: a class of 200, twice"),
+    limit!("An address", "desks-per-minute", Rate admission.create.per_minute, 1, 1_000_000,
+        "desks that one address makes; more are refused with 429"),
+    limit!("An address", "desk-burst", Rate admission.create.burst, 1, 1_000_000,
+        "the same at once: one for each of a class"),
+    limit!("An address", "joins-per-minute", Rate admission.join.per_minute, 1, 1_000_000,
+        "times that one address joins any desk, also again; more are refused with 429"),
+    limit!("An address", "join-burst", Rate admission.join.burst, 1, 1_000_000,
+        "the same at once: some classes that reload"),
+    limit!("An address", "links-per-minute", Rate admission.rotate.per_minute, 1, 1_000_000,
+        "links that one address makes or replaces; more are refused with 429"),
+    limit!("An address", "link-burst", Rate admission.rotate.burst, 1, 1_000_000,
+        "the same at once"),
         "between two requests of a connection"),
     limit!("HTTP", "linger-time", Micros http.linger_us, 0, 60_000,
         "how long is read on after the last answer, so that a reset does not overtake it"),

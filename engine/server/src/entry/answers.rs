@@ -23,6 +23,10 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
         | ServiceError::BaseAhead { .. }
         | ServiceError::NeedsBaseText(_) => say(Status::UNPROCESSABLE_CONTENT),
         ServiceError::Rejected { operation, detail } => rejection(*operation, detail),
+        ServiceError::TooOften { wait, .. } => {
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+            say(Status::TOO_MANY_REQUESTS).retry_after(seconds.saturating_add(1))
+        }
         ServiceError::TooMany(_) => say(Status::TOO_MANY_REQUESTS).retry_after(RETRY_AFTER_S),
         ServiceError::Unavailable(_) => say(Status::SERVICE_UNAVAILABLE).retry_after(RETRY_AFTER_S),
     }

@@ -1,7 +1,7 @@
 //! One request: what it asks for, who serves it, what it gets.
 
 use desk_engine_core::service::Joined;
-use desk_engine_core::{Reply, Request, SessionKey};
+use desk_engine_core::{Action, Reply, Request, SessionKey};
 use desk_gateway_http::bodies::{
     Collaboration, InitAnswer, InitTarget, finish_answer, links_answer, read_finish, read_init,
     read_links, removed_answer,
@@ -17,7 +17,7 @@ use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
 use super::connection::{Gone, Http, host};
-use super::{Door, answers, operator};
+use super::{Door, admission, answers, operator};
 use crate::clock;
 
 /// What becomes of a connection after a request.
@@ -188,10 +188,12 @@ async fn init(http: &mut Http, head: &RequestHead) -> Answer {
     // A key that cannot be read is as good as none: the client begins anew.
     let old_key = wanted.old_key.and_then(|key| key.parse().ok());
     let content = wanted.content;
-    let request = match wanted.target {
-        InitTarget::New(title) => Request::Create { title, content },
-        InitTarget::Known(link) => Request::Join { link, old_key, content },
+    let source = admission::source(http, head);
+    let (request, action) = match wanted.target {
+        InitTarget::New(title) => (Request::Create { title, content }, Action::Create),
+        InitTarget::Known(link) => (Request::Join { link, old_key, content, source }, Action::Join),
     };
+    attempt!(admission::admit(http, source, action));
     let joined = match http.ask(request).await? {
         Reply::Joined(joined) => joined,
         other => return Ok(Err(unexpected(other))),
@@ -333,6 +335,7 @@ async fn links(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
     }
     let body = body!(http);
     let wanted = attempt!(read_links(&body));
+    attempt!(admission::admit(http, admission::source(http, head), Action::Rotate));
     let request = Request::Link { key, desk, role: wanted.role, rotate: wanted.rotate };
     match http.ask(request).await? {
         Reply::Link { role, link } => {

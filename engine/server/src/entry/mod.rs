@@ -2,10 +2,12 @@
 //!
 //! [`accept`] takes connections in, [`connection`] is one HTTP connection, and
 //! [`exchange`] serves its requests through the owners of desks; the loop that
-//! joins the two stands here. [`answers`] renders what owners say, and
-//! [`operator`] is what only the operator may ask.
+//! joins the two stands here. [`admission`] holds addresses to their rates,
+//! [`answers`] renders what owners say, and [`operator`] is what only the operator
+//! may ask.
 
 mod accept;
+mod admission;
 mod answers;
 mod connection;
 mod exchange;

@@ -1,0 +1,42 @@
+//! Holds an address to how often it may make desks, join them and replace links.
+
+use std::sync::TryLockError;
+
+use desk_engine_core::{Action, ServiceError, Source};
+use desk_gateway_http::Problem;
+use desk_gateway_http::http::RequestHead;
+use desk_gateway_http::route::client_address;
+
+use super::answers;
+use super::connection::Http;
+
+/// Whose rate a request counts for. Requests from this machine count for nobody's: a proxy
+/// may stand here that was not given by `--trusted-proxy`, and all come by it.
+pub(super) fn source(http: &Http, head: &RequestHead) -> Option<Source> {
+    let proxies = &http.shell.shared.config.trusted_proxy;
+    let is_trusted = |address| proxies.iter().any(|proxies| proxies.contains(address));
+    let address = client_address(head, http.peer.ip(), is_trusted).to_canonical();
+    (!address.is_loopback()).then(|| Source::from(address))
+}
+
+/// Lets an address do something, and counts it.
+///
+/// # Errors
+/// 429: how long it has to wait.
+pub(super) fn admit(http: &Http, source: Option<Source>, action: Action) -> Result<(), Problem> {
+    let Some(source) = source else { return Ok(()) };
+    let mut admission = match http.shell.shared.admission.try_lock() {
+        Ok(admission) => admission,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Another shard looks one up: this one waits for no other, and counts one less.
+        Err(TryLockError::WouldBlock) => return Ok(()),
+    };
+    let what = match action {
+        Action::Create => "desks were made",
+        Action::Join => "people joined",
+        Action::Rotate => "links were replaced",
+    };
+    admission
+        .admit(http.now(), source, action)
+        .map_err(|wait| answers::problem(&ServiceError::TooOften { what, wait }))
+}
