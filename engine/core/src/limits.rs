@@ -35,6 +35,8 @@ pub struct ShardLimits {
     pub person_name_chars: usize,
     /// See [`OUTBOUND_QUEUE_BYTES_MAX`].
     pub outbound_queue_bytes: usize,
+    /// See [`OUTBOUND_QUEUES_BYTES_MAX`].
+    pub outbound_queues_bytes: usize,
     /// See [`PRESENCE_QUEUE_BYTES_MAX`].
     pub presence_queue_bytes: usize,
     /// Bytes of a snapshot in one frame.
@@ -80,6 +82,7 @@ impl Default for ShardLimits {
             presence_burst: PRESENCE_BURST,
             person_name_chars: PERSON_NAME_CHARS_MAX,
             outbound_queue_bytes: OUTBOUND_QUEUE_BYTES_MAX,
+            outbound_queues_bytes: OUTBOUND_QUEUES_BYTES_MAX,
             presence_queue_bytes: PRESENCE_QUEUE_BYTES_MAX,
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES_MAX,
             snapshot_chunks_queued: SNAPSHOT_CHUNKS_QUEUED_MAX,
@@ -153,6 +156,10 @@ pub const PRESENCE_BURST: u32 = 240;
 /// reads again, and is then brought up to date from its revision. If answers to its
 /// own frames fill the queue, it is not read meanwhile.
 pub const OUTBOUND_QUEUE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes queued for all connections of a shard: a hundred that are as full as they may be.
+/// Past it each has one frame at a time, so that all go on.
+pub const OUTBOUND_QUEUES_BYTES_MAX: usize = 128 << 20;
 
 /// Bytes queued for one connection above which presence is not added.
 pub const PRESENCE_QUEUE_BYTES_MAX: usize = 64 << 10;

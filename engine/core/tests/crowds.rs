@@ -136,3 +136,42 @@ fn answers_that_wait_behind_commits_are_bounded_too() {
     world.submit(a, 2, 151, vec![move_to(1, 3)]);
     assert_eq!(commits(&world.take(a)), [152]);
 }
+
+#[test]
+fn what_waits_for_all_connections_is_bounded_and_all_get_everything() {
+    let most = 256 << 10;
+    let limits = ShardLimits { outbound_queues_bytes: most, ..ShardLimits::default() };
+    let mut world = World::with(ShardConfig { limits: Arc::new(limits), ..config() });
+    let desk = world.create();
+    let tabs: Vec<_> = (0..20)
+        .map(|_| {
+            let guest = world.join(desk.link);
+            world.connect(guest.key, 1, None)
+        })
+        .collect();
+    tabs.iter().for_each(|tab| drop(world.take(*tab)));
+    world.reading = false;
+    let count = 40;
+    for seq in 1..=count {
+        world.sync(desk.key, seq, seq - 1, vec![create(seq, &"x".repeat(4_000))]);
+    }
+    let waiting = world.shard.stats().waiting_bytes;
+    assert!(waiting < most + tabs.len() * 5_000, "{waiting} bytes");
+    // All read again.
+    let mut got = vec![Vec::new(); tabs.len()];
+    world.reading = true;
+    loop {
+        let before = got.iter().map(Vec::len).sum::<usize>();
+        for (tab, got) in tabs.iter().zip(&mut got) {
+            let frames = world.take(*tab);
+            got.extend(commits(&frames));
+            let bytes = world.shard.stats().waiting_bytes;
+            world.input(Input::Sent { connection: *tab, bytes });
+        }
+        if got.iter().map(Vec::len).sum::<usize>() == before {
+            break;
+        }
+    }
+    assert!(got.iter().all(|got| got.iter().copied().eq(1..=count)), "{got:?}");
+    assert_eq!(world.shard.stats().waiting_bytes, 0);
+}

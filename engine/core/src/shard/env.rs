@@ -28,6 +28,8 @@ pub(crate) struct Env {
     pub(crate) timers: Timers,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) polls: Polls,
+    /// What waits for all connections, in bytes.
+    pub(crate) waiting_bytes: usize,
     pub(crate) encoder: Encoder,
     pub(crate) stats: ShardStats,
     /// Whether the store takes writes.
@@ -72,6 +74,7 @@ impl Env {
     pub(crate) fn remove_connection(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
         self.timers.disarm(connection.hello_by, Timer::Hello(id));
+        self.waiting_bytes -= connection.waiting_bytes();
         self.stats.sessions -= usize::from(connection.session().is_some());
     }
 
@@ -85,7 +88,8 @@ impl Env {
     ) {
         let Some(connection) = self.connections.get_mut(&to) else { return };
         connection.queued_bytes += frame.len();
-        let full = connection.waiting_bytes() > self.config.limits.outbound_queue_bytes;
+        self.waiting_bytes += frame.len();
+        let full = self.is_full(to);
         self.gate.after(position, Output::Send { connection: to, frame, lossy });
         if full {
             self.bound_queue(to);
@@ -95,9 +99,19 @@ impl Env {
     /// Stops reading a connection while more waits for it than may, and reads it
     /// again after that: who reads no answers can ask for no more of them.
     pub(crate) fn bound_queue(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let full = connection.waiting_bytes() > self.config.limits.outbound_queue_bytes;
+        let full = self.is_full(id);
         self.set_pauses(id, |pauses| pauses.queue = full);
+    }
+
+    fn is_full(&self, id: ConnectionId) -> bool {
+        let limits = &self.config.limits;
+        let waiting = self.connections.get(&id).map_or(0, Connection::waiting_bytes);
+        waiting > limits.outbound_queue_bytes || (waiting > 0 && self.is_crowded())
+    }
+
+    /// Whether more waits for all connections than may: each gets one frame at a time.
+    fn is_crowded(&self) -> bool {
+        self.waiting_bytes > self.config.limits.outbound_queues_bytes
     }
 
     /// Changes why a connection is not read, and tells the shell if it matters.
@@ -125,6 +139,7 @@ impl Env {
                 let bytes = frame.len();
                 deferred.push_back(frame);
                 connection.deferred_bytes += bytes;
+                self.waiting_bytes += bytes;
                 self.bound_queue(to);
             }
         }
@@ -133,18 +148,21 @@ impl Env {
     /// Sends a commit to everyone who is up to date. Who reads too slowly falls
     /// behind, and gets the rest as it reads.
     pub(crate) fn broadcast(&mut self, position: LogPosition, room: &Room, news: &RingCommit) {
+        let crowded = self.is_crowded();
         for id in &room.connections {
             let Some(connection) = self.connections.get_mut(id) else { continue };
+            let more_waits = connection.queued_bytes > 0;
             let queued = connection.queued_bytes + news.frame.len();
             let Some(session) = connection.session_mut() else { continue };
             let Stream::Live = session.stream else { continue };
-            if queued > self.config.limits.outbound_queue_bytes {
+            if queued > self.config.limits.outbound_queue_bytes || (crowded && more_waits) {
                 let sent = desk_protocol::Revision(news.commit.revision.0 - 1);
                 session.stream = Stream::Behind { sent, deferred: VecDeque::new() };
                 self.stats.resyncs += 1;
                 continue;
             }
             connection.queued_bytes = queued;
+            self.waiting_bytes += news.frame.len();
             self.stats.deliveries += 1;
             let frame = news.frame.clone();
             self.gate.after(position, Output::Send { connection: *id, frame, lossy: false });
@@ -172,8 +190,12 @@ impl Env {
     pub(crate) fn pump(&mut self, hot: &mut Hot, id: ConnectionId) {
         let limits = Arc::clone(&self.config.limits);
         loop {
+            let crowded = self.is_crowded();
             let Some(connection) = self.connections.get_mut(&id) else { return };
             let queued = connection.queued_bytes;
+            if crowded && queued > 0 {
+                return;
+            }
             let Some(session) = connection.session_mut() else { return };
             match &mut session.stream {
                 Stream::Live => return,
@@ -199,7 +221,7 @@ impl Env {
                     if *sent == hot.record.desk.revision() {
                         let deferred = std::mem::take(deferred);
                         session.stream = Stream::Live;
-                        connection.deferred_bytes = 0;
+                        self.waiting_bytes -= std::mem::take(&mut connection.deferred_bytes);
                         for frame in deferred {
                             self.queue(hot.position, id, frame, false);
                         }
@@ -256,7 +278,8 @@ impl Env {
     ) {
         let Some(connection) = self.connections.get(&to) else { return };
         let live = connection.session().is_some_and(|s| matches!(s.stream, Stream::Live));
-        if live && connection.queued_bytes <= self.config.limits.presence_queue_bytes {
+        let room = connection.queued_bytes <= self.config.limits.presence_queue_bytes;
+        if live && room && !self.is_crowded() {
             self.stats.presence_sent += 1;
             self.queue(position, to, frame.clone(), true);
         }

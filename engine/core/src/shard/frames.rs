@@ -301,7 +301,9 @@ impl Shard {
 
     pub(super) fn sent(&mut self, now: Time, id: ConnectionId, bytes: usize) {
         let Some(connection) = self.env.connections.get_mut(&id) else { return };
-        connection.queued_bytes = connection.queued_bytes.saturating_sub(bytes);
+        let left = bytes.min(connection.queued_bytes);
+        connection.queued_bytes -= left;
+        self.env.waiting_bytes -= left;
         let was_full = connection.pauses.queue;
         let session = connection.session();
         let behind = session.filter(|session| !matches!(session.stream, Stream::Live));

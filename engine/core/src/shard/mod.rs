@@ -66,6 +66,7 @@ impl Shard {
                 timers: Timers::default(),
                 connections: BTreeMap::new(),
                 polls: Default::default(),
+                waiting_bytes: 0,
                 encoder: Encoder::new(),
                 stats: ShardStats::default(),
                 writable: true,
@@ -77,8 +78,8 @@ impl Shard {
             aliases: BTreeMap::new(),
             by_use: BTreeSet::new(),
             storing: Storing::default(),
-        }
             newcomers,
+        }
     }
 
     /// Takes an input.
@@ -155,6 +156,7 @@ impl Shard {
             instances: self.by_use.len(),
             links: self.aliases.len(),
             connections: self.env.connections.len(),
+            waiting_bytes: self.env.waiting_bytes,
             waiting_outputs: self.env.gate.waiting(),
             unstored: self.unstored(),
             ..self.env.stats

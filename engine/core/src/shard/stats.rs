@@ -13,6 +13,8 @@ pub struct ShardStats {
     pub links: usize,
     /// Open connections.
     pub connections: usize,
+    /// Bytes that wait for connections.
+    pub waiting_bytes: usize,
     /// Connections that said hello and take part in a desk.
     pub sessions: usize,
     /// Bytes that hot desks take, roughly.

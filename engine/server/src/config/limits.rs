@@ -156,6 +156,8 @@ pub(crate) const LIMITS: &[Limit] = &[
     limit!("A connection", "hello-time", Time shard.hello_time, 100, 600_000,
         "until a connection has said who it is"),
     limit!("A connection", "close-time", Time close_time, 0, 60_000,
+    limit!("A connection", "outbound-queues", Bytes shard.outbound_queues_bytes, MIB, 1_048_576 * MIB,
+        "bytes queued for all connections of a shard; past it each gets one frame at a time"),
         "until a peer has answered a WebSocket's close"),
     limit!("A connection", "last-words-time", Time last_words_time, 0, 600_000,
         "until a closing WebSocket has sent what is queued"),
