@@ -40,7 +40,7 @@ use crate::queue::Mesh;
 use crate::shared::Shared;
 use ask::Pending;
 use log::LogQueue;
-use records::Unstored;
+use records::{Loads, Unstored};
 use socket::Socket;
 
 /// The disk that the store stands on.
@@ -66,6 +66,7 @@ pub(crate) struct Shell {
     next_request: Cell<u64>,
     next_connection: Cell<u64>,
     log: RefCell<LogQueue>,
+    loads: Loads,
     unstored: RefCell<VecDeque<Unstored>>,
     /// Desks that could not be read when they were last asked for.
     unreadable: RefCell<BTreeSet<LinkId>>,
@@ -124,6 +125,7 @@ impl Shell {
             next_request: Cell::new(1),
             next_connection: Cell::new(1),
             log: RefCell::default(),
+            loads: Loads::default(),
             unstored: RefCell::default(),
             unreadable: RefCell::default(),
             edits: RefCell::default(),

@@ -1,5 +1,7 @@
 //! Desks to and from the store.
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use desk_engine_core::{Input, StoredRecord, shard::Loaded};
@@ -7,7 +9,7 @@ use desk_protocol::LinkId;
 use desk_storage_lsm::{GetError, Key, PutError, Sequence, UnixSecond};
 
 use super::Shell;
-use crate::limits::UNREADABLE_NAMED_MAX;
+use crate::limits::{LOADS_MAX, UNREADABLE_NAMED_MAX};
 use crate::log::LinkHash;
 use crate::snapshot;
 
@@ -18,14 +20,33 @@ pub(super) struct Unstored {
     bytes: rkyv::util::AlignedVec<16>,
 }
 
+/// Keys that are read, and those that wait for their turn.
+#[derive(Default)]
+pub(super) struct Loads {
+    waiting: RefCell<VecDeque<LinkId>>,
+    reading: Cell<usize>,
+}
+
 impl Shell {
-    /// Reads a key, beside everything else.
+    /// Reads a key, beside everything else and after as many as may be read at a time.
     pub(super) fn load(self: &Rc<Self>, key: LinkId) {
+        self.loads.waiting.borrow_mut().push_back(key);
+        self.read_next();
+    }
+
+    fn read_next(self: &Rc<Self>) {
+        if self.loads.reading.get() == LOADS_MAX {
+            return;
+        }
+        let Some(key) = self.loads.waiting.borrow_mut().pop_front() else { return };
+        self.loads.reading.update(|reading| reading + 1);
         let shell = Rc::clone(self);
         glommio::spawn_local(async move {
             let found = shell.look_up(key).await;
+            shell.loads.reading.update(|reading| reading - 1);
             shell.metrics().loads.add(1);
             shell.feed(Input::Loaded { key, found });
+            shell.read_next();
             shell.wake();
         })
         .detach();
