@@ -75,6 +75,14 @@ pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// close.
 pub(crate) const LAST_WORDS_TIME: Duration = Duration::from_secs(30);
 
+/// How long a peer may take nothing of what was sent to it. A phone that sleeps comes back
+/// by a new connection; one that stopped reading must not hold its answers for ever.
+pub(crate) const READER_STALL: Duration = Duration::from_secs(30);
+
+/// Bytes of answers that peers have not taken yet, in the process: some dozens of exports
+/// of the largest desk on slow lines.
+pub(crate) const UNSENT_BYTES: usize = 256 << 20;
+
 /// A silent peer is probed after this time, so that connections of machines
 /// that vanished end. Browsers' pages ping more often by themselves.
 pub(crate) const KEEPALIVE_TIME: Duration = Duration::from_secs(60);

@@ -132,6 +132,7 @@ fn share(
         stopped: atomic::AtomicUsize::new(0),
         edits_under_way: atomic::AtomicUsize::new(0),
         finished: atomic::AtomicBool::new(false),
+        unsent: atomic::AtomicUsize::new(0),
         admission: Mutex::new(Admission::new(config.limits.admission)),
         config,
     });

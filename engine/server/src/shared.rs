@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) bells: Arc<[Doorbell]>,
     /// The certificate for new connections, if they are encrypted.
     pub(crate) certificate: Option<RwLock<Certificate>>,
+    /// Bytes that wait for slow peers, see [`Unsent`].
+    pub(crate) unsent: AtomicUsize,
     /// Connections that descriptors allow.
     pub(crate) connections_max: usize,
     /// All shards serve.
@@ -115,5 +117,26 @@ impl Shared {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.wake_all();
+    }
+}
+
+/// Bytes of one write that a peer has yet to take, out of what the process may hold.
+pub(crate) struct Unsent {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Unsent {
+    /// Holds so many bytes; `None` if that is more than the process may (`unsent`).
+    pub(crate) fn hold(shared: &Arc<Shared>, bytes: usize) -> Option<Self> {
+        let before = shared.unsent.fetch_add(bytes, Ordering::Relaxed);
+        let held = Self { shared: Arc::clone(shared), bytes };
+        (before + bytes <= shared.config.limits.unsent_bytes).then_some(held)
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.shared.unsent.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -62,8 +62,8 @@ fn an_idle_connection_ends_after_the_keep_alive_time() {
 }
 
 #[test]
-fn an_answer_that_is_not_taken_ends_after_the_request_time() {
-    let server = with("request-time", "\"1s\"").limit("poll-time", "\"500ms\"").start();
+fn an_answer_that_is_not_taken_ends_after_the_reader_stall() {
+    let server = with("reader-stall", "\"1s\"").start();
     let ada = create(&server, "");
     for seq in 1..=5 {
         let note = json!({ "create": { "x": 0, "y": 0, "text": "x".repeat(10_000) } });
@@ -105,14 +105,14 @@ fn as_many_connections_are_taken_as_is_set() {
 
 #[test]
 fn segments_are_as_long_as_is_set() {
-    let server = with("segment", "\"64KiB\"").start();
+    let server = with("segment", "\"2MiB\"").start();
     let ada = create(&server, "");
     ada.add(&server, 1, "logged");
     let logs: Vec<_> = server.files().into_iter().filter(|name| name.ends_with(".log")).collect();
     assert!(!logs.is_empty(), "{:?}", server.files());
     for name in logs {
         let length = server.data().join(&name).metadata().expect("a file").len();
-        assert_eq!(length, 64 << 10, "{name}");
+        assert_eq!(length, 2 << 20, "{name}");
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Limits {
     pub(crate) free_space_bytes: u64,
     pub(crate) disk_reserve_bytes: u64,
 }
+    pub(crate) reader_stall: Duration,
+    pub(crate) unsent_bytes: usize,
 
 impl Default for Limits {
     fn default() -> Self {
@@ -55,6 +57,8 @@ impl Default for Limits {
             free_space_bytes: limits::FREE_SPACE_BYTES,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
         }
+            reader_stall: limits::READER_STALL,
+            unsent_bytes: limits::UNSENT_BYTES,
     }
 }
 
@@ -212,7 +216,7 @@ pub(crate) const LIMITS: &[Limit] = &[
     limit!("HTTP", "linger-time", Micros http.linger_us, 0, 60_000,
         "how long is read on after the last answer, so that a reset does not overtake it"),
     limit!("HTTP", "request-time", Time request_time, 1_000, 3_600_000,
-        "until a request is answered: longer than the longest poll"),
+        "until the owner of a desk has answered a request: longer than the longest poll"),
     limit!("The process", "connections", Count connections, 1, 10_000_000,
         "connections of the process; fewer if descriptors do not suffice"),
     limit!("The process", "requests-between-shards", Count requests_between_shards, 1, 1_000_000,
@@ -236,6 +240,10 @@ pub(crate) const LIMITS: &[Limit] = &[
 impl Limit {
     /// The value, in its unit: a count, bytes or milliseconds.
     fn get(&self, limits: &mut Limits) -> u64 {
+    limit!("The process", "reader-stall", Time reader_stall, 1_000, 3_600_000,
+        "how long a peer may take nothing of what is sent to it, or not acknowledge it, before its connection ends"),
+    limit!("The process", "unsent", Bytes unsent_bytes, MIB, 1_048_576 * MIB,
+        "bytes of answers that wait for slow peers; a peer that brings it past this is cut off"),
         match (self.place)(limits) {
             Place::Count(value) | Place::Bytes(value) => *value as u64,
             Place::Rate(value) => u64::from(*value),

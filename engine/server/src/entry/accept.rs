@@ -36,7 +36,8 @@ pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) 
                 // closed again later, when it may be another's.
                 let stream = accepted.bind_to_executor();
                 let peer = stream.peer_addr();
-                let tcp = Tcp::accepted(&stream, shell.shared.config.limits.probe_time);
+                let limits = &shell.shared.config.limits;
+                let tcp = Tcp::accepted(&stream, limits.probe_time, limits.reader_stall);
                 match (tcp, peer) {
                     (Ok(tcp), Ok(peer)) => welcome(&shell, tcp, peer, door),
                     // It is gone again.

@@ -17,6 +17,7 @@ use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
 use crate::shard::{Shell, Upgrade};
+use crate::shared::Unsent;
 
 /// A connection and what its requests need.
 pub(super) struct Http {
@@ -202,8 +203,8 @@ impl Http {
         })
     }
 
-    /// Writes all of the output. A peer that does not take it in time is cut
-    /// off.
+    /// Writes all of the output. A peer on a slow line takes as long as it needs; one that
+    /// takes nothing is ended by the kernel (`reader-stall`).
     pub(super) async fn write(&mut self) -> Result<(), Gone> {
         if self.protocol.output().is_empty() {
             return Ok(());
@@ -217,14 +218,9 @@ impl Http {
         if sent == output.len() && self.stream.is_flushed() {
             return Ok(());
         }
-        let until = self.now() + self.shell.shared.config.limits.request_time;
-        self.set_deadline(Some(until));
+        let _unsent = Unsent::hold(&self.shell.shared, output.len() - sent).ok_or(Gone)?;
+        self.set_deadline(None);
         std::future::poll_fn(|context| {
-            while self.changed.poll(context).is_ready() {
-                if until <= self.now() {
-                    return Poll::Ready(Err(Gone));
-                }
-            }
             while sent < output.len() {
                 match self.stream.poll_send(context, &output[sent..]) {
                     Poll::Pending => return Poll::Pending,

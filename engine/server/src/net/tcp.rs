@@ -24,14 +24,23 @@ impl Tcp {
     ///
     /// # Errors
     /// Descriptors have run out.
-    pub(crate) fn accepted(stream: &TcpStream, probe_time: Duration) -> io::Result<Self> {
+    pub(crate) fn accepted(
+        stream: &TcpStream,
+        probe_time: Duration,
+        reader_stall: Duration,
+    ) -> io::Result<Self> {
         let socket = SockRef::from(stream).try_clone()?;
         // Everything is gathered into one write already; Nagle only delays it.
         let probes = TcpKeepalive::new()
             .with_time(probe_time)
             .with_interval(KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_PROBES);
-        let set = socket.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&probes));
+        // The kernel alone sees whether a peer takes bytes that were sent long ago: its
+        // buffer may hold as much as a slow line carries in minutes.
+        let set = socket
+            .set_nodelay(true)
+            .and_then(|()| socket.set_tcp_keepalive(&probes))
+            .and_then(|()| socket.set_tcp_user_timeout(Some(reader_stall)));
         if let Err(error) = set {
             tracing::debug!(%error, "a socket's options cannot be set");
         }

@@ -27,6 +27,7 @@ use crate::net::deadlines::Deadline;
 use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
+use crate::shared::Unsent;
 
 /// A connection that becomes a WebSocket.
 pub(crate) struct Upgrade<S> {
@@ -70,6 +71,8 @@ struct Outbox {
     unsent_from: usize,
     /// Bytes of frames in `unsent`, told to the core when they have left.
     unsent_frames: usize,
+    /// Its share of what the process may hold.
+    unsent_held: Option<Unsent>,
     /// A task waits for the socket to take it.
     sending: bool,
     close: Option<CloseCode>,
@@ -182,7 +185,12 @@ impl Socket {
         if sent == out.len() && self.stream.borrow().is_flushed() {
             return Some(frames);
         }
+        let Some(held) = Unsent::hold(&shell.shared, out.len() - sent) else {
+            self.failed.set(true);
+            return None;
+        };
         let mut outbox = self.outbox.borrow_mut();
+        outbox.unsent_held = Some(held);
         outbox.sending = true;
         outbox.unsent = out[sent..].to_vec();
         outbox.unsent_from = 0;
@@ -239,6 +247,7 @@ impl Socket {
         let mut outbox = self.outbox.borrow_mut();
         outbox.sending = false;
         outbox.unsent = Vec::new();
+        outbox.unsent_held = None;
         let bytes = std::mem::take(&mut outbox.unsent_frames);
         drop(outbox);
         if sent.is_err() {
