@@ -39,6 +39,12 @@ impl DeskLimits {
         2 * self.text_chars
     }
 
+    /// What a commit may take by [`crate::Operation::encoded_bytes_max`], without the ids
+    /// that it purges: in proportion to a frame, [`COMMIT_BYTES_MAX`] for the largest.
+    pub const fn commit_bytes(&self) -> usize {
+        (COMMIT_BYTES_MAX >> 10) * self.frame_bytes / (CLIENT_FRAME_BYTES_MAX >> 10)
+    }
+
     /// The limits for operations that were transformed over others' commits. Their
     /// author could not foresee into how many parts a delta would be split (LIMIT-7).
     #[must_use]
@@ -149,6 +155,24 @@ pub const DELETED_STICKERS_MAX: usize = 5_000;
 
 /// Size of the deleted stickers kept, in bytes by [`crate::Sticker::cost`].
 pub const DELETED_BYTES_MAX: usize = 1 << 20;
+
+/// The highest limit of deleted stickers that an operator may set. One commit purges no
+/// more than these and those that it deletes itself.
+pub const DELETED_STICKERS_CEILING: usize = 10_000;
+
+/// The highest limit of the stickers that are not deleted, and of their size and that of
+/// the deleted ones in bytes, that an operator may set: the record of a desk at all of
+/// them is a value of the store.
+pub const STICKERS_CEILING: usize = 20_000;
+
+/// See [`STICKERS_CEILING`].
+pub const DESK_BYTES_CEILING: usize = 8 << 20;
+
+/// The highest limit of a title that an operator may set, in Unicode scalar values.
+pub const TITLE_CHARS_CEILING: usize = 1_000;
+
+/// The most operations of a batch that an operator may allow.
+pub const BATCH_OPERATIONS_CEILING: usize = 2_000;
 
 /// Identifiers of purged stickers that a desk remembers, so that a late edit is
 /// answered `purged` instead of "no such sticker". Older ones are forgotten

@@ -5,6 +5,7 @@ use crate::limits::{
     MANIFEST_SLOT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_PER_SHARD_MAX,
     STAMP_AHEAD_SECONDS, STAMP_BEHIND_SECONDS, TABLE_BYTES_MAX, TABLES_PER_BUCKET,
 };
+use crate::log::writer::segment_bytes_for;
 use crate::manifest::slot;
 
 /// Choices that hold for one run; buckets keep what they were stamped with.
@@ -98,6 +99,11 @@ impl Options {
             return Err(OptionsError::Buckets { buckets, shards: shards.get(), bytes });
         }
         Ok(())
+    }
+
+    /// The shortest log segment whose log takes records with payloads of so many bytes.
+    pub const fn segment_bytes_for(payload: usize) -> u64 {
+        segment_bytes_for(payload)
     }
 
     /// How many segments one shard's log may use: at least three, so that one

@@ -75,9 +75,9 @@ impl Default for ShardLimits {
             order: OrderLimits::default(),
             connections_per_desk: CONNECTIONS_PER_DESK_MAX,
             clients_per_desk: CLIENTS_PER_DESK_MAX,
+            newcomers: NEWCOMER_RATE,
             batches_per_second: BATCHES_PER_SECOND,
             batch_burst: BATCH_BURST,
-            newcomers: NEWCOMER_RATE,
             presence_per_second: PRESENCE_PER_SECOND,
             presence_burst: PRESENCE_BURST,
             person_name_chars: PERSON_NAME_CHARS_MAX,
@@ -122,9 +122,6 @@ pub const RECENT_CLIENTS_MAX: usize = 256;
 /// reasons of refusals.
 pub const RECENT_ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// Batches a second of one connection; past it the connection is not read.
-pub const BATCHES_PER_SECOND: u32 = 60;
-
 /// How often one address brings one desk a new client. A class of 200 joins at once, and
 /// again after a mistake; in a week one script brings half of [`CLIENTS_PER_DESK_MAX`].
 pub const NEWCOMER_RATE: Rate = Rate { per_minute: 1, burst: 400 };
@@ -142,6 +139,9 @@ pub const ROTATE_RATE: Rate = Rate { per_minute: 10, burst: 60 };
 /// Addresses whose rate is known at a time, in about 200 bytes each. No policy: the
 /// longest unused is forgotten, and has a full burst again.
 pub const RATED_ADDRESSES_MAX: usize = 16_384;
+
+/// Batches a second of one connection; past it the connection is not read.
+pub const BATCHES_PER_SECOND: u32 = 60;
 
 /// Batches that a connection may send at once.
 pub const BATCH_BURST: u32 = 120;

@@ -153,6 +153,10 @@ pub(crate) const UNLINK_STEPS: usize = 8;
 /// Tuning: more are only counted.
 pub(crate) const UNREMOVED_NAMED_MAX: usize = 1_024;
 
+/// Desks that a shard reads at a time; more wait their turn. Safety: each may take as much
+/// memory as the largest record, and a few keep a disk busy.
+pub(crate) const LOADS_MAX: usize = 8;
+
 /// How often upkeep of a store is called while it has work left. Tuning.
 pub(crate) const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
 
@@ -161,10 +165,6 @@ pub(crate) const STOP_PAUSE: Duration = Duration::from_millis(5);
 
 /// Keys that are named to the core at a time when the log is under pressure.
 /// Tuning: it stores a few of them a step, and is named more after that.
-/// Desks that a shard reads at a time; more wait their turn. Safety: each may take as much
-/// memory as the largest record, and a few keep a disk busy.
-pub(crate) const LOADS_MAX: usize = 8;
-
 pub(crate) const PRESSURE_KEYS: usize = 256;
 
 /// Desks of a shard that are named in the log because they cannot be read, each

@@ -40,7 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Without a command it serves: open the address that it prints, make a desk
 /// with one click, and send its link to whoever should join.
 #[derive(Parser)]
-#[command(name = "sticker-desk", version, after_long_help = config::limits::help(), args_conflicts_with_subcommands = true)]
+#[command(name = "sticker-desk", version, after_long_help = config::help(), args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -56,7 +56,7 @@ enum Command {
     /// (STICKER_DESK_ and the flag's name), or in a TOML file (--config); the
     /// former win. Logs go to stderr, filtered by STICKER_DESK_LOG (info).
     /// SIGTERM stops within seconds and loses nothing; nor does a crash.
-    #[command(after_long_help = config::limits::help())]
+    #[command(after_long_help = config::help())]
     Serve(Box<Settings>),
     #[command(flatten)]
     Client(cli::Command),

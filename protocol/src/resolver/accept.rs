@@ -7,7 +7,7 @@ use super::history::TextHistories;
 use super::pile::Pile;
 use crate::desk::Desk;
 use crate::id::{Author, ClientSeq, Revision, StickerId};
-use crate::limits::{BinLimits, COMMIT_BYTES_MAX, DeskLimits, OrderLimits};
+use crate::limits::{BinLimits, DeskLimits, OrderLimits};
 use crate::operation::{Batch, CollisionStatus, Commit, Create, Operation, Write};
 use crate::sticker::{Sticker, sticker_cost};
 use crate::text::{Delta, Order};
@@ -453,7 +453,7 @@ impl<'a> Resolution<'a> {
 
     fn check_commit_bytes(&self) -> Result<(), Refusal> {
         let sizes = self.operations.iter().map(Operation::encoded_bytes_max);
-        let (found, limit) = (sizes.sum(), COMMIT_BYTES_MAX);
+        let (found, limit) = (sizes.sum(), self.limits.desk.commit_bytes());
         if found <= limit {
             return Ok(());
         }

@@ -64,6 +64,12 @@ pub(crate) struct LogWriter {
     next_age: u64,
 }
 
+/// The shortest segment whose log takes payloads of so many bytes.
+pub(crate) const fn segment_bytes_for(payload: usize) -> u64 {
+    let batch = HEADER_BYTES + RECORD_HEADER_BYTES_MAX + payload;
+    DATA_START + 2 * batch.next_multiple_of(BLOCK_BYTES) as u64
+}
+
 impl LogWriter {
     pub(crate) fn new(log: LogId, segment_bytes: u64, spares: Vec<Spare>, next_age: u64) -> Self {
         Self {
@@ -249,6 +255,21 @@ mod tests {
                 }
             }
             assert!(commits >= 2, "{bytes} bytes: {commits}");
+        }
+    }
+
+    #[test]
+    fn the_segment_for_a_payload_takes_it_and_a_shorter_one_does_not() {
+        for payload in [1, 3_000, 4_096, 100_000, PAYLOAD_BYTES_MAX] {
+            let segment = segment_bytes_for(payload);
+            let takes = |segment_bytes| {
+                let log = LogId { epoch: 1, shard: ShardId(0) };
+                LogWriter::new(log, segment_bytes, Vec::new(), 1).payload_bytes_max()
+            };
+            assert!(takes(segment) >= payload, "{payload} in {segment}");
+            if segment > segment_bytes_for(1) {
+                assert!(takes(segment - BLOCK_BYTES as u64) < payload, "{payload} in less");
+            }
         }
     }
 

@@ -141,9 +141,13 @@ fn desks_and_batches(server: &Server) {
     let target = format!("/api/desk/{}/export?format=json&deleted=true", ada.id);
     let all = get(server, &target, &[]).expect(200).json();
     assert_eq!(all["stickers"].as_array().map(Vec::len), Some(2), "one of two is kept");
-    // The creator and two more.
+    // The creator and two more who change something; others may look.
+    let guests = [join(server, &ada.id), join(server, &ada.id)];
     join(server, &ada.id);
-    join(server, &ada.id);
+    for guest in guests {
+        let head = desk::export(server, &ada.id)["revision"].as_u64().expect("a revision");
+        guest.sync(server, 1, head, json!([{ "set_title": { "title": "t" } }])).expect(221);
+    }
     desk::init(server, &ada.id).problem(429);
     // What a client needs to know, it is told.
     let mut socket = Socket::open(server, &ada.key);

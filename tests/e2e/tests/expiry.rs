@@ -93,7 +93,11 @@ fn the_files_of_a_bucket_go_after_its_end() {
 
 #[test]
 fn the_files_of_a_bucket_go_in_the_run_that_made_them() {
-    let server = short().limit("segment", "\"64KiB\"").flag("--log-budget", "512KiB").start();
+    let server = short()
+        .limit("segment", "\"256KiB\"")
+        .limit("frame", "\"16KiB\"")
+        .flag("--log-budget", "512KiB")
+        .start();
     let id = server.id();
     for round in 0..2 {
         let ada = create(&server, "");
@@ -171,7 +175,11 @@ fn a_new_desk_is_promised_what_its_bucket_keeps() {
 
 #[test]
 fn a_file_that_cannot_be_removed_stops_nothing_else() {
-    let server = short().limit("segment", "\"64KiB\"").flag("--log-budget", "512KiB").start();
+    let server = short()
+        .limit("segment", "\"256KiB\"")
+        .limit("frame", "\"16KiB\"")
+        .flag("--log-budget", "512KiB")
+        .start();
     create(&server, "").add(&server, 1, "short-lived");
     let table = eventually("a table", || {
         desk::press(&server);

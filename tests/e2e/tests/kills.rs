@@ -38,6 +38,7 @@ fn setup(kill: usize) -> Setup {
         .flag("--log-budget", "3MiB")
         .flag("--shards", shards)
         .limit("segment", "\"256KiB\"")
+        .limit("frame", "\"16KiB\"")
 }
 
 fn kills() -> usize {

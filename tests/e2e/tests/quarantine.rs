@@ -96,8 +96,11 @@ fn a_desk_with_a_gap_in_its_log_says_so() {
 
 #[test]
 fn a_desk_whose_table_is_damaged_says_so() {
-    let mut server =
-        Setup::default().limit("segment", "\"64KiB\"").flag("--log-budget", "512KiB").start();
+    let mut server = Setup::default()
+        .limit("segment", "\"256KiB\"")
+        .limit("frame", "\"16KiB\"")
+        .flag("--log-budget", "512KiB")
+        .start();
     let desks = three_desks(&server);
     let data = server.data();
     let stored = |number: usize| find(&data, "table", &format!("needle {number} 4"), false) > 0;

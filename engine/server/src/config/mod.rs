@@ -3,6 +3,7 @@
 mod flags;
 pub(crate) mod limits;
 mod quantity;
+pub(crate) mod sums;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,6 +13,11 @@ pub(crate) use flags::{Network, Settings};
 use limits::Limits;
 
 use crate::limits as defaults;
+
+/// What `serve --help` adds to the flags: the limits, and their sums.
+pub(crate) fn help() -> String {
+    limits::help() + "\nSums:\n" + &sums::help()
+}
 
 /// The settings of one run, complete and checked against each other.
 #[derive(Clone, Debug)]
@@ -157,6 +163,14 @@ impl Config {
         if self.limits.request_time <= shard.poll_time {
             return no("limits.request-time must be longer than limits.poll-time".to_owned());
         }
+        let (segment, least) = (self.limits.segment_bytes, sums::segment_bytes_min(&self.limits));
+        if segment < least {
+            return no(format!(
+                "limits.segment is {segment} bytes, and with limits.frame = {frame} bytes the log \
+                 needs segments of at least {least} bytes: raise limits.segment or lower \
+                 limits.frame"
+            ));
+        }
         for (what, least, found) in [
             ("websocket-message", "frame", *websocket_message_bytes),
             ("body", "frame", http.body_bytes),
@@ -265,6 +279,7 @@ mod tests {
             ("desk-ttl = \"0s\"", "--desk-ttl"),
             ("public-url = \"desk\"", "--public-url"),
             ("http-redirect = \"127.0.0.1:1\"", "--http-redirect"),
+            ("[limits]\nsegment = \"256KiB\"", "raise limits.segment or lower limits.frame"),
         ] {
             let said = complete(toml).unwrap_err().to_string();
             assert!(said.contains(says), "{toml}: {said}");

@@ -51,6 +51,15 @@ pub(crate) enum SnapshotError {
     Members(#[from] MembersError),
 }
 
+/// What a sticker takes in a record besides its text, in bytes.
+pub(crate) const STICKER_BYTES: usize = v1::STICKER_BYTES;
+
+/// What a quiet client takes.
+pub(crate) const CLIENT_BYTES: usize = v2::CLIENT_BYTES;
+
+/// What a recent client takes besides its quiet record and its answer.
+pub(crate) const RECENT_CLIENT_BYTES: usize = v1::MEMBER_BYTES;
+
 /// Writes a record, in the newest version.
 pub(crate) fn write(record: &StoredRecord) -> AlignedVec<16> {
     let mut bytes = AlignedVec::new();

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use desk_engine_core::limits::{RECENT_ANSWER_BYTES_MAX, RECENT_CLIENTS_MAX};
+use desk_engine_core::limits::{READERS_PER_DESK_MAX, RECENT_ANSWER_BYTES_MAX, RECENT_CLIENTS_MAX};
 use desk_engine_core::record::Links;
 use desk_engine_core::{Alias, DeskRecord, Members, RecentClient, StoredRecord};
 use desk_protocol::desk::DeskParts;
 use desk_protocol::frame::{BatchResult, Outcome};
+use desk_protocol::limits::{
+    DELETED_STICKERS_CEILING, DESK_BYTES_CEILING, DESK_REGISTER_BYTES_MAX, PURGED_IDS_MAX,
+    STICKERS_CEILING, TITLE_CHARS_CEILING,
+};
 use desk_protocol::sticker::Stamped;
 use desk_protocol::{
     Author, ClientId, ClientSeq, CollisionStatus, Color, Desk, LinkId, Point, Revision, Size,
@@ -15,6 +19,8 @@ use desk_protocol::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::limits::CLIENTS_CEILING;
+use crate::config::sums::VALUE_BYTES;
 
 const FIXTURE_V1: &[u8] = include_bytes!("fixtures/v1.bin");
 const FIXTURE_V2: &[u8] = include_bytes!("fixtures/v2.bin");
@@ -278,7 +284,45 @@ fn what_is_no_snapshot_is_told() {
     assert!(matches!(read(&[0; 64]), Err(SnapshotError::Header(64))));
 }
 
+/// A desk at every ceiling at once.
+fn largest() -> StoredRecord {
+    let StoredRecord::Desk(mut record) = fixture() else { unreachable!("it is a desk") };
+    let mut parts = record.desk.to_parts();
+    let model = parts.stickers.remove(0);
+    let sticker = |id: usize, deleted: bool, count: usize| {
+        let text = "x".repeat(DESK_BYTES_CEILING / count - 64);
+        let counters = BTreeMap::new();
+        let deleted = Stamped::new(deleted, model.deleted.stamp);
+        let text = Stamped::new(text, model.text.stamp);
+        Sticker { id: StickerId(id as u64), deleted, text, counters, ..model.clone() }
+    };
+    let live = (0..STICKERS_CEILING).map(|id| sticker(id, false, STICKERS_CEILING));
+    let deleted = (0..DELETED_STICKERS_CEILING)
+        .map(|id| sticker(STICKERS_CEILING + id, true, DELETED_STICKERS_CEILING));
+    parts.stickers = live.chain(deleted).collect();
+    parts.title.value = "\u{1f44b}".repeat(TITLE_CHARS_CEILING);
+    parts.purged = (0..PURGED_IDS_MAX as u64).map(|id| (StickerId(id), Revision(1))).collect();
+    parts.registers = (0..=u8::MAX).map(|key| (key, vec![0; DESK_REGISTER_BYTES_MAX])).collect();
+    record.desk = Desk::from_parts(parts).expect("it holds together");
+    let last = |seq| BatchResult {
+        client_seq: ClientSeq(seq),
+        outcome: Outcome::Rejected { operation: 1, detail: "x".repeat(200) },
+    };
+    let clients = CLIENTS_CEILING + READERS_PER_DESK_MAX;
+    for number in 0..clients as u32 {
+        let client = ClientId(u128::from(number) << 64 | 1);
+        record.members.join(client, Author(4 + number));
+        if number as usize >= READERS_PER_DESK_MAX {
+            record.members.remember(client, last(1));
+        }
+    }
+    StoredRecord::Desk(record)
+}
+
 #[test]
-fn zz_make_fixture() {
-    std::fs::write("/tmp/lim/v2.bin", write(&fixture_with_quiet_clients())).unwrap();
+fn the_largest_desk_fits_a_value_of_the_store() {
+    let bytes = write(&largest()).len();
+    assert!(bytes <= VALUE_BYTES, "{bytes} bytes, {VALUE_BYTES} are thought to be the most");
+    // The sum is no wild guess either.
+    assert!(bytes > VALUE_BYTES - VALUE_BYTES / 10, "{bytes} bytes of {VALUE_BYTES}");
 }

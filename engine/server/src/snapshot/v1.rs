@@ -17,6 +17,9 @@ use super::SnapshotError;
 
 pub(super) const VERSION: u32 = 1;
 
+pub(super) const STICKER_BYTES: usize = size_of::<ArchivedStickerV1>();
+pub(super) const MEMBER_BYTES: usize = size_of::<ArchivedMemberV1>();
+
 /// Links and clients: big-endian, as they are keys.
 pub(super) type Id = [u8; 16];
 

@@ -18,6 +18,10 @@ use super::v1::{
 
 pub(super) const VERSION: u32 = 2;
 
+pub(super) const CLIENT_BYTES: usize = size_of::<ArchivedQuietV2>();
+
+const _: () = assert!(CLIENT_BYTES == 40);
+
 #[derive(Archive, Serialize)]
 #[expect(clippy::large_enum_variant, reason = "a written format; one at a time is in memory")]
 enum RecordV2 {
