@@ -86,7 +86,8 @@ impl Shard {
             let why = ServiceError::Unavailable("the clock is out of range");
             return self.env.fail(LogPosition(0), request, why);
         };
-        // What is promised is what the store keeps, which a changed flag does not move.
+        // The expiry comes from the bucket's stamp; changing `--desk-ttl` does not
+        // alter it.
         let Some(expires_at) = self.env.lifetimes.expires_at(second) else {
             let why = ServiceError::Unavailable("no time is set aside for new desks yet");
             return self.env.fail(LogPosition(0), request, why);
