@@ -10,5 +10,5 @@ mod ring;
 mod room;
 
 pub(crate) use connection::{Connection, Pauses, Phase, Session, Stream};
-pub(crate) use ring::{Ring, RingCommit};
+pub(crate) use ring::{ForViewers, News, Ring, RingCommit};
 pub(crate) use room::{Poll, Room};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use desk_protocol::frame::Role;
 use desk_protocol::{ClientId, Revision, Time};
 
 use super::presence::PresenceRoom;
@@ -12,6 +13,7 @@ use crate::names::{ConnectionId, RequestId};
 #[derive(Debug)]
 pub(crate) struct Poll {
     pub(crate) key: SessionKey,
+    pub(crate) role: Role,
     pub(crate) since: Revision,
 }
 
