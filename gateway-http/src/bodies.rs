@@ -3,13 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use desk_protocol::frame::Role;
+use desk_protocol::id::ParseIdError;
 use desk_protocol::{Author, LinkId, Revision, Time};
 use serde_json::{Value, json};
 
 use crate::http::{Base64Stream, Body, Response, Rfc3339, Status};
 use crate::json::{self, JsonError, Node};
 use crate::problem::Problem;
-use crate::route::no_such_desk;
+use crate::route::no_link;
 use crate::websocket::handshake::SESSION_KEY_FIELD;
 
 /// The body of `POST /api/desk/init`.
@@ -48,7 +49,7 @@ pub fn read_init(body: &[u8], title_chars: usize) -> Result<InitRequest, Problem
     let content = fields.optional("desk").map(|node| node.bool()).transpose();
     let target = match new {
         true => InitTarget::New(title(name, title_chars)?.to_owned()),
-        false => InitTarget::Known(link_in(name).ok_or_else(no_such_desk)?),
+        false => InitTarget::Known(link_in(name).map_err(|why| no_link(&why))?),
     };
     Ok(InitRequest {
         target,
@@ -68,13 +69,14 @@ fn title(name: &str, title_chars: usize) -> Result<&str, Problem> {
     ))
 }
 
-/// The id in a link as people paste it: the id alone, or any URL that ends
-/// with `/d/ID`.
-pub fn link_in(name: &str) -> Option<LinkId> {
+/// The id in a link as people paste it: the id alone, or any URL with `/d/ID`. What
+/// mail and chat hang on it is ignored.
+///
+/// # Errors
+/// [`ParseIdError`]: there is none.
+pub fn link_in(name: &str) -> Result<LinkId, ParseIdError> {
     let name = name.trim();
-    let name = name.split(['?', '#']).next().unwrap_or_default();
-    let name = name.strip_suffix('/').unwrap_or(name);
-    name.rsplit_once("/d/").map_or(name, |(_, id)| id).parse().ok()
+    LinkId::leading(name.split_once("/d/").map_or(name, |(_, id)| id))
 }
 
 /// The answer to an init, but for the desk's content.

@@ -133,9 +133,16 @@ impl<'a> Node<'a> {
             .ok_or_else(|| self.unexpected(format!("a whole number{range}")))
     }
 
-    /// A string that reads as `T`.
-    pub(crate) fn parsed<T: std::str::FromStr>(&self, expected: &str) -> Result<T, JsonError> {
-        self.string()?.parse().map_err(|_| self.unexpected(expected))
+    /// A string that reads as `T`; the error says why it does not.
+    pub(crate) fn parsed<T>(&self, expected: &str) -> Result<T, JsonError>
+    where
+        T: std::str::FromStr<Err: fmt::Display>,
+    {
+        self.string()?.parse().map_err(|why| JsonError::Unexpected {
+            place: self.place.to_string(),
+            expected: expected.to_owned(),
+            found: format!("{}: {why}", shown(self.value)),
+        })
     }
 }
 

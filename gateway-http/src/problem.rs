@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::http::{Body, RequestError, Response, Status};
+use crate::http::{Body, NO_INDEX, RequestError, Response, Status};
 
 /// An error answer: what is wrong, and what the caller can do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,13 +11,23 @@ pub struct Problem {
     pub status: Status,
     /// What is wrong and what to do, in a sentence or two.
     pub detail: String,
+    /// The reason in a word that programs tell apart; none where the status says all.
+    pub code: Option<&'static str>,
     fields: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Problem {
     /// An error with a status and a detail.
     pub fn new(status: Status, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), fields: Vec::new() }
+        Self { status, detail: detail.into(), code: None, fields: Vec::new() }
+    }
+
+    /// Says the reason in a word, the same as a connection's end has for it
+    /// ([`desk_protocol::frame::CloseCode::as_str`]) where one ends for it.
+    #[must_use]
+    pub fn coded(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// Adds a header field to the answer.
@@ -35,16 +45,38 @@ impl Problem {
 
     /// The answer.
     pub fn to_response(&self) -> Response {
-        let json = serde_json::json!({
+        let mut json = serde_json::json!({
             "type": "about:blank",
             "title": self.status.phrase(),
             "status": self.status.0,
             "detail": self.detail,
         });
-        let body = Body::Owned(json.to_string().into_bytes());
-        let mut response = Response::content(self.status, "application/problem+json", body)
+        if let Some(code) = self.code {
+            json["code"] = code.into();
+        }
+        self.response("application/problem+json", json.to_string())
+    }
+
+    /// The answer to a person who followed a link: the same words as a page.
+    pub fn to_page(&self) -> Response {
+        let title = self.status.phrase();
+        let detail = self.detail.replace('&', "&amp;").replace('<', "&lt;");
+        let page = format!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n\
+             <title>{title}</title>\n<h1>{title}</h1>\n<p>{detail}</p>\n</html>\n"
+        );
+        self.response("text/html; charset=utf-8", page)
+            .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+            .with("Referrer-Policy", "no-referrer")
+    }
+
+    fn response(&self, content_type: &'static str, body: String) -> Response {
+        let body = Body::Owned(body.into_bytes());
+        let mut response = Response::content(self.status, content_type, body)
             .with("Cache-Control", "no-store")
-            .with("X-Content-Type-Options", "nosniff");
+            .with("X-Content-Type-Options", "nosniff")
+            .with(NO_INDEX.0, NO_INDEX.1);
         for (name, value) in &self.fields {
             response = response.with(name, value.clone());
         }

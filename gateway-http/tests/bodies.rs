@@ -123,10 +123,10 @@ fn errors_name_the_place() {
             ops[0].move.x: expected a whole number from -1000000 to 1000000, found 1e+300
             ops[0].move.y: the field is missing
             ops[0].move.z: that name is not known here, expected id, x, y
-            ops[0].move.id: expected a sticker's id of 13 Crockford base32 characters, found "short"
+            ops[0].move.id: expected a sticker's id of 13 Crockford base32 characters, found "short": expected 13 characters, found 5
             ops[0].move.id: the field is missing
             ops[0].resize.width: expected a whole number from 20 to 4000, found -1
-            ops[0].recolor.color: expected a colour as #rrggbb, found "red"
+            ops[0].recolor.color: expected a colour as #rrggbb, found "red": a colour is #rrggbb, and begins with #
             ops[0].create.text: expected a string, found 7
             ops[0].create.z: that name is not known here, expected id, x, y, width, height, color, text
             ops[0].edit_text.delta: expected an array, found an object
@@ -164,6 +164,7 @@ fn results_and_commits() {
         HTTP/1.1 221 Desk Updated
         Content-Type: application/json
         Cache-Control: no-store
+        X-Robots-Tag: noindex, nofollow
         Upgrade: websocket
         Content-Length: 88
         Date: Thu, 01 Jan 1970 00:00:00 GMT
@@ -274,7 +275,7 @@ fn inits() {
         InitRequest { target: New(""), old_key: None, content: false }
         InitRequest { target: Known(1N8K4R0000000000000000000Z), old_key: Some("A-B-C"), content: true }
         InitRequest { target: Known(1N8K4R0000000000000000000Z), old_key: None, content: true }
-        404 There is no desk at this link: it may have been replaced or the desk deleted; ask for the current link.
+        404 This is no link to a desk: expected 26 characters, found 8. Check it, or ask for a new one.
         400 name: expected a string, found 5. Correct it and send it again.
         400 create_new: the field is missing. Correct it and send it again.
         400 create_new: expected true or false, found "yes". Correct it and send it again.

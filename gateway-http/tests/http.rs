@@ -358,6 +358,7 @@ fn answers_are_written() {
         Content-Type: application/problem+json
         Cache-Control: no-store
         X-Content-Type-Options: nosniff
+        X-Robots-Tag: noindex, nofollow
         Content-Length: 132
         Date: Mon, 23 Nov 2026 18:00:00 GMT
         Connection: close

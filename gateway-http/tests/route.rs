@@ -120,9 +120,9 @@ fn wrong_addresses_methods_and_queries() {
             GET /nothing: 404 There is nothing at /nothing; the page is at /, the interface below /api/desk.
             GET /api: 404 There is nothing at /api; the page is at /, the interface below /api/desk.
             GET /api/desk/ID/export/x: 404 There is nothing at /api/desk/1N8K4R0000000000000000000Z/export/x; the page is at /, the interface below /api/desk.
-            GET /d/ID/x: 404 There is nothing at /d/1N8K4R0000000000000000000Z/x; the page is at /, the interface below /api/desk.
-            GET /d/short: 404 There is no desk at this link: it may have been replaced or the desk deleted; ask for the current link.
-            GET /api/desk/IDX/export: 404 There is no desk at this link: it may have been replaced or the desk deleted; ask for the current link.
+            GET /d/ID/x: Page
+            GET /d/short: 404 This is no link to a desk: expected 26 characters, found 5. Check it, or ask for a new one.
+            GET /api/desk/IDX/export: 404 This is no link to a desk: expected 26 characters, found 27. Check it, or ask for a new one.
             POST /api/desk/ID/rename: 404 There is nothing at /api/desk/1N8K4R0000000000000000000Z/rename; the page is at /, the interface below /api/desk.
             GET /api/desk/init: 405 [POST] /api/desk/init does not do this; use POST.
             POST /api/desk/collaboration/sync: 405 [GET, PATCH] /api/desk/collaboration/sync does not do this; use GET, PATCH.

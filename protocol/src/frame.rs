@@ -227,11 +227,12 @@ pub struct Person {
 pub enum CloseCode {
     /// A frame could not be read, or came at the wrong time.
     Malformed,
-    /// The session key is void: unknown, rotated, or of a finished session.
+    /// The session key is unknown here.
     KeyVoid,
     /// The role does not allow it.
     NotAllowed,
-    /// The owner ended the session. Rejoin only when the person asks to.
+    /// The owner ended the session that the key is of. Rejoin by the same link, and
+    /// only when the person asks to.
     Finished,
     /// The desk's week is over.
     Expired,
@@ -245,10 +246,30 @@ pub enum CloseCode {
     Overloaded,
     /// A fault of the server.
     Internal,
+    /// The owner replaced the link that the client joined by: join by the new one.
+    LinkReplaced,
+    /// As many people are on the desk as it holds: come again later.
+    DeskFull,
 }
 
 impl CloseCode {
-    /// The word for it in logs and on the page.
+    /// All of them: whoever looks one up by its word or its number looks here.
+    pub const ALL: [Self; 12] = [
+        Self::Malformed,
+        Self::KeyVoid,
+        Self::NotAllowed,
+        Self::Finished,
+        Self::Expired,
+        Self::Deleted,
+        Self::Superseded,
+        Self::Draining,
+        Self::Overloaded,
+        Self::Internal,
+        Self::LinkReplaced,
+        Self::DeskFull,
+    ];
+
+    /// The word for it in logs, on the page and in a problem's `code` (HTTP).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -261,12 +282,14 @@ impl CloseCode {
             Self::Draining => "draining",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
+            Self::LinkReplaced => "link_replaced",
+            Self::DeskFull => "desk_full",
         }
     }
 
     /// Whether the client should connect again by itself.
     pub const fn reconnect(self) -> bool {
-        matches!(self, Self::Draining | Self::Overloaded | Self::Internal)
+        matches!(self, Self::Draining | Self::Overloaded | Self::Internal | Self::DeskFull)
     }
 
     /// The close code of RFC 6455 that goes with it; 4000 to 4999 are for
@@ -283,6 +306,8 @@ impl CloseCode {
             Self::Superseded => 4009,
             Self::Deleted => 4010,
             Self::Expired => 4011,
+            Self::LinkReplaced => 4012,
+            Self::DeskFull => 4013,
         }
     }
 }

@@ -22,14 +22,25 @@ pub enum ParseIdError {
         found: usize,
     },
     /// A character is no Crockford base32 digit.
-    #[error("character {position} is not a Crockford base32 digit")]
+    #[error(
+        "character {position} is not a Crockford base32 digit: those are 0 to 9 and A to Z \
+         without U"
+    )]
     Digit {
-        /// Position of the first such byte, from 0.
+        /// Position of the first such byte, from 1.
         position: usize,
     },
-    /// The digits say a number that does not fit.
-    #[error("the identifier is too large a number")]
-    Overflow,
+    /// The characters have more bits than the identifier, so not every digit may come
+    /// first.
+    #[error("the first of the {digits} characters is 0 to {most}: an id has {bits} bits")]
+    Overflow {
+        /// How many characters this kind of identifier has.
+        digits: usize,
+        /// How many bits.
+        bits: u32,
+        /// The largest digit that may come first.
+        most: char,
+    },
 }
 
 fn encode(mut number: u128, digits: usize, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,10 +64,12 @@ fn decode(text: &str, digits: usize, bits: u32) -> Result<u128, ParseIdError> {
             b'I' | b'L' => b'1',
             other => other,
         };
-        let digit =
-            DIGITS.iter().position(|&d| d == upper).ok_or(ParseIdError::Digit { position })?;
+        let digit = DIGITS.iter().position(|&d| d == upper);
+        let digit = digit.ok_or(ParseIdError::Digit { position: position + 1 })?;
         if number >> (bits - 5) != 0 {
-            return Err(ParseIdError::Overflow);
+            let others = 5 * (digits as u32 - 1);
+            let most = char::from(DIGITS[(1 << (bits - others)) - 1]);
+            return Err(ParseIdError::Overflow { digits, bits, most });
         }
         number = number << 5 | digit as u128;
     }
@@ -117,6 +130,16 @@ impl LinkId {
     /// The second, since the Unix epoch, in which the desk was created.
     pub const fn created_second(self) -> u32 {
         (self.0 >> 96) as u32
+    }
+
+    /// The link that a text begins with. Mail and chat hang a full stop, a bracket or a
+    /// slash on it: what stands behind it is ignored, unless it goes on like an id.
+    ///
+    /// # Errors
+    /// [`ParseIdError`] if the text does not begin with a link.
+    pub fn leading(text: &str) -> Result<Self, ParseIdError> {
+        let end = text.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(text.len());
+        text[..end].parse()
     }
 
     /// Big-endian bytes: the store's key.
@@ -210,8 +233,25 @@ mod tests {
     fn identity_1_bad_ids_say_what_is_wrong() {
         let parse = |text: &str| text.parse::<StickerId>().unwrap_err();
         assert_eq!(parse("abc"), ParseIdError::Length { expected: 13, found: 3 });
-        assert_eq!(parse("00000000000U0"), ParseIdError::Digit { position: 11 });
-        assert_eq!(parse("ZZZZZZZZZZZZZ"), ParseIdError::Overflow);
-        assert_eq!("ZZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<LinkId>(), Err(ParseIdError::Overflow));
+        assert_eq!(parse("00000000000U0"), ParseIdError::Digit { position: 12 });
+        let says = "the first of the 13 characters is 0 to F: an id has 64 bits";
+        assert_eq!(parse("G000000000000").to_string(), says);
+        assert_eq!("F000000000000".parse(), Ok(StickerId(0xf << 60)));
+        let link = "8".to_owned() + &"0".repeat(25);
+        let says = "the first of the 26 characters is 0 to 7: an id has 128 bits";
+        assert_eq!(link.parse::<LinkId>().unwrap_err().to_string(), says);
+    }
+
+    #[test]
+    fn identity_3_what_stands_behind_a_link_is_ignored() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        let link = id.parse();
+        for behind in ["", ".", ")", "/", "/?utm=x", ">,", "\u{201d}", "%E2%80%9D"] {
+            assert_eq!(LinkId::leading(&format!("{id}{behind}")), link, "{behind}");
+        }
+        let longer = LinkId::leading(&format!("{id}0"));
+        assert_eq!(longer, Err(ParseIdError::Length { expected: 26, found: 27 }));
+        assert_eq!(LinkId::leading("x."), Err(ParseIdError::Length { expected: 26, found: 1 }));
+        assert_eq!(LinkId::leading("é"), Err(ParseIdError::Length { expected: 26, found: 0 }));
     }
 }

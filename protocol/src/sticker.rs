@@ -48,20 +48,40 @@ impl fmt::Display for Color {
     }
 }
 
-/// The colour was not written as `#rrggbb`.
+/// Why a text is not a colour as `#rrggbb`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("expected a colour as #rrggbb")]
-pub struct ParseColorError;
+pub enum ParseColorError {
+    /// It does not begin with `#`.
+    #[error("a colour is #rrggbb, and begins with #")]
+    Hash,
+    /// The number of characters behind `#` is wrong.
+    #[error("a colour is #rrggbb: expected 6 characters behind #, found {found}")]
+    Length {
+        /// How many there were.
+        found: usize,
+    },
+    /// A character is no hexadecimal digit.
+    #[error("a colour is #rrggbb: {found:?} is not a hexadecimal digit")]
+    Digit {
+        /// The first such character.
+        found: char,
+    },
+}
 
 impl FromStr for Color {
     type Err = ParseColorError;
 
     fn from_str(text: &str) -> Result<Self, ParseColorError> {
-        let digits = text.strip_prefix('#').ok_or(ParseColorError)?;
-        if digits.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(ParseColorError);
+        let digits = text.strip_prefix('#').ok_or(ParseColorError::Hash)?;
+        let found = digits.chars().count();
+        if found != 6 {
+            return Err(ParseColorError::Length { found });
         }
-        u32::from_str_radix(digits, 16).map(Color).map_err(|_| ParseColorError)
+        let mut color = 0;
+        for found in digits.chars() {
+            color = color << 4 | found.to_digit(16).ok_or(ParseColorError::Digit { found })?;
+        }
+        Ok(Color(color))
     }
 }
 

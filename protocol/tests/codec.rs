@@ -169,18 +169,7 @@ fn result() -> impl Strategy<Value = BatchResult> {
 
 fn server_frame() -> impl Strategy<Value = ServerFrame> {
     let role = prop::sample::select(vec![Role::Viewer, Role::Editor, Role::Owner]);
-    let code = prop::sample::select(vec![
-        CloseCode::Malformed,
-        CloseCode::KeyVoid,
-        CloseCode::NotAllowed,
-        CloseCode::Finished,
-        CloseCode::Expired,
-        CloseCode::Deleted,
-        CloseCode::Superseded,
-        CloseCode::Draining,
-        CloseCode::Overloaded,
-        CloseCode::Internal,
-    ]);
+    let code = prop::sample::select(CloseCode::ALL.to_vec());
     let person = (any::<u32>(), any::<u32>(), prop::option::of(presence())).prop_map(
         |(author, counter, presence)| Person { author: Author(author), counter, presence },
     );

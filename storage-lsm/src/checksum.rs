@@ -13,10 +13,9 @@
 //! A slot of the manifest, where the store's id is read from, has its number for
 //! a seed.
 //!
-//! Bytes that are intact but lie in the wrong
-//! place, or are left from an earlier use of a place, fail like damaged ones.
-//! The store's id is random and secret to clients, so a client cannot put
-//! bytes into a payload that would pass as a batch or a block.
+//! So intact bytes in the wrong place, or of an earlier use of a place, fail like
+//! damaged ones. The store's id is random and clients do not know it, so a client
+//! cannot build a payload that would pass as a batch or a block.
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -59,7 +58,7 @@ impl Place {
     }
 }
 
-/// The checksum of a manifest slot, which is read before the store's id is known.
+/// The checksum of a manifest slot. It is read before the store's id is known.
 pub(crate) fn of_slot(bytes: &[u8], slot: u64) -> u64 {
     checksum(bytes, slot)
 }

@@ -45,11 +45,11 @@ struct Crowd {
     smallest: (u64, FileId),
 }
 
-/// Chooses the share whose rewrite frees the most for what it costs: one under
-/// half live, the emptiest first; else the smallest of a bucket with too many
-/// small ones, of fewer than `small_bytes`, unless that is in its last day. A
-/// bucket that goes in minutes is left alone. It looks at each share once: upkeep
-/// asks often, and there may be thousands.
+/// Chooses the share whose rewrite frees the most for its cost. A share under half live
+/// goes first, the emptiest of them. Otherwise it is the smallest share of a bucket
+/// with too many small ones (of fewer than `small_bytes`), unless the bucket is in its
+/// last day. A bucket that will be dropped within minutes is left alone. Each share is
+/// looked at once, because upkeep asks often and there may be thousands.
 pub fn choose(
     shares: impl IntoIterator<Item = TableShare>,
     small_bytes: u64,

@@ -84,16 +84,16 @@
 //!
 //! # What is promised
 //!
-//! - A record whose position is [`Store::durable`] survives any crash. One
-//!   that is not yet may survive too.
+//! - A record whose position is [`Store::durable`] survives any crash. A record that
+//!   is not durable yet may survive too.
 //! - Records of a key come back in order without a gap, or the key is in
 //!   *quarantine*: reads fail with [`GetError::Quarantined`], its bytes are
 //!   kept, and the report of the start names it.
 //! - No wrong bytes: every byte that is read is under a checksum that is
 //!   seeded with the place where it belongs.
-//! - After a failed write or sync nothing is acknowledged: [`Poison`].
-//! - A table is never ahead of the log: a snapshot is written when the log is
-//!   durable up to where it was taken.
+//! - After a failed write or sync nothing is acknowledged until a restart: [`Poison`].
+//! - A table is never ahead of the log: a snapshot is written only when the log is
+//!   durable up to the position at which it was taken.
 //! - A fault in the very last batch of a log cannot be told from a write that
 //!   a crash interrupted, so it is taken for one.
 //!
@@ -106,29 +106,30 @@
 //! | `EPOCH-SHARD-NUMBER.table` | [`table`], [`table::block`], [`table::record`], [`table::footer`] | values of one bucket |
 //!
 //! Numbers are little endian and of fixed width, but for two of a log record,
-//! which are varints. `tests/fixtures` holds a folder of each format version
-//! that ever was. One of another version than this program's is refused, and
-//! nothing in it is changed.
+//! which are varints. `tests/fixtures` holds a folder of each format version. A folder
+//! of another version than this program's is refused, and nothing in it is changed.
 //!
 //! # What is in memory
 //!
 //! A key at rest takes seventeen bytes: a fingerprint, half of its record's
 //! checksum and its place, and no copy of the key. The record on the disk has
 //! the whole key, so a cold [`Store::get`] is one read, and it is exact however
-//! many fingerprints collide. A table that is still written has a list of its keys,
-//! 48 bytes each, which goes when it is sealed: full, at a planned stop, or some
-//! minutes after its bucket has ended. Keys with records in the log, and values
-//! that are on their way to a table, take what they need; the log's budget and
-//! the backlog bound them.
+//! many fingerprints collide. An open table has a list of its keys, 48 bytes each,
+//! which is freed when the table is sealed: when it is full, at a planned stop, or
+//! some minutes after its bucket has ended. Keys with records in the log take memory
+//! as far as the log's budget allows. Values that wait for a table take memory as far
+//! as the backlog allows.
 //!
-//! # Who lets go of what
+//! # When files are released
 //!
 //! A log segment is needed while a record in it is newer than the durable
-//! snapshot of its key. The store knows which keys hold which segment:
-//! [`Store::holding_keys`] names those whose snapshots free the oldest ones,
-//! in turns, and [`Store::pressure`] says how urgent that is. Files of a former
-//! run may hold keys of several shards of this one; each shard releases its
-//! share by an [`Edit`], and the manifest's owner removes a file when all have.
+//! snapshot of its key. The store knows which keys hold which segment.
+//! [`Store::holding_keys`] names the keys whose snapshots free the oldest segments, in
+//! turns. [`Store::pressure`] says how urgent that is.
+//!
+//! Files of a former run may hold keys of several shards of this run. Each shard
+//! releases its share by an [`Edit`]. The manifest's owner removes a file when all
+//! shards have released it.
 #![forbid(unsafe_code)]
 
 mod ahead;

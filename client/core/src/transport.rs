@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use desk_protocol::codec::encode_client;
-use desk_protocol::frame::{BatchResult, ClientFrame, CloseCode, Hello, Outcome, Submit, Welcome};
+use desk_protocol::frame::{
+    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Role, Submit, Welcome,
+};
 use desk_protocol::{ClientSeq, ServerFrame, Time};
 
 use crate::client::Client;
@@ -228,6 +230,13 @@ impl Client {
     }
 
     fn take_welcome(&mut self, welcome: Welcome) {
+        let viewer = welcome.role == Role::Viewer;
+        let was_viewer = self.role.map(|role| role == Role::Viewer);
+        if self.ready && !welcome.snapshot && was_viewer.is_some_and(|was| was != viewer) {
+            // A viewer's replica has no deleted stickers, an editor's has (DELETE-4).
+            self.distrust = true;
+            return self.give_up("the role is another than the replica's");
+        }
         self.line.set_live(false);
         self.author = Some(welcome.author);
         self.role = Some(welcome.role);
@@ -305,7 +314,7 @@ impl Client {
     fn close(&mut self, code: CloseCode, detail: String) {
         if code.reconnect() {
             self.events.push_back(Event::LineDead { reason: code.as_str() });
-            let overloaded = code == CloseCode::Overloaded;
+            let overloaded = matches!(code, CloseCode::Overloaded | CloseCode::DeskFull);
             self.lose_line(if overloaded { OVERLOADED_DELAY_MIN } else { Duration::ZERO });
         } else if self.line.ended() != Some(code) {
             self.forget_line();

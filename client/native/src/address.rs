@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use desk_protocol::LinkId;
+use desk_protocol::id::ParseIdError;
 
 /// Why an address was not understood; the caller's to mend.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -14,6 +15,14 @@ pub enum AddressError {
     /// Not a link to a desk.
     #[error("{0:?} is not a link to a desk; expected http://HOST/d/ID, ID having 26 characters")]
     Link(String),
+    /// A link to a desk, but for its id.
+    #[error("the id in {link:?} cannot be read: {why}")]
+    Id {
+        /// What was given.
+        link: String,
+        /// What is wrong with it.
+        why: ParseIdError,
+    },
 }
 
 /// A server: `http://127.0.0.1:8080`.
@@ -126,7 +135,9 @@ impl FromStr for DeskLink {
         let wrong = || AddressError::Link(text.to_owned());
         let (server, path) = Server::split(text, ["http", "https"]).ok_or_else(wrong)?;
         let id = path.strip_prefix("/d/").ok_or_else(wrong)?;
-        Ok(Self { server, id: id.parse().map_err(|_| wrong())? })
+        let id = LinkId::leading(id);
+        let id = id.map_err(|why| AddressError::Id { link: text.to_owned(), why })?;
+        Ok(Self { server, id })
     }
 }
 
@@ -156,7 +167,12 @@ mod tests {
             let refused = Err(AddressError::Server(wrong.to_owned()));
             assert_eq!(wrong.parse::<Server>(), refused, "{wrong}");
         }
-        for wrong in ["http://host", "http://host/d/", "http://host/d/tooshort", "d/x"] {
+        for wrong in ["http://host/d/", "http://host/d/tooshort"] {
+            let why = ParseIdError::Length { expected: 26, found: wrong.len() - 14 };
+            let refused = Err(AddressError::Id { link: wrong.to_owned(), why });
+            assert_eq!(wrong.parse::<DeskLink>(), refused, "{wrong}");
+        }
+        for wrong in ["http://host", "d/x"] {
             let refused = Err(AddressError::Link(wrong.to_owned()));
             assert_eq!(wrong.parse::<DeskLink>(), refused, "{wrong}");
         }

@@ -155,7 +155,8 @@ impl Api {
         })
     }
 
-    /// The desk as a file; `deleted`: with deleted stickers.
+    /// The desk as a file; `deleted`: with deleted stickers,
+    /// for which it takes an edit or owner link.
     ///
     /// # Errors
     /// See [`RequestError`].

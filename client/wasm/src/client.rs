@@ -105,8 +105,8 @@ impl DeskClient {
     /// The server ended the connection, with the word or the WebSocket code for
     /// why. `false`: it is no word or code of ours, and nothing was done.
     pub fn closed(&mut self, now_ms: f64, word: &str, websocket: u16, detail: &str) -> bool {
-        let code =
-            CODES.into_iter().find(|code| code.as_str() == word || code.websocket() == websocket);
+        let known = |code: &CloseCode| code.as_str() == word || code.websocket() == websocket;
+        let code = CloseCode::ALL.into_iter().find(known);
         if let Some(code) = code {
             let now = self.time(now_ms);
             self.client.closed(now, code, detail);
@@ -534,20 +534,6 @@ impl DeskClient {
         self.now
     }
 }
-
-/// All reasons for which a server ends a connection.
-const CODES: [CloseCode; 10] = [
-    CloseCode::Malformed,
-    CloseCode::KeyVoid,
-    CloseCode::NotAllowed,
-    CloseCode::Finished,
-    CloseCode::Expired,
-    CloseCode::Deleted,
-    CloseCode::Superseded,
-    CloseCode::Draining,
-    CloseCode::Overloaded,
-    CloseCode::Internal,
-];
 
 fn config(seed_high: u32, seed_low: u32, session_key: &str) -> Config {
     let seed = u64::from(seed_high) << 32 | u64::from(seed_low);

@@ -20,14 +20,14 @@ pub(crate) struct Gate {
     failed: bool,
 }
 
-/// What is said of what will never be durable.
+/// The answer in place of an output that will never be durable.
 pub(crate) const fn failure() -> ServiceError {
     ServiceError::Unavailable("the log failed, and this is not stored")
 }
 
 impl Gate {
-    /// Takes the next place in the log. From `expires_at` on nobody can ask for
-    /// what it says.
+    /// Takes the next position of the log for an entry. From `expires_at` on the desk of
+    /// the entry cannot be asked for.
     pub(crate) fn append(
         &mut self,
         key: LinkId,
@@ -40,7 +40,7 @@ impl Gate {
         position
     }
 
-    /// Takes the next place in the log for the end of a key.
+    /// Takes the next position of the log for the deletion of a key.
     pub(crate) fn forget(&mut self, key: LinkId, expires_at: Time) -> LogPosition {
         let position = self.take_position();
         self.ready.push_back(Output::Forget { position, key, expires_at });
@@ -59,9 +59,9 @@ impl Gate {
 
     /// For outputs that show what was computed at `position`.
     ///
-    /// Outputs of one desk keep their order, for their positions never fall:
-    /// what waits is ordered by position, then by arrival, and what is durable
-    /// already can have nothing of its desk still waiting.
+    /// Outputs of one desk keep their order, because their positions never decrease.
+    /// Waiting outputs are sorted by position, then arrival. An output whose position is
+    /// already durable can skip the queue: every earlier output of its desk has left.
     pub(crate) fn after(&mut self, position: LogPosition, output: Output) {
         if position <= self.durable {
             self.ready.push_back(output);
@@ -82,7 +82,7 @@ impl Gate {
     pub(crate) fn durable(&mut self, position: LogPosition) {
         assert!(position <= self.appended, "the log cannot be ahead of what was appended");
         if self.failed {
-            // Others of the same desk were refused.
+            // Earlier outputs of the same desk may have been refused.
             return;
         }
         self.durable = self.durable.max(position);
@@ -92,7 +92,7 @@ impl Gate {
         }
     }
 
-    /// The log failed: what waits, and what would have to, is refused.
+    /// The log failed: refuses all waiting outputs, and later ones that would wait.
     pub(crate) fn fail(&mut self) {
         self.failed = true;
         for (_, output) in std::mem::take(&mut self.waiting) {
@@ -100,8 +100,8 @@ impl Gate {
         }
     }
 
-    /// In place of an output that would show what is not durable. A connection
-    /// that misses a frame ends.
+    /// Refuses an output that would show undurable state: a reply becomes an error, and
+    /// a connection that would miss a frame is closed.
     fn refuse(&mut self, output: Output) {
         self.ready.extend(match output {
             Output::Reply { request, .. } => {

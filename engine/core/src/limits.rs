@@ -209,6 +209,10 @@ pub const POLLS_PER_DESK_MAX: usize = 2_000;
 /// in a row: many round trips of a bad line.
 pub const HOLD_TIME: Duration = Duration::from_secs(10);
 
+/// Ended sessions of a desk whose keys are still known for what they are. A key of
+/// an older one is answered as unknown. To look for one takes a hash.
+pub const ENDED_EPOCHS_KNOWN: u32 = 32;
+
 /// Answers of `stale` in a row after which history is held for the client. No
 /// policy: once may be a restart of the server, twice is contention.
 pub const STALE_IN_A_ROW_MAX: u32 = 2;

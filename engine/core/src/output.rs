@@ -65,8 +65,7 @@ pub enum Output {
         /// Why; a WebSocket closes with [`CloseCode::websocket`].
         code: CloseCode,
     },
-    /// Stop reading a connection: it is over its rate, or has yet to read what
-    /// waits for it.
+    /// Stop reading a connection: it is over its rate, or its outbound queue is full.
     Pause {
         /// The connection.
         connection: ConnectionId,

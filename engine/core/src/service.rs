@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk_protocol::frame::{Role, Submit};
+use desk_protocol::frame::{CloseCode, Role, Submit};
 use desk_protocol::{
     Author, ClientSeq, CollisionStatus, Commit, Desk, LinkId, Operation, Revision, StickerId,
 };
@@ -113,6 +113,9 @@ pub enum Request {
     Export {
         /// By this link.
         link: LinkId,
+        /// Deleted stickers too, if the link or the key is an editor's or owner's;
+        /// `None`: without them.
+        deleted: Option<Deleted>,
     },
     /// The operator's takedown.
     Remove {
@@ -127,9 +130,9 @@ impl Request {
     pub fn link(&self) -> Option<LinkId> {
         match self {
             Request::Create { .. } => None,
-            Request::Join { link, .. } | Request::Export { link } | Request::Remove { link } => {
-                Some(*link)
-            }
+            Request::Join { link, .. }
+            | Request::Export { link, .. }
+            | Request::Remove { link } => Some(*link),
             Request::Attach { key }
             | Request::Sync { key, .. }
             | Request::Poll { key, .. }
@@ -141,6 +144,13 @@ impl Request {
             | Request::Import { key, .. } => Some(key.link),
         }
     }
+}
+
+/// Who asks for deleted stickers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deleted {
+    /// A key of the desk, if one was shown.
+    pub key: Option<SessionKey>,
 }
 
 /// A snapshot of a desk's content at one revision, encoded once and shared.
@@ -247,8 +257,20 @@ pub enum Reply {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ServiceError {
     /// 401
-    #[error("the session key is unknown or void: join the desk again with POST /api/desk/init")]
+    #[error("the session key is unknown here: join the desk again with POST /api/desk/init")]
     KeyVoid,
+    /// 401
+    #[error(
+        "the owner has finished this session: the desk is still there, join it again by the \
+         same link"
+    )]
+    Finished,
+    /// 401
+    #[error("the owner has replaced the link that this session came by: ask for the new one")]
+    KeyOfReplacedLink,
+    /// 404
+    #[error("the owner has replaced this link: ask for the new one")]
+    LinkReplaced,
     /// 403
     #[error("a {role} may not {action}: {needed}")]
     NotAllowed {
@@ -304,6 +326,9 @@ pub enum ServiceError {
         detail: String,
     },
     /// 429
+    #[error("as many people are on this desk as it takes: come again when somebody has left")]
+    DeskFull,
+    /// 429
     #[error("too many {0}: wait and try again")]
     TooMany(&'static str),
     /// 429
@@ -317,4 +342,27 @@ pub enum ServiceError {
     /// 503
     #[error("the desk cannot be served now: {0}")]
     Unavailable(&'static str),
+}
+
+impl ServiceError {
+    /// The reason for which a connection ends that needs what was not served.
+    pub const fn close_code(&self) -> CloseCode {
+        match self {
+            Self::KeyVoid => CloseCode::KeyVoid,
+            Self::Finished => CloseCode::Finished,
+            Self::KeyOfReplacedLink | Self::LinkReplaced => CloseCode::LinkReplaced,
+            Self::NotAllowed { .. } => CloseCode::NotAllowed,
+            Self::NoDesk => CloseCode::Deleted,
+            Self::Expired => CloseCode::Expired,
+            Self::DeskFull => CloseCode::DeskFull,
+            Self::OldSequence { .. }
+            | Self::SequenceGap { .. }
+            | Self::BaseAhead { .. }
+            | Self::NeedsBaseText(_)
+            | Self::Rejected { .. } => CloseCode::Malformed,
+            Self::TooMany(_) | Self::TooOften { .. } | Self::Unavailable(_) => {
+                CloseCode::Overloaded
+            }
+        }
+    }
 }

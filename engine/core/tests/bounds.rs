@@ -57,7 +57,7 @@ fn void_links_that_people_still_ask_for_are_bounded() {
     let desk = world.create();
     let old: Vec<_> = (0..500).map(|_| rotate(&mut world, &desk, Role::Viewer)).collect();
     for link in old {
-        world.ask(Request::Export { link });
+        world.ask(Request::Export { link, deleted: None });
     }
     let most = limits::LINKS_PER_DESK_MAX;
     assert!(world.shard.stats().links <= most, "{} links", world.shard.stats().links);
@@ -71,7 +71,7 @@ fn a_link_to_a_desk_that_is_missing_is_forgotten() {
     let mut world = world.restart(config());
     world.log.remove(&desk.link);
     world.tables.remove(&desk.link);
-    assert_eq!(world.failure(Request::Export { link: view }), ServiceError::NoDesk);
+    assert_eq!(world.failure(Request::Export { link: view, deleted: None }), ServiceError::NoDesk);
     assert_eq!(world.shard.stats().links, 0);
 }
 

@@ -20,9 +20,9 @@ fn a_crowded_desk_lets_its_people_come_back() {
     let lines: Vec<_> = people.iter().map(|who| world.connect(who.key, 1, Some(0))).collect();
     let late = world.join(ann.link);
     let refused = world.failure(Request::Attach { key: late.key });
-    assert!(matches!(refused, ServiceError::TooMany(_)), "{refused:?}");
+    assert_eq!(refused, ServiceError::DeskFull);
     let line = world.connect(late.key, 1, Some(0));
-    assert_eq!(world.closed.get(&line), Some(&CloseCode::Overloaded));
+    assert_eq!(world.closed.get(&line), Some(&CloseCode::DeskFull));
     // A client that has a place keeps it, whichever of its connections holds it.
     let back = people[7].key;
     assert!(matches!(world.ask(Request::Attach { key: back }), Reply::Allowed));

@@ -58,10 +58,10 @@ fn what_the_store_has_dropped_has_expired() {
     let desk = world.create();
     let mut world = world.restart(config());
     (world.log, world.tables) = Default::default();
-    let gone = Request::Export { link: desk.link };
+    let gone = Request::Export { link: desk.link, deleted: None };
     assert_eq!(world.failure(gone), ServiceError::NoDesk);
     // Its span has gone, and with it what there was of it.
     world.input(Input::Lifetimes(vec![span(1, 9, 7)]));
-    let gone = Request::Export { link: desk.link };
+    let gone = Request::Export { link: desk.link, deleted: None };
     assert_eq!(world.failure(gone), ServiceError::Expired);
 }

@@ -169,7 +169,7 @@ fn as_much_waits_for_a_desk_to_load_as_is_set() {
         let limits = ShardLimits { loading_queue: queue, ..ShardLimits::default() };
         let mut world = world.restart(ShardConfig { limits: Arc::new(limits), ..config() });
         for number in 901..=903 {
-            let body = Box::new(Request::Export { link: ann.link });
+            let body = Box::new(Request::Export { link: ann.link, deleted: None });
             let request = RequestId(number);
             world.shard.handle(world.now, Input::Request { request, body });
         }

@@ -42,7 +42,7 @@ fn what_waits_for_a_log_that_failed_is_refused_at_once() {
     let poll = world.ask_later(waiting);
     world.auto_commit = false;
     world.submit(a, 1, 0, vec![create(7, "hello")]);
-    let export = world.ask_later(Request::Export { link: ann.link });
+    let export = world.ask_later(Request::Export { link: ann.link, deleted: None });
     let made = world.ask_later(Request::Create { title: "Retro".to_owned(), content: false });
     assert!([poll, export, made].iter().all(|request| !world.replies.contains_key(request)));
     world.input(Input::LogFailed);
@@ -53,12 +53,15 @@ fn what_waits_for_a_log_that_failed_is_refused_at_once() {
     assert!(world.take(a).is_empty());
     assert_eq!(world.closed.get(&a), Some(&CloseCode::Internal));
     // What is not durable stays unseen, and what is durable is read on.
-    let refused = world.failure(Request::Export { link: ann.link });
+    let refused = world.failure(Request::Export { link: ann.link, deleted: None });
     assert!(matches!(refused, ServiceError::Unavailable(_)));
-    assert!(matches!(world.ask(Request::Export { link: eve.link }), Reply::Content(_)));
+    assert!(matches!(
+        world.ask(Request::Export { link: eve.link, deleted: None }),
+        Reply::Content(_)
+    ));
     // A log that gets further after all changes nothing: frames were left out.
     world.commit();
-    let refused = world.failure(Request::Export { link: ann.link });
+    let refused = world.failure(Request::Export { link: ann.link, deleted: None });
     assert!(matches!(refused, ServiceError::Unavailable(_)));
 }
 
@@ -78,7 +81,7 @@ fn flight_15_nothing_is_shown_before_it_is_durable() {
         content: true,
         source: None,
     });
-    let export = world.ask_later(Request::Export { link: ann.link });
+    let export = world.ask_later(Request::Export { link: ann.link, deleted: None });
     let since = Revision(0);
     let poll = world.ask_later(Request::Poll { key: ann.key, since, wait_seconds: 0 });
     let late = world.connect(ann.key, 2, Some(0));
@@ -191,11 +194,16 @@ fn a_rotated_link_is_gone_with_its_keys_and_connections() {
     let rotate = Request::Link { key: ann.key, desk: ann.link, role: Role::Editor, rotate: true };
     let Reply::Link { link: fresh, .. } = world.ask(rotate) else { panic!() };
     assert_ne!(fresh, ann.link);
-    assert_eq!(world.closed.get(&b), Some(&CloseCode::KeyVoid));
+    assert_eq!(world.closed.get(&b), Some(&CloseCode::LinkReplaced));
     for _ in 0..2 {
         let join = Request::Join { link: ann.link, old_key: None, content: false, source: None };
-        assert_eq!(world.failure(join), ServiceError::NoDesk);
-        assert_eq!(world.failure(Request::Attach { key: bob.key }), ServiceError::KeyVoid);
+        assert_eq!(world.failure(join), ServiceError::LinkReplaced);
+        let attach = Request::Attach { key: bob.key };
+        assert_eq!(world.failure(attach), ServiceError::KeyOfReplacedLink);
+        let late = world.connect(bob.key, 2, None);
+        assert_eq!(world.closed.get(&late), Some(&CloseCode::LinkReplaced));
+        let export = Request::Export { link: ann.link, deleted: None };
+        assert_eq!(world.failure(export), ServiceError::LinkReplaced);
         assert_eq!(world.join(fresh).role, Role::Editor);
         assert_eq!(world.join(ann.owner_link.unwrap()).role, Role::Owner);
         world = world.restart(config());
@@ -229,8 +237,20 @@ fn finish_applies_its_diff_and_voids_the_keys() {
     assert!(world.replies.contains_key(&poll));
     assert_eq!(commits(&world.take(b)), [1]);
     assert!([a, b].iter().all(|c| world.closed.get(c) == Some(&CloseCode::Finished)));
-    assert_eq!(world.failure(Request::Attach { key: bob.key }), ServiceError::KeyVoid);
+    let attach = Request::Attach { key: bob.key };
+    assert_eq!(world.failure(attach.clone()), ServiceError::Finished);
     assert_eq!(world.shard.stats().instances, 1, "asking loaded it again");
+    let late = world.connect(bob.key, 2, None);
+    assert_eq!(world.closed.get(&late), Some(&CloseCode::Finished));
+    let owner = ann.owner_link.unwrap();
+    for _ in 0..3 {
+        let key = world.join(owner).key;
+        assert!(matches!(world.ask(Request::Finish { key, diff: None }), Reply::Finished));
+        assert_eq!(world.failure(attach.clone()), ServiceError::Finished);
+    }
+    let forged = Keyring::new([9; 32]).issue(ann.link, ClientId(7), Role::Editor, 0);
+    let forged = Request::Attach { key: forged };
+    assert_eq!(world.failure(forged), ServiceError::KeyVoid, "nobody ended that one");
     let again = world.join_as(ann.link, Some(bob.key));
     assert!(!again.resumed);
     assert_eq!(world.content(ann.link).live_stickers(), 1);

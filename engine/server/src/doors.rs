@@ -64,11 +64,10 @@ impl Doors {
     }
 }
 
-/// Binds an address without listening, so that it is ours (and its port is
-/// known, if 0 was asked for) before the shards share it. Sharing would also
-/// let us join another process's listeners, so somebody who answers there
-/// already is looked for first. A plain bind would not do: it also fails for a
-/// while after a crash, when only old connections are left.
+/// Binds an address without listening, so that this process owns it, and knows its port
+/// if 0 was asked for, before the shards share it. Sharing would also join the listeners
+/// of another process, so this probes for a server at the address first. A plain bind
+/// does not do: it also fails for a while after a crash, while old connections are left.
 fn hold(address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
     if address.port() != 0 && is_taken(shown(address)) {
         return Err(ErrorKind::AddrInUse.into());
@@ -80,9 +79,9 @@ fn hold(address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
     Ok((bound, socket))
 }
 
-/// Whether a server lives at the address. The sockets of one that was killed
-/// stay for some milliseconds, until the kernel has taken its rings apart, and
-/// then reset what connected to them; a living one waits for a request.
+/// Whether a server runs at the address. The sockets of a killed server stay for some
+/// milliseconds, until the kernel has freed its rings, and then reset connections to
+/// them. A running server waits for a request.
 fn is_taken(address: SocketAddr) -> bool {
     while let Ok(mut stream) = TcpStream::connect_timeout(&address, PROBE_TIME) {
         if let Err(error) = stream.set_read_timeout(Some(PROBE_TIME)) {

@@ -45,7 +45,7 @@ impl Drop for Guard {
     }
 }
 
-/// An executor as all of ours are.
+/// The builder of every executor of this process.
 pub(crate) fn builder(pinning: Pinning, name: &str) -> LocalExecutorBuilder {
     LocalExecutorBuilder::new(pinning)
         .name(name)

@@ -1,4 +1,4 @@
-//! What is looked at before the server starts, each with its remedy.
+//! Checks before the server starts, each with its remedy.
 
 use std::path::Path;
 

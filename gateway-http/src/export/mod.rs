@@ -9,7 +9,7 @@ pub(crate) use csv::is_neutralised;
 use desk_protocol::{Desk, Sticker, Time};
 use serde_json::{Value, json};
 
-use crate::http::{Body, Response, Rfc3339, Status};
+use crate::http::{Body, NO_INDEX, Response, Rfc3339, Status};
 
 /// The formats.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +65,7 @@ pub fn respond(desk: &ExportedDesk<'_>, format: Format, deleted: bool) -> Respon
         .with("Cache-Control", "no-store")
         .with("X-Content-Type-Options", "nosniff")
         .with("Referrer-Policy", "no-referrer")
+        .with(NO_INDEX.0, NO_INDEX.1)
         .with("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'");
     match file {
         Some(file) => {

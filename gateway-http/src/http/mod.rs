@@ -28,5 +28,5 @@ pub use connection::{Connection, Deadline, Event};
 pub use date::{HttpDate, Rfc3339};
 pub use error::RequestError;
 pub use request::{BodyFraming, Method, RequestHead};
-pub use response::{Body, Response};
+pub use response::{Body, NO_INDEX, Response};
 pub use status::Status;

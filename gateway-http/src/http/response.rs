@@ -8,6 +8,10 @@ use super::date::HttpDate;
 use super::status::Status;
 use crate::Time;
 
+/// The field that keeps an answer out of search engines. A desk is for those who have
+/// its link.
+pub const NO_INDEX: (&str, &str) = ("X-Robots-Tag", "noindex, nofollow");
+
 /// An answer. Its framing (`Content-Length`, `Transfer-Encoding`,
 /// `Connection`, `Date`) is the connection's business.
 #[derive(Clone, Debug)]
@@ -72,11 +76,11 @@ impl Response {
         Self { status, fields: Vec::new(), body: Body::Static(b"") }
     }
 
-    /// An answer with a body of JSON, never stored by caches.
+    /// An answer with a body of JSON, never stored by caches or search engines.
     pub fn json(status: Status, json: Vec<u8>) -> Self {
         let mut response = Self::new(status).with("Content-Type", "application/json");
         response.body = Body::Owned(json);
-        response.with("Cache-Control", "no-store")
+        response.with("Cache-Control", "no-store").with(NO_INDEX.0, NO_INDEX.1)
     }
 
     /// An answer with a body of a given content type.

@@ -18,6 +18,12 @@ pub(super) fn read(text: &str) -> Result<Vec<Note>, ImportError> {
         .collect()
 }
 
+const COORDINATE: &str = "a whole number from -1000000 to 1000000";
+const SIDE: &str = "a whole number from 20 to 4000";
+
+/// Characters of a cell that an error shows.
+const SHOWN_CHARS: usize = 40;
+
 /// Where the columns that we know are.
 #[derive(Debug)]
 struct Columns {
@@ -48,20 +54,19 @@ impl Columns {
 
     fn note(&self, record: &Record) -> Result<Note, ImportError> {
         let mut note = Note::new(record.cell(Some(self.text)).unwrap_or_default().to_owned());
-        let whole = "a whole number";
-        let x = record.parsed(self.x, "x", whole)?;
-        let y = record.parsed(self.y, "y", whole)?;
+        let x = record.parsed(self.x, "x", COORDINATE)?;
+        let y = record.parsed(self.y, "y", COORDINATE)?;
         note.position = x.zip(y).map(|(x, y)| Point { x, y });
-        if let Some(width) = record.parsed(self.width, "width", whole)? {
+        if let Some(width) = record.parsed(self.width, "width", SIDE)? {
             note.size.width = width;
         }
-        if let Some(height) = record.parsed(self.height, "height", whole)? {
+        if let Some(height) = record.parsed(self.height, "height", SIDE)? {
             note.size.height = height;
         }
         if let Some(color) = record.parsed::<Color>(self.color, "color", "a colour as #rrggbb")? {
             note.color = color;
         }
-        note.z = record.parsed(self.z, "z", whole)?.unwrap_or(0);
+        note.z = record.parsed(self.z, "z", "a whole number")?.unwrap_or(0);
         let deleted = record.parsed(self.deleted, "deleted", "true or false")?;
         note.deleted = deleted.unwrap_or(false);
         Ok(note)
@@ -91,8 +96,12 @@ impl Record {
         let Some(cell) = self.cell(column).map(str::trim).filter(|cell| !cell.is_empty()) else {
             return Ok(None);
         };
-        let wrong = ImportError::Cell { line: self.line, column: name, expected };
-        cell.parse().map(Some).map_err(|_| wrong)
+        cell.parse().map(Some).map_err(|_| ImportError::Cell {
+            line: self.line,
+            column: name,
+            expected,
+            found: cell.chars().take(SHOWN_CHARS).collect(),
+        })
     }
 }
 

@@ -41,7 +41,7 @@ pub enum ImportError {
         line: usize,
     },
     /// A cell does not hold what its column should.
-    #[error("line {line}, {column}: expected {expected}")]
+    #[error("line {line}, {column}: expected {expected}, found {found:?}")]
     Cell {
         /// Counted from 1.
         line: usize,
@@ -49,6 +49,8 @@ pub enum ImportError {
         column: &'static str,
         /// What should be there.
         expected: &'static str,
+        /// What is there, shortened.
+        found: String,
     },
     /// A note that no desk accepts.
     #[error("note {note}: {reason}")]

@@ -2,7 +2,7 @@
 
 use desk_protocol::LinkId;
 
-use crate::http::{Body, RequestHead, Response, Status};
+use crate::http::{Body, NO_INDEX, RequestHead, Response, Status};
 
 /// One file of the page.
 #[derive(Debug)]
@@ -19,6 +19,14 @@ include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
 
 const INDEX: &str = "/index.html";
 
+/// Answers `Route::Robots`.
+pub fn robots() -> Response {
+    let text = "User-agent: *\nDisallow: /d/\nDisallow: /api/\n";
+    let body = Body::Static(text.as_bytes());
+    Response::content(Status::OK, "text/plain; charset=utf-8", body)
+        .with("Cache-Control", "public, max-age=86400")
+}
+
 /// Whether the page has a file at this path.
 pub(crate) fn has(path: &str) -> bool {
     find(path).is_some()
@@ -32,12 +40,15 @@ pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
     // A path that is no file of its own is the page's to interpret; on one
     // that cannot be a desk it tells so, and the status does, too.
     let own = find(head.path());
-    let is_link = |id: &str| id.parse::<LinkId>().is_ok();
-    let known =
-        own.is_some() || head.path() == "/" || head.path().strip_prefix("/d/").is_some_and(is_link);
+    let desk = head.path().strip_prefix("/d/").map(LinkId::leading);
+    let known = own.is_some() || head.path() == "/" || matches!(desk, Some(Ok(_)));
     let status = if known { Status::OK } else { Status::NOT_FOUND };
     let file = own.or_else(|| find(INDEX)).expect("the build embeds an index");
     let validators = |response: Response| {
+        let response = match own {
+            None if head.path() != "/" => response.with(NO_INDEX.0, NO_INDEX.1),
+            _ => response,
+        };
         secure(response, connect_sources)
             .with("ETag", file.etag)
             .with("Cache-Control", cache_control(file.path))

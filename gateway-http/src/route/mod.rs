@@ -7,6 +7,7 @@ mod query;
 pub use forwarded::{FORWARDED_FIELD, client_address};
 pub use origin::{OriginPolicy, OriginPolicyError};
 
+use desk_protocol::id::ParseIdError;
 use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 use desk_protocol::{LinkId, Revision};
 
@@ -46,6 +47,8 @@ pub enum Route {
     Page,
     /// A file of the page.
     Asset,
+    /// `GET /robots.txt`: what search engines leave alone.
+    Robots,
     /// `GET /healthz`: is the process alive.
     Health,
     /// `GET /readyz`: does it serve.
@@ -99,14 +102,16 @@ impl Route {
         match (segments.next(), segments.next(), segments.next(), segments.next(), segments.next())
         {
             (Some(""), None, ..) => get(head).map(|()| Self::Page),
-            (Some("d"), Some(id), None, ..) => {
+            // What mail and chat hang on a link may have slashes in it.
+            (Some("d"), Some(id), ..) => {
                 get(head)?;
                 // People who follow a mangled link get a page that tells so.
                 if !head.accepts("text/html") {
-                    link(id)?;
+                    LinkId::leading(id).map_err(|why| no_link(&why))?;
                 }
                 Ok(Self::Page)
             }
+            (Some("robots.txt"), None, ..) => get(head).map(|()| Self::Robots),
             (Some("healthz"), None, ..) => get(head).map(|()| Self::Health),
             (Some("readyz"), None, ..) => get(head).map(|()| Self::Ready),
             (Some("metrics"), None, ..) => get(head).map(|()| Self::Metrics),
@@ -202,13 +207,13 @@ pub fn missing_session_key() -> Problem {
     .with("WWW-Authenticate", SESSION_KEY_FIELD)
 }
 
-/// The answer to a session key that is unknown or void.
-pub fn void_session_key() -> Problem {
+/// The answer to a session key that is not one, for a reason given as a clause.
+pub fn bad_session_key(why: impl std::fmt::Display) -> Problem {
     Problem::new(
         Status::UNAUTHORIZED,
-        "This session key is unknown, or void since the session was finished or the link \
-         replaced; get a new one from POST /api/desk/init.",
+        format!("The session key cannot be read: {why}; get one from POST /api/desk/init."),
     )
+    .coded("key_void")
     .with("WWW-Authenticate", SESSION_KEY_FIELD)
 }
 
@@ -291,13 +296,20 @@ fn unsupported_type(expected: &str) -> Problem {
 pub fn no_such_desk() -> Problem {
     Problem::new(
         Status::NOT_FOUND,
-        "There is no desk at this link: it may have been replaced or the desk deleted; ask for \
-         the current link.",
+        "There is no desk at this link: it may be mistyped, or the desk was deleted; ask for the \
+         current link.",
     )
+    .coded("no_desk")
 }
 
 fn link(id: &str) -> Result<LinkId, Problem> {
-    id.parse().map_err(|_| no_such_desk())
+    id.parse().map_err(|why| no_link(&why))
+}
+
+/// The answer to what is no link.
+pub fn no_link(why: &ParseIdError) -> Problem {
+    let detail = format!("This is no link to a desk: {why}. Check it, or ask for a new one.");
+    Problem::new(Status::NOT_FOUND, detail).coded("no_desk")
 }
 
 fn unknown_address(path: &str) -> Problem {

@@ -216,8 +216,27 @@ fn close_code(found: wire::CloseCode) -> Result<CloseCode, DecodeError> {
         wire::CloseCode::Draining => CloseCode::Draining,
         wire::CloseCode::Overloaded => CloseCode::Overloaded,
         wire::CloseCode::Internal => CloseCode::Internal,
+        wire::CloseCode::LinkReplaced => CloseCode::LinkReplaced,
+        wire::CloseCode::DeskFull => CloseCode::DeskFull,
         wire::CloseCode(value) => {
             return Err(DecodeError::UnknownKind { what: "close code", value });
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_close_code_has_a_place_a_word_and_a_number_of_its_own() {
+        assert_eq!(CloseCode::ALL.len(), usize::from(wire::CloseCode::ENUM_MAX));
+        for (place, code) in (1..).zip(CloseCode::ALL) {
+            assert_eq!(close_code(wire::CloseCode(place)), Ok(code));
+            let same = |other: &&CloseCode| {
+                other.as_str() == code.as_str() || other.websocket() == code.websocket()
+            };
+            assert_eq!(CloseCode::ALL.iter().filter(same).count(), 1, "{}", code.as_str());
+        }
+    }
 }

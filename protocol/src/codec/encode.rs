@@ -290,5 +290,7 @@ fn close_code(code: CloseCode) -> wire::CloseCode {
         CloseCode::Draining => wire::CloseCode::Draining,
         CloseCode::Overloaded => wire::CloseCode::Overloaded,
         CloseCode::Internal => wire::CloseCode::Internal,
+        CloseCode::LinkReplaced => wire::CloseCode::LinkReplaced,
+        CloseCode::DeskFull => wire::CloseCode::DeskFull,
     }
 }

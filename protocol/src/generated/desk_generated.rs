@@ -508,10 +508,10 @@ pub struct OutcomeUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_CLOSE_CODE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_CLOSE_CODE: u8 = 10;
+pub const ENUM_MAX_CLOSE_CODE: u8 = 12;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 11] = [
+pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 13] = [
   CloseCode::Unknown,
   CloseCode::Malformed,
   CloseCode::KeyVoid,
@@ -523,6 +523,8 @@ pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 11] = [
   CloseCode::Draining,
   CloseCode::Overloaded,
   CloseCode::Internal,
+  CloseCode::LinkReplaced,
+  CloseCode::DeskFull,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -541,9 +543,11 @@ impl CloseCode {
   pub const Draining: Self = Self(8);
   pub const Overloaded: Self = Self(9);
   pub const Internal: Self = Self(10);
+  pub const LinkReplaced: Self = Self(11);
+  pub const DeskFull: Self = Self(12);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 10;
+  pub const ENUM_MAX: u8 = 12;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Unknown,
     Self::Malformed,
@@ -556,6 +560,8 @@ impl CloseCode {
     Self::Draining,
     Self::Overloaded,
     Self::Internal,
+    Self::LinkReplaced,
+    Self::DeskFull,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -571,6 +577,8 @@ impl CloseCode {
       Self::Draining => Some("Draining"),
       Self::Overloaded => Some("Overloaded"),
       Self::Internal => Some("Internal"),
+      Self::LinkReplaced => Some("LinkReplaced"),
+      Self::DeskFull => Some("DeskFull"),
       _ => None,
     }
   }

@@ -7,6 +7,7 @@
 //! * [`overlay()`]: shows a pending batch on top of a replica (client).
 //! * [`invert()`]: the batch that takes a batch back.
 //! * [`TextHistories`]: the deltas that late text edits are transformed against.
+//! * [`ViewerCommit`]: what of a commit viewers get.
 
 mod accept;
 mod apply;
@@ -16,6 +17,7 @@ mod history;
 mod invert;
 mod pile;
 mod transform;
+mod viewer;
 
 pub use accept::{Acceptance, Refusal, Rejection, RejectionReason, Submission, accept};
 pub use apply::{ApplyError, apply, overlay};
@@ -24,3 +26,4 @@ pub use compose::{BatchError, compose};
 pub use history::TextHistories;
 pub use invert::invert;
 pub use transform::transform;
+pub use viewer::ViewerCommit;

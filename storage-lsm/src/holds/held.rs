@@ -28,8 +28,8 @@ impl ShortAge {
 /// The segments that a key holds, and what snapshots cover of its records.
 ///
 /// Records come in the order of their sequences and segments in the order of
-/// their ages, except after a start, when the logs of former shards are merged:
-/// then the range is widened, which holds more and never less.
+/// their ages. Only after a start, when the logs of former shards are merged, they may
+/// come in another order. The range is then widened, so it holds more and never less.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Held {
     /// The newest record that any segment has.
@@ -114,8 +114,8 @@ impl Held {
             } else if sequence == self.cover {
                 self.oldest = self.open;
             }
-            // Where the records past an older one of two snapshots begin is not
-            // known; the newer one lets go of them.
+            // After the older of two snapshots it is unknown where the uncovered
+            // records begin. The newer snapshot releases them.
             if self.open != ShortAge::NONE {
                 self.open = self.open.max(self.oldest);
             }

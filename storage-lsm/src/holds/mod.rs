@@ -2,11 +2,11 @@
 //! its way will let go.
 //!
 //! A segment is needed as long as it has a record that no durable snapshot of
-//! its key covers. A hot key has records in every segment, so its segments are
-//! kept as one range, from the first that it needs to the last that it has a
-//! record in: a little more than it needs, in a few words for however many.
-//! How many keys begin and end their range in a segment is counted, so no
-//! question about a segment looks at keys.
+//! its key covers. A hot key has records in every segment. So each key holds one range
+//! of segments, from the first that it needs to the last that has a record of it. The
+//! range is a little more than the key needs, and has a fixed size. Each segment
+//! counts the ranges that begin and end there, so no question about a segment looks at
+//! keys.
 //!
 //! Each bucket has its own part, which goes with it as a whole.
 
@@ -84,7 +84,7 @@ impl Holds {
         }
     }
 
-    /// Takes over what another one has of other buckets.
+    /// Takes over the parts of `other`, which are of other buckets.
     pub(crate) fn adopt(&mut self, other: Self) {
         self.parts.extend(other.parts);
     }
@@ -101,10 +101,9 @@ impl Holds {
         segments.filter(|age| !held.iter_mut().any(|held| held.reaches(*age))).collect()
     }
 
-    /// Whether the oldest segment before `before` that snapshots can free waits
-    /// for some that are on their way, and for no others: keys that were named
-    /// and did not come are not waited for, since nobody may be able to put
-    /// them.
+    /// Whether the oldest segment before `before` waits only for snapshots that are in
+    /// flight. Keys that were named and not put are not waited for, because it may be
+    /// impossible to put them.
     pub(crate) fn waits_for_snapshots(&self, before: Age) -> bool {
         let mut from = Age(0);
         while let Some(oldest) = self.oldest(from).filter(|oldest| *oldest < before) {
@@ -119,10 +118,9 @@ impl Holds {
         false
     }
 
-    /// Keys with records in segments before `before` that no snapshot on its
-    /// way covers, at most `max`: those of the oldest segments first, and each
-    /// one once before any is named again, so that keys which nobody can put
-    /// do not stand before the others.
+    /// Keys with records in segments before `before` that no snapshot in flight covers,
+    /// at most `max`, those of the oldest segments first. Each key is named once before
+    /// any is named again, so that keys that cannot be put do not hide others.
     pub(crate) fn name_open(&mut self, before: Age, max: usize) -> Vec<Key> {
         let mut keys = self.name_unnamed(before, max);
         if keys.len() < max {
@@ -157,8 +155,8 @@ impl Holds {
         keys
     }
 
-    /// Lets go of what keys hold that have expired by then, which nobody can
-    /// read any more: of at most `max` keys. Returns of how many.
+    /// Releases the segments of at most `max` keys that have expired by `now`. Returns
+    /// how many keys that were.
     pub(crate) fn expire(&mut self, buckets: &BucketTable, now: UnixSecond, max: usize) -> usize {
         let mut released = 0;
         for (bucket, part) in &mut self.parts {

@@ -154,15 +154,14 @@ impl Part {
 
     /// The oldest segment that snapshots can free, of those from `from` on.
     pub(super) fn oldest(&self, from: Age) -> Option<Age> {
-        // A range begins before it ends and before it is open: only pins can
-        // lie before the first begin.
+        // A range begins before its end and before its first uncovered record, so only
+        // pins can lie before the first begin.
         let mut shares = self.segments.range(ShortAge::of(from)..);
         let (age, _) = shares.find(|(_, share)| share.begin > 0)?;
         Some(age.age())
     }
 
-    /// Whether a range begins in the segment that moves on with the snapshots
-    /// that are on their way.
+    /// Whether a range begins in the segment that a snapshot in flight will shorten.
     pub(super) fn has_covered(&self, segment: Age) -> bool {
         let share = self.segments.get(&ShortAge::of(segment));
         share.is_some_and(|share| share.begin as usize > share.open.len())
@@ -196,9 +195,9 @@ impl Part {
         }
     }
 
-    /// Lets go of what keys below `end` hold, and of what is pinned for them,
-    /// unless a snapshot of theirs is on its way, which does so; of at most
-    /// `max` keys. Returns of how many.
+    /// Releases the segments, and the pins, of at most `max` keys below `end`. A key
+    /// whose snapshot is in flight is left to that snapshot. Returns how many keys were
+    /// released.
     pub(super) fn let_go_below(&mut self, end: Key, max: usize) -> usize {
         let open = self.segments.values().flat_map(|share| share.open.range(..end));
         let open: Vec<Key> = open.take(max).copied().collect();

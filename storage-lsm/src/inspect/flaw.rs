@@ -35,8 +35,8 @@ pub enum Part {
 /// Why bytes are not what was to be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cause {
-    /// A write that a crash interrupted leaves this: what it was to say stands
-    /// elsewhere, and a start goes on from there. Damage may look the same.
+    /// A crash that interrupts a write leaves this. The content stands elsewhere too,
+    /// and a start goes on from there. Damage may look the same.
     Interrupted,
     /// No crash leaves this.
     Damage,

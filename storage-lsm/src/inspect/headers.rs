@@ -1,7 +1,7 @@
 //! The header slots of log segments: which of them are damaged.
 //!
-//! A header that is gone may be one that a crash kept from arriving, but only
-//! with the very first batch of its use: the second is written after both.
+//! A missing header may be due to a crash only while the first batch of its use is the
+//! newest of the log: the second batch is written after both.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +89,7 @@ fn mark_of<B: std::ops::Deref<Target = [u8]>>(
         _ if !block.is_whole() => Mark::Damaged,
         Ok(header) => Mark::Whole(header.incarnation),
         Err(_) if block.iter().all(|byte| *byte == 0) => Mark::Blank,
-        // One sector says all that there is, so it is of one write.
+        // All of the content lies in one sector, so it belongs to one write.
         Err(_) if block[SECTOR_BYTES..].iter().all(|byte| *byte == 0) => Mark::Damaged,
         Err(_) => Mark::Torn,
     }

@@ -292,8 +292,8 @@ async fn table_line<D: Disk>(
     Ok(line)
 }
 
-/// Whether a footer that was begun was finished, or made anew behind it: a start
-/// has come after, or the table that follows this one.
+/// Whether a footer must be whole by now: a later start would have written it again,
+/// and the next table of the bucket is made only after it.
 fn was_sealed(manifest: &Manifest, id: FileId, table: &NamedTable) -> bool {
     let follows = |(other, named): (&FileId, &NamedTable)| {
         (other.epoch, other.shard) == (id.epoch, id.shard)

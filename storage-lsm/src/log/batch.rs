@@ -65,7 +65,7 @@ pub enum BatchError {
     /// They do not begin like one.
     #[error("no batch begins here")]
     NoBatch,
-    /// They begin like one of a format that this program does not know.
+    /// They begin like a batch of an unknown format.
     #[error("batch format {0} is unknown, expected {VERSION}")]
     Version(u16),
     /// The length is impossible or reaches past the bytes given.
@@ -165,7 +165,7 @@ impl<'a> Batch<'a> {
         let end = HEADER_BYTES + self.records.len();
         std::iter::from_fn(move || {
             if left == 0 {
-                // What follows the last record is none.
+                // Bytes after the last record are an error.
                 return (!std::mem::take(&mut rest).is_empty()).then_some(Err(BatchError::Records));
             }
             left -= 1;

@@ -62,10 +62,10 @@ pub(crate) struct Walk {
 
 /// Calls `visit` with every batch of the segment and its offset, in order.
 ///
-/// After a bad batch every later block is looked at: a valid batch of this use
-/// with a later number means that what lies between is lost, and the walk
-/// goes on there; none means that the log ends here. Blocks of earlier uses
-/// have another incarnation and never count.
+/// After a bad batch the walk looks at every later block. If it finds a valid batch of
+/// this use with a later number, the batches between are lost, and the walk goes on
+/// there. If it finds none, the log ends here. Blocks of earlier uses have another
+/// incarnation and never count.
 pub(crate) async fn walk<D: Disk>(
     disk: &D,
     file: &D::File,
@@ -84,8 +84,8 @@ pub(crate) async fn walk<D: Disk>(
         lost: Vec::new(),
         tail: Tail::Clean,
     };
-    // A window reaches so far past where the next one begins that each batch
-    // lies in one window whole.
+    // A window overlaps the next one by the largest batch, so each batch lies whole
+    // in one window.
     let step_bytes = (REPLAY_WINDOW_BYTES - BATCH_BYTES_MAX) as u64;
     let window = |at: u64| {
         let bytes = stop.saturating_sub(at).min(REPLAY_WINDOW_BYTES as u64);
@@ -99,7 +99,7 @@ pub(crate) async fn walk<D: Disk>(
                 Some(this) => this,
                 None => window(at).await,
             };
-            // The next one is on its way while this one is waited for and walked.
+            // The next window is read while this one is awaited and walked.
             let next = at + step_bytes;
             if next < stop {
                 coming = Some(window(next).await);
@@ -113,9 +113,8 @@ pub(crate) async fn walk<D: Disk>(
                     continue;
                 }
                 if here == walk.at {
-                    // A batch should be here, or the end. Before it is called
-                    // lost or torn it is read once more, in case only the read
-                    // was bad.
+                    // A batch should be here, or the end. Read once more before
+                    // calling it lost or torn, in case only the read was bad.
                     let length = (stop - here).min(BATCH_BYTES_MAX as u64);
                     let again = salvage::read(disk, file, here, length as usize).await?;
                     if let Some(taken) = step(&again, place, here, expected, &mut walk, &mut visit)
@@ -152,8 +151,8 @@ fn is_ours(header: BatchHeader, expected: Expected) -> bool {
     header.log == expected.log && header.incarnation == expected.incarnation
 }
 
-/// Takes the batch at one place, if there is one that comes next or later;
-/// says how far to go from it.
+/// Takes the batch at `at`, if it is the next one or a later one. Returns its padded
+/// length.
 fn step(
     bytes: &[u8],
     place: Place,
@@ -179,7 +178,7 @@ fn step(
     Some(padded)
 }
 
-/// No batch is where the next one would be: the end, or one that is torn.
+/// Decides whether the place of the next batch is the end of the log or a torn batch.
 fn judge_tail(bytes: &[u8], expected: Expected, walk: &mut Walk) {
     let begins =
         peek(bytes).is_ok_and(|(header, _)| is_ours(header, expected) && header.number == walk.end);

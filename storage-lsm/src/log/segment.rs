@@ -92,7 +92,7 @@ pub struct SegmentHeader {
 /// Why bytes are not a segment's header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SegmentError {
-    /// They do not begin like one; a slot that was never used is such.
+    /// They do not begin like a header, as in a slot that was never used.
     #[error("no segment header stands here")]
     NoHeader,
     /// The format is not known to this program.
@@ -186,7 +186,7 @@ impl SegmentHeader {
         if sum != place.checksum(Kind::SegmentHeader, header.incarnation, slot.offset(), covered) {
             return Err(SegmentError::Checksum);
         }
-        // Only now: a bit of it may be wrong.
+        // Only after the checksum: a bit of the version may be wrong.
         if version != VERSION {
             return Err(SegmentError::Version(version));
         }
@@ -211,7 +211,7 @@ impl SegmentHeader {
             (Ok(a), Ok(b)) if a.incarnation > b.incarnation => Ok((a, Slot::First)),
             (_, Ok(b)) => Ok((b, Slot::Second)),
             (Ok(a), Err(_)) => Ok((a, Slot::First)),
-            // Of two faults the one that says more.
+            // Of two faults the more specific one.
             (Err(SegmentError::NoHeader), Err(fault)) | (Err(fault), Err(_)) => Err(fault),
         }
     }

@@ -128,8 +128,8 @@ impl LogWriter {
         Ok(self.appended)
     }
 
-    /// Places everything that waits, with the new records, into the segments
-    /// at hand, in the order in which it will be written.
+    /// Whether the waiting batches and the new records fit the active segment and the
+    /// spares, in the order in which they will be written.
     fn has_room(&self, joins: bool, more: usize) -> bool {
         let block = |bytes: usize| bytes.next_multiple_of(BLOCK_BYTES) as u64;
         let mut left = self.active.map_or(0, |active| self.segment_bytes - active.at);
@@ -159,7 +159,7 @@ impl LogWriter {
         }
     }
 
-    /// The batch is durable; its memory is for a later one.
+    /// The batch is durable. Its memory is kept for a later batch.
     pub(crate) fn finish(&mut self, ready: Ready) {
         self.durable = ready.last;
         let mut batch = ready.batch;
@@ -171,7 +171,7 @@ impl LogWriter {
         !self.ready.is_empty() || !self.open.records.is_empty()
     }
 
-    /// The next batch to write: what has arrived until now.
+    /// The next batch to write, with the records that have arrived until now.
     pub(crate) fn next_batch(&mut self) -> Option<Ready> {
         if self.ready.is_empty() {
             self.close_batch();

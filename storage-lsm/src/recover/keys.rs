@@ -1,10 +1,9 @@
 //! What is known of every key while the logs are read.
 //!
-//! A start looks up each record's key, in no order, among more keys than a
-//! cache holds. One after the other that would be a wait for memory each. So
-//! what a record needs to know of its key takes one half of a cache line, and
-//! the lines of many keys are touched before the first is used: their waits
-//! pass together.
+//! A start looks up the key of each record, in no order, among more keys than a cache
+//! holds. One lookup after the other would wait for memory each time. So the state of
+//! a key takes half a cache line, and the lines of many keys are touched before the
+//! first is used. Their cache misses then overlap.
 
 use std::hint::black_box;
 

@@ -184,9 +184,9 @@ impl<D: Disk> Reader<'_, D> {
         Ok(())
     }
 
-    /// A segment whose header was damaged after it came into use still has
-    /// its batches: the first one tells, or the second, where one write took
-    /// the header and the first batch.
+    /// Reads segments whose header was damaged after they came into use. The first batch
+    /// identifies the log. If one fault took the header and the first batch, the second
+    /// batch does.
     async fn read_headless(&mut self) -> Result<(), RecoverError> {
         let rest: Vec<FileId> =
             self.opened.keys().filter(|id| !self.contents.contains_key(*id)).copied().collect();
@@ -228,9 +228,9 @@ impl<D: Disk> Reader<'_, D> {
         Ok(headers.collect())
     }
 
-    /// Whether a segment came into use again after `newest` was written, which
-    /// still names its use before: then nobody needs that any more, and the
-    /// header that would say so is not there.
+    /// Whether a segment was reused after `newest` was written. The chain in `newest`
+    /// still names the former use, which nothing needs any more. The header of the
+    /// reuse is missing.
     async fn is_used_again(
         &self,
         closed: &Closed,
@@ -281,10 +281,10 @@ impl<D: Disk> Reader<'_, D> {
         Ok(())
     }
 
-    /// Writes the newest batch of a log once more. Every other one was durable
-    /// before the next was written. This one may be read and not be on the
-    /// medium: its write failed, or the process died meanwhile, and no sync
-    /// makes up for that.
+    /// Writes the newest batch of a log once more. Every earlier batch was durable
+    /// before the next was written. The newest one can be readable without being on the
+    /// medium, if its write failed or the process died meanwhile. A later sync does not
+    /// make up for a failed write.
     async fn settle(&self, id: FileId, walk: &Walk) -> Result<(), DiskError> {
         let (Some(segment), Some(at)) = (self.opened.get(&id), walk.last) else { return Ok(()) };
         let (file, length) = (&segment.file, (walk.at - at) as usize);

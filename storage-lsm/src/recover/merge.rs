@@ -155,7 +155,7 @@ impl Merge {
             if is_new {
                 self.homeless.push(key);
             }
-            // What is there up to the last one is there without a gap.
+            // Records up to `last` are known without a gap.
             if sequence <= known.last {
                 continue;
             }

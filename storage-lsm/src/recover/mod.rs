@@ -102,7 +102,7 @@ pub async fn recover<D: Disk>(
             manifest.recorded = start.now;
         }
     }
-    // By the recorded time the log may have let go of what had expired.
+    // The log may have released keys that had expired by the recorded time.
     let passed = match clock {
         ClockState::Trusted => start.now.max(manifest.recorded),
         ClockState::Suspect { .. } => manifest.recorded,
@@ -168,7 +168,7 @@ pub(crate) struct Read {
 }
 
 /// Reads all tables and logs that the manifest names, and merges them by key.
-/// What has expired by the time that has `passed` is left out.
+/// Keys that have expired by the time `passed` are left out.
 pub(crate) async fn read<D: Disk>(
     disk: &D,
     manifest: &Manifest,
@@ -252,8 +252,8 @@ async fn share_segments<D: Disk>(
             }
         }
     }
-    // Always: every name that the new manifest relies on must be durable
-    // first, also those that a killed process made.
+    // Always: every file name in the new manifest must be durable before it, also a
+    // name that a killed process made.
     disk.sync_folder().await?;
     Ok(spares)
 }

@@ -80,8 +80,8 @@ impl Share {
         let Head::Link(link) = known.head() else { return };
         let newest = self.seed.recovered.age_of(link);
         self.seed.recovered.add_chain(known.key, link, known.last);
-        // That only the last record is in the newest segment is the worst that
-        // can be, and that the first has a lower sequence does no harm.
+        // This assumes the worst: only the last record is in the newest segment. The
+        // lower sequence of the first record does no harm.
         let held = [(known.oldest(), Sequence(1)), (newest, known.last)];
         self.holds.hold_key(self.bucket, known.key, held.into_iter());
     }
@@ -113,7 +113,7 @@ fn settle(snapshot: Sequence, records: &mut Vec<RecordRef>) -> Option<Gap> {
     records.sort_by_key(|record| record.sequence);
     records.dedup_by_key(|record| record.sequence);
     if let Some(last) = records.last().filter(|last| last.sequence == Sequence::TOMBSTONE) {
-        // A tombstone stands above all, so nothing else matters.
+        // A tombstone is above every other sequence, so only it counts.
         *records = vec![*last];
         return None;
     }

@@ -86,7 +86,7 @@ async fn read_one<D: Disk>(
     Ok((Some(contents), faults))
 }
 
-/// Gives a table that a crash left open its footer, with what is proven. One
+/// Writes the footer of a table that a crash left open, with the proven values. A table
 /// that lacks blocks, or whose header is damaged, stays as it is.
 async fn seal<D: Disk>(
     disk: &D,
@@ -95,7 +95,7 @@ async fn seal<D: Disk>(
     contents: Contents,
 ) -> Result<Contents, DiskError> {
     let Ok(bucket) = contents.bucket else { return Ok(contents) };
-    // After whatever stands behind what is proven, so nothing is overwritten.
+    // At the end of the file, so that bytes behind the proven end are not overwritten.
     let at = block_up(disk.length(file).await?);
     let footer = encode_footer(place, &bucket, at, contents.entries.clone());
     let mut buffer = disk.buffer(footer.len());

@@ -1,5 +1,5 @@
-//! One bucket in one shard: what is newest of each key, and where. All that a
-//! shard has of a bucket is here, so that it goes in one piece.
+//! One bucket in one shard: the newest value of each key, and its place. Everything
+//! that a shard has of a bucket is here, so that it is dropped in one piece.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -84,9 +84,9 @@ impl BucketShare {
         }
     }
 
-    /// Stages a value that covers the key's records up to its sequence; says
-    /// by how many bytes the backlog grew, or shrank. One that is older than
-    /// one that waits here, or comes after the key's deletion, is not taken.
+    /// Stages a value that covers the key's records up to its sequence. Returns by how
+    /// many bytes the backlog grew or shrank. A value is not taken if a newer one waits
+    /// here, or if the key was deleted.
     pub(crate) fn stage(&mut self, key: Key, staged: Staged) -> Option<isize> {
         let sequence = staged.sequence;
         let newer = self.staged(&key).is_some_and(|staged| staged.sequence > sequence);
@@ -112,8 +112,8 @@ impl BucketShare {
         self.memtable_bytes + flushing.map_or(0, |values| values.values().map(weight).sum())
     }
 
-    /// Whether [`Self::begin_flush`] would take anything. It may say so once
-    /// too often, when the only such value was replaced.
+    /// Whether [`Self::begin_flush`] would take anything. It may wrongly say yes once,
+    /// after the only such value was replaced.
     pub(crate) fn has_flushable(&self, durable: Position) -> bool {
         self.flushable_from <= durable
     }
@@ -157,8 +157,8 @@ impl BucketShare {
         self.flushing = None;
     }
 
-    /// What was taken could not be written and waits as before; says by how
-    /// many bytes the backlog shrank, for values that were replaced meanwhile.
+    /// Puts values that could not be written back into the memtable. Returns by how many
+    /// bytes the backlog shrank, for values that were replaced meanwhile.
     pub(crate) fn put_back(&mut self) -> usize {
         let mut replaced = 0;
         for (key, staged) in self.flushing.take().iter().flat_map(|values| values.iter()) {

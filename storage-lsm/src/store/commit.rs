@@ -44,8 +44,8 @@ impl<D: Disk> Store<D> {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let (active, number) = state.log.place(padded).expect("a segment was just activated");
-            // Held from before the write, so that the segment cannot be freed
-            // while its records become durable.
+            // The keys hold the segment from before the write, so that it cannot be
+            // freed while its records become durable.
             state.holds.hold(&state.buckets, active.age, &ready.batch.records);
             let header =
                 BatchHeader { log: state.log.log, incarnation: active.incarnation, number };
@@ -60,9 +60,10 @@ impl<D: Disk> Store<D> {
                 batch.await?;
             }
             Some((slot, block)) => {
-                // Together, so that the first batch of a segment takes no
-                // longer than others. Without its header a batch is still
-                // found, by its own; without a batch a header says nothing.
+                // Both in flight at once, so that the first batch of a segment takes
+                // no longer than others. Recovery finds a batch without the segment's
+                // header by the header of the batch. A header without a batch means an
+                // unused segment.
                 let header = self.disk.write(&file, slot.offset(), block);
                 let (batch, header) = both(batch, header).await;
                 batch?;

@@ -39,8 +39,8 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Stages a value that is in the table anew; says how many bytes that
-    /// took. One that cannot be read stays where it is, and so does its table.
+    /// Stages a live value of the table again, and returns its stored bytes. A value
+    /// that cannot be read stays where it is, and so does its table.
     async fn move_value(&self, table: TableNo, entry: &TableEntry) -> u64 {
         let Some(located) = self.state.borrow().located_in(table, entry) else { return 0 };
         let Ok(Some(read)) = self.read_place(located).await else { return 0 };
@@ -55,8 +55,8 @@ impl<D: Disk> Store<D> {
         located.stored_bytes()
     }
 
-    /// Takes the table that is most worth it, and reads from its footer which
-    /// keys it has: memory does not know them by name.
+    /// Takes the table whose drain frees the most. Its keys are read from its footer,
+    /// because the index has no keys.
     async fn choose_drain(&self, now: UnixSecond) -> Result<(), DiskError> {
         let Some((number, place, handle)) = self.state.borrow_mut().choose_table(now) else {
             return Ok(());

@@ -15,20 +15,20 @@
 //!
 //! # Why fingerprints are exact enough
 //!
-//! Two keys may have one fingerprint: among 100,000 one pair on average, among
-//! a million a hundred. Nothing may go wrong then:
+//! Two keys may have one fingerprint: one pair on average among 100,000 keys, a
+//! hundred among a million. Three rules keep the index exact:
 //!
-//! - There is at most one entry of a fingerprint. A second key with it is a
-//!   *twin* and stands, whole, in a map that is looked at first.
+//! - A fingerprint has at most one entry. A second key with the same fingerprint is a
+//!   *twin*. Twins stand whole in a map that is looked at first.
 //! - A key that has records and no place in a table yet is *homeless*, and the
-//!   index knows all of these by name. An entry with a homeless key's
-//!   fingerprint is therefore another key's, and the homeless one becomes a
-//!   twin. A key that is neither homeless nor a twin owns the entry.
-//! - A key that the store never heard of may find another's entry. The record
-//!   on the disk has the whole key, so whoever reads it sees that.
+//!   index knows all homeless keys by name. An entry with the fingerprint of a homeless
+//!   key therefore belongs to another key. When the homeless key gets a place, it
+//!   becomes a twin. A key that is neither homeless nor a twin owns its entry.
+//! - A key that was never stored may find the entry of another key. The record on the
+//!   disk has the whole key, and every read compares it.
 //!
-//! To call a key homeless that is not is harmless: it becomes a twin, and the
-//! entry that it had stays behind unread.
+//! Calling a key homeless by mistake is harmless: the key becomes a twin, and its
+//! former entry stays behind unread.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -75,8 +75,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// The key's place in a table. For a key that the store never heard of it
-    /// may be another's; the record there tells.
+    /// The key's place in a table. For a key that was never stored it may be the place
+    /// of another key; the record there has the whole key.
     pub(crate) fn get(&self, key: &Key) -> Option<Located> {
         if let Some(located) = self.twins.get(key) {
             return Some(*located);
@@ -87,7 +87,7 @@ impl Index {
         (!self.homeless.contains(key)).then(|| entries[at].located())
     }
 
-    /// Whether the key is one of several with its fingerprint that stand apart.
+    /// Whether the key is a twin.
     pub(crate) fn is_twin(&self, key: &Key) -> bool {
         self.twins.contains_key(key)
     }
@@ -106,7 +106,7 @@ impl Index {
         self.place(key, located, homeless)
     }
 
-    /// Gives a place to a key that has none, as a start does for all of them.
+    /// Gives a place to a key that has none, as a start does for all keys.
     pub(crate) fn insert_new(&mut self, key: Key, located: Located) {
         self.place(key, located, true);
     }
@@ -148,8 +148,7 @@ impl Index {
         if part < self.parts.len() { part } else { part & (wide / 2 - 1) }
     }
 
-    /// Makes one more part, from those of an old one's entries that have one
-    /// more bit set.
+    /// Adds one part. It takes the entries of an old part that have the next bit set.
     fn split(&mut self) {
         let new = self.parts.len();
         let bit = (new + 1).next_power_of_two() / 2;

@@ -71,7 +71,7 @@ impl<D: Disk> Deref for Value<D> {
     }
 }
 
-/// What memory knows of a key, taken before any wait.
+/// What memory has of a key, read before the first await.
 struct Found<F> {
     newest: Option<Place<F>>,
     records: Vec<RecordRef>,
@@ -83,8 +83,8 @@ enum Place<F> {
     Table(InTable<F>),
 }
 
-/// A place in a table, with the table's name: its number may be another's by
-/// the time that the place is read.
+/// A place in a table, with the table's file: by the time of the read its number may
+/// belong to another table.
 struct InTable<F> {
     file: FileId,
     handle: Option<Rc<F>>,
@@ -116,9 +116,9 @@ impl<D: Disk> Store<D> {
             let Some(found) = self.find(key, now)? else { return Ok(None) };
             match self.load(key, &found).await {
                 Ok(Some(stored)) => return Ok(Some(stored)),
-                // Upkeep may have moved the value and removed its file between
-                // the look into the index and the read. Only what was found in
-                // a place that still counts is an answer.
+                // Upkeep may have moved the value and removed its file between the
+                // index lookup and the read. The answer counts only if the place is
+                // still the same.
                 failed => {
                     let again = self.find(key, now)?;
                     let again = again.as_ref().and_then(|found| found.newest.as_ref());
@@ -137,13 +137,13 @@ impl<D: Disk> Store<D> {
     fn find(&self, key: &Key, now: UnixSecond) -> Result<Option<Found<D::File>>, GetError> {
         let state = self.state.borrow();
         let Some(stamp) = state.buckets.of_second(key.second()) else {
-            // The bucket has gone, or never was: the id tells which.
+            // The bucket was dropped, or never existed. The key's second tells which.
             let at = UnixSecond(u64::from(key.second()) + u64::from(state.options.lifetime.0));
             return if at <= now { Err(GetError::Expired { at }) } else { Ok(None) };
         };
         let at = stamp.expires_at(key);
-        // The log has let go of what had expired by the recorded time, so a
-        // clock that was set back does not bring it back.
+        // The log has released keys that had expired by the recorded time, so a clock
+        // that was set back must not revive them.
         if at <= now.max(state.recorded) {
             return Err(GetError::Expired { at });
         }
@@ -165,7 +165,7 @@ impl<D: Disk> Store<D> {
         Ok(Some(Found { newest, records }))
     }
 
-    /// `None` when the place is another key's: nothing of this one is stored.
+    /// `None` when the place belongs to another key: nothing of this key is stored.
     async fn load(&self, key: &Key, found: &Found<D::File>) -> Result<Option<Stored<D>>, GetError> {
         let snapshot = match &found.newest {
             None => None,
@@ -182,7 +182,7 @@ impl<D: Disk> Store<D> {
                 let read = read.filter(|read| read.entry.checksum as u32 == place.located.checksum);
                 let read = read.ok_or_else(damaged)?;
                 if read.entry.key != *key {
-                    // A key that has records has a place of its own.
+                    // A key with records never shares a place, so this is damage.
                     return if found.records.is_empty() { Ok(None) } else { Err(damaged()) };
                 }
                 let RecordRead { entry, block, start } = read;
@@ -205,7 +205,7 @@ impl<D: Disk> Store<D> {
         Value { memory: Memory::Buffer(buffer), start: 0, length: bytes.len() }
     }
 
-    /// Reads what stands in a place: one access. `None` when it is no record.
+    /// Reads the record at a place: one access. `None` when no record is there.
     async fn read_located(
         &self,
         place: &InTable<D::File>,

@@ -27,8 +27,8 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Makes what is in the table durable, and tells the manifest once it was
-    /// read back; says whether that is so.
+    /// Syncs the table, reads its new blocks back, and asks the manifest to record
+    /// them. Returns whether all blocks were read back.
     async fn sync_table(&self, number: TableNo) -> Result<bool, DiskError> {
         let taken = {
             let mut state = self.state.borrow_mut();
@@ -54,8 +54,8 @@ impl<D: Disk> Store<D> {
         match read_back {
             Ok(()) => {}
             Err(_) if state.may_be_cut(number) => {
-                // The log stands, and if the bucket does not go after all,
-                // whatever is wrong is still wrong at the next try.
+                // The log still has the values. If the bucket is not dropped after
+                // all, the next try finds the same fault.
                 let later = UnixSecond(state.now.0.saturating_add(1));
                 if let Some(open) = state.tables.get_mut(&number).and_then(|t| t.open.as_mut()) {
                     open.rests_until = later;
@@ -67,17 +67,17 @@ impl<D: Disk> Store<D> {
             Err(error) => return Err(error),
         }
         if !snapshots.is_empty() {
-            // The log stands until the manifest tells a later start that these
-            // blocks have to be there.
+            // The log keeps the records until the manifest records that these blocks
+            // exist.
             let edit = state.edit(Change::ProveTable { file: id, proven });
             state.synced.push((edit, snapshots));
         }
         Ok(true)
     }
 
-    /// Makes sure that a block is where it was written. A disk that lost the
-    /// write, or sent it elsewhere, is found out while the log still has all of
-    /// it; later nothing would tell that there ever was such a block.
+    /// Checks that a block is where it was written. This finds a lost or misdirected
+    /// write while the log still has the values. Later nothing would show that the
+    /// block ever existed.
     async fn read_back(
         &self,
         file: &D::File,
@@ -106,8 +106,8 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Syncs a table's values, then writes its footer: a footer that is there
-    /// proves that the values are.
+    /// Syncs a table's values, then writes its footer: a footer proves that the values
+    /// are durable.
     pub(super) async fn seal(&self, number: TableNo) -> Result<(), DiskError> {
         if !self.has_room_for_tables().await? {
             return Ok(());
@@ -136,8 +136,8 @@ impl<D: Disk> Store<D> {
         };
         match written.await {
             Ok(()) => {}
-            // Its values are durable and proven. Without a footer a start reads
-            // its blocks, and gives it one.
+            // The values are durable and proven. A start reads the blocks of a table
+            // without a footer, and writes the footer.
             Err(DiskError { fault: Fault::NoSpace, .. }) => {
                 if let Some(table) = self.state.borrow_mut().tables.get_mut(&number) {
                     table.drained = true;
@@ -153,8 +153,8 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
-    /// Seals the bucket's open table if it is full, since the index cannot name
-    /// places far behind that; says whether there is room for a block now.
+    /// Seals the bucket's open table if it is full, because the index cannot address
+    /// places much beyond that size. Returns whether there is room for a block now.
     pub(super) async fn seal_if_full(&self, bucket: BucketId) -> Result<bool, DiskError> {
         let full = || {
             let state = self.state.borrow();

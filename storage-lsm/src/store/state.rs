@@ -45,15 +45,16 @@ pub(super) struct Table<F> {
     /// Bytes of those that are still the newest of their keys.
     pub(super) live_bytes: u64,
     pub(super) open: Option<OpenTable>,
-    /// The edit that makes it known; nothing is let go before it is durable.
+    /// The edit that adds it to the manifest. No table is released before that edit is
+    /// durable.
     pub(super) added: EditNumber,
-    /// Its live values are on their way elsewhere, or cannot be read, or it has
-    /// no footer that would name them.
+    /// Its live values are being moved, or cannot be read, or it has no footer that
+    /// names them.
     pub(super) drained: bool,
 }
 
 impl<F> Table<F> {
-    /// Whether it has nothing that is the newest of its key, and gets nothing.
+    /// Whether it is closed and has no live value.
     pub(super) fn is_dead(&self) -> bool {
         self.open.is_none() && self.live_bytes == 0
     }
@@ -68,7 +69,8 @@ pub(super) struct OpenTable {
     pub(super) unsynced: Vec<(Key, Sequence)>,
     /// Blocks that were not read back yet.
     pub(super) unproven: Vec<WrittenBlock>,
-    /// Until when upkeep leaves it alone: one of its blocks cannot be read back.
+    /// Upkeep leaves the table alone until then, because a block of it cannot be read
+    /// back.
     pub(super) rests_until: UnixSecond,
 }
 
@@ -115,8 +117,8 @@ pub(super) struct State<F> {
     pub(super) epoch: u32,
     pub(super) shard: ShardId,
     pub(super) buckets: Arc<BucketTable>,
-    /// The time that the manifest has recorded. What has expired by it stays so,
-    /// whatever the clock says later.
+    /// The time that the manifest has recorded. A key that has expired by it stays
+    /// expired, whatever the clock says later.
     pub(super) recorded: UnixSecond,
     /// Keys that have expired may hold segments.
     pub(super) expiring: bool,
@@ -127,8 +129,8 @@ pub(super) struct State<F> {
     pub(super) log: LogWriter,
     pub(super) holds: Holds,
     pub(super) segments: BTreeMap<Age, InUse<F>>,
-    /// This run's segments that no batch goes to now. They stay open, so that
-    /// a batch never waits for one to be opened.
+    /// This run's segments that are not active now. Their files stay open, so that a
+    /// batch never waits for an open.
     pub(super) own_files: BTreeMap<FileId, Rc<F>>,
     /// Segments that are made and not yet in the durable manifest.
     pub(super) coming: Vec<(EditNumber, Spare)>,
@@ -214,7 +216,7 @@ impl<F> State<F> {
         }
     }
 
-    /// Snapshots that are durable now let go of the log.
+    /// Releases the log records that durable snapshots cover.
     pub(super) fn release_snapshots(&mut self) {
         let acknowledged = self.acknowledged;
         let mut kept = Vec::new();
@@ -231,7 +233,7 @@ impl<F> State<F> {
         self.free_segments();
     }
 
-    /// Segments that nobody holds are used again, or given back.
+    /// Makes segments that no key holds spare, or releases those of former runs.
     pub(super) fn free_segments(&mut self) {
         let closed = self.segments.iter().filter(|(_, segment)| segment.closed.is_some());
         for age in self.holds.free_among(closed.map(|(age, _)| *age)) {
@@ -247,16 +249,16 @@ impl<F> State<F> {
         }
     }
 
-    /// Whether a table's file may be shorter than this shard wrote it: the files
-    /// of a bucket that goes are cut, and the shard that does so may be ahead.
+    /// Whether a table's file may be shorter than this shard wrote it. The files of a
+    /// dropped bucket are shortened, and the shard that does so may be ahead of this one.
     pub(super) fn may_be_cut(&self, number: TableNo) -> bool {
         let soon = UnixSecond(self.now.0.saturating_add(GOING_SECONDS));
         let stamp = self.tables.get(&number).and_then(|table| self.buckets.get(table.bucket));
         stamp.is_none_or(|stamp| stamp.drops_at() <= soon)
     }
 
-    /// A table of a bucket that takes no new keys any more, with so many values
-    /// that the memory for them is worth a table.
+    /// An open table of a bucket that takes no new keys any more, if it has so many
+    /// values that sealing it is worth the memory.
     pub(super) fn old_table(&self) -> Option<TableNo> {
         let passed = self.now.max(self.recorded).0;
         let old = |share: &&BucketShare| share.stamp.end() + OLD_TABLE_SECONDS <= passed;
@@ -268,8 +270,8 @@ impl<F> State<F> {
         tables.filter(many).find(|number| !self.may_be_cut(*number))
     }
 
-    /// A table that is written and mostly outdated, if the disk is short of space
-    /// and the table's outdated values are a part worth mentioning.
+    /// An open table of which most is outdated, if the disk is short of space and the
+    /// outdated values are a sixteenth of the reserve or more.
     pub(super) fn wasteful_table(&self) -> Option<TableNo> {
         let reserve = self.options.disk_reserve_bytes;
         let enough = reserve.saturating_mul(SHORT_OF_SPACE_RESERVES);
@@ -298,8 +300,8 @@ impl<F> State<F> {
         used + self.log.spares.len() + self.coming.len()
     }
 
-    /// Whether a checkpoint would help now: a segment waits for nothing else, or a
-    /// table without live values waits to be released.
+    /// Whether a checkpoint would help now: a segment waits only for a checkpoint, or a
+    /// table without live values can be released.
     pub(super) fn checkpoint_is_due(&self) -> bool {
         self.has_dead_table()
             || ((self.drained || self.log_waits_for_snapshots()) && self.has_undurable())
@@ -326,7 +328,7 @@ impl<F> State<F> {
         self.tables_are_known() && self.tables.values().any(dead)
     }
 
-    /// Whether what replaces a bucket's older values may not be there yet.
+    /// Whether values that replace older ones of the bucket are not proven yet.
     pub(super) fn has_unproven(&self, bucket: BucketId) -> bool {
         self.open_table_of(bucket).is_some_and(|open| !open.unsynced.is_empty())
     }
@@ -348,8 +350,8 @@ impl<F> State<F> {
         newest.map_or(Age(0), |(age, segment)| Age(age.0 + u64::from(segment.closed.is_some())))
     }
 
-    /// Lets go of what keys hold that have expired, some of them; all of it in
-    /// the end.
+    /// Releases the segments of some keys that have expired. Repeated calls release all
+    /// of them.
     pub(super) fn expire(&mut self) {
         if !self.expiring {
             return;
@@ -367,8 +369,8 @@ impl<F> State<F> {
         found.map(|(number, _)| *number).collect()
     }
 
-    /// Everything of a bucket goes: at once for readers, and its memory in
-    /// steps of upkeep, so that whoever drops a large bucket does not wait.
+    /// Drops a bucket: at once for readers, and its memory in steps of upkeep, so that
+    /// the caller does not wait for a large bucket.
     pub(super) fn drop_bucket(&mut self, stamp: &BucketStamp) {
         if let Some(share) = self.shares.remove(&stamp.id) {
             self.backlog_bytes = self.backlog_bytes.saturating_sub(share.backlog_bytes());

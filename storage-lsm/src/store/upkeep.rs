@@ -138,7 +138,7 @@ impl<D: Disk> Store<D> {
         few && room && state.own_segments() < state.segments_max
     }
 
-    /// Makes one more segment. It is used when the manifest knows it.
+    /// Makes one more segment. The log uses it once the durable manifest has it.
     async fn make_spare(&self) -> Result<(), DiskError> {
         let (id, bytes) = {
             let mut state = self.state.borrow_mut();

@@ -36,9 +36,9 @@
 //!                zeros up to the end
 //! ```
 //!
-//! A sealed table is never read by its blocks. They are for one that a crash
-//! left open: a directory is proof of what was written even where the crash, or
-//! damage, took the record. How many there are is in the manifest.
+//! A sealed table is never read by its blocks. They are for a table that a crash left
+//! open: a directory proves what was written even where the crash, or damage, took the
+//! record. The manifest has the number of blocks.
 
 use crate::bucket::{BucketId, BucketStamp};
 use crate::checksum::{Kind, Place};

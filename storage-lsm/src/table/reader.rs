@@ -50,9 +50,9 @@ pub(crate) struct Everything {
     pub(crate) footer: Footer,
 }
 
-/// What a table holds as far as the manifest proves it. The log still has
-/// whatever stands behind that, and what is there may be gone after a power
-/// cut: bytes that can be read need not be on the medium.
+/// What a table holds up to its proven end. Bytes behind that end do not count: they
+/// may be lost in a power cut although they can be read, and the log still has their
+/// values.
 pub(crate) async fn read_proven<D: Disk>(
     disk: &D,
     file: &D::File,
@@ -104,8 +104,8 @@ fn sealed(bucket: Result<BucketStamp, TableError>, entries: Vec<TableEntry>) -> 
     Contents { bucket, entries, sealed: true, missing: 0, gaps: Vec::new() }
 }
 
-/// Reads the directories of a table's blocks. Their values were read back when
-/// they were proven, so they are looked at no sooner than a sealed table's.
+/// Reads the directories of a table's blocks. The values were read back when they were
+/// proven, so their checksums are checked by later reads only.
 async fn read_open<D: Disk>(
     disk: &D,
     file: &D::File,
@@ -130,8 +130,8 @@ async fn read_open<D: Disk>(
     let mut guess = BLOCK_BYTES as u64;
     while at < length {
         let mut found = None;
-        // Twice, in case only the read was bad: what is missed here is gone for
-        // good when the table gets its footer.
+        // Twice, in case only the read was bad: a block that is missed here is lost
+        // when the table gets its footer.
         for _ in 0..2 {
             let front = salvage::read(disk, file, at, guess.min(length - at) as usize).await?;
             found = read_directory(disk, file, place, at, length, &front).await?;
@@ -184,9 +184,9 @@ pub(crate) async fn read_everything<D: Disk>(
     Ok(Everything { contents, broken, blocks, footer })
 }
 
-/// Whether the file ends in what was to be a footer. The blocks say what stands
-/// in it, so that each of its sectors is known: a crash leaves a sector as it
-/// should be, or zeros, because a footer is written behind the end of the file.
+/// Whether the file ends in an incomplete footer. The expected footer follows from the
+/// blocks. A crash leaves each sector as expected or zero, because a footer is written
+/// behind the end of the file.
 async fn find_footer<D: Disk>(
     disk: &D,
     file: &D::File,

@@ -103,6 +103,17 @@ impl Reply {
         self
     }
 
+    /// The `code` of a problem with this status.
+    ///
+    /// # Panics
+    /// When it is none, or has no code.
+    #[track_caller]
+    pub fn code(self, status: u16) -> String {
+        let code = self.json()["code"].as_str().map(str::to_owned);
+        let detail = self.problem(status);
+        code.unwrap_or_else(|| panic!("no code: {detail}"))
+    }
+
     /// The detail of a problem with this status.
     ///
     /// # Panics

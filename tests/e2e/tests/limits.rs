@@ -114,10 +114,10 @@ fn a_full_desk_says_when_to_come_back() {
     let mut third = Socket::ask(&server, &fields);
     if third.reply.status == 101 {
         third.hello(&carol.key, 1, None, "");
-        assert_eq!(third.closed().0, CloseCode::Overloaded);
+        assert_eq!(third.closed().0, CloseCode::DeskFull);
     } else {
         assert!(third.reply.field("Retry-After").is_some());
-        third.reply.problem(429);
+        assert_eq!(third.reply.code(429), "desk_full");
     }
     // A place that is given up is free again.
     drop(first);

@@ -38,8 +38,8 @@ fn rotating_a_link_ends_all_that_came_by_it() {
     let rotated = ada.link(&server, "editor", true);
     assert_ne!(rotated, ada.id);
     let (code, ..) = of_bob.closed();
-    assert_eq!(code, CloseCode::KeyVoid);
-    bob.sync(&server, 1, 0, json!([])).problem(401);
+    assert_eq!(code, CloseCode::LinkReplaced);
+    assert_eq!(bob.sync(&server, 1, 0, json!([])).code(401), "link_replaced");
     // Everybody else goes on.
     let carol = join(&server, &rotated);
     assert_eq!(carol.id, rotated);
@@ -47,7 +47,8 @@ fn rotating_a_link_ends_all_that_came_by_it() {
     assert_eq!(of_viewer.commit().revision.0, 1);
 
     for round in 0..2 {
-        desk::init(&server, &ada.id).problem(404);
+        assert_eq!(desk::init(&server, &ada.id).code(404), "link_replaced");
+        assert!(desk::init(&server, &ada.id).problem(404).contains("replaced"));
         get(&server, &format!("/api/desk/{}/export", ada.id), &[]).problem(404);
         assert_eq!(desk::texts(&server, &rotated), ["by the new link"]);
         assert_eq!(desk::texts(&server, &viewer.id), ["by the new link"]);

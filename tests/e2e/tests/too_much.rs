@@ -250,7 +250,7 @@ fn a_crowded_desk_lets_its_people_come_back() {
         first.catch_up();
         second.hello(&dave.key, 1, None, "");
         let (code, _, end) = second.closed();
-        assert_eq!((code, end.code), (CloseCode::Overloaded, CloseCode::Overloaded.websocket()));
+        assert_eq!((code, end.code), (CloseCode::DeskFull, CloseCode::DeskFull.websocket()));
         assert!(second.hang_up(), "it ends in order");
     });
     witness.sees_nothing_of(&server, "one too many, in an upgrade", || {

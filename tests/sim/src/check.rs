@@ -6,7 +6,8 @@
 //!   durable.
 //! * Exactly once: every character that was typed and acknowledged, and that
 //!   nobody may have removed, stands in the final text once.
-//! * Convergence: at the end every replica equals the server's desk.
+//! * Convergence: at the end every replica equals the server's desk; a viewer's equals
+//!   what of it is for viewers, and holds no deleted sticker (DELETE-4).
 //! * Bounds: no connection has more queued than its limit.
 
 use std::collections::BTreeMap;
@@ -37,7 +38,6 @@ impl std::error::Error for Failure {}
 pub(crate) struct Sighting {
     pub(crate) author: Author,
     pub(crate) accepted_at_ms: u64,
-    pub(crate) operations: usize,
 }
 
 /// A character typed once in the whole run.
@@ -56,6 +56,8 @@ pub(crate) struct Typed {
 #[derive(Default)]
 pub(crate) struct Checker {
     commits: BTreeMap<(usize, Revision), Sighting>,
+    /// How many operations a commit has, for editors and for viewers.
+    operations: BTreeMap<(usize, Revision, bool), usize>,
     pub(crate) typed: BTreeMap<char, Typed>,
 }
 
@@ -66,12 +68,19 @@ impl Checker {
         desk: usize,
         revision: Revision,
         seen: Sighting,
+        operations: usize,
+        viewer: bool,
     ) -> Result<(), String> {
         let first = *self.commits.entry((desk, revision)).or_insert(seen);
-        if first == seen {
+        let kind = (desk, revision, viewer);
+        let before = *self.operations.entry(kind).or_insert(operations);
+        if (first, before) == (seen, operations) {
             return Ok(());
         }
-        Err(format!("desk {desk} revision {revision} was {first:?} and is {seen:?}"))
+        Err(format!(
+            "desk {desk} revision {revision} was {first:?} with {before} operations and is \
+             {seen:?} with {operations} (viewer: {viewer})"
+        ))
     }
 
     /// How many commits were seen.
@@ -100,6 +109,19 @@ impl Checker {
             server.stickers().count(),
             differences.join("; ")
         ))
+    }
+
+    /// A viewer's replica at the end.
+    pub(crate) fn converged_for_viewers(
+        &self,
+        who: &str,
+        replica: &Desk,
+        server: &Desk,
+    ) -> Result<(), String> {
+        if let Some(deleted) = replica.bin().next() {
+            return Err(format!("{who} may only look on, and has deleted sticker {}", deleted.id));
+        }
+        self.converged(who, &replica.for_viewers(), &server.for_viewers())
     }
 
     /// The final texts of a desk.

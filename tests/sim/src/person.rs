@@ -15,6 +15,8 @@ use crate::world::{Event, World};
 /// One tab of one browser.
 pub(crate) struct Person {
     pub(crate) desk: usize,
+    /// Whether it may only look on.
+    pub(crate) viewer: bool,
     pub(crate) client: Client,
     pub(crate) key: SessionKey,
     /// What the device keeps: base and queue.
@@ -30,9 +32,10 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    pub(crate) fn new(desk: usize, key: SessionKey, seed: u64, actions: u64) -> Self {
+    pub(crate) fn new(desk: usize, viewer: bool, key: SessionKey, seed: u64, actions: u64) -> Self {
         Self {
             desk,
+            viewer,
             client: Client::new(config(seed, &key)),
             key,
             records: (Vec::new(), Vec::new()),
@@ -140,9 +143,9 @@ impl World {
                 }
             }
             ClientEvent::Committed { revision, author, accepted_at_ms, operations, .. } => {
-                let seen = Sighting { author, accepted_at_ms, operations };
-                let desk = self.people[person].desk;
-                if let Err(why) = self.checker.commit(desk, revision, seen) {
+                let seen = Sighting { author, accepted_at_ms };
+                let Person { desk, viewer, .. } = self.people[person];
+                if let Err(why) = self.checker.commit(desk, revision, seen, operations, viewer) {
                     self.fail(why);
                 }
             }
@@ -188,7 +191,12 @@ impl World {
             Some(Reply::Failed(ServiceError::Expired)) => {
                 this.client.closed(now, CloseCode::Expired, "the desk has expired");
             }
-            Some(Reply::Failed(ServiceError::KeyVoid | ServiceError::NoDesk)) => {
+            Some(Reply::Failed(
+                ServiceError::KeyVoid
+                | ServiceError::Finished
+                | ServiceError::KeyOfReplacedLink
+                | ServiceError::NoDesk,
+            )) => {
                 self.fail(format!("person {person}: a good key was refused"));
             }
             _ => this.client.disconnected(now),
@@ -216,7 +224,7 @@ impl World {
             return;
         }
         this.actions_left -= 1;
-        if this.client.ready() {
+        if this.client.ready() && !this.viewer {
             self.edit(person);
         }
         if self.chance.once_in(plan.client_crash_once_in) {

@@ -14,6 +14,8 @@ pub struct Plan {
     pub desks: u64,
     /// Interactive clients of each desk.
     pub people: u64,
+    /// Those who look on at each desk by its view link.
+    pub viewers: u64,
     /// Clients of each desk that send batches by request alone.
     pub requesters: u64,
     /// What each client does before it rests.
@@ -88,6 +90,7 @@ impl Plan {
             undoing: chance.once_in(2),
             expiring: chance.once_in(4),
             disk_error_once_in: odds(&mut chance, &[0, 0, 60, 300, 1_000]),
+            viewers: chance.below(3),
         }
     }
 }

@@ -14,14 +14,27 @@ use crate::world::{Event, World};
 pub(crate) enum Asker {
     /// The run itself makes a desk.
     Desk { desk: usize },
+    /// The owner makes the desk's view link.
+    View { desk: usize },
     /// A client joins a desk for the first time.
-    Join { desk: usize, person: bool },
+    Join { desk: usize, seat: Seat },
     /// A person's tab opens a line.
     Upgrade { person: usize, attempt: u64 },
     /// A program's batch.
     Batch { requester: usize, seq: u64 },
     /// The end of the run looks at a desk.
     Look { desk: usize },
+}
+
+/// What a client joins as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Seat {
+    /// With the page, by the edit link.
+    Editor,
+    /// With the page, by the view link.
+    Viewer,
+    /// A program, by the edit link.
+    Program,
 }
 
 /// A program.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use desk_engine_core::{ConnectionId, Input, Reply, Request, ServiceError};
+use desk_engine_core::service::Deleted;
+use desk_engine_core::{ConnectionId, Input, Reply, Request, ServiceError, SessionKey};
+use desk_protocol::frame::Role;
 use desk_protocol::{Desk, LinkId, Time};
 use desk_storage_lsm::memory_disk::MemoryDisk;
 
@@ -15,7 +17,7 @@ use crate::network::Line;
 use crate::person::Person;
 use crate::plan::Plan;
 use crate::process::{DESK_TTL, Process};
-use crate::requester::{Asker, Requester};
+use crate::requester::{Asker, Requester, Seat};
 
 /// When every run begins.
 const START: Time = Time::from_unix_seconds(1_750_000_000);
@@ -45,6 +47,15 @@ pub(crate) enum Event {
     Online { person: usize },
     SendBatch { requester: usize, seq: u64 },
     NextBatch { requester: usize, seq: u64 },
+}
+
+/// What is known of a desk from outside.
+#[derive(Clone, Copy, Default)]
+struct DeskLinks {
+    edit: Option<LinkId>,
+    view: Option<LinkId>,
+    /// Its owner's key.
+    owner: Option<SessionKey>,
 }
 
 /// What a sound run did.
@@ -86,7 +97,7 @@ pub(crate) struct World {
     /// Misfortunes of the disk before the last start.
     pub(crate) strikes_before: usize,
     pub(crate) cuts: u64,
-    links: Vec<Option<LinkId>>,
+    desks: Vec<DeskLinks>,
     looks: BTreeMap<usize, Result<Desk, ServiceError>>,
     /// Why the server refused something last.
     refused: Option<&'static str>,
@@ -145,7 +156,7 @@ impl World {
             crashes: 0,
             strikes_before: 0,
             cuts: 0,
-            links: vec![None; desks],
+            desks: vec![DeskLinks::default(); desks],
             looks: BTreeMap::new(),
             refused: None,
             failure: None,
@@ -160,7 +171,7 @@ impl World {
 
     fn play(&mut self) {
         self.agenda.after(Duration::ZERO, Event::Start);
-        for desk in 0..self.links.len() {
+        for desk in 0..self.desks.len() {
             self.ask(Asker::Desk { desk });
         }
         for _ in 0..self.chance.below(3) {
@@ -207,7 +218,7 @@ impl World {
     }
 
     fn is_done(&self) -> bool {
-        let everyone = self.plan.desks * self.plan.people;
+        let everyone = self.plan.desks * (self.plan.people + self.plan.viewers);
         let programs = self.plan.desks * self.plan.requesters;
         self.people.len() as u64 == everyone
             && self.requesters.len() as u64 == programs
@@ -266,13 +277,20 @@ impl World {
     fn ask(&mut self, asker: Asker) {
         let body = match &asker {
             Asker::Desk { .. } => Request::Create { title: "simulated".to_owned(), content: false },
-            Asker::Join { desk, .. } => {
-                let link = self.links[*desk].expect("joining follows the desk's creation");
+            Asker::View { desk } => {
+                let DeskLinks { edit, owner, .. } = self.desks[*desk];
+                let (Some(desk), Some(key)) = (edit, owner) else { return };
+                Request::Link { key, desk, role: Role::Viewer, rotate: false }
+            }
+            Asker::Join { desk, seat } => {
+                let DeskLinks { edit, view, .. } = self.desks[*desk];
+                let link = if *seat == Seat::Viewer { view } else { edit };
+                let link = link.expect("joining follows the making of the link");
                 Request::Join { link, old_key: None, content: false, source: None }
             }
             Asker::Look { desk } => {
-                let Some(link) = self.links[*desk] else { return };
-                Request::Export { link }
+                let Some(link) = self.desks[*desk].edit else { return };
+                Request::Export { link, deleted: Some(Deleted { key: None }) }
             }
             Asker::Upgrade { .. } | Asker::Batch { .. } => return,
         };
@@ -316,22 +334,36 @@ impl World {
             }
             (Asker::Batch { requester, seq }, reply) => self.batch_answered(requester, seq, reply),
             (Asker::Desk { desk }, Reply::Joined(joined)) => {
-                self.links[desk] = Some(joined.link);
+                self.desks[desk].edit = Some(joined.link);
+                self.desks[desk].owner = Some(joined.key);
                 for _ in 0..self.plan.people {
-                    self.ask(Asker::Join { desk, person: true });
+                    self.ask(Asker::Join { desk, seat: Seat::Editor });
                 }
                 for _ in 0..self.plan.requesters {
-                    self.ask(Asker::Join { desk, person: false });
+                    self.ask(Asker::Join { desk, seat: Seat::Program });
+                }
+                if self.plan.viewers > 0 {
+                    self.ask(Asker::View { desk });
                 }
             }
-            (Asker::Join { desk, person: true }, Reply::Joined(joined)) => {
+            (Asker::View { desk }, Reply::Link { link, .. }) => {
+                self.desks[desk].view = Some(link);
+                for _ in 0..self.plan.viewers {
+                    self.ask(Asker::Join { desk, seat: Seat::Viewer });
+                }
+            }
+            (
+                Asker::Join { desk, seat: seat @ (Seat::Editor | Seat::Viewer) },
+                Reply::Joined(joined),
+            ) => {
                 let seed = self.chance.next();
                 let person = self.people.len();
-                self.people.push(Person::new(desk, joined.key, seed, self.plan.actions));
+                let viewer = seat == Seat::Viewer;
+                self.people.push(Person::new(desk, viewer, joined.key, seed, self.plan.actions));
                 self.pump(person);
                 self.agenda.after(self.plan.pause, Event::Act { person });
             }
-            (Asker::Join { desk, person: false }, Reply::Joined(joined)) => {
+            (Asker::Join { desk, seat: Seat::Program }, Reply::Joined(joined)) => {
                 let requester = self.requesters.len();
                 self.requesters.push(Requester::new(desk, joined.key, self.plan.actions));
                 self.agenda.after(self.plan.pause, Event::SendBatch { requester, seq: 1 });
@@ -353,11 +385,11 @@ impl World {
     /// Asks the server for every desk and waits for the answers.
     fn look(&mut self) {
         self.looks.clear();
-        for desk in 0..self.links.len() {
+        for desk in 0..self.desks.len() {
             self.ask(Asker::Look { desk });
         }
         let until = self.agenda.now + Duration::from_secs(120);
-        while self.failure.is_none() && self.looks.len() < self.links.len() {
+        while self.failure.is_none() && self.looks.len() < self.desks.len() {
             let Some(event) = self.agenda.next(until) else {
                 let why = self.refused;
                 return self.fail(format!("the server does not answer at the end: {why:?}"));
@@ -391,7 +423,11 @@ impl World {
             for (index, person) in self.people.iter().enumerate() {
                 if person.desk == *number {
                     let who = format!("person {index}");
-                    self.checker.converged(&who, person.client.confirmed(), desk)?;
+                    let replica = person.client.confirmed();
+                    match person.viewer {
+                        true => self.checker.converged_for_viewers(&who, replica, desk)?,
+                        false => self.checker.converged(&who, replica, desk)?,
+                    }
                 }
             }
             for requester in self.requesters.iter().filter(|r| r.desk == *number) {

@@ -10,6 +10,12 @@ describe("deskIdIn", () => {
     expect(deskIdIn(`http://127.0.0.1:8080/d/${ID}/?utm=x#y`)).toBe(ID);
   });
 
+  it("ignores what mail and chat hang on a link", () => {
+    for (const behind of [".", ")", "/", "/).", ">,", "”"]) {
+      expect(deskIdIn(`https://desk.example/d/${ID}${behind}`)).toBe(ID);
+    }
+  });
+
   it("takes nothing else for one", () => {
     expect(deskIdIn("")).toBeUndefined();
     expect(deskIdIn(`${ID}0`)).toBeUndefined();

@@ -72,7 +72,7 @@ export function webSocketUrl(): string {
 
 /** The desk id in a link, or in an id typed alone. */
 export function deskIdIn(link: string): string | undefined {
-  const id = /(?:^|\/d\/)([0-9a-z]{26})\/?(?:[?#].*)?$/i.exec(link.trim())?.[1];
+  const id = /^(?:\S*?\/d\/)?([0-9a-z]{26})(?![0-9a-z])/i.exec(link.trim())?.[1];
   return id?.toUpperCase();
 }
 

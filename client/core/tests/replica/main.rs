@@ -6,5 +6,6 @@ mod example;
 mod limits;
 mod net;
 mod random;
+mod roles;
 mod stories;
 mod undo;

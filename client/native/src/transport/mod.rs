@@ -65,20 +65,7 @@ fn code_of_status(status: u16) -> Option<CloseCode> {
 
 /// The reason behind a WebSocket close code; `None`: the line is just lost.
 fn code_of_websocket(code: u16) -> Option<CloseCode> {
-    [
-        CloseCode::KeyVoid,
-        CloseCode::NotAllowed,
-        CloseCode::Finished,
-        CloseCode::Superseded,
-        CloseCode::Deleted,
-        CloseCode::Expired,
-        CloseCode::Malformed,
-        CloseCode::Draining,
-        CloseCode::Overloaded,
-        CloseCode::Internal,
-    ]
-    .into_iter()
-    .find(|known| known.websocket() == code)
+    CloseCode::ALL.into_iter().find(|known| known.websocket() == code)
 }
 
 #[cfg(test)]

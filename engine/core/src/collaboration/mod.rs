@@ -15,5 +15,5 @@ pub(crate) use connection::{Connection, Pauses, Phase, Session, Stream};
 #[cfg(test)]
 pub(crate) use polls::LOOKS;
 pub(crate) use polls::{Poll, Polls};
-pub(crate) use ring::{Ring, RingCommit};
+pub(crate) use ring::{ForViewers, News, Ring, RingCommit};
 pub(crate) use room::Room;

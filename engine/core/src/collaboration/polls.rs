@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use desk_protocol::frame::Role;
 use desk_protocol::{LinkId, Revision, Time};
 
 use crate::identity::SessionKey;
@@ -13,6 +14,7 @@ pub(crate) struct Poll {
     /// The desk that it waits on, by its key.
     pub(crate) desk: LinkId,
     pub(crate) key: SessionKey,
+    pub(crate) role: Role,
     pub(crate) since: Revision,
     /// When it is answered that nothing came.
     pub(crate) until: Time,

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use desk_protocol::codec::{self, Encoder};
 use desk_protocol::frame::{Role, ServerFrame, SnapshotChunk, Welcome};
-use desk_protocol::{Author, ClientId, ClientSeq, LinkId, Revision, Time};
+use desk_protocol::resolver::ViewerCommit;
+use desk_protocol::{
+    Author, ClientId, ClientSeq, Commit, Desk, LinkId, Operation, Revision, StickerId, Time,
+};
 
-use crate::collaboration::{Ring, RingCommit};
+use crate::collaboration::{ForViewers, News, Ring, RingCommit};
 use crate::collisions::{self, Arrival, Memory, Ordered};
 use crate::gate::Gate;
 use crate::identity::{Keyring, SessionKey};
 use crate::journal::{self, Entry};
-use crate::limits::ShardLimits;
+use crate::limits::{ENDED_EPOCHS_KNOWN, ShardLimits};
 use crate::names::LogPosition;
 use crate::output::Output;
 use crate::record::{DeskRecord, StoredRecord};
@@ -33,7 +36,7 @@ pub(crate) struct Hot {
     pub(crate) storing_bytes: usize,
     /// Whether it leaves memory once it is stored: nobody has used it since.
     pub(crate) leaving: bool,
-    snapshot: Option<Arc<EncodedSnapshot>>,
+    snapshots: Snapshots,
     /// Its place in the order of use.
     pub(crate) used_at: Time,
     /// What it counts in the shard's memory.
@@ -57,7 +60,7 @@ impl Hot {
             storing: None,
             storing_bytes: 0,
             leaving: false,
-            snapshot: None,
+            snapshots: Snapshots::default(),
             used_at: now,
             counted_bytes: 0,
             limits,
@@ -81,15 +84,21 @@ impl Hot {
     /// What a key grants here, whether its client is known or was forgotten.
     ///
     /// # Errors
+    /// [`ServiceError::KeyOfReplacedLink`], [`ServiceError::Finished`],
     /// [`ServiceError::KeyVoid`].
     pub(crate) fn authorize(
         &self,
         keyring: &Keyring,
         key: &SessionKey,
     ) -> Result<Role, ServiceError> {
-        let role = self.record.links.role(key.link).ok_or(ServiceError::KeyVoid)?;
-        if !keyring.verify(key, role, self.record.key_epoch) {
-            return Err(ServiceError::KeyVoid);
+        let role = self.record.links.role(key.link).ok_or(ServiceError::KeyOfReplacedLink)?;
+        let epoch = self.record.key_epoch;
+        if !keyring.verify(key, role, epoch) {
+            let mut ended = (epoch.saturating_sub(ENDED_EPOCHS_KNOWN)..epoch).rev();
+            return Err(match ended.any(|ended| keyring.verify(key, role, ended)) {
+                true => ServiceError::Finished,
+                false => ServiceError::KeyVoid,
+            });
         }
         Ok(role)
     }
@@ -97,7 +106,7 @@ impl Hot {
     /// As [`Hot::authorize`], for something that needs a role.
     ///
     /// # Errors
-    /// [`ServiceError::KeyVoid`], [`ServiceError::NotAllowed`].
+    /// As [`Hot::authorize`], and [`ServiceError::NotAllowed`].
     pub(crate) fn authorize_as(
         &self,
         keyring: &Keyring,
@@ -183,16 +192,19 @@ impl Hot {
         arrival: Arrival<'_>,
     ) -> Submitted {
         let client = arrival.client;
+        let deleted = deleted_of(&self.record.desk, &arrival.submit.operations);
         match collisions::order(&mut self.record, &mut self.memory, &self.limits, now, arrival) {
             Ordered::Accepted { commit, created } => {
                 let commit = Arc::new(commit);
                 let (entry, start) =
                     journal::encode_commit(client, |out| encoder.commit(&commit, out));
-                let ring = RingCommit { commit, frame: entry[start..].into() };
+                let viewers = for_viewers(&commit, &deleted, encoder);
+                let editors = RingCommit { commit, frame: entry[start..].into() };
                 self.append(gate, entry);
-                self.ring.push(ring.clone());
-                self.snapshot = None;
-                Submitted::Accepted(ring, created)
+                let news = News { editors, viewers };
+                self.ring.push(news.clone());
+                self.snapshots = Snapshots::default();
+                Submitted::Accepted(news, created)
             }
             Ordered::Rejected { client_seq, operation, detail } => {
                 let entry =
@@ -219,23 +231,35 @@ impl Hot {
         }
     }
 
-    /// The content, encoded once a revision.
-    pub(crate) fn snapshot(&mut self) -> Arc<EncodedSnapshot> {
-        if let Some(snapshot) = &self.snapshot {
-            return snapshot.clone();
-        }
-        let revision = self.record.desk.revision();
-        let bytes = codec::encode_snapshot(&self.record.desk);
-        let frames = chunks(revision, &bytes, self.limits.snapshot_chunk_bytes);
-        let snapshot = Arc::new(EncodedSnapshot { revision, frames });
-        self.snapshot = Some(snapshot.clone());
-        snapshot
+    /// The content as a role gets it, encoded once a revision.
+    pub(crate) fn snapshot(&mut self, role: Role) -> Arc<EncodedSnapshot> {
+        let desk = &self.record.desk;
+        let viewers = role == Role::Viewer && desk.deleted_stickers() > 0;
+        let known = match viewers {
+            true => &mut self.snapshots.viewers,
+            false => &mut self.snapshots.editors,
+        };
+        let chunk_bytes = self.limits.snapshot_chunk_bytes;
+        let snapshot = known.get_or_insert_with(|| {
+            let bytes = match viewers {
+                true => codec::encode_snapshot(&desk.for_viewers()),
+                false => codec::encode_snapshot(desk),
+            };
+            let revision = desk.revision();
+            let frames = chunks(revision, &bytes, chunk_bytes);
+            Arc::new(EncodedSnapshot { revision, frames })
+        });
+        Arc::clone(snapshot)
     }
 
-    /// The content, for exports.
-    pub(crate) fn content(&self) -> Content {
+    /// The content as a role gets it, for exports.
+    pub(crate) fn content(&self, role: Role) -> Content {
+        let desk = &self.record.desk;
         Content {
-            desk: self.record.desk.clone(),
+            desk: match role {
+                Role::Viewer => desk.for_viewers(),
+                Role::Editor | Role::Owner => desk.clone(),
+            },
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
         }
@@ -289,9 +313,39 @@ const HOT_BYTES: usize = 4 << 10;
 
 /// What came of a batch.
 pub(crate) enum Submitted {
-    Accepted(RingCommit, Vec<desk_protocol::StickerId>),
+    Accepted(News, Vec<StickerId>),
     /// Never [`Ordered::Accepted`].
     Not(Ordered),
+}
+
+/// The content at the desk's revision, as far as somebody asked for it.
+#[derive(Debug, Default)]
+struct Snapshots {
+    editors: Option<Arc<EncodedSnapshot>>,
+    /// None where the two are the same, because nothing is deleted.
+    viewers: Option<Arc<EncodedSnapshot>>,
+}
+
+/// Which of the stickers that a batch names are deleted.
+fn deleted_of(desk: &Desk, operations: &[Operation]) -> Vec<StickerId> {
+    if desk.deleted_stickers() == 0 {
+        return Vec::new();
+    }
+    let deleted = |id: &StickerId| desk.sticker(*id).is_some_and(|sticker| sticker.deleted.value);
+    operations.iter().filter_map(Operation::sticker).filter(deleted).collect()
+}
+
+/// A commit as viewers get it.
+fn for_viewers(commit: &Commit, deleted: &[StickerId], encoder: &mut Encoder) -> ForViewers {
+    match ViewerCommit::of(commit, |id| deleted.contains(&id)) {
+        ViewerCommit::Same => ForViewers::Same,
+        ViewerCommit::Snapshot => ForViewers::Snapshot,
+        ViewerCommit::Other(commit) => {
+            let mut frame = Vec::new();
+            encoder.commit(&commit, &mut frame);
+            ForViewers::Other(RingCommit { commit: Arc::new(commit), frame: frame.into() })
+        }
+    }
 }
 
 fn chunks(revision: Revision, bytes: &[u8], chunk_bytes: usize) -> Vec<Arc<[u8]>> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use desk_protocol::frame::CloseCode;
-use desk_protocol::{LinkId, Time};
+use desk_protocol::frame::{CloseCode, Role};
+use desk_protocol::{LinkId, Revision, Time};
 
 use super::Shard;
 use super::io::Loaded;
@@ -197,12 +197,7 @@ impl Shard {
         }
         // Parked connections and polls of a desk that is not to be had.
         let Some(slot) = self.desks.get_mut(&key) else { return };
-        let code = match why {
-            ServiceError::Expired => CloseCode::Expired,
-            ServiceError::NoDesk => CloseCode::Deleted,
-            _ => CloseCode::Overloaded,
-        };
-        self.env.close_all(now, LogPosition(0), &mut slot.room, code, &why.to_string());
+        self.env.close_all(now, LogPosition(0), &mut slot.room, why.close_code(), &why.to_string());
         self.env.fail_polls(LogPosition(0), &mut slot.room, why);
         self.forget_if_unused(key);
     }
@@ -232,11 +227,11 @@ impl Shard {
             Submitted::Accepted(news, _) => {
                 slot.room.active_at = now;
                 self.env.stats.batches += 1;
-                self.env.stats.operations += news.commit.operations.len() as u64;
-                self.env.broadcast(position, &slot.room, news);
+                self.env.stats.operations += news.editors.commit.operations.len() as u64;
+                self.env.broadcast(hot, &slot.room, news);
                 for request in slot.room.polls.requests() {
                     let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
-                    let polled = polled(hot, poll.since);
+                    let polled = polled(hot, poll.since, poll.role);
                     self.env.reply(position, request, Reply::Polled(polled));
                 }
                 self.count_memory(desk);
@@ -409,13 +404,13 @@ fn touch(by_use: &mut BTreeSet<(Time, LinkId)>, now: Time, key: LinkId, hot: &mu
 }
 
 /// The answer to a poll of a desk in memory.
-pub(super) fn polled(hot: &mut Hot, since: desk_protocol::Revision) -> Polled {
-    if let Some(commits) = hot.ring.after(since) {
+pub(super) fn polled(hot: &mut Hot, since: Revision, role: Role) -> Polled {
+    if let Some(commits) = hot.ring.after(since, role) {
         let (commits, frames) =
             commits.map(|commit| ((*commit.commit).clone(), commit.frame.clone())).unzip();
         return Polled::Commits { revision: hot.record.desk.revision(), commits, frames };
     }
-    Polled::Content { content: Box::new(hot.content()), snapshot: hot.snapshot() }
+    Polled::Content { content: Box::new(hot.content(role)), snapshot: hot.snapshot(role) }
 }
 
 /// A record from what the store and the log have of it.

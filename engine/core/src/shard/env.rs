@@ -11,7 +11,9 @@ use super::entropy::Entropy;
 use super::io::ShardConfig;
 use super::stats::ShardStats;
 use super::timers::{Timer, Timers};
-use crate::collaboration::{Connection, Pauses, Phase, Poll, Polls, RingCommit, Room, Stream};
+use crate::collaboration::{
+    Connection, ForViewers, News, Pauses, Phase, Poll, Polls, Room, Stream,
+};
 use crate::gate::Gate;
 use crate::identity::Keyring;
 use crate::management::{Hot, Lifetimes};
@@ -146,26 +148,37 @@ impl Env {
     }
 
     /// Sends a commit to everyone who is up to date. Who reads too slowly falls
-    /// behind, and gets the rest as it reads.
-    pub(crate) fn broadcast(&mut self, position: LogPosition, room: &Room, news: &RingCommit) {
+    /// behind, and gets the rest as it reads; as does a viewer whom a snapshot
+    /// brings up to date.
+    pub(crate) fn broadcast(&mut self, hot: &mut Hot, room: &Room, news: &News) {
+        let position = hot.position;
         let crowded = self.is_crowded();
         for id in &room.connections {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let more_waits = connection.queued_bytes > 0;
-            let queued = connection.queued_bytes + news.frame.len();
+            let queued = connection.queued_bytes;
             let Some(session) = connection.session_mut() else { continue };
             let Stream::Live = session.stream else { continue };
-            if queued > self.config.limits.outbound_queue_bytes || (crowded && more_waits) {
-                let sent = desk_protocol::Revision(news.commit.revision.0 - 1);
+            let most =
+                if crowded && queued > 0 { 0 } else { self.config.limits.outbound_queue_bytes };
+            let fits = |frame: &[u8]| queued + frame.len() <= most;
+            let commit = news.of(session.role);
+            let Some(commit) = commit.filter(|commit| fits(&commit.frame)) else {
+                let sent = desk_protocol::Revision(news.editors.commit.revision.0 - 1);
                 session.stream = Stream::Behind { sent, deferred: VecDeque::new() };
                 self.stats.resyncs += 1;
                 continue;
-            }
-            connection.queued_bytes = queued;
-            self.waiting_bytes += news.frame.len();
+            };
+            connection.queued_bytes = queued + commit.frame.len();
+            self.waiting_bytes += commit.frame.len();
             self.stats.deliveries += 1;
-            let frame = news.frame.clone();
+            let frame = commit.frame.clone();
             self.gate.after(position, Output::Send { connection: *id, frame, lossy: false });
+        }
+        if let ForViewers::Snapshot = news.viewers {
+            // Nothing else may be on its way to them that would make them go on.
+            for id in &room.connections {
+                self.pump(hot, *id);
+            }
         }
     }
 
@@ -197,6 +210,7 @@ impl Env {
                 return;
             }
             let Some(session) = connection.session_mut() else { return };
+            let role = session.role;
             match &mut session.stream {
                 Stream::Live => return,
                 Stream::Snapshot { snapshot, next, deferred } => {
@@ -215,7 +229,8 @@ impl Env {
                     self.queue(hot.position, id, frame, false);
                 }
                 Stream::Behind { sent, deferred } => {
-                    if queued > limits.outbound_queue_bytes / 2 {
+                    let room = limits.outbound_queue_bytes / 2;
+                    if queued > room {
                         return;
                     }
                     if *sent == hot.record.desk.revision() {
@@ -227,14 +242,23 @@ impl Env {
                         }
                         return;
                     }
-                    let next = hot.ring.after(*sent).map(|mut commits| commits.next().cloned());
-                    match next {
-                        Some(Some(commit)) => {
-                            *sent = commit.commit.revision;
-                            self.stats.deliveries += 1;
-                            self.queue(hot.position, id, commit.frame, false);
+                    let Some(missed) = hot.ring.after(*sent, role) else {
+                        self.replace(hot, id);
+                        continue;
+                    };
+                    let mut total = queued;
+                    let mut frames = Vec::new();
+                    for commit in missed {
+                        if total > room {
+                            break;
                         }
-                        Some(None) | None => self.replace(hot, id),
+                        total += commit.frame.len();
+                        *sent = commit.commit.revision;
+                        frames.push(commit.frame.clone());
+                    }
+                    for frame in frames {
+                        self.stats.deliveries += 1;
+                        self.queue(hot.position, id, frame, false);
                     }
                 }
             }
@@ -245,10 +269,11 @@ impl Env {
     /// is told where it stands, once more.
     fn replace(&mut self, hot: &mut Hot, id: ConnectionId) {
         let Some(session) = self.connections.get(&id).and_then(Connection::session) else { return };
-        let welcome = hot.welcome(session.client, session.role, true);
+        let role = session.role;
+        let welcome = hot.welcome(session.client, role, true);
         let frame = self.encode(&ServerFrame::Welcome(welcome));
         self.queue(hot.position, id, frame, false);
-        let snapshot = hot.snapshot();
+        let snapshot = hot.snapshot(role);
         let Some(session) = self.connections.get_mut(&id).and_then(Connection::session_mut) else {
             return;
         };

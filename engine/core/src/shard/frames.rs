@@ -129,12 +129,12 @@ impl Shard {
         let role = match hot.authorize(&self.env.keyring, &key) {
             Ok(role) => role,
             Err(why) => {
-                return self.env.close(position, id, CloseCode::KeyVoid, &why.to_string());
+                return self.env.close(position, id, why.close_code(), &why.to_string());
             }
         };
         if !slot.room.has_place(key.client, self.env.config.limits.connections_per_desk) {
-            let detail = "as many people are on this desk as it holds, come again later";
-            return self.env.close(position, id, CloseCode::Overloaded, detail);
+            let why = ServiceError::DeskFull;
+            return self.env.close(position, id, why.close_code(), &why.to_string());
         }
         let Some(hot) = slot.hot() else { return };
         let known = hot.record.members.get(key.client).is_some();
@@ -164,8 +164,8 @@ impl Shard {
         slot.room.active_at = now;
         let everybody = slot.room.presence.everybody(self.env.config.limits.presence_frame_bytes);
         let Some(hot) = slot.hot() else { return };
-        let since = hello.revision.filter(|revision| hot.ring.after(*revision).is_some());
-        let snapshot = since.is_none().then(|| hot.snapshot());
+        let since = hello.revision.filter(|revision| hot.ring.after(*revision, role).is_some());
+        let snapshot = since.is_none().then(|| hot.snapshot(role));
         let welcome = hot.welcome(key.client, role, snapshot.is_some());
         let stream = match (since, snapshot) {
             (Some(sent), _) => Stream::Behind { sent, deferred: VecDeque::new() },

@@ -98,9 +98,9 @@ pub enum Input {
     },
     /// The store refuses writes (no space, poisoned) or takes them again.
     Writable(bool),
-    /// The log failed and takes nothing any more. What waits for it is answered
-    /// that it is unavailable, as is all that would show what is not durable;
-    /// desks that are durable are read on.
+    /// The log failed and takes no record any more. Pending replies, and any later reply
+    /// that depends on undurable records, become `Unavailable`. Durable desks can still
+    /// be read.
     LogFailed,
     /// The server is going down: connections are told, waiting requests are
     /// answered, and what only the log has is stored, as far as time allows

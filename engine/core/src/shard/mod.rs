@@ -249,12 +249,7 @@ impl Shard {
                 self.env.fail(LogPosition(0), request, why.clone());
             }
             Task::Hello { connection, .. } | Task::Submit { connection, .. } => {
-                let code = match why {
-                    ServiceError::Expired => CloseCode::Expired,
-                    ServiceError::NoDesk | ServiceError::KeyVoid => CloseCode::KeyVoid,
-                    _ => CloseCode::Overloaded,
-                };
-                self.end(now, connection, code, &why.to_string());
+                self.end(now, connection, why.close_code(), &why.to_string());
             }
             Task::Pump { .. } | Task::Store => {}
         }

@@ -17,7 +17,7 @@ use crate::management::{Content, Hot, Submitted};
 use crate::names::{LogPosition, RequestId};
 use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
-use crate::service::{Joined, Reply, Request, ServiceError};
+use crate::service::{Deleted, Joined, Reply, Request, ServiceError};
 
 /// The client that imports come from, on each desk: the numbers of whoever imports,
 /// and what that client has in flight, stay untouched. No key is ever made for it.
@@ -64,7 +64,7 @@ impl Shard {
                 let allowed = self.allow(desk, &key, path, Role::Editor, "import");
                 allowed.and_then(|()| self.import(now, desk, &user, operations))
             }
-            Request::Export { link } => self.export(desk, link),
+            Request::Export { link, deleted } => self.export(desk, link, deleted),
             Request::Remove { link: _ } => Ok(self.delete(now, desk)),
         };
         let position = self.reply_position(desk);
@@ -90,7 +90,8 @@ impl Shard {
             let why = ServiceError::Unavailable("the clock is out of range");
             return self.env.fail(LogPosition(0), request, why);
         };
-        // What is promised is what the store keeps, which a changed flag does not move.
+        // The expiry comes from the bucket's stamp; changing `--desk-ttl` does not
+        // alter it.
         let Some(expires_at) = self.env.lifetimes.expires_at(second) else {
             let why = ServiceError::Unavailable("no time is set aside for new desks yet");
             return self.env.fail(LogPosition(0), request, why);
@@ -107,7 +108,7 @@ impl Shard {
         let client = self.env.entropy.client();
         let author = hot.join(&mut self.env.gate, client).expect("a new desk has room");
         let joined = Joined {
-            content: content.then(|| hot.snapshot()),
+            content: content.then(|| hot.snapshot(Role::Owner)),
             key: self.env.keyring.issue(owner, client, Role::Owner, hot.record.key_epoch),
             link: key,
             owner_link: Some(owner),
@@ -166,7 +167,7 @@ impl Shard {
     ) -> Served {
         let keyring = self.env.keyring.clone();
         let hot = self.hot(desk);
-        let role = hot.record.links.role(link).ok_or(ServiceError::NoDesk)?;
+        let role = hot.record.links.role(link).ok_or(ServiceError::LinkReplaced)?;
         let old = old_key.and_then(|key| {
             let role = hot.authorize(&keyring, &key).ok()?;
             Some((key, role))
@@ -195,7 +196,7 @@ impl Shard {
         };
         let author = hot.join(&mut self.env.gate, client)?;
         Ok(Reply::Joined(Box::new(Joined {
-            content: content.then(|| hot.snapshot()),
+            content: content.then(|| hot.snapshot(role)),
             key: keyring.issue(bound, client, role, hot.record.key_epoch),
             link,
             owner_link: None,
@@ -212,7 +213,7 @@ impl Shard {
         self.hot(desk).authorize(&keyring, key)?;
         let limit = self.env.config.limits.connections_per_desk;
         if self.desks.get(&desk).is_some_and(|slot| !slot.room.has_place(key.client, limit)) {
-            return Err(ServiceError::TooMany("people are on this desk"));
+            return Err(ServiceError::DeskFull);
         }
         Ok(Reply::Allowed)
     }
@@ -230,7 +231,7 @@ impl Shard {
         let hot = self.hot(desk);
         hot.authorize(&keyring, key)?;
         if hot.record.links.role(path).is_none() {
-            return Err(ServiceError::NoDesk);
+            return Err(ServiceError::LinkReplaced);
         }
         hot.authorize_as(&keyring, key, least, action)
     }
@@ -275,8 +276,8 @@ impl Shard {
         let submitted = self.order(now, desk, arrival).expect("a task runs on a desk in memory");
         match submitted {
             Submitted::Accepted(news, created) => Ok(Reply::Synced {
-                status: news.commit.status,
-                revision: news.commit.revision,
+                status: news.editors.commit.status,
+                revision: news.editors.commit.revision,
                 created,
             }),
             Submitted::Not(ordered) => Err(match ordered {
@@ -322,15 +323,16 @@ impl Shard {
     ) -> Option<Served> {
         let keyring = self.env.keyring.clone();
         let hot = self.hot(desk);
-        if let Err(why) = hot.authorize(&keyring, &key) {
-            return Some(Err(why));
-        }
+        let role = match hot.authorize(&keyring, &key) {
+            Ok(role) => role,
+            Err(why) => return Some(Err(why)),
+        };
         let head = hot.record.desk.revision();
         if since > head {
             return Some(Err(ServiceError::BaseAhead { found: since, head }));
         }
         if since < head || wait_seconds == 0 {
-            return Some(Ok(Reply::Polled(polled(hot, since))));
+            return Some(Ok(Reply::Polled(polled(hot, since, role))));
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
@@ -338,7 +340,7 @@ impl Shard {
         }
         let wait = Duration::from_secs(u64::from(wait_seconds));
         let wait = wait.min(self.env.config.limits.poll_time);
-        let poll = Poll { desk, key, since, until: now + wait };
+        let poll = Poll { desk, key, role, since, until: now + wait };
         self.env.add_poll(&mut slot.room, request, poll);
         None
     }
@@ -365,7 +367,7 @@ impl Shard {
         let position = hot.position;
         let detail = "the owner finished the session";
         self.env.close_all(now, position, &mut slot.room, CloseCode::Finished, detail);
-        self.env.fail_polls(position, &mut slot.room, &ServiceError::KeyVoid);
+        self.env.fail_polls(position, &mut slot.room, &ServiceError::Finished);
         self.evict(now, desk);
         Ok(Reply::Finished)
     }
@@ -412,7 +414,7 @@ impl Shard {
         for request in slot.room.polls.requests() {
             if self.env.polls.get(request).is_some_and(|poll| poll.key.link == link) {
                 self.env.take_poll(&mut slot.room, request);
-                self.env.fail(position, request, ServiceError::KeyVoid);
+                self.env.fail(position, request, ServiceError::KeyOfReplacedLink);
             }
         }
         let by_link: Vec<_> = slot
@@ -426,8 +428,8 @@ impl Shard {
             })
             .collect();
         for id in by_link {
-            let detail = "the link that this session came by was replaced";
-            self.end(now, id, CloseCode::KeyVoid, detail);
+            let why = ServiceError::KeyOfReplacedLink;
+            self.end(now, id, why.close_code(), &why.to_string());
         }
     }
 
@@ -461,10 +463,26 @@ impl Shard {
         self.place(now, desk, IMPORTER, user, submit, &[])
     }
 
-    fn export(&mut self, desk: LinkId, link: LinkId) -> Served {
+    fn export(&mut self, desk: LinkId, link: LinkId, deleted: Option<Deleted>) -> Served {
+        let keyring = self.env.keyring.clone();
         let hot = self.hot(desk);
-        hot.record.links.role(link).ok_or(ServiceError::NoDesk)?;
-        Ok(Reply::Content(Box::new(hot.content())))
+        let mut role = hot.record.links.role(link).ok_or(ServiceError::LinkReplaced)?;
+        let Some(Deleted { key }) = deleted else {
+            return Ok(Reply::Content(Box::new(hot.content(Role::Viewer))));
+        };
+        if role == Role::Viewer
+            && let Some(key) = key
+        {
+            role = hot.authorize(&keyring, &key)?;
+        }
+        if role == Role::Viewer {
+            return Err(ServiceError::NotAllowed {
+                role,
+                action: "export deleted stickers",
+                needed: "ask by the edit link, or with an editor's session key",
+            });
+        }
+        Ok(Reply::Content(Box::new(hot.content(role))))
     }
 }
 

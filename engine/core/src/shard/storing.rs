@@ -1,6 +1,7 @@
-//! Desks that have to be stored, a few at a time: to copy and write one takes
-//! milliseconds for the largest, and whoever edits another meanwhile waits. All go
-//! this way, whether the log asks for them, they leave memory, or the server stops.
+//! Desks that have to be stored, a few at a time. To copy and write the largest desk
+//! takes milliseconds, and edits of other desks wait meanwhile. All desks are stored
+//! this way: those that the log asks for, those that leave memory, and all dirty ones
+//! at a stop.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ enum Wish {
     Leaving,
 }
 
-/// Who waits, each once: by wish, and in the order in which they came.
+/// The queued keys, each once: by wish, then in the order of arrival.
 #[derive(Debug, Default)]
 struct Queue {
     order: BTreeMap<(Wish, u64), LinkId>,
@@ -32,7 +33,7 @@ struct Queue {
 }
 
 impl Queue {
-    /// Who waits for the same or for less already keeps its place.
+    /// A key already queued with equal or higher priority keeps its place.
     fn push(&mut self, wish: Wish, key: LinkId) {
         if let Some(place) = self.places.get(&key).copied() {
             if place.0 <= wish {
@@ -55,7 +56,7 @@ impl Queue {
         self.order.first_key_value().map(|((wish, _), _)| *wish)
     }
 
-    /// It does not leave after all; what the log asked for, it still asks for.
+    /// Removes a key that was queued only to leave memory.
     fn stay(&mut self, key: LinkId) {
         if let Some(place @ (Wish::Leaving, _)) = self.places.get(&key).copied() {
             self.places.remove(&key);
@@ -78,15 +79,16 @@ pub(super) struct Storing {
 }
 
 impl Storing {
-    /// A key was to be stored and cannot be had: it has expired, or is damaged.
-    /// The log names it again and again, for nothing else lets it go.
+    /// Puts off a key that could not be loaded to be stored: it has expired, or is
+    /// damaged. The log goes on naming such a key, because only its snapshot would
+    /// release it.
     pub(super) fn put_off(&mut self, now: Time, key: LinkId) {
         if self.put_off.len() < STORE_PUT_OFF_KEYS_MAX {
             self.put_off.insert(key, now + STORE_PUT_OFF_TIME);
         }
     }
 
-    /// It could be had after all.
+    /// The key could be loaded after all.
     pub(super) fn resume(&mut self, key: LinkId) {
         self.put_off.remove(&key);
     }
@@ -98,7 +100,7 @@ impl Storing {
 }
 
 impl Shard {
-    /// Sees to it that these are stored, before all that only leave memory.
+    /// Queues keys to be stored before desks that only leave memory.
     pub(super) fn store_soon(
         &mut self,
         now: Time,
@@ -115,13 +117,13 @@ impl Shard {
         self.arm_store(now);
     }
 
-    /// Sees to it that a desk that is to leave memory is stored.
+    /// Queues a desk that is to leave memory.
     pub(super) fn store_to_leave(&mut self, now: Time, key: LinkId) {
         self.storing.queue.push(Wish::Leaving, key);
         self.arm_store(now);
     }
 
-    /// Desks may come one by one, and between two steps there is a pause still.
+    /// Arms the timer of the next step, with the pause since the last one.
     fn arm_store(&mut self, now: Time) {
         if self.storing.armed || self.storing.queue.order.is_empty() {
             return;
@@ -152,11 +154,11 @@ impl Shard {
                 Wish::Asked => self.store_asked(now, key),
                 Wish::Leaving => self.store_leaving(key),
             }
-            // Less than before if the desk had expired while it was being stored.
+            // The sum is smaller than before if the desk expired while it was stored.
             bytes += self.env.storing_bytes.saturating_sub(before);
         }
         if self.storing.queue.next_wish() != Some(Wish::Asked) {
-            // The log says so anew if it is still in a hurry.
+            // The log asks again if it is still short of room.
             self.storing.pace = StorePace::Calm;
         }
         self.arm_store(now);
@@ -169,7 +171,7 @@ impl Shard {
         }
     }
 
-    /// It may have been changed or deleted since it was to leave.
+    /// Stores a desk that is to leave memory, unless it was used or deleted since.
     fn store_leaving(&mut self, key: LinkId) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
         let Content::Hot(hot) = &mut slot.content else { return };
@@ -178,8 +180,8 @@ impl Shard {
         }
     }
 
-    /// Gives a further link to the store, once it is durable: it is not later
-    /// than its desk's newest step. A link has one record and never another.
+    /// Gives a further link to the store once it is durable. The newest position of its
+    /// desk is no earlier than the link's own. A link has one record only.
     pub(super) fn store_alias(&mut self, alias: LinkId, desk: LinkId) {
         let position = self.position(desk);
         let record = Box::new(StoredRecord::Alias(Alias { desk }));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk_engine_core::service::Joined;
+use desk_engine_core::service::{Deleted, Joined};
 use desk_engine_core::shard::Loaded;
 use desk_engine_core::*;
 use desk_protocol::codec::{self, Decoded};
@@ -287,8 +287,10 @@ impl World {
         self.ask(Request::Sync { key, user: "ann".to_owned(), submit, base_texts: Vec::new() })
     }
 
+    /// The content of a desk, by an edit or owner link.
     pub fn content(&mut self, link: LinkId) -> Desk {
-        match self.ask(Request::Export { link }) {
+        let deleted = Some(Deleted { key: None });
+        match self.ask(Request::Export { link, deleted }) {
             Reply::Content(content) => content.desk,
             other => panic!("{other:?}"),
         }

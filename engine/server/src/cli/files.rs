@@ -47,7 +47,7 @@ pub(crate) struct Export {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// With deleted stickers
+    /// With deleted stickers; by an edit or owner link
     #[arg(long)]
     deleted: bool,
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use desk_client_native::{Api, DeskLink, Server, Trust};
+use desk_client_native::{AddressError, Api, DeskLink, Server, Trust};
 use desk_protocol::LinkId;
 
 /// Which server, and how it proves itself.
@@ -60,12 +60,12 @@ impl FromStr for Link {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(id) = text.parse() {
-            return Ok(Self::Id(id));
+        if text.contains('/') {
+            return text.parse().map(Self::Url).map_err(|why: AddressError| why.to_string());
         }
-        text.parse()
-            .map(Self::Url)
-            .map_err(|_| "expected http://HOST/d/ID, or the ID alone (26 characters)".to_owned())
+        LinkId::leading(text)
+            .map(Self::Id)
+            .map_err(|why| format!("expected http://HOST/d/ID, or the ID alone; {why}"))
     }
 }
 

@@ -3,8 +3,9 @@
 use desk_engine_core::ServiceError;
 use desk_engine_core::service::{Content, Polled};
 use desk_gateway_http::export::ExportedDesk;
-use desk_gateway_http::http::{Body, Response, Status};
+use desk_gateway_http::http::{Body, Method, NO_INDEX, RequestHead, Response, Status};
 use desk_gateway_http::operations::{poll_answer, poll_desk_answer, rejection};
+use desk_gateway_http::websocket::handshake::SESSION_KEY_FIELD;
 use desk_gateway_http::{Problem, Time, route};
 
 /// Seconds after which a refused request may come again.
@@ -13,11 +14,17 @@ const RETRY_AFTER_S: u32 = 2;
 /// Why a request was not served.
 pub(super) fn problem(error: &ServiceError) -> Problem {
     let say = |status| Problem::new(status, sentence(&error.to_string()));
+    // Connections end for these reasons, too, with the same word.
+    let coded = |status| say(status).coded(error.close_code().as_str());
     match error {
-        ServiceError::KeyVoid => route::void_session_key(),
-        ServiceError::NotAllowed { .. } => say(Status::FORBIDDEN),
+        ServiceError::KeyVoid | ServiceError::Finished | ServiceError::KeyOfReplacedLink => {
+            coded(Status::UNAUTHORIZED).with("WWW-Authenticate", SESSION_KEY_FIELD)
+        }
+        ServiceError::NotAllowed { .. } => coded(Status::FORBIDDEN),
+        ServiceError::LinkReplaced => coded(Status::NOT_FOUND),
         ServiceError::NoDesk => route::no_such_desk(),
-        ServiceError::Expired => say(Status::GONE),
+        ServiceError::Expired => coded(Status::GONE),
+        ServiceError::DeskFull => coded(Status::TOO_MANY_REQUESTS).retry_after(RETRY_AFTER_S),
         ServiceError::OldSequence { .. } => say(Status::CONFLICT),
         ServiceError::SequenceGap { .. }
         | ServiceError::BaseAhead { .. }
@@ -30,6 +37,13 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
         ServiceError::TooMany(_) => say(Status::TOO_MANY_REQUESTS).retry_after(RETRY_AFTER_S),
         ServiceError::Unavailable(_) => say(Status::SERVICE_UNAVAILABLE).retry_after(RETRY_AFTER_S),
     }
+}
+
+/// A problem as whoever asked reads it: a page for a person who followed a link.
+pub(super) fn refusal(head: &RequestHead, problem: &Problem) -> Response {
+    let reads = matches!(head.method(), Method::Get | Method::Head);
+    let person = reads && head.accepts("text/html") && !head.path().starts_with("/api/");
+    if person { problem.to_page() } else { problem.to_response() }
 }
 
 /// The answer to something that an owner should not have said.
@@ -54,6 +68,7 @@ fn frames_answer(frames: &[std::sync::Arc<[u8]>]) -> Response {
     let body = Body::Owned(frames.concat());
     Response::content(Status::OK, "application/octet-stream", body)
         .with("Cache-Control", "no-store")
+        .with(NO_INDEX.0, NO_INDEX.1)
 }
 
 /// A desk's content for the exports.
@@ -82,7 +97,11 @@ mod tests {
         let gap = ServiceError::SequenceGap { found: ClientSeq(9), expected: ClientSeq(2) };
         for (error, status) in [
             (ServiceError::KeyVoid, 401),
+            (ServiceError::Finished, 401),
+            (ServiceError::KeyOfReplacedLink, 401),
+            (ServiceError::LinkReplaced, 404),
             (ServiceError::NoDesk, 404),
+            (ServiceError::DeskFull, 429),
             (ServiceError::Expired, 410),
             (gap, 422),
             (ServiceError::TooMany("polls wait"), 429),

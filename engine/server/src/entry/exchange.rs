@@ -1,6 +1,7 @@
 //! One request: what it asks for, who serves it, what it gets.
 
-use desk_engine_core::service::Joined;
+use desk_engine_core::identity::ParseKeyError;
+use desk_engine_core::service::{Deleted, Joined};
 use desk_engine_core::{Action, Reply, Request, SessionKey};
 use desk_gateway_http::bodies::{
     Collaboration, InitAnswer, InitTarget, finish_answer, links_answer, read_finish, read_init,
@@ -9,7 +10,7 @@ use desk_gateway_http::bodies::{
 use desk_gateway_http::http::{RequestHead, Response, Status};
 use desk_gateway_http::operations::{import_answer, read_submit, submit_answer};
 use desk_gateway_http::route::{self, Export, Poll, Route, SubmitBody};
-use desk_gateway_http::websocket::handshake::Upgrade;
+use desk_gateway_http::websocket::handshake::{SESSION_KEY_FIELD, Upgrade};
 use desk_gateway_http::{Problem, Time, export, import, page};
 use desk_protocol::codec::{self, DecodeError, Decoded};
 use desk_protocol::frame::Submit;
@@ -62,7 +63,8 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         Route::Links(link) => links(http, head, link).await?,
         Route::Remove(link) => remove(http, head, link).await?,
         Route::Import(link) => add_notes(http, head, link).await?,
-        Route::Export(wanted) => send_export(http, wanted).await?,
+        Route::Export(wanted) => send_export(http, head, wanted).await?,
+        Route::Robots => Ok(Some(page::robots())),
         // Older browsers do not take a WebSocket to the page's own host for 'self'.
         Route::Page | Route::Asset => Ok(Some(page::respond(head, &websocket_base(http, head)))),
         Route::Health => {
@@ -114,7 +116,7 @@ macro_rules! body {
 
 /// What is asked for; `None`: a takedown.
 fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
-    let refuse = |problem: Problem| problem.to_response();
+    let refuse = |problem: Problem| answers::refusal(head, &problem);
     if http.door == Door::Redirect {
         return Err(redirect(http, head));
     }
@@ -171,7 +173,7 @@ fn websocket_base(http: &Http, head: &RequestHead) -> String {
 }
 
 fn session_key(head: &RequestHead) -> Result<SessionKey, Problem> {
-    route::session_key(head)?.parse().map_err(|_| route::void_session_key())
+    route::session_key(head)?.parse().map_err(|why: ParseKeyError| route::bad_session_key(why))
 }
 
 fn unexpected(reply: Reply) -> Problem {
@@ -239,7 +241,8 @@ async fn collaborate(http: &mut Http, head: &RequestHead) -> Result<Result<Next,
     attempt!(http.shell.shared.origins.check_origin(head));
     let upgrade = attempt!(Upgrade::check(head).map_err(|error| error.problem()));
     let Some(key) = &upgrade.session_key else { return Ok(Err(route::missing_session_key())) };
-    let key: SessionKey = attempt!(key.parse().map_err(|_| route::void_session_key()));
+    let read = key.parse().map_err(|why: ParseKeyError| route::bad_session_key(why));
+    let key: SessionKey = attempt!(read);
     let request = Request::Attach { key };
     let target = http.shell.target_of(&request);
     match http.ask(request).await? {
@@ -377,8 +380,17 @@ async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer 
     }
 }
 
-async fn send_export(http: &mut Http, wanted: Export) -> Answer {
-    match http.ask(Request::Export { link: wanted.link }).await? {
+async fn send_export(http: &mut Http, head: &RequestHead, wanted: Export) -> Answer {
+    let deleted = match wanted.deleted {
+        false => None,
+        true => Some(Deleted {
+            key: match head.field(SESSION_KEY_FIELD) {
+                None => None,
+                Some(_) => Some(attempt!(session_key(head))),
+            },
+        }),
+    };
+    match http.ask(Request::Export { link: wanted.link, deleted }).await? {
         Reply::Content(content) => {
             let desk = answers::exported(&content);
             Ok(Ok(Some(export::respond(&desk, wanted.format, wanted.deleted))))

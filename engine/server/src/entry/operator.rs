@@ -9,6 +9,7 @@ use desk_engine_core::{Reply, Request};
 use desk_gateway_http::Problem;
 use desk_gateway_http::bodies::{link_in, removed_answer};
 use desk_gateway_http::http::{Body, Method, RequestHead, Response, Status};
+use desk_gateway_http::route::no_link;
 
 use super::connection::{Gone, Http};
 use super::{Door, answers};
@@ -25,9 +26,7 @@ pub(super) fn is_takedown(head: &RequestHead) -> bool {
 /// Removes a desk, whoever owns it.
 pub(super) async fn take_down(http: &mut Http, head: &RequestHead) -> Result<(), Gone> {
     let id = head.path().strip_prefix(TAKEDOWN).unwrap_or_default();
-    match allowed(http, head)
-        .and_then(|()| link_in(id).ok_or_else(desk_gateway_http::route::no_such_desk))
-    {
+    match allowed(http, head).and_then(|()| link_in(id).map_err(|why| no_link(&why))) {
         Err(problem) => http.refuse(&problem),
         Ok(link) => {
             tracing::warn!(desk = %LinkHash(link), peer = %http.peer, "takedown");

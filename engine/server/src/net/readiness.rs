@@ -1,10 +1,9 @@
 //! Which sockets of an executor can be read or written: one epoll set a thread.
 //!
-//! The executor's ring waits for the set alone, once for all that became ready
-//! since, instead of once a message for each socket. The set is
-//! edge-triggered: a socket is in it for life, what it is ready for is
-//! remembered in its [`Watch`], and only a call that finds it not ready takes
-//! that back.
+//! The executor's ring waits for the set alone: one wait for all sockets that became
+//! ready, instead of one for each message of each socket. The set is edge-triggered. A
+//! socket is in it for life. Its [`Watch`] remembers for what it is ready, until a call
+//! finds the socket not ready.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -28,7 +27,8 @@ struct Set {
     epoll: OwnedFd,
     watches: RefCell<Vec<Option<Rc<Watch>>>>,
     free: RefCell<Vec<usize>>,
-    /// Whether sockets had better wait, and who asks for when not.
+    /// Set while a commit is running: readiness events are held back. `let_go` wakes the
+    /// task that waits for the hold to end.
     held: Cell<bool>,
     let_go: Waiter,
 }
@@ -42,8 +42,8 @@ thread_local! {
 struct Watch {
     readable: Cell<bool>,
     writable: Cell<bool>,
-    /// The peer has ended its direction, or all is over: a short read does not
-    /// say that nothing is left, for the end is.
+    /// The peer has ended its direction, or the connection is gone. A short read then
+    /// does not mean that the socket is drained: the end is still to be read.
     ended: Cell<bool>,
     reader: Waiter,
     writer: Waiter,
@@ -78,9 +78,9 @@ pub(crate) fn start() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets this thread's sockets wait for `work`, but not for longer than
-/// [`READINESS_HOLD`]: what they bring cannot go on before it, and is cheaper
-/// all at once.
+/// Holds this thread's readiness events back during `work`, but not for longer than
+/// [`READINESS_HOLD`]. Frames that arrive meanwhile cannot become durable before
+/// `work` ends, and handling all of them at once is cheaper.
 pub(crate) async fn hold_during<T>(work: impl Future<Output = T>) -> T {
     let set = SET.with_borrow(|set| set.clone());
     if let Some(set) = &set {
@@ -95,7 +95,7 @@ pub(crate) async fn hold_during<T>(work: impl Future<Output = T>) -> T {
 }
 
 impl Set {
-    /// Tells the sockets what became of them, for ever.
+    /// Passes readiness events on to the sockets, for ever.
     async fn follow(&self) {
         let mut events = Vec::with_capacity(READY_SOCKETS);
         loop {
@@ -136,14 +136,13 @@ impl Set {
 
     /// Waits until the set has something to tell.
     ///
-    /// The executor waits for streams only. It does not look at what a stream
-    /// is before it is ready, and then finds that a set is none; so each wait
-    /// takes a stream of its own.
+    /// The executor can wait for streams only. It takes the set for a stream until it is
+    /// ready, and then fails to read from it. So each wait uses a new stream.
     async fn wait(&self) -> io::Result<()> {
         let copy = StdStream::from(self.epoll.try_clone()?);
         let mut stream = TcpStream::from(Socket::from(copy));
         std::future::poll_fn(|context| {
-            // Whatever it says, it has waited.
+            // The result does not matter: the wait is over.
             Pin::new(&mut stream).poll_read(context, &mut []).map(|_| Ok(()))
         })
         .await
@@ -258,8 +257,8 @@ impl Watched {
                 Err(rustix::io::Errno::AGAIN) => self.watch.readable.set(false),
                 Err(error) => return Poll::Ready(Err(error.into())),
                 Ok(length) => {
-                    // A stream that gave less is drained: what comes now is
-                    // told anew.
+                    // A short read drained the stream: the next bytes raise a new
+                    // event.
                     if length < wanted && !self.watch.ended.get() {
                         self.watch.readable.set(false);
                     }
@@ -291,7 +290,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // It is in the set since it was made; a copy elsewhere must not be.
+        // A copy of the socket elsewhere must not stay in this set.
         let _ = epoll::delete(&self.set.epoll, self.socket.as_fd());
         self.set.remove(self.place);
     }

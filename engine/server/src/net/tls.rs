@@ -112,7 +112,7 @@ impl ByteStream for TlsStream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         loop {
-            // A handshake's answer must go out before more comes in.
+            // The answer of a handshake must be sent before more is read.
             self.session.collect()?;
             self.flush_some()?;
             if !self.is_flushed() && self.session.connection.is_handshaking() {

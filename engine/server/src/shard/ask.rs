@@ -44,9 +44,9 @@ impl Shell {
             .expect("there is at least one shard")
     }
 
-    /// Asks a shard; waits first until it may have one more request of ours. A
-    /// poll that may wait for news is not counted: it would keep its place for as
-    /// long, from everybody. The desk bounds those.
+    /// Asks a shard. It first waits for a reserved place in the ring. A poll that may wait
+    /// for news takes no place, because it would keep it for a long time. The desk bounds
+    /// the number of polls.
     pub(crate) async fn ask(self: &Rc<Self>, target: usize, request: Request) -> Asking {
         let waits = matches!(request, Request::Poll { wait_seconds: 1.., .. });
         let reserved = target != self.index && !waits;
@@ -116,8 +116,8 @@ impl Shell {
         if pending.reply.is_none()
             && let Some(target) = pending.target
         {
-            // It stays known, and its place reserved, until the owner has said its
-            // last word.
+            // The request stays registered, and its place reserved, until the owner
+            // answers or confirms the abandoning.
             pending.abandoned = true;
             self.mesh.borrow_mut().send(target, Message::Abandon { request });
         } else {
