@@ -194,8 +194,9 @@ impl Naive {
                 }
                 let concurrent = wrote(on_it, register).any(|event| others(&event));
                 let gone = before.notes.get(&id).is_some_and(Note::deleted);
+                let agrees = *write == Write::Deleted(gone);
                 self.write(author, revision, id, *write);
-                if concurrent && !(deletes && gone) { CollisionStatus::Overrode } else { met }
+                if concurrent && !agrees { CollisionStatus::Overrode } else { met }
             }
             _ => unreachable!("purges are the server's"),
         }
