@@ -342,9 +342,10 @@ impl<'a> Resolution<'a> {
         let Submission { author, base, .. } = *self.submission;
         let mut later = 0i64;
         let mut transformed = delta.clone();
-        for committed in self.histories.after(sticker.id, self.text_base(sticker.id)) {
+        for (by, committed) in self.histories.after(sticker.id, self.text_base(sticker.id)) {
             later += chars_grown(committed);
-            transformed = transformed.transform(committed, Order::After);
+            let order = if by == author { Order::AfterOwn } else { Order::After };
+            transformed = transformed.transform(committed, order);
         }
         let found = sticker.text.value.chars().count() as i64;
         let at_base = u64::try_from(found - later).expect("history agrees with the text");

@@ -6,7 +6,8 @@ use super::delta::Part;
 /// What stands next in a list of parts that is being consumed.
 pub(super) enum Head<'a> {
     Retain(u32),
-    Insert(&'a str),
+    /// What is left of an insertion, and whether it continues.
+    Insert(&'a str, bool),
     Delete(u32),
 }
 
@@ -29,7 +30,7 @@ impl<'a> Cursor<'a> {
         self.current.map(|part| match part {
             Part::Retain(n) => Head::Retain(n - self.taken),
             Part::Delete(n) => Head::Delete(n - self.taken),
-            Part::Insert(text) => Head::Insert(&text[self.taken_bytes..]),
+            Part::Insert { text, continues } => Head::Insert(&text[self.taken_bytes..], *continues),
         })
     }
 
@@ -46,7 +47,7 @@ impl<'a> Cursor<'a> {
                 self.taken += n;
                 self.taken == *total
             }
-            Some(Part::Insert(text)) => {
+            Some(Part::Insert { text, .. }) => {
                 let rest = &text[self.taken_bytes..];
                 self.taken_bytes += byte_of_char(rest, n).unwrap_or(rest.len());
                 self.taken_bytes == text.len()

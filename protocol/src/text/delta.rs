@@ -17,9 +17,29 @@ pub enum Part {
     /// Keep this many characters.
     Retain(u32),
     /// Put this text here.
-    Insert(String),
+    Insert {
+        /// What is inserted. In a box, since the mark fits where a string keeps
+        /// its capacity: a part has 24 bytes.
+        text: Box<str>,
+        /// Whether the character directly left of it was its author's own where
+        /// it was typed. Of two insertions at one gap, one that continues stands
+        /// left of one that does not (TEXT-3).
+        continues: bool,
+    },
     /// Drop this many characters.
     Delete(u32),
+}
+
+impl Part {
+    /// An insertion that continues nothing.
+    pub fn insert(text: impl Into<Box<str>>) -> Self {
+        Self::Insert { text: text.into(), continues: false }
+    }
+
+    /// An insertion that continues its author's own text.
+    pub fn continuing(text: impl Into<Box<str>>) -> Self {
+        Self::Insert { text: text.into(), continues: true }
+    }
 }
 
 /// Why a delta cannot be applied to a text.
@@ -43,7 +63,8 @@ pub enum DeltaError {
 
 /// A change of one text, always canonical: adjacent parts joined, no part of
 /// length zero, no retain at the end, an insertion before the deletion that it
-/// touches. The tail of the text that no part names is kept.
+/// touches. The tail of the text that no part names is kept. Insertions that are
+/// joined continue if the first of them does.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Delta {
     pub(super) parts: Vec<Part>,
@@ -58,7 +79,7 @@ impl Delta {
     /// The delta that makes `text` out of nothing.
     pub fn insertion(text: &str) -> Self {
         let mut delta = Self::new();
-        delta.push_insert(text);
+        delta.push_insert(text, false);
         delta
     }
 
@@ -71,7 +92,7 @@ impl Delta {
         for part in parts {
             match part {
                 Part::Retain(n) => builder.retain(n)?,
-                Part::Insert(text) => builder.insert(&text),
+                Part::Insert { text, continues } => builder.insert(&text, continues),
                 Part::Delete(n) => builder.delete(n)?,
             }
         }
@@ -99,7 +120,7 @@ impl Delta {
             .iter()
             .map(|part| match part {
                 Part::Retain(n) | Part::Delete(n) => u64::from(*n),
-                Part::Insert(_) => 0,
+                Part::Insert { .. } => 0,
             })
             .sum()
     }
@@ -109,7 +130,7 @@ impl Delta {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Insert(text) => text.chars().count() as u64,
+                Part::Insert { text, .. } => text.chars().count() as u64,
                 Part::Retain(_) | Part::Delete(_) => 0,
             })
             .sum()
@@ -121,7 +142,7 @@ impl Delta {
             .iter()
             .map(|part| match part {
                 Part::Delete(n) => u64::from(*n),
-                Part::Retain(_) | Part::Insert(_) => 0,
+                Part::Retain(_) | Part::Insert { .. } => 0,
             })
             .sum()
     }
@@ -133,7 +154,7 @@ impl Delta {
         let mut grown = 0i64;
         for part in &self.parts {
             match part {
-                Part::Insert(inserted) => grown += inserted.len() as i64,
+                Part::Insert { text, .. } => grown += text.len() as i64,
                 Part::Retain(n) => rest = &rest[byte_of_char(rest, *n).unwrap_or(rest.len())..],
                 Part::Delete(n) => {
                     let end = byte_of_char(rest, *n).unwrap_or(rest.len());
@@ -150,7 +171,7 @@ impl Delta {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Insert(text) => 32 + text.len(),
+                Part::Insert { text, .. } => 32 + text.len(),
                 Part::Retain(_) | Part::Delete(_) => 32,
             })
             .sum()
@@ -165,7 +186,7 @@ impl Delta {
         let mut rest = text;
         for part in &self.parts {
             match part {
-                Part::Insert(inserted) => out.push_str(inserted),
+                Part::Insert { text, .. } => out.push_str(text),
                 Part::Retain(n) => {
                     let (kept, tail) = self.split(text, rest, *n)?;
                     out.push_str(kept);
@@ -178,7 +199,19 @@ impl Delta {
         Ok(out)
     }
 
-    /// The change that undoes this one. `text` is what this one applies to.
+    /// The same change with insertions that continue nothing.
+    #[must_use]
+    pub fn unmarked(mut self) -> Self {
+        for part in &mut self.parts {
+            if let Part::Insert { continues, .. } = part {
+                *continues = false;
+            }
+        }
+        self
+    }
+
+    /// The change that undoes this one. `text` is what this one applies to. What it
+    /// puts back continues nothing.
     ///
     /// # Errors
     /// [`DeltaError`] if the text is shorter than what the delta counts.
@@ -187,14 +220,14 @@ impl Delta {
         let mut rest = text;
         for part in &self.parts {
             match part {
-                Part::Insert(inserted) => inverse.push_delete(count(inserted)),
+                Part::Insert { text, .. } => inverse.push_delete(count(text)),
                 Part::Retain(n) => {
                     rest = self.split(text, rest, *n)?.1;
                     inverse.push_retain(*n);
                 }
                 Part::Delete(n) => {
                     let (dropped, tail) = self.split(text, rest, *n)?;
-                    inverse.push_insert(dropped);
+                    inverse.push_insert(dropped, false);
                     rest = tail;
                 }
             }
@@ -220,7 +253,8 @@ impl Delta {
         }
     }
 
-    pub(super) fn push_insert(&mut self, text: &str) {
+    /// Insertions joined at one gap continue if the first one does.
+    pub(super) fn push_insert(&mut self, text: &str, continues: bool) {
         if text.is_empty() {
             return;
         }
@@ -229,8 +263,8 @@ impl Delta {
             _ => self.parts.len(),
         };
         match at.checked_sub(1).map(|before| &mut self.parts[before]) {
-            Some(Part::Insert(last)) => last.push_str(text),
-            _ => self.parts.insert(at, Part::Insert(text.to_owned())),
+            Some(Part::Insert { text: last, .. }) => *last = [last, text].concat().into(),
+            _ => self.parts.insert(at, Part::Insert { text: text.into(), continues }),
         }
     }
 
@@ -273,8 +307,8 @@ impl DeltaBuilder {
         Ok(())
     }
 
-    pub(crate) fn insert(&mut self, text: &str) {
-        self.delta.push_insert(text);
+    pub(crate) fn insert(&mut self, text: &str, continues: bool) {
+        self.delta.push_insert(text, continues);
     }
 
     pub(crate) fn finish(mut self) -> Delta {
@@ -293,7 +327,7 @@ impl DeltaBuilder {
 }
 
 impl fmt::Display for Delta {
-    /// A short form for tests and logs: `=3 +"x" -2`.
+    /// A short form for tests and logs: `=3 +"x" -2`; `+·"x"` continues.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.parts.iter().enumerate() {
             if index > 0 {
@@ -301,7 +335,8 @@ impl fmt::Display for Delta {
             }
             match part {
                 Part::Retain(n) => write!(f, "={n}")?,
-                Part::Insert(text) => write!(f, "+{text:?}")?,
+                Part::Insert { text, continues: false } => write!(f, "+{text:?}")?,
+                Part::Insert { text, continues: true } => write!(f, "+·{text:?}")?,
                 Part::Delete(n) => write!(f, "-{n}")?,
             }
         }

@@ -5,8 +5,10 @@ mod compose;
 mod cursor;
 mod delta;
 mod diff;
+mod run;
 mod transform;
 
 pub use delta::{Delta, DeltaError, Part};
 pub use diff::diff;
-pub use transform::Order;
+pub use run::Run;
+pub use transform::{Anchor, Order};

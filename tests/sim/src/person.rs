@@ -323,7 +323,7 @@ impl World {
         let now = self.agenda.now;
         let character = self.fresh_character();
         let at = self.chance.below(u64::from(length) + 1) as u32;
-        let parts = [Part::Retain(at), Part::Insert(character.to_string())];
+        let parts = [Part::Retain(at), Part::insert(character.to_string())];
         let Ok(delta) = Delta::from_parts(parts) else { return };
         let this = &mut self.people[person];
         let desk = this.desk;
