@@ -59,7 +59,7 @@ fn every_operation() {
             {"recolor": {"id": "$A", "color": "#00ff00"}},
             {"raise": {"id": "$A"}},
             {"lower": {"id": "$A"}},
-            {"edit_text": {"id": "$A", "delta": [{"retain": 1}, {"insert": "ü"}, {"delete": 2}, {"retain": 9}], "base_text": "abc"}},
+            {"edit_text": {"id": "$A", "delta": [{"retain": 1}, {"insert": "ü", "continues": true}, {"delete": 2}, {"retain": 9}, {"insert": "é", "continues": false}], "base_text": "abc"}},
             {"delete": {"id": "$A"}},
             {"restore": {"id": "$A"}},
             {"set_title": {"title": "T"}}
@@ -72,7 +72,7 @@ fn every_operation() {
             Set { id: 0000000000001, write: Color(Color(65280)), yielding: false }
             Raise { id: 0000000000001, z: None }
             Lower { id: 0000000000001, z: None }
-            EditText { id: 0000000000001, delta: Delta { parts: [Retain(1), Insert("ü"), Delete(2)] } }
+            EditText { id: 0000000000001, delta: Delta { parts: [Retain(1), Insert { text: "ü", continues: true }, Delete(2), Retain(9), Insert { text: "é", continues: false }] } }
             Set { id: 0000000000001, write: Deleted(true), yielding: false }
             Set { id: 0000000000001, write: Deleted(false), yielding: false }
             SetTitle { title: "T", yielding: false }
@@ -105,6 +105,8 @@ fn errors_name_the_place() {
             r#"[{"create": {"x": 0, "y": 0, "z": 7}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": {"retain": 1}}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": [{"retain": 1, "delete": 1}]}}]"#,
+            r#"[{"edit_text": {"id": "$A", "delta": [{"retain": 1, "continues": true}]}}]"#,
+            r#"[{"edit_text": {"id": "$A", "delta": [{"insert": "x", "continues": 1}]}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": [{"retain": -1}]}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": [{"retain": 4294967295}, {"delete": 1}]}}]"#,
             r#"[{"set_title": {"title": null}}]"#,
@@ -131,6 +133,8 @@ fn errors_name_the_place() {
             ops[0].create.z: that name is not known here, expected id, x, y, width, height, color, text
             ops[0].edit_text.delta: expected an array, found an object
             ops[0].edit_text.delta[0]: expected one of retain, insert, delete, found an object
+            ops[0].edit_text.delta[0]: expected continues beside insert only, found an object
+            ops[0].edit_text.delta[0].continues: expected true or false, found 1
             ops[0].edit_text.delta[0].retain: expected a whole number from 0, found -1
             ops[0].edit_text.delta: expected counts that fit a text, found the delta counts 4294967296 characters, the text has 4294967295
             ops[0].set_title.title: the field is missing
@@ -175,7 +179,13 @@ fn results_and_commits() {
 
     let id = StickerId(1);
     let set = |write| Operation::Set { id, write, yielding: false };
-    let delta = Delta::from_parts([Part::Retain(1), Part::Insert("x".into()), Part::Delete(2)]);
+    let delta = Delta::from_parts([
+        Part::Retain(1),
+        Part::continuing("x"),
+        Part::Delete(2),
+        Part::Retain(1),
+        Part::insert("y"),
+    ]);
     let create = Create {
         id,
         position: Point { x: 1, y: 2 },
@@ -227,7 +237,7 @@ fn results_and_commits() {
         {"restore":{"id":"0000000000001"}}
         {"raise":{"id":"0000000000001","z":10}}
         {"lower":{"id":"0000000000001","z":-1}}
-        {"edit_text":{"delta":[{"retain":1},{"insert":"x"},{"delete":2}],"id":"0000000000001"}}
+        {"edit_text":{"delta":[{"retain":1},{"continues":true,"insert":"x"},{"delete":2},{"retain":1},{"insert":"y"}],"id":"0000000000001"}}
         {"set_title":{"title":"T"}}
         {"purge":{"id":"0000000000001"}}
     "##]].assert_eq(&ops);

@@ -30,7 +30,7 @@ fn moved(number: u64, step: u64) -> Operation {
 }
 
 fn insertion(number: u64) -> Operation {
-    let parts = [Part::Retain(50), Part::Insert("x".into()), Part::Retain(20), Part::Delete(1)];
+    let parts = [Part::Retain(50), Part::insert("x"), Part::Retain(20), Part::Delete(1)];
     let delta = Delta::from_parts(parts).expect("a small delta");
     Operation::EditText { id: id(number % STICKERS), delta }
 }

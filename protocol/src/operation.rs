@@ -136,7 +136,7 @@ impl Operation {
             Operation::SetTitle { title, .. } => title.len(),
             Operation::EditText { delta, .. } => {
                 let part = |part: &Part| match part {
-                    Part::Insert(text) => PART_BYTES + text.len(),
+                    Part::Insert { text, .. } => PART_BYTES + text.len(),
                     Part::Retain(_) | Part::Delete(_) => PART_BYTES,
                 };
                 delta.parts().iter().map(part).sum()

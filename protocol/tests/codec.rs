@@ -34,7 +34,8 @@ fn delta() -> impl Strategy<Value = Delta> {
     let part = prop_oneof![
         (0u32..9).prop_map(Part::Retain),
         (0u32..9).prop_map(Part::Delete),
-        text().prop_map(Part::Insert),
+        (text(), any::<bool>())
+            .prop_map(|(text, continues)| Part::Insert { text: text.into(), continues }),
     ];
     prop::collection::vec(part, 0..8).prop_map(|parts| Delta::from_parts(parts).expect("small"))
 }

@@ -12,7 +12,7 @@ use desk_protocol::resolver::{
 };
 use desk_protocol::{
     Author, Batch, ClientSeq, CollisionStatus, Commit, Create, Desk, Operation, Register, Revision,
-    Write,
+    StickerId, Write,
 };
 use generator::Random;
 use naive::Naive;
@@ -233,6 +233,7 @@ fn submit(
             let commit = acceptance.commit;
             let status = naive.accept(client.author.0, flight.base.0, &flight.sent, bin.stickers);
             assert_eq!(commit.status, status, "seed {seed}: revision {}", commit.revision);
+            naive.check_marks(&commit, seed);
             assert_equal(desk, naive, seed);
             let purge = |one: &&Operation| matches!(one, Operation::Purge { .. });
             let purges = commit.operations.iter().filter(purge).count();
@@ -267,4 +268,57 @@ fn order_1_replicas_equal_the_naive_model() {
         assert!(met.statuses[status as usize] > 100, "{status}: {:?}", met.statuses);
     }
     assert!(met.stale > 100 && met.void > 100 && met.purges > 100);
+}
+
+/// Senders without a replica, who may not know their own last commits: text and
+/// marks are what the naive model says.
+#[test]
+fn text_3_senders_without_a_replica() {
+    let mut own = 0;
+    for seed in 0..3_000 {
+        let mut random = Random::new(seed);
+        let mut desk = Desk::new("desk".into());
+        let mut naive = Naive::new("desk");
+        let mut histories = TextHistories::default();
+        let id = StickerId(1);
+        let mut desks = vec![desk.clone()];
+        let mut authors = vec![0];
+        for _ in 0..12 {
+            let author = 1 + random.below(3) as u32;
+            let (base, operation) = match desks.len() {
+                1 => (0, Operation::Create(generator::create(&mut random, id))),
+                known => {
+                    let base = 1 + random.below(known - 1);
+                    let chars = desks[base].sticker(id).expect("created").text.value.chars();
+                    let delta = generator::delta(&mut random, chars.count());
+                    (base, Operation::EditText { id, delta })
+                }
+            };
+            own += usize::from(authors[base + 1..].contains(&author));
+            let mut batch = Batch::default();
+            batch.push(operation).expect("one operation");
+            if batch.is_empty() {
+                continue;
+            }
+            let base = Revision(base as u64);
+            let submission = Submission {
+                author: Author(author),
+                client_seq: ClientSeq(1),
+                base,
+                made_at: base,
+                batch: &batch,
+                user: "",
+                now_ms: 0,
+                text_at_head: &[],
+            };
+            let accepted = accept(&mut desk, &mut histories, submission, &OrderLimits::default());
+            let commit = accepted.expect("acceptable").commit;
+            naive.accept(author, base.0, &batch, usize::MAX);
+            assert_equal(&desk, &naive, seed);
+            naive.check_marks(&commit, seed);
+            desks.push(desk.clone());
+            authors.push(author);
+        }
+    }
+    assert!(own > 1_000, "{own}");
 }

@@ -19,7 +19,7 @@ fn edge(random: &mut Random) -> i64 {
 
 fn hostile_delta(random: &mut Random) -> Delta {
     let parts = (0..random.below(5)).map(|_| match random.below(3) {
-        0 => Part::Insert(generator::text(random, 3)),
+        0 => Part::Insert { text: generator::text(random, 3).into(), continues: random.chance(2) },
         1 => Part::Retain(random.next() as u32 >> random.below(32)),
         _ => Part::Delete(random.next() as u32 >> random.below(32)),
     });

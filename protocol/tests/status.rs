@@ -65,6 +65,9 @@ fn status_2_kept_side_by_side_is_merged() {
     assert_eq!(after(&[vec![delete(1)]], vec![delete(1)]), Merged);
     assert_eq!(after(&[vec![insert(1, 0, "x")]], vec![delete(1)]), Merged);
     assert_eq!(after(&[vec![restore(2)], vec![delete(2)]], vec![delete(2)]), Merged);
+    // Both restore.
+    assert_eq!(after(&[vec![restore(2)]], vec![restore(2)]), Merged);
+    assert_eq!(after(&[vec![delete(1)], vec![restore(1)]], vec![restore(1)]), Merged);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::batch::{Scope, composed, yielding};
 use crate::client::Client;
 use crate::drag::Dragging;
 use crate::edit::{self, Edit, EditError, NewSticker};
-use crate::event::{Action, Line};
+use crate::event::{Action, Event, Line};
 use crate::history::{Content, Group, History, Ready, Step, Typing};
 use crate::limits::{DRAG_MOVE_EVERY, TYPING_PAUSE};
 use crate::pending::{Entry, Owner};
@@ -102,8 +102,9 @@ impl Client {
             _ => None,
         };
         let author = self.me();
+        let mut last = self.writing.last();
         let (batch, created) =
-            edit::batch(&self.view, edits, &self.limits, &mut self.random, author, now)?;
+            edit::batch(&self.view, edits, &self.limits, &mut self.random, &mut last, author, now)?;
         if batch.is_empty() {
             return Ok((self.actions, created));
         }
@@ -111,6 +112,9 @@ impl Client {
         let fresh = Group(self.actions);
         let group = group.unwrap_or_else(|| self.typing_group(now, typed).unwrap_or(fresh));
         self.history.typing = typed.map(|sticker| Typing { sticker, group, last: now });
+        if self.writing.typed(last, batch.operations()) {
+            self.events.push_back(Event::FieldBehind);
+        }
         self.show(&batch);
         self.enqueue(batch, group);
         self.store.touch();
@@ -204,6 +208,7 @@ impl Client {
         let entry = self.pending.queue.pop_back().expect("a queued step has its entry");
         assert!(entry.owner == direction.owner(), "the newest step is the last of the queue");
         self.mark(&Scope::of(entry.batch.operations()));
+        self.writing.forget();
         let level = self.pending.level();
         let ready = Ready {
             batch: yielding(&entry.batch),
@@ -218,7 +223,10 @@ impl Client {
     /// UNDO-21: takes back what was sent, by a batch that yields.
     fn do_step(&mut self, direction: Direction, group: Group, ready: Ready) {
         self.refresh();
+        let before = self.field_before(|_| true);
+        self.writing.moved(ready.batch.operations());
         self.show(&ready.batch);
+        self.pass_to_field(before);
         self.pending.queue.push_back(Entry {
             owner: direction.other().owner(),
             batch: ready.batch,

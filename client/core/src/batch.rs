@@ -60,12 +60,16 @@ pub(crate) fn mapped(batch: &Batch, change: impl FnMut(&Operation) -> Option<Ope
     rebuilt(batch.operations().iter().filter_map(change))
 }
 
-/// The batch as undo and redo make it: its plain writes yield.
+/// The batch as undo and redo make it: its plain writes yield, and the text that
+/// it puts back continues nothing.
 pub(crate) fn yielding(batch: &Batch) -> Batch {
     mapped(batch, |operation| {
         Some(match operation.clone() {
             Operation::Set { id, write, .. } => Operation::Set { id, write, yielding: true },
             Operation::SetTitle { title, .. } => Operation::SetTitle { title, yielding: true },
+            Operation::EditText { id, delta } => {
+                Operation::EditText { id, delta: delta.unmarked() }
+            }
             other => other,
         })
     })
@@ -134,7 +138,7 @@ mod tests {
         let moves: Vec<Operation> = (0..100)
             .map(|n| Operation::Set { id: StickerId(n << 50), write: at(9), yielding: true })
             .collect();
-        let parts = (0..500).flat_map(|_| [Part::Retain(7), Part::Insert("é".into())]);
+        let parts = (0..500).flat_map(|_| [Part::Retain(7), Part::insert("é")]);
         let delta = Delta::from_parts(parts).expect("few characters");
         let edit = vec![Operation::EditText { id: StickerId(u64::MAX), delta }];
         for operations in [moves, edit] {

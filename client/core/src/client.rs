@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use desk_protocol::codec::{Decoded, decode_server};
 use desk_protocol::frame::{ClientFrame, Presence, Role, ServerFrame};
 use desk_protocol::limits::{DeskLimits, SNAPSHOT_BYTES_MAX};
-use desk_protocol::text::diff;
-use desk_protocol::{Author, ClientSeq, Delta, Desk, Operation, Revision, StickerId, Time};
+use desk_protocol::{Author, ClientSeq, Desk, Operation, Revision, StickerId, Time};
 
 use crate::batch::Scope;
 use crate::drag::Dragging;
@@ -19,6 +18,7 @@ use crate::pending::Pending;
 use crate::people::{Own, People};
 use crate::random::Random;
 use crate::record::Store;
+use crate::writing::Writing;
 
 /// What a client is started with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,8 +112,7 @@ pub struct Client {
     /// Stickers of the view that must be shown anew.
     pub(crate) stale: Scope,
     pub(crate) stale_whole: bool,
-    /// How the text being edited was moved by others since it was shown.
-    pub(crate) caret_delta: Delta,
+    pub(crate) writing: Writing,
 
     pub(crate) people: People,
     pub(crate) own: Own,
@@ -166,7 +165,7 @@ impl Client {
             next_unsaved: 1,
             stale: Scope::default(),
             stale_whole: false,
-            caret_delta: Delta::new(),
+            writing: Writing::default(),
             people: People::default(),
             own: Own::default(),
             drag: None,
@@ -367,8 +366,7 @@ impl Client {
         if !whole && stale.is_empty() {
             return;
         }
-        let editing = self.editing();
-        let before = editing.and_then(|id| self.text_shown(id).map(str::to_owned));
+        let before = self.field_before(|id| whole || stale.stickers.contains(&id));
         let (author, now) = (self.me(), self.now);
         if whole {
             self.view.clone_from(&self.confirmed);
@@ -392,28 +390,10 @@ impl Client {
             self.changed.extend(&scope.stickers);
             self.changed_title |= scope.title;
         }
-        let moved = std::mem::take(&mut self.caret_delta);
-        if let (Some(id), Some(before)) = (editing, before) {
-            self.report_caret(id, &before, moved);
-        }
+        self.pass_to_field(before);
     }
 
-    /// The sticker whose text the person edits.
-    pub(crate) fn editing(&self) -> Option<StickerId> {
-        self.own.shown.as_ref().and_then(|shown| shown.editing)
-    }
-
-    fn text_shown(&self, id: StickerId) -> Option<&str> {
+    pub(crate) fn text_shown(&self, id: StickerId) -> Option<&str> {
         self.view.sticker(id).map(|sticker| sticker.text.value.as_str())
-    }
-
-    fn report_caret(&mut self, id: StickerId, before: &str, moved: Delta) {
-        let Some(after) = self.text_shown(id) else { return };
-        if after == before {
-            return;
-        }
-        let exact = moved.apply(before).is_ok_and(|text| text == after);
-        let delta = if exact { moved } else { diff(before, after) };
-        self.events.push_back(Event::TextChanged { id, delta });
     }
 }

@@ -12,6 +12,7 @@ use desk_protocol::{
 
 use crate::batch::{fits, rebuilt};
 use crate::random::Random;
+use crate::writing::LastTyped;
 
 /// A sticker to be made.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -151,12 +152,13 @@ pub enum EditError {
 }
 
 /// The batch of one action against the view. It is empty if the edits would
-/// change nothing.
+/// change nothing. `last` is what the person typed last, before and afterwards.
 pub(crate) fn batch(
     view: &Desk,
     edits: Vec<Edit>,
     limits: &DeskLimits,
     random: &mut Random,
+    last: &mut LastTyped,
     author: Author,
     now: Time,
 ) -> Result<(Batch, Vec<StickerId>), EditError> {
@@ -171,7 +173,10 @@ pub(crate) fn batch(
     let mut whole = Batch::default();
     let mut created = Vec::new();
     for edit in edits {
-        let Some(operation) = edit.against(view, &scratch, limits, random)? else { continue };
+        let Some(mut operation) = edit.against(view, &scratch, limits, random)? else { continue };
+        if let Operation::EditText { id, delta } = &mut operation {
+            *delta = last.typed(*id, delta);
+        }
         check(&operation, limits)?;
         if let Operation::Create(create) = &operation {
             created.push(create.id);

@@ -1,9 +1,7 @@
 //! What the client tells whoever drives it.
 
 use desk_protocol::frame::{CloseCode, Role};
-use desk_protocol::{
-    Author, ClientSeq, CollisionStatus, Delta, Operation, Revision, Sticker, StickerId,
-};
+use desk_protocol::{Author, ClientSeq, CollisionStatus, Operation, Revision, Sticker, StickerId};
 
 /// Counts the user actions of one run, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -38,15 +36,9 @@ pub enum Event {
     },
     /// Anything of the view may have changed.
     Reset,
-    /// Something other than an edit call changed the text that the person is editing
-    /// (by its presence). A caret moves by [`Delta::transform_position`] with this
-    /// delta. Comes before the `Changed` of the sticker.
-    TextChanged {
-        /// The sticker.
-        id: StickerId,
-        /// From the text shown before to the one shown now.
-        delta: Delta,
-    },
+    /// The text under the open field was changed by something else: see
+    /// [`crate::Client::field_catch_up`]. Comes before its `Changed`.
+    FieldBehind,
     /// A batch of this client is durable.
     Acknowledged {
         /// Its number.

@@ -28,6 +28,11 @@ pub(crate) const fn delta_parts_queued_max(limits: &DeskLimits) -> usize {
 /// Refused batches and purged stickers kept for copying; the oldest go first.
 pub const UNSAVED_MAX: usize = 64;
 
+/// Changes by others that a text field is behind by, one after the other. More
+/// come only while an input method composes for minutes; the oldest are joined
+/// then, and a caret may end up beside the wrong one of two at its place.
+pub(crate) const FIELD_CHANGES_MAX: usize = 256;
+
 /// A pause in typing after which the next character begins a new undo step.
 pub const TYPING_PAUSE: Duration = Duration::from_secs(1);
 

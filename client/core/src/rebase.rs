@@ -186,9 +186,7 @@ impl Client {
         pass(&mut self.history.undo, Passing { ordered, start: start(Owner::Undo), flight });
         pass(&mut self.history.redo, Passing { ordered, start: start(Owner::Redo), flight });
         self.prune();
-        if let Some(moved) = self.editing().and_then(|id| delta_of(&risen.view, id)) {
-            self.caret_delta = self.caret_delta.compose(moved);
-        }
+        self.writing.moved(&risen.view);
     }
 
     /// UNDO-21: a foreign write that is ordered before mine is now the value below

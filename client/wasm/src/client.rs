@@ -7,8 +7,8 @@ use desk_protocol::frame::{CloseCode, Presence};
 use desk_protocol::{Color, Point, Size, StickerId, Time};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
-use crate::editor::Editor;
 use crate::record::{ClosedRecord, NoteRecord, PersonRecord, Report, UnsavedRecord};
+use crate::utf16::{from_utf16, to_utf16};
 
 /// A client of one desk. After every call: [`DeskClient::report`], then
 /// [`DeskClient::transmit`] until it is empty, then [`DeskClient::persist`]
@@ -17,7 +17,6 @@ use crate::record::{ClosedRecord, NoteRecord, PersonRecord, Report, UnsavedRecor
 pub struct DeskClient {
     client: Client,
     presence: Presence,
-    editor: Option<Editor>,
     /// The latest time seen: the browser's clock may be set back, ours not.
     now: Time,
     /// The next report tells the whole desk.
@@ -69,13 +68,7 @@ impl DeskClient {
     }
 
     fn over(client: Client) -> Self {
-        Self {
-            client,
-            presence: Presence::default(),
-            editor: None,
-            now: Time::default(),
-            reset: true,
-        }
+        Self { client, presence: Presence::default(), now: Time::default(), reset: true }
     }
 
     /// The desk as `init` gave it.
@@ -353,8 +346,7 @@ impl DeskClient {
     #[wasm_bindgen(js_name = openEditor)]
     pub fn open_editor(&mut self, now_ms: f64, id: &str) -> Result<String, JsError> {
         let id: StickerId = id.parse()?;
-        let text = self.text(id).unwrap_or_default().to_owned();
-        self.editor = Some(Editor::new(id, &text));
+        let text = self.client.open_field(id).to_owned();
         self.presence.editing = Some(id);
         self.presence.caret = None;
         self.tell_presence(now_ms);
@@ -368,20 +360,7 @@ impl DeskClient {
     #[wasm_bindgen(js_name = editorInput)]
     pub fn editor_input(&mut self, now_ms: f64, text: &str, caret: usize) -> Result<(), JsError> {
         let now = self.time(now_ms);
-        let Some(editor) = &mut self.editor else { return Ok(()) };
-        let delta = editor.input(text, caret);
-        if delta.is_empty() {
-            return Ok(());
-        }
-        let id = editor.sticker();
-        let made = self.client.edit_text(now, id, delta);
-        if let Err(error) = made {
-            let text = self.text(id).unwrap_or_default().to_owned();
-            if let Some(editor) = &mut self.editor {
-                editor.refused(&text);
-            }
-            return Err(error.into());
-        }
+        self.client.field_input(now, text, from_utf16(text, caret))?;
         self.caret(now_ms, caret);
         Ok(())
     }
@@ -390,13 +369,17 @@ impl DeskClient {
     /// does, else `[text, start, end]` as JSON.
     #[wasm_bindgen(js_name = editorCatchUp)]
     pub fn editor_catch_up(&mut self, start: usize, end: usize) -> Option<String> {
-        let field = self.editor.as_mut()?.catch_up(start, end)?;
-        Some(json(&(field.text, field.start, field.end)))
+        let shown = self.client.field()?;
+        let (start, end) = (from_utf16(shown, start), from_utf16(shown, end));
+        let field = self.client.field_catch_up(start, end)?;
+        let place = |place| to_utf16(&field.text, place);
+        Some(json(&(&field.text, place(field.start), place(field.end))))
     }
 
     /// The caret was moved.
     pub fn caret(&mut self, now_ms: f64, offset: usize) {
-        let caret = self.editor.as_ref().map(|editor| editor.caret(offset));
+        let place = self.client.field().map(|shown| from_utf16(shown, offset));
+        let caret = place.and_then(|place| self.client.field_caret(place));
         if caret != self.presence.caret {
             self.presence.caret = caret;
             self.tell_presence(now_ms);
@@ -406,7 +389,7 @@ impl DeskClient {
     /// Ends the typing.
     #[wasm_bindgen(js_name = closeEditor)]
     pub fn close_editor(&mut self, now_ms: f64) {
-        self.editor = None;
+        self.client.close_field();
         self.presence.editing = None;
         self.presence.caret = None;
         self.tell_presence(now_ms);
@@ -459,12 +442,7 @@ impl DeskClient {
                     title |= renamed;
                 }
                 Event::Reset => self.reset = true,
-                Event::TextChanged { id, delta } => {
-                    if let Some(editor) = self.editor.as_mut().filter(|it| it.sticker() == id) {
-                        editor.changed(&delta);
-                        report.field_behind = true;
-                    }
-                }
+                Event::FieldBehind => report.field_behind = true,
                 Event::Unsaved { .. } => {}
                 Event::People => report.people = Some(self.people()),
                 Event::Closed { code, detail } => {
@@ -501,13 +479,6 @@ impl DeskClient {
             report.reset = true;
             report.notes = self.client.desk().stickers().map(NoteRecord::from).collect();
             report.people = Some(self.people());
-            if let Some(id) = self.editor.as_ref().map(Editor::sticker) {
-                let text = self.text(id).unwrap_or_default().to_owned();
-                if let Some(editor) = &mut self.editor {
-                    editor.reset(&text);
-                    report.field_behind = true;
-                }
-            }
         } else {
             for id in changed {
                 match self.client.desk().sticker(*id) {
@@ -523,10 +494,6 @@ impl DeskClient {
 
     fn people(&self) -> Vec<PersonRecord> {
         self.client.people().map(|(author, presence)| PersonRecord::new(author, presence)).collect()
-    }
-
-    fn text(&self, id: StickerId) -> Option<&str> {
-        self.client.desk().sticker(id).map(|sticker| sticker.text.value.as_str())
     }
 
     fn time(&mut self, now_ms: f64) -> Time {

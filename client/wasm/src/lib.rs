@@ -3,16 +3,15 @@
 //! This crate is a thin boundary over [`desk_client_core`]: it turns the page's
 //! calls into the core's, and what the core tells into one JSON text, the report.
 //! It is **not** a second client: what merges, queues, resends and undoes is the
-//! core. Its own part is the text field (`editor.rs`), whose offsets are UTF-16
-//! units and whose content may lag behind while an input method composes.
+//! core, and so is the text field. Its own part is the browser's offsets, which
+//! count UTF-16 units (`utf16.rs`).
 //!
 //! The page drives it by [`DeskClient`], see `web/src/session/`.
 #![forbid(unsafe_code)]
 
 mod client;
-mod editor;
 mod record;
-mod splice;
+mod utf16;
 #[cfg(feature = "vectors")]
 mod vectors;
 

@@ -26,7 +26,7 @@ struct Desk {
 }
 
 fn insertion(at: u32) -> Operation {
-    let parts = [Part::Retain(at), Part::Insert("x".into())];
+    let parts = [Part::Retain(at), Part::insert("x")];
     Operation::EditText { id: NOTE, delta: Delta::from_parts(parts).expect("small") }
 }
 
@@ -130,7 +130,7 @@ fn limit_1_a_given_base_text_binds_its_sender() {
         desk.busy(insertion(0));
     }
     let text = |count: usize| {
-        let parts = [Part::Insert("y".repeat(count))];
+        let parts = [Part::insert("y".repeat(count))];
         Operation::EditText { id: NOTE, delta: Delta::from_parts(parts).expect("small") }
     };
     let mut sync = |seq, count| {

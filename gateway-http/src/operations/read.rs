@@ -165,16 +165,20 @@ fn read_create(
 fn read_delta(node: &Node<'_>) -> Result<Delta, JsonError> {
     let mut parts = Vec::new();
     for item in node.array()? {
-        let fields = item.object(&["retain", "insert", "delete"])?;
+        let fields = item.object(&["retain", "insert", "continues", "delete"])?;
         let count = |node: Node<'_>| node.integer::<u32>(" from 0");
         let retain = fields.optional("retain").map(|node| count(node).map(Part::Retain));
         let delete = fields.optional("delete").map(|node| count(node).map(Part::Delete));
-        let insert = fields
-            .optional("insert")
-            .map(|node| node.string().map(|text| Part::Insert(text.to_owned())));
+        let continues = fields.optional("continues").map(|node| node.bool()).transpose()?;
+        let insert = fields.optional("insert").map(|node| {
+            let text = node.string()?.into();
+            Ok(Part::Insert { text, continues: continues.unwrap_or(false) })
+        });
+        let inserts = insert.is_some();
         let mut found = [retain, insert, delete].into_iter().flatten();
         match (found.next(), found.next()) {
-            (Some(part), None) => parts.push(part?),
+            (Some(part), None) if inserts || continues.is_none() => parts.push(part?),
+            (Some(_), None) => return Err(item.unexpected("continues beside insert only")),
             _ => return Err(item.unexpected("one of retain, insert, delete")),
         }
     }

@@ -135,7 +135,8 @@ fn written(id: StickerId, write: Write) -> Value {
 fn parts(delta: &Delta) -> Value {
     let part = |part: &Part| match part {
         Part::Retain(count) => json!({ "retain": count }),
-        Part::Insert(text) => json!({ "insert": text }),
+        Part::Insert { text, continues: false } => json!({ "insert": text }),
+        Part::Insert { text, continues: true } => json!({ "insert": text, "continues": true }),
         Part::Delete(count) => json!({ "delete": count }),
     };
     delta.parts().iter().map(part).collect()

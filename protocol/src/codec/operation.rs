@@ -132,7 +132,7 @@ fn encode_inserted<'b>(
     delta: &Delta,
 ) -> Option<WIPOffset<&'b str>> {
     let mut inserted = delta.parts().iter().filter_map(|part| match part {
-        Part::Insert(text) => Some(text.as_str()),
+        Part::Insert { text, .. } => Some(&**text),
         Part::Retain(_) | Part::Delete(_) => None,
     });
     let first = inserted.next()?;
@@ -149,9 +149,10 @@ fn encode_inserted<'b>(
 fn part(part: &Part) -> wire::Part {
     match part {
         Part::Retain(count) => wire::Part::new(*count, wire::PartKind::Retain),
-        Part::Insert(text) => {
+        Part::Insert { text, continues } => {
             let count = u32::try_from(text.chars().count()).expect("a frame holds less than 4 GiB");
-            wire::Part::new(count, wire::PartKind::Insert)
+            let kind = if *continues { wire::PartKind::Continue } else { wire::PartKind::Insert };
+            wire::Part::new(count, kind)
         }
         Part::Delete(count) => wire::Part::new(*count, wire::PartKind::Delete),
     }
@@ -203,12 +204,12 @@ fn decode_delta(operation: wire::Operation<'_>) -> Result<Delta, DecodeError> {
         match part.kind() {
             wire::PartKind::Retain => delta.retain(part.count())?,
             wire::PartKind::Delete => delta.delete(part.count())?,
-            wire::PartKind::Insert => {
+            kind @ (wire::PartKind::Insert | wire::PartKind::Continue) => {
                 let Some((text, tail)) = split_chars(rest, part.count()) else {
                     return Err(wrong_insertions(parts, sent));
                 };
                 rest = tail;
-                delta.insert(text);
+                delta.insert(text, kind == wire::PartKind::Continue);
             }
             wire::PartKind(value) => {
                 return Err(DecodeError::UnknownKind { what: "part of a text delta", value });
@@ -222,7 +223,8 @@ fn decode_delta(operation: wire::Operation<'_>) -> Result<Delta, DecodeError> {
 }
 
 fn wrong_insertions(parts: Vector<'_, wire::Part>, sent: &str) -> DecodeError {
-    let inserted = parts.into_iter().filter(|part| part.kind() == wire::PartKind::Insert);
+    let inserts = [wire::PartKind::Insert, wire::PartKind::Continue];
+    let inserted = parts.into_iter().filter(|part| inserts.contains(&part.kind()));
     DecodeError::Inserted {
         counted: inserted.map(|part| u64::from(part.count())).sum(),
         sent: sent.chars().count() as u64,

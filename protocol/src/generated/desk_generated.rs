@@ -138,14 +138,15 @@ impl ::flatbuffers::SimpleToVerifyInSlice for OperationKind {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_PART_KIND: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_PART_KIND: u8 = 3;
+pub const ENUM_MAX_PART_KIND: u8 = 4;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_PART_KIND: [PartKind; 4] = [
+pub const ENUM_VALUES_PART_KIND: [PartKind; 5] = [
   PartKind::Unknown,
   PartKind::Retain,
   PartKind::Insert,
   PartKind::Delete,
+  PartKind::Continue,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -157,14 +158,16 @@ impl PartKind {
   pub const Retain: Self = Self(1);
   pub const Insert: Self = Self(2);
   pub const Delete: Self = Self(3);
+  pub const Continue: Self = Self(4);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 3;
+  pub const ENUM_MAX: u8 = 4;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Unknown,
     Self::Retain,
     Self::Insert,
     Self::Delete,
+    Self::Continue,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -173,6 +176,7 @@ impl PartKind {
       Self::Retain => Some("Retain"),
       Self::Insert => Some("Insert"),
       Self::Delete => Some("Delete"),
+      Self::Continue => Some("Continue"),
       _ => None,
     }
   }

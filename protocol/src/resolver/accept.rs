@@ -314,19 +314,15 @@ impl<'a> Resolution<'a> {
         let register = operation.register().expect("only register writes come here");
         let stamp = stamp_of(sticker, register);
         let written = stamp.concurrent(author, base);
-        let status = match operation {
-            Operation::Set { write: Write::Deleted(true), .. } => {
-                if written && !sticker.deleted.value {
-                    CollisionStatus::Overrode
-                } else if touched {
-                    CollisionStatus::Merged
-                } else {
-                    CollisionStatus::Clean
-                }
-            }
-            _ if written => CollisionStatus::Overrode,
-            _ if touched => CollisionStatus::Merged,
-            _ => CollisionStatus::Clean,
+        // Who deletes or restores what another has deleted or restored agrees.
+        let agrees = matches!(operation, Operation::Set { write: Write::Deleted(deleted), .. }
+            if *deleted == sticker.deleted.value);
+        let status = if written && !agrees {
+            CollisionStatus::Overrode
+        } else if touched {
+            CollisionStatus::Merged
+        } else {
+            CollisionStatus::Clean
         };
         // An undone creation gives way to anyone who touched the sticker, other
         // yielding writes to a later write of their own register.
@@ -346,9 +342,10 @@ impl<'a> Resolution<'a> {
         let Submission { author, base, .. } = *self.submission;
         let mut later = 0i64;
         let mut transformed = delta.clone();
-        for committed in self.histories.after(sticker.id, self.text_base(sticker.id)) {
+        for (by, committed) in self.histories.after(sticker.id, self.text_base(sticker.id)) {
             later += chars_grown(committed);
-            transformed = transformed.transform(committed, Order::After);
+            let order = if by == author { Order::AfterOwn } else { Order::After };
+            transformed = transformed.transform(committed, order);
         }
         let found = sticker.text.value.chars().count() as i64;
         let at_base = u64::try_from(found - later).expect("history agrees with the text");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::desk::Desk;
-use crate::id::{Revision, StickerId};
+use crate::id::{Author, Revision, StickerId};
 use crate::limits::HistoryLimits;
 use crate::operation::{Commit, Operation};
 use crate::text::Delta;
@@ -34,8 +34,8 @@ impl TextHistories {
         self.held.as_ref().map_or(recent, |held| held.floor(desk, id).min(recent))
     }
 
-    /// The deltas of a sticker after `base`, oldest first.
-    pub fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = &Delta> {
+    /// The deltas of a sticker after `base` with their authors, oldest first.
+    pub fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = (Author, &Delta)> {
         self.reaching(id, base).after(id, base)
     }
 
@@ -91,12 +91,21 @@ impl TextHistories {
 #[derive(Clone, Debug, Default)]
 struct Kept {
     limits: HistoryLimits,
-    stickers: BTreeMap<StickerId, VecDeque<(Revision, Delta)>>,
+    stickers: BTreeMap<StickerId, VecDeque<Past>>,
     /// Every delta in the desk's order, so that the oldest goes first.
     order: VecDeque<StickerId>,
     /// Floors of stickers that lost deltas.
     floors: BTreeMap<StickerId, Revision>,
     bytes: usize,
+}
+
+/// One committed delta. Its author is asked for by deltas of the same author
+/// only (TEXT-3).
+#[derive(Clone, Debug)]
+struct Past {
+    revision: Revision,
+    author: Author,
+    delta: Delta,
 }
 
 impl Kept {
@@ -107,22 +116,24 @@ impl Kept {
     fn floor(&self, desk: &Desk, id: StickerId) -> Revision {
         match self.stickers.get(&id).and_then(|deltas| deltas.front()) {
             // The revision before the oldest delta kept, or what was dropped.
-            Some((oldest, _)) => {
+            Some(Past { revision: oldest, .. }) => {
                 self.floors.get(&id).copied().unwrap_or(Revision(oldest.0.saturating_sub(1)))
             }
             None => desk.sticker(id).map_or(Revision(0), |s| s.text.stamp.revision),
         }
     }
 
-    fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = &Delta> {
+    fn after(&self, id: StickerId, base: Revision) -> impl Iterator<Item = (Author, &Delta)> {
         let deltas = self.stickers.get(&id);
-        let from = deltas.map_or(0, |deltas| deltas.partition_point(|(at, _)| *at <= base));
-        deltas.into_iter().flat_map(move |deltas| deltas.range(from..)).map(|(_, delta)| delta)
+        let from = deltas.map_or(0, |deltas| deltas.partition_point(|past| past.revision <= base));
+        let later = deltas.into_iter().flat_map(move |deltas| deltas.range(from..));
+        later.map(|past| (past.author, &past.delta))
     }
 
     fn count_after(&self, id: StickerId, base: Revision) -> usize {
         let deltas = self.stickers.get(&id);
-        deltas.map_or(0, |deltas| deltas.len() - deltas.partition_point(|(at, _)| *at <= base))
+        let known = |past: &Past| past.revision <= base;
+        deltas.map_or(0, |deltas| deltas.len() - deltas.partition_point(known))
     }
 
     fn record(&mut self, desk: &Desk, commit: &Commit) {
@@ -136,7 +147,8 @@ impl Kept {
                     self.bytes += delta.cost();
                     self.order.push_back(*id);
                     let deltas = self.stickers.entry(*id).or_default();
-                    deltas.push_back((commit.revision, delta.clone()));
+                    let (revision, author) = (commit.revision, commit.author);
+                    deltas.push_back(Past { revision, author, delta: delta.clone() });
                     if deltas.len() > self.limits.deltas_per_sticker {
                         self.forget_oldest_of(*id);
                     }
@@ -155,7 +167,7 @@ impl Kept {
 
     fn forget_oldest_of(&mut self, id: StickerId) {
         let Some(deltas) = self.stickers.get_mut(&id) else { return };
-        if let Some((revision, delta)) = deltas.pop_front() {
+        if let Some(Past { revision, delta, .. }) = deltas.pop_front() {
             self.bytes -= delta.cost();
             self.floors.insert(id, revision);
         }
@@ -170,7 +182,7 @@ impl Kept {
 
     fn forget(&mut self, id: StickerId) {
         if let Some(deltas) = self.stickers.remove(&id) {
-            self.bytes -= deltas.iter().map(|(_, delta)| delta.cost()).sum::<usize>();
+            self.bytes -= deltas.iter().map(|past| past.delta.cost()).sum::<usize>();
             self.order.retain(|other| *other != id);
         }
         self.floors.remove(&id);

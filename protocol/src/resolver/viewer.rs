@@ -121,7 +121,7 @@ mod tests {
     }
 
     fn edit(id: u64) -> Operation {
-        let delta = Delta::from_parts([Part::Insert("secret ".to_owned())]).unwrap();
+        let delta = Delta::from_parts([Part::insert("secret ")]).unwrap();
         Operation::EditText { id: StickerId(id), delta }
     }
 

@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use super::chars::{byte_of_char, count};
 use crate::limits::REPLICA_TEXT_CHARS_MAX;
 
 /// One part of a [`Delta`], counted in Unicode scalar values.
@@ -16,19 +17,29 @@ pub enum Part {
     /// Keep this many characters.
     Retain(u32),
     /// Put this text here.
-    Insert(String),
+    Insert {
+        /// What is inserted. In a box, since the mark fits where a string keeps
+        /// its capacity: a part has 24 bytes.
+        text: Box<str>,
+        /// Whether the character directly left of it was its author's own where
+        /// it was typed. Of two insertions at one gap, one that continues stands
+        /// left of one that does not (TEXT-3).
+        continues: bool,
+    },
     /// Drop this many characters.
     Delete(u32),
 }
 
-/// Which of two concurrent deltas the desk's order puts first. Of two
-/// insertions at one gap, the one ordered first stands left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Order {
-    /// The delta being transformed is ordered first.
-    Before,
-    /// The delta being transformed is ordered second.
-    After,
+impl Part {
+    /// An insertion that continues nothing.
+    pub fn insert(text: impl Into<Box<str>>) -> Self {
+        Self::Insert { text: text.into(), continues: false }
+    }
+
+    /// An insertion that continues its author's own text.
+    pub fn continuing(text: impl Into<Box<str>>) -> Self {
+        Self::Insert { text: text.into(), continues: true }
+    }
 }
 
 /// Why a delta cannot be applied to a text.
@@ -52,10 +63,11 @@ pub enum DeltaError {
 
 /// A change of one text, always canonical: adjacent parts joined, no part of
 /// length zero, no retain at the end, an insertion before the deletion that it
-/// touches. The tail of the text that no part names is kept.
+/// touches. The tail of the text that no part names is kept. Insertions that are
+/// joined continue if the first of them does.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Delta {
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
 }
 
 impl Delta {
@@ -67,7 +79,7 @@ impl Delta {
     /// The delta that makes `text` out of nothing.
     pub fn insertion(text: &str) -> Self {
         let mut delta = Self::new();
-        delta.push_insert(text);
+        delta.push_insert(text, false);
         delta
     }
 
@@ -80,7 +92,7 @@ impl Delta {
         for part in parts {
             match part {
                 Part::Retain(n) => builder.retain(n)?,
-                Part::Insert(text) => builder.insert(&text),
+                Part::Insert { text, continues } => builder.insert(&text, continues),
                 Part::Delete(n) => builder.delete(n)?,
             }
         }
@@ -108,7 +120,7 @@ impl Delta {
             .iter()
             .map(|part| match part {
                 Part::Retain(n) | Part::Delete(n) => u64::from(*n),
-                Part::Insert(_) => 0,
+                Part::Insert { .. } => 0,
             })
             .sum()
     }
@@ -118,7 +130,7 @@ impl Delta {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Insert(text) => text.chars().count() as u64,
+                Part::Insert { text, .. } => text.chars().count() as u64,
                 Part::Retain(_) | Part::Delete(_) => 0,
             })
             .sum()
@@ -130,7 +142,7 @@ impl Delta {
             .iter()
             .map(|part| match part {
                 Part::Delete(n) => u64::from(*n),
-                Part::Retain(_) | Part::Insert(_) => 0,
+                Part::Retain(_) | Part::Insert { .. } => 0,
             })
             .sum()
     }
@@ -142,7 +154,7 @@ impl Delta {
         let mut grown = 0i64;
         for part in &self.parts {
             match part {
-                Part::Insert(inserted) => grown += inserted.len() as i64,
+                Part::Insert { text, .. } => grown += text.len() as i64,
                 Part::Retain(n) => rest = &rest[byte_of_char(rest, *n).unwrap_or(rest.len())..],
                 Part::Delete(n) => {
                     let end = byte_of_char(rest, *n).unwrap_or(rest.len());
@@ -159,7 +171,7 @@ impl Delta {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Insert(text) => 32 + text.len(),
+                Part::Insert { text, .. } => 32 + text.len(),
                 Part::Retain(_) | Part::Delete(_) => 32,
             })
             .sum()
@@ -174,7 +186,7 @@ impl Delta {
         let mut rest = text;
         for part in &self.parts {
             match part {
-                Part::Insert(inserted) => out.push_str(inserted),
+                Part::Insert { text, .. } => out.push_str(text),
                 Part::Retain(n) => {
                     let (kept, tail) = self.split(text, rest, *n)?;
                     out.push_str(kept);
@@ -187,7 +199,19 @@ impl Delta {
         Ok(out)
     }
 
-    /// The change that undoes this one. `text` is what this one applies to.
+    /// The same change with insertions that continue nothing.
+    #[must_use]
+    pub fn unmarked(mut self) -> Self {
+        for part in &mut self.parts {
+            if let Part::Insert { continues, .. } = part {
+                *continues = false;
+            }
+        }
+        self
+    }
+
+    /// The change that undoes this one. `text` is what this one applies to. What it
+    /// puts back continues nothing.
     ///
     /// # Errors
     /// [`DeltaError`] if the text is shorter than what the delta counts.
@@ -196,14 +220,14 @@ impl Delta {
         let mut rest = text;
         for part in &self.parts {
             match part {
-                Part::Insert(inserted) => inverse.push_delete(count(inserted)),
+                Part::Insert { text, .. } => inverse.push_delete(count(text)),
                 Part::Retain(n) => {
                     rest = self.split(text, rest, *n)?.1;
                     inverse.push_retain(*n);
                 }
                 Part::Delete(n) => {
                     let (dropped, tail) = self.split(text, rest, *n)?;
-                    inverse.push_insert(dropped);
+                    inverse.push_insert(dropped, false);
                     rest = tail;
                 }
             }
@@ -212,149 +236,8 @@ impl Delta {
         Ok(inverse)
     }
 
-    /// One delta that does what this one and then `next` do. `next` must apply
-    /// to what this one makes of its text.
-    #[must_use]
-    pub fn compose(&self, next: &Delta) -> Delta {
-        let mut out = Delta::new();
-        let mut first = Cursor::new(&self.parts);
-        let mut second = Cursor::new(&next.parts);
-        loop {
-            match (first.head(), second.head()) {
-                (_, Some(Head::Insert(text))) => {
-                    out.push_insert(text);
-                    second.skip();
-                }
-                (Some(Head::Delete(n)), _) => {
-                    out.push_delete(n);
-                    first.skip();
-                }
-                (None, None) => break,
-                (None, Some(Head::Retain(n))) => {
-                    out.push_retain(n);
-                    second.skip();
-                }
-                (None, Some(Head::Delete(n))) => {
-                    out.push_delete(n);
-                    second.skip();
-                }
-                (Some(Head::Retain(n)), None) => {
-                    out.push_retain(n);
-                    first.skip();
-                }
-                (Some(Head::Insert(text)), None) => {
-                    out.push_insert(text);
-                    first.skip();
-                }
-                (Some(Head::Retain(a)), Some(Head::Retain(b))) => {
-                    let n = a.min(b);
-                    out.push_retain(n);
-                    first.take(n);
-                    second.take(n);
-                }
-                (Some(Head::Retain(a)), Some(Head::Delete(b))) => {
-                    let n = a.min(b);
-                    out.push_delete(n);
-                    first.take(n);
-                    second.take(n);
-                }
-                (Some(Head::Insert(text)), Some(Head::Retain(b))) => {
-                    let (head, n) = prefix(text, b);
-                    out.push_insert(head);
-                    first.take(n);
-                    second.take(n);
-                }
-                (Some(Head::Insert(text)), Some(Head::Delete(b))) => {
-                    let (_, n) = prefix(text, b);
-                    first.take(n);
-                    second.take(n);
-                }
-            }
-        }
-        out.trim();
-        out
-    }
-
-    /// This change as it reads after `other`, which was made to the same text.
-    #[must_use]
-    pub fn transform(&self, other: &Delta, order: Order) -> Delta {
-        let mut out = Delta::new();
-        let mut mine = Cursor::new(&self.parts);
-        let mut theirs = Cursor::new(&other.parts);
-        loop {
-            match (mine.head(), theirs.head()) {
-                (Some(Head::Insert(_)), Some(Head::Insert(text))) if order == Order::After => {
-                    out.push_retain(count(text));
-                    theirs.skip();
-                }
-                (Some(Head::Insert(text)), _) => {
-                    out.push_insert(text);
-                    mine.skip();
-                }
-                (_, Some(Head::Insert(text))) => {
-                    out.push_retain(count(text));
-                    theirs.skip();
-                }
-                (None, _) => break,
-                (Some(Head::Retain(n)), None) => {
-                    out.push_retain(n);
-                    mine.skip();
-                }
-                (Some(Head::Delete(n)), None) => {
-                    out.push_delete(n);
-                    mine.skip();
-                }
-                (Some(Head::Retain(a)), Some(Head::Retain(b))) => {
-                    let n = a.min(b);
-                    out.push_retain(n);
-                    mine.take(n);
-                    theirs.take(n);
-                }
-                (Some(Head::Delete(a)), Some(Head::Retain(b))) => {
-                    let n = a.min(b);
-                    out.push_delete(n);
-                    mine.take(n);
-                    theirs.take(n);
-                }
-                (Some(Head::Retain(a) | Head::Delete(a)), Some(Head::Delete(b))) => {
-                    let n = a.min(b);
-                    mine.take(n);
-                    theirs.take(n);
-                }
-            }
-        }
-        out.trim();
-        out
-    }
-
-    /// Where a caret before character `position` stands after this change. With
-    /// [`Order::After`], text inserted at the caret pushes it to the right.
-    pub fn transform_position(&self, position: u32, order: Order) -> u32 {
-        let mut read = 0u32;
-        let mut moved = position;
-        for part in &self.parts {
-            match part {
-                Part::Retain(n) => read = read.saturating_add(*n),
-                Part::Insert(text) => {
-                    if read < position || (read == position && order == Order::After) {
-                        moved = moved.saturating_add(count(text));
-                    }
-                }
-                Part::Delete(n) => {
-                    let end = read.saturating_add(*n);
-                    moved = moved.saturating_sub(position.min(end).saturating_sub(read));
-                    read = end;
-                }
-            }
-            if read > position {
-                break;
-            }
-        }
-        moved
-    }
-
     // Each keeps the form canonical but for a retain at the end.
-    fn push_retain(&mut self, n: u32) {
+    pub(super) fn push_retain(&mut self, n: u32) {
         match self.parts.last_mut() {
             _ if n == 0 => {}
             Some(Part::Retain(last)) => *last = last.saturating_add(n),
@@ -362,7 +245,7 @@ impl Delta {
         }
     }
 
-    fn push_delete(&mut self, n: u32) {
+    pub(super) fn push_delete(&mut self, n: u32) {
         match self.parts.last_mut() {
             _ if n == 0 => {}
             Some(Part::Delete(last)) => *last = last.saturating_add(n),
@@ -370,7 +253,8 @@ impl Delta {
         }
     }
 
-    fn push_insert(&mut self, text: &str) {
+    /// Insertions joined at one gap continue if the first one does.
+    pub(super) fn push_insert(&mut self, text: &str, continues: bool) {
         if text.is_empty() {
             return;
         }
@@ -379,12 +263,12 @@ impl Delta {
             _ => self.parts.len(),
         };
         match at.checked_sub(1).map(|before| &mut self.parts[before]) {
-            Some(Part::Insert(last)) => last.push_str(text),
-            _ => self.parts.insert(at, Part::Insert(text.to_owned())),
+            Some(Part::Insert { text: last, .. }) => *last = [last, text].concat().into(),
+            _ => self.parts.insert(at, Part::Insert { text: text.into(), continues }),
         }
     }
 
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         if let Some(Part::Retain(_)) = self.parts.last() {
             self.parts.pop();
         }
@@ -423,8 +307,8 @@ impl DeltaBuilder {
         Ok(())
     }
 
-    pub(crate) fn insert(&mut self, text: &str) {
-        self.delta.push_insert(text);
+    pub(crate) fn insert(&mut self, text: &str, continues: bool) {
+        self.delta.push_insert(text, continues);
     }
 
     pub(crate) fn finish(mut self) -> Delta {
@@ -443,7 +327,7 @@ impl DeltaBuilder {
 }
 
 impl fmt::Display for Delta {
-    /// A short form for tests and logs: `=3 +"x" -2`.
+    /// A short form for tests and logs: `=3 +"x" -2`; `+·"x"` continues.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.parts.iter().enumerate() {
             if index > 0 {
@@ -451,95 +335,11 @@ impl fmt::Display for Delta {
             }
             match part {
                 Part::Retain(n) => write!(f, "={n}")?,
-                Part::Insert(text) => write!(f, "+{text:?}")?,
+                Part::Insert { text, continues: false } => write!(f, "+{text:?}")?,
+                Part::Insert { text, continues: true } => write!(f, "+·{text:?}")?,
                 Part::Delete(n) => write!(f, "-{n}")?,
             }
         }
         Ok(())
-    }
-}
-
-/// Length of an inserted text. Frames bound it far below `u32::MAX`.
-fn count(text: &str) -> u32 {
-    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
-}
-
-/// Byte offset of character `n`, or of the end; `None` past the end.
-fn byte_of_char(text: &str, n: u32) -> Option<usize> {
-    let n = n as usize;
-    // Plain ASCII up to there: characters are bytes.
-    if let Some(head) = text.as_bytes().get(..n)
-        && head.is_ascii()
-    {
-        return Some(n);
-    }
-    let mut chars = text.char_indices();
-    for _ in 0..n {
-        chars.next()?;
-    }
-    Some(text.len() - chars.as_str().len())
-}
-
-/// The first `n` characters, or all if there are fewer; and how many they are.
-fn prefix(text: &str, n: u32) -> (&str, u32) {
-    match byte_of_char(text, n) {
-        Some(end) => (&text[..end], n),
-        None => (text, count(text)),
-    }
-}
-
-/// What stands next in a list of parts that is being consumed.
-enum Head<'a> {
-    Retain(u32),
-    Insert(&'a str),
-    Delete(u32),
-}
-
-struct Cursor<'a> {
-    parts: std::slice::Iter<'a, Part>,
-    current: Option<&'a Part>,
-    /// Characters of `current` already consumed, and their bytes in an insertion.
-    taken: u32,
-    taken_bytes: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(parts: &'a [Part]) -> Self {
-        let mut parts = parts.iter();
-        let current = parts.next();
-        Self { parts, current, taken: 0, taken_bytes: 0 }
-    }
-
-    fn head(&self) -> Option<Head<'a>> {
-        self.current.map(|part| match part {
-            Part::Retain(n) => Head::Retain(n - self.taken),
-            Part::Delete(n) => Head::Delete(n - self.taken),
-            Part::Insert(text) => Head::Insert(&text[self.taken_bytes..]),
-        })
-    }
-
-    fn skip(&mut self) {
-        self.current = self.parts.next();
-        self.taken = 0;
-        self.taken_bytes = 0;
-    }
-
-    /// Consumes `n` characters, at most what the head has left.
-    fn take(&mut self, n: u32) {
-        let done = match self.current {
-            Some(Part::Retain(total) | Part::Delete(total)) => {
-                self.taken += n;
-                self.taken == *total
-            }
-            Some(Part::Insert(text)) => {
-                let rest = &text[self.taken_bytes..];
-                self.taken_bytes += byte_of_char(rest, n).unwrap_or(rest.len());
-                self.taken_bytes == text.len()
-            }
-            None => false,
-        };
-        if done {
-            self.skip();
-        }
     }
 }

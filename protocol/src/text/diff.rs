@@ -3,7 +3,7 @@
 use super::delta::{Delta, Part};
 use crate::limits::DIFF_DISTANCE_MAX;
 
-/// A delta that makes `after` out of `before`.
+/// A delta that makes `after` out of `before`; its insertions continue nothing.
 ///
 /// Common ends are trimmed; the middle is compared by Myers' greedy algorithm
 /// (E. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986) up to
@@ -26,7 +26,7 @@ pub fn diff(before: &str, after: &str) -> Delta {
     match shortest_script(old, new) {
         Some(script) => parts.extend(script),
         None => {
-            parts.push(Part::Insert(new.iter().collect()));
+            parts.push(Part::insert(new.iter().collect::<String>()));
             parts.push(Part::Delete(chars(old.len())));
         }
     }
@@ -40,7 +40,10 @@ fn chars(n: usize) -> u32 {
 /// The shortest edit script, or `None` beyond [`DIFF_DISTANCE_MAX`].
 fn shortest_script(old: &[char], new: &[char]) -> Option<Vec<Part>> {
     if old.is_empty() || new.is_empty() {
-        return Some(vec![Part::Insert(new.iter().collect()), Part::Delete(chars(old.len()))]);
+        return Some(vec![
+            Part::insert(new.iter().collect::<String>()),
+            Part::Delete(chars(old.len())),
+        ]);
     }
     let trace = furthest_reaching(old, new)?;
     let mut steps = Vec::new();
@@ -64,7 +67,7 @@ fn shortest_script(old: &[char], new: &[char]) -> Option<Vec<Part>> {
             steps.push(Part::Retain(chars(x - step_x)));
         }
         if step_y > from_y {
-            steps.push(Part::Insert(new[from_y].to_string()));
+            steps.push(Part::insert(new[from_y].to_string()));
         } else if step_x > from_x {
             steps.push(Part::Delete(1));
         }

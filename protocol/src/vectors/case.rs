@@ -8,13 +8,15 @@ use crate::id::{Author, ClientSeq, Revision};
 use crate::limits::{DeskLimits, OrderLimits};
 use crate::operation::Batch;
 use crate::resolver::{self, Refusal, Submission, TextHistories, overlay, transform};
-use crate::text::{Delta, Order};
+use crate::text::{Anchor, Delta, Order, Run};
 
 pub(super) fn find(case: &Value) -> Result<Value, String> {
     match string(case, "kind")? {
         "text" => text(case),
         "compose" => compose(case),
         "invert" => invert(case),
+        "run" => run(case),
+        "caret" => caret(case),
         "accept" => accept(case),
         "pending" => pending(case),
         other => Err(format!("there is no kind {other}")),
@@ -57,6 +59,35 @@ fn invert(case: &Value) -> Result<Value, String> {
         return Err("the inverse does not take it back".into());
     }
     Ok(json!({ "result": result, "inverse": write_delta(&inverse) }))
+}
+
+/// What a client's run does as its author types and others change the text.
+fn run(case: &Value) -> Result<Value, String> {
+    let mut text = string(case, "text")?.to_owned();
+    let mut run = Run::default();
+    let mut steps = Vec::new();
+    for step in list(case, "steps")? {
+        let mut found = json!({});
+        if step["typed"].is_null() {
+            let delta = read_delta(step, "moved")?;
+            run.moved(&delta);
+            text = apply(&delta, &text)?;
+        } else {
+            let delta = run.typed(&read_delta(step, "typed")?);
+            text = apply(&delta, &text)?;
+            found["typed"] = write_delta(&delta);
+        }
+        found["run"] = json!([run.start(), run.end()]);
+        steps.push(found);
+    }
+    Ok(json!({ "steps": steps, "result": text }))
+}
+
+fn caret(case: &Value) -> Result<Value, String> {
+    let delta = read_delta(case, "delta")?;
+    let anchor = if case["continues"] == true { Anchor::Run } else { Anchor::Right };
+    let caret = delta.transform_position(number(case, "caret")?, anchor);
+    Ok(json!({ "result": apply(&delta, string(case, "text")?)?, "caret": caret }))
 }
 
 /// The desk after all submits, what became of each, and what was committed.

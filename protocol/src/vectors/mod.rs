@@ -8,11 +8,14 @@
 //! | `text` | `text`; `first` and `second`, two deltas of it, in the desk's order | `over`: the second over the first; `under`: the first over the second; `result` |
 //! | `compose` | `text`; `first`, a delta of it; `then`, one of what that makes | `composed`, `result` |
 //! | `invert` | `text`, `delta` | `result`, `inverse` |
+//! | `run` | `text`; `steps`, each a delta that the author `typed` or by which the text was `moved` otherwise | for each step the `run` and, if typed, the delta with its marks; `result` |
+//! | `caret` | `text`, `delta` of another; `caret`, and whether the next character there `continues` | `result`, `caret` |
 //! | `accept` | `submits`: `author`, `base` and `ops` of each, in the desk's order; `bin`: how many deleted stickers are kept | for each its commit (`status`, `ops`) or why not; `desk` at the end |
 //! | `pending` | as `accept`, then `mine`: `author`, `base`, `ops` of a pending batch | `over`: the batch on top of the commits after its base; `under`: those on top of the batch; `view`: the desk with the batch over it |
 //!
 //! Operations are written as in the HTTP interface, with `"yielding": true`
-//! where they yield and `set_z` for a write of a plain height.
+//! where they yield and `set_z` for a write of a plain height. An insertion that
+//! continues its author's own text has `"continues": true`.
 
 mod case;
 mod operation;

@@ -24,7 +24,7 @@ pub(super) fn list<'a>(of: &'a Value, field: &str) -> Result<&'a [Value], String
 pub(super) fn read_delta(of: &Value, field: &str) -> Result<Delta, String> {
     let parts = list(of, field)?.iter().map(|part| {
         if let Some(text) = part["insert"].as_str() {
-            Ok(Part::Insert(text.to_owned()))
+            Ok(Part::Insert { text: text.into(), continues: part["continues"] == true })
         } else if part["delete"].is_number() {
             number(part, "delete").map(Part::Delete)
         } else {
@@ -38,7 +38,8 @@ pub(super) fn read_delta(of: &Value, field: &str) -> Result<Delta, String> {
 pub(super) fn write_delta(delta: &Delta) -> Value {
     let parts = delta.parts().iter().map(|part| match part {
         Part::Retain(n) => json!({ "retain": n }),
-        Part::Insert(text) => json!({ "insert": text }),
+        Part::Insert { text, continues: false } => json!({ "insert": text }),
+        Part::Insert { text, continues: true } => json!({ "insert": text, "continues": true }),
         Part::Delete(n) => json!({ "delete": n }),
     });
     parts.collect()

@@ -48,7 +48,12 @@ pub fn delta(random: &mut Random, chars: usize) -> Delta {
     let mut rest = chars as u32;
     for _ in 0..random.below(6) {
         match random.below(3) {
-            0 => parts.push(Part::Insert(text(random, 3))),
+            0 => {
+                let text = text(random, 3);
+                // A client may claim what it likes: nobody derives or checks it.
+                let continues = text.len() % 2 == 1;
+                parts.push(Part::Insert { text: text.into(), continues });
+            }
             kind => {
                 let n = random.below(rest.min(4) as usize + 1) as u32;
                 rest -= n;

@@ -3,10 +3,12 @@
 //! the log of all writes.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use desk_protocol::text::Part;
-use desk_protocol::{Batch, CollisionStatus, Create, Operation, Register, StickerId, Write};
+use desk_protocol::{
+    Batch, CollisionStatus, Commit, Create, Operation, Register, StickerId, Write,
+};
 
 /// A character that is like no other.
 pub type Cell = (char, u64);
@@ -17,7 +19,7 @@ pub fn walk(text: &[Cell], parts: &[Part], fresh: &mut u64) -> Vec<Cell> {
     let mut rest = text.iter();
     for part in parts {
         match part {
-            Part::Insert(text) => {
+            Part::Insert { text, .. } => {
                 for char in text.chars() {
                     *fresh += 1;
                     out.push((char, *fresh));
@@ -32,7 +34,7 @@ pub fn walk(text: &[Cell], parts: &[Part], fresh: &mut u64) -> Vec<Cell> {
 }
 
 pub fn cells(text: &str, fresh: &mut u64) -> Vec<Cell> {
-    walk(&[], &[Part::Insert(text.to_owned())], fresh)
+    walk(&[], &[Part::insert(text)], fresh)
 }
 
 pub fn string(cells: &[Cell]) -> String {
@@ -60,13 +62,41 @@ enum What {
 #[derive(Clone, Debug)]
 pub struct Note {
     pub writes: BTreeMap<Register, Write>,
-    texts: Vec<(u64, Vec<Cell>)>,
+    texts: Vec<Text>,
     deleted_at: u64,
+}
+
+/// A text as a revision left it.
+#[derive(Clone, Debug)]
+struct Text {
+    revision: u64,
+    author: u32,
+    cells: Vec<Cell>,
+    /// Those of its characters that this revision inserted and that continue.
+    continuing: BTreeSet<u64>,
 }
 
 impl Note {
     pub fn text(&self) -> String {
-        string(&self.texts.last().expect("a creation has a text").1)
+        string(&self.texts.last().expect("a creation has a text").cells)
+    }
+
+    /// Of each piece of text that a revision inserted, whether it continues.
+    pub fn marks(&self, revision: u64) -> Vec<bool> {
+        let Some(at) = self.texts.iter().rposition(|text| text.revision == revision) else {
+            return Vec::new();
+        };
+        let (before, after) = (&self.texts[at - 1].cells, &self.texts[at]);
+        let mut marks = Vec::new();
+        let mut inside = false;
+        for cell in &after.cells {
+            let inserted = !before.contains(cell);
+            if inserted && !inside {
+                marks.push(after.continuing.contains(&cell.1));
+            }
+            inside = inserted;
+        }
+        marks
     }
 
     pub fn deleted(&self) -> bool {
@@ -131,6 +161,20 @@ impl Naive {
         }
     }
 
+    /// The insertions of a commit continue as they must.
+    pub fn check_marks(&self, commit: &Commit, seed: u64) {
+        for operation in &commit.operations {
+            let Operation::EditText { id, delta } = operation else { continue };
+            let Some(note) = self.notes.get(id) else { continue };
+            let insertions = delta.parts().iter().filter_map(|part| match part {
+                Part::Insert { continues, .. } => Some(*continues),
+                _ => None,
+            });
+            let (found, wanted) = (insertions.collect::<Vec<_>>(), note.marks(commit.revision.0));
+            assert_eq!(found, wanted, "seed {seed}: {delta} at {}", commit.revision);
+        }
+    }
+
     fn perform(
         &mut self,
         before: &Naive,
@@ -165,9 +209,10 @@ impl Naive {
         match operation {
             Operation::EditText { delta, .. } => {
                 let note = self.notes.get_mut(&id).expect("it is there");
-                let text = edited(note, base, delta.parts(), &mut self.fresh);
-                if note.texts.last().expect("a text").1 != text {
-                    note.texts.push((revision, text));
+                let (cells, continuing) =
+                    edited(note, author, base, delta.parts(), &mut self.fresh);
+                if note.texts.last().expect("a text").cells != cells {
+                    note.texts.push(Text { revision, author, cells, continuing });
                     self.note(author, revision, sticker, What::Edited);
                 }
                 met
@@ -194,8 +239,9 @@ impl Naive {
                 }
                 let concurrent = wrote(on_it, register).any(|event| others(&event));
                 let gone = before.notes.get(&id).is_some_and(Note::deleted);
+                let agrees = *write == Write::Deleted(gone);
                 self.write(author, revision, id, *write);
-                if concurrent && !(deletes && gone) { CollisionStatus::Overrode } else { met }
+                if concurrent && !agrees { CollisionStatus::Overrode } else { met }
             }
             _ => unreachable!("purges are the server's"),
         }
@@ -224,9 +270,9 @@ impl Naive {
 
     fn create(&mut self, author: u32, revision: u64, create: &Create) {
         let z = self.notes.values().map(Note::z).max().unwrap_or(0) + 1;
-        let text = cells(&create.text, &mut self.fresh);
-        let note =
-            Note { writes: BTreeMap::new(), texts: vec![(revision, text)], deleted_at: revision };
+        let cells = cells(&create.text, &mut self.fresh);
+        let texts = vec![Text { revision, author, cells, continuing: BTreeSet::new() }];
+        let note = Note { writes: BTreeMap::new(), texts, deleted_at: revision };
         self.notes.insert(create.id, note);
         self.note(author, revision, Some(create.id), What::Created);
         for write in [
@@ -261,48 +307,79 @@ fn wrote<'a, I: Iterator<Item = &'a Event>>(
     events().filter(move |event| matches!(event.what, What::Wrote(found, _) if found == register))
 }
 
-/// The newest text after a delta made to the text at `base`: each insertion
-/// goes left of the first character of its old right that is still there, each
-/// deleted character goes if it still can.
-fn edited(note: &Note, base: u64, parts: &[Part], fresh: &mut u64) -> Vec<Cell> {
-    let known = note.texts.iter().rposition(|(at, _)| *at <= base).expect("the base knew it");
-    let at_base = &note.texts[known].1;
-    let head = &note.texts.last().expect("a text").1;
-    let mut insertions: Vec<(Option<u64>, Vec<Cell>)> = Vec::new();
+/// The newest text after a delta made to the text at `base`, and which of the
+/// characters inserted continue: each insertion follows its gap through every
+/// later text, each deleted character goes if it still can.
+fn edited(
+    note: &Note,
+    author: u32,
+    base: u64,
+    parts: &[Part],
+    fresh: &mut u64,
+) -> (Vec<Cell>, BTreeSet<u64>) {
+    let known = note.texts.iter().rposition(|text| text.revision <= base);
+    let known = known.expect("the base knew it");
+    let mut before = &note.texts[known].cells;
+    let mut gaps: Vec<Gap> = Vec::new();
     let mut deleted = Vec::new();
     let mut at = 0;
     for part in parts {
         match part {
             Part::Retain(n) => at += *n as usize,
             Part::Delete(n) => {
-                deleted.extend(&at_base[at..at + *n as usize]);
+                deleted.extend(&before[at..at + *n as usize]);
                 at += *n as usize;
             }
-            Part::Insert(text) => {
-                // Follow the gap through every later text.
-                let mut gap = at;
-                let mut before = at_base;
-                for (_, after) in &note.texts[known + 1..] {
-                    let right = before[gap..]
-                        .iter()
-                        .find_map(|cell| after.iter().position(|other| other == cell));
-                    gap = right.unwrap_or(after.len());
-                    before = after;
-                }
-                let right = head.get(gap).map(|(_, id)| *id);
-                insertions.push((right, cells(text, fresh)));
+            Part::Insert { text, continues } => {
+                gaps.push(Gap { at, continues: *continues, cells: cells(text, fresh) });
             }
         }
+    }
+    for after in &note.texts[known + 1..] {
+        for gap in &mut gaps {
+            gap.follow(before, after, author);
+            // It stands before the deletion that it touches.
+            while gap.at > 0 && deleted.contains(&after.cells[gap.at - 1]) {
+                gap.at -= 1;
+            }
+        }
+        // What comes to stand together is one insertion from then on.
+        for second in 1..gaps.len() {
+            if gaps[second].at == gaps[second - 1].at {
+                gaps[second].continues = gaps[second - 1].continues;
+            }
+        }
+        before = &after.cells;
     }
     let mut out = Vec::new();
-    let ends = head.iter().map(|cell| Some(*cell)).chain([None]);
-    for cell in ends {
-        for (right, inserted) in &insertions {
-            if *right == cell.map(|(_, id)| id) {
-                out.extend(inserted);
-            }
-        }
-        out.extend(cell.filter(|cell| !deleted.contains(cell)));
+    for at in 0..=before.len() {
+        out.extend(gaps.iter().filter(|gap| gap.at == at).flat_map(|gap| &gap.cells));
+        out.extend(before.get(at).filter(|cell| !deleted.contains(cell)));
     }
-    out
+    let continuing = gaps.iter().filter(|gap| gap.continues).flat_map(|gap| &gap.cells);
+    (out, continuing.map(|(_, id)| *id).collect())
+}
+
+/// A place between two characters where somebody inserts, on its way through
+/// what others did to the text.
+struct Gap {
+    at: usize,
+    continues: bool,
+    cells: Vec<Cell>,
+}
+
+impl Gap {
+    fn follow(&mut self, before: &[Cell], after: &Text, author: u32) {
+        let kept = |cell: &Cell| after.cells.iter().position(|other| other == cell);
+        // Between these two stands what was inserted there, and nothing else.
+        let start = before[..self.at].iter().rev().find_map(kept).map_or(0, |left| left + 1);
+        let end = before[self.at..].iter().find_map(kept).unwrap_or(after.cells.len());
+        let touches = self.at == 0 || kept(&before[self.at - 1]).is_some();
+        // Text put there after a deletion stands where the deletion began.
+        let tied = touches && start < end;
+        let own = after.author == author;
+        let others = after.cells.get(start).is_some_and(|(_, id)| after.continuing.contains(id));
+        self.at = if tied && !own && self.continues && !others { start } else { end };
+        self.continues = (self.continues && touches) || (tied && own);
+    }
 }

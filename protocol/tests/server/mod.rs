@@ -156,7 +156,7 @@ pub fn lower(id: u64) -> Operation {
 /// Puts `text` before character `at`.
 pub fn insert(id: u64, at: u32, text: &str) -> Operation {
     use desk_protocol::text::{Delta, Part};
-    let parts = [Part::Retain(at), Part::Insert(text.to_owned())];
+    let parts = [Part::Retain(at), Part::insert(text)];
     let delta = Delta::from_parts(parts).expect("a small delta");
     Operation::EditText { id: StickerId(id), delta }
 }

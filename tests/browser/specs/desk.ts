@@ -113,7 +113,8 @@ export class Cable {
   #cut = false;
   readonly #sockets = new Set<WebSocketRoute>();
 
-  static async of(page: Page): Promise<Cable> {
+  /** `delays`: how long each message takes, one after the other, in milliseconds. */
+  static async of(page: Page, ...delays: number[]): Promise<Cable> {
     const cable = new Cable();
     await page.routeWebSocket(/\/api\/desk\/collaboration\/init/, (socket) => {
       if (cable.#cut) {
@@ -121,15 +122,21 @@ export class Cable {
         return;
       }
       cable.#sockets.add(socket);
-      socket.connectToServer();
+      const server = socket.connectToServer();
+      if (delays.length > 0) {
+        const there = (): boolean => cable.#sockets.has(socket);
+        socket.onMessage(slowly(delays, there, (message) => server.send(message)));
+        server.onMessage(slowly(delays, there, (message) => socket.send(message)));
+      }
     });
     return cable;
   }
 
   async cut(): Promise<void> {
     this.#cut = true;
-    await Promise.all([...this.#sockets].map((socket) => socket.close({ code: 1001 })));
+    const sockets = [...this.#sockets];
     this.#sockets.clear();
+    await Promise.all(sockets.map((socket) => socket.close({ code: 1001 })));
   }
 
   /** The page need not wait for its next attempt: the browser says that the line is back. */
@@ -137,4 +144,20 @@ export class Cable {
     this.#cut = false;
     await page.evaluate(() => window.dispatchEvent(new Event("online")));
   }
+}
+
+/** Passes messages on late and in their order, while `there` says that the line is. */
+function slowly(
+  delays: readonly number[],
+  there: () => boolean,
+  send: (message: string | Buffer) => void,
+): (message: string | Buffer) => void {
+  let count = 0;
+  let due = 0;
+  return (message) => {
+    due = Math.max(due, Date.now() + delays[count++ % delays.length]!);
+    setTimeout(() => {
+      if (there()) send(message);
+    }, due - Date.now());
+  };
 }

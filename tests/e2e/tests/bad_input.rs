@@ -224,7 +224,7 @@ fn impossible() -> Vec<(Value, Operation, &'static str)> {
         (nobody_is("restore", json!({})), set(nobody, Write::Deleted(false)), missing),
         (
             nobody_is("edit_text", json!({ "delta": [{ "insert": "x" }] })),
-            edit(nobody, &[Part::Insert("x".to_owned())]),
+            edit(nobody, &[Part::insert("x")]),
             missing,
         ),
         (
@@ -239,7 +239,7 @@ fn impossible() -> Vec<(Value, Operation, &'static str)> {
         ),
         (
             json!({ "edit_text": { "id": id, "delta": [{ "retain": 14 }, { "insert": "x" }] } }),
-            edit(note, &[Part::Retain(14), Part::Insert("x".to_owned())]),
+            edit(note, &[Part::Retain(14), Part::insert("x")]),
             "counts 14 characters, the text at its base had 13",
         ),
         (

@@ -35,7 +35,7 @@ async fn edit(
                 desk.view(|desk| desk.sticker(id).expect("the sticker").text.value.chars().count());
             let delta = Delta::from_parts([
                 desk_protocol::text::Part::Retain(u32::try_from(chars).expect("a short text")),
-                desk_protocol::text::Part::Insert(addition),
+                desk_protocol::text::Part::insert(addition),
             ])
             .expect("a sound delta");
             desk.act(vec![Edit::EditText { id, delta }]).expect("it is edited");

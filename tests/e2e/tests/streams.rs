@@ -10,7 +10,7 @@ use desk_protocol::{Delta, Operation, Revision, ServerFrame, StickerId};
 /// Replaces a sticker's text of `chars` characters by one of 10,000.
 fn rewrite(server: &Server, who: &Joined, seq: u64, chars: u32) {
     let letter = char::from(b'a' + u8::try_from(seq % 26).expect("a small number"));
-    let parts = [Part::Insert(letter.to_string().repeat(10_000)), Part::Delete(chars)];
+    let parts = [Part::insert(letter.to_string().repeat(10_000)), Part::Delete(chars)];
     let delta = Delta::from_parts(parts).expect("a sound delta");
     let edit = Operation::EditText { id: StickerId(1), delta };
     let body = submit_frame(seq, seq - 1, vec![edit]);

@@ -209,13 +209,39 @@ fn text_older_than_the_history_needs_its_base() {
     // A crash may forget all text history (FLIGHT-12).
     server.kill9();
     server.up();
-    let late = json!([{ "insert": "zero " }]);
+    // What it says to continue may be its own text in the difference (TEXT-3).
+    let late = json!([{ "insert": "zero ", "continues": true }]);
     let detail = bob.sync(&server, 1, 1, edit(late.clone())).problem(422);
     assert!(detail.contains("base_text"), "{detail}");
     let with = json!([{ "edit_text": { "id": id, "delta": late, "base_text": "one two" } }]);
     let answer = bob.sync(&server, 1, 1, with).expect(221).json();
     assert_eq!(answer["collision_status"], "merged");
     assert_eq!(desk::texts(&server, &ada.id), ["zero one two three"]);
+    let polled = bob.poll(&server, 2, 0).expect(200).json();
+    let delta = &polled["commits"][0]["ops"][0]["edit_text"]["delta"];
+    assert_eq!(delta, &json!([{ "insert": "zero " }]));
+}
+
+#[test]
+fn text_3_json_says_what_continues() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    let bob = join(&server, &ada.id);
+    let id = ada.add(&server, 1, "LR");
+    let insert = |at: u32, text: &str, continues: bool| {
+        let mut part = json!({ "insert": text });
+        if continues {
+            part["continues"] = json!(true);
+        }
+        json!([{ "edit_text": { "id": id, "delta": [{ "retain": at }, part] } }])
+    };
+    ada.sync(&server, 2, 1, insert(1, "a", false)).expect(221);
+    bob.sync(&server, 1, 1, insert(1, "x", false)).expect(221);
+    ada.sync(&server, 3, 2, insert(2, "b", true)).expect(221);
+    assert_eq!(desk::texts(&server, &ada.id), ["LabxR"]);
+    let polled = bob.poll(&server, 2, 0).expect(200).json();
+    let ops: Vec<_> = (0..2).map(|at| polled["commits"][at]["ops"].clone()).collect();
+    assert_eq!(ops, [insert(2, "x", false), insert(2, "b", true)]);
 }
 
 #[test]

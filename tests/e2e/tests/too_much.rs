@@ -78,7 +78,7 @@ fn a_batch_past_a_limit_is_refused_by_request_and_by_frame() {
     let mut bob = Culprit::on(&server, witness.link());
     let title = |chars| Operation::SetTitle { title: "ж".repeat(chars), yielding: false };
     let parts = |count: usize| {
-        let parts = (0..count / 2).flat_map(|_| [Part::Retain(1), Part::Insert("x".to_owned())]);
+        let parts = (0..count / 2).flat_map(|_| [Part::Retain(1), Part::insert("x")]);
         let delta = Delta::from_parts(parts).expect("a sound delta");
         Operation::EditText { id: StickerId(1), delta }
     };

@@ -6,6 +6,8 @@
 //!   durable.
 //! * Exactly once: every character that was typed and acknowledged, and that
 //!   nobody may have removed, stands in the final text once.
+//! * Whole sentences: what one person types at one place in one go stands
+//!   together (TEXT-3), where nobody may have deleted or taken back any of it.
 //! * Convergence: at the end every replica equals the server's desk; a viewer's equals
 //!   what of it is for viewers, and holds no deleted sticker (DELETE-4).
 //! * Bounds: no connection has more queued than its limit.
@@ -53,12 +55,24 @@ pub(crate) struct Typed {
     pub(crate) unsure: bool,
 }
 
+/// What one person typed at one place in one go.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentence {
+    pub(crate) sticker: StickerId,
+    pub(crate) letters: Vec<char>,
+    /// Whether some of it may have been deleted, or taken back.
+    pub(crate) unsure: bool,
+}
+
 #[derive(Default)]
 pub(crate) struct Checker {
     commits: BTreeMap<(usize, Revision), Sighting>,
     /// How many operations a commit has, for editors and for viewers.
     operations: BTreeMap<(usize, Revision, bool), usize>,
     pub(crate) typed: BTreeMap<char, Typed>,
+    pub(crate) sentences: Vec<Sentence>,
+    /// Which sentence a letter belongs to.
+    sentence_of: BTreeMap<char, usize>,
 }
 
 impl Checker {
@@ -86,6 +100,47 @@ impl Checker {
     /// How many commits were seen.
     pub(crate) fn commits(&self) -> usize {
         self.commits.len()
+    }
+
+    /// A person begins a sentence; its number.
+    pub(crate) fn begin(&mut self, sticker: StickerId) -> usize {
+        self.sentences.push(Sentence { sticker, letters: Vec::new(), unsure: false });
+        self.sentences.len() - 1
+    }
+
+    /// A sentence has another letter.
+    pub(crate) fn go_on(&mut self, sentence: usize, letter: char) {
+        self.sentences[sentence].letters.push(letter);
+        self.sentence_of.insert(letter, sentence);
+    }
+
+    /// Whether two letters that stand side by side are of one sentence.
+    pub(crate) fn together(&self, left: char, right: char) -> bool {
+        let left = self.sentence_of.get(&left);
+        left.is_some() && left == self.sentence_of.get(&right)
+    }
+
+    /// Some of what was typed into a sticker may be deleted.
+    pub(crate) fn disturb(&mut self, sticker: StickerId) {
+        for sentence in self.sentences.iter_mut().filter(|one| one.sticker == sticker) {
+            sentence.unsure = true;
+        }
+    }
+
+    /// Every sentence of a desk is whole.
+    fn whole(&self, desk: &Desk) -> Result<(), String> {
+        for sentence in self.sentences.iter().filter(|sentence| !sentence.unsure) {
+            let Some(sticker) = desk.sticker(sentence.sticker) else { continue };
+            let text: Vec<char> = sticker.text.value.chars().collect();
+            // A tab that died may have lost its last letters.
+            let there = |letter: &&char| text.contains(letter);
+            let found: Vec<char> = sentence.letters.iter().filter(there).copied().collect();
+            if !found.is_empty() && !text.windows(found.len()).any(|piece| piece == found) {
+                let id = sentence.sticker;
+                return Err(format!("sticker {id}: {found:?} was typed in one go into {text:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// A replica at the end.
@@ -126,6 +181,7 @@ impl Checker {
 
     /// The final texts of a desk.
     pub(crate) fn texts(&self, number: usize, desk: &Desk) -> Result<(), String> {
+        self.whole(desk)?;
         let mut found: BTreeMap<char, usize> = BTreeMap::new();
         for sticker in desk.stickers() {
             for character in sticker.text.value.chars() {

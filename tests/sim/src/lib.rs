@@ -23,6 +23,7 @@ mod person;
 mod plan;
 mod process;
 mod requester;
+mod sentence;
 mod shard_host;
 mod world;
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use desk_client_core::{Client, Config, Edit, Event as ClientEvent, Line, NewSticker, Status};
+use desk_client_core::{
+    Action, Client, Config, Edit, Event as ClientEvent, Line, NewSticker, Status,
+};
 use desk_engine_core::{ConnectionId, Input, Reply, Request, ServiceError, SessionKey};
 use desk_protocol::frame::CloseCode;
 use desk_protocol::text::Part;
@@ -10,6 +12,7 @@ use desk_protocol::{Delta, Point, StickerId, Time};
 
 use crate::check::{Sighting, Typed};
 use crate::requester::Asker;
+use crate::sentence::Writing;
 use crate::world::{Event, World};
 
 /// One tab of one browser.
@@ -29,6 +32,9 @@ pub(crate) struct Person {
     /// Characters typed in this run of the tab, by the action that typed them.
     typed: Vec<(u64, char)>,
     timer_at: Option<Time>,
+    /// The sentences of this run of the tab, and the one that it goes on with.
+    pub(crate) sentences: Vec<usize>,
+    pub(crate) writing: Option<Writing>,
 }
 
 impl Person {
@@ -45,6 +51,8 @@ impl Person {
             online: true,
             typed: Vec::new(),
             timer_at: None,
+            sentences: Vec::new(),
+            writing: None,
         }
     }
 
@@ -272,6 +280,8 @@ impl World {
         let this = &mut self.people[person];
         this.attempt += 1;
         this.typed.clear();
+        this.sentences.clear();
+        this.writing = None;
         this.timer_at = None;
         let config = config(seed, &this.key);
         this.client = if this.records.1.is_empty() {
@@ -300,6 +310,10 @@ impl World {
             return;
         };
         if self.chance.below(100) < self.plan.typing_percent {
+            if self.plan.sentences {
+                let notes: Vec<StickerId> = notes.iter().map(|(id, _)| *id).collect();
+                return self.write_on(person, &notes);
+            }
             return self.type_into(person, id, length);
         }
         let to = Point { x: self.chance.below(500) as i32, y: self.chance.below(500) as i32 };
@@ -323,22 +337,26 @@ impl World {
         let now = self.agenda.now;
         let character = self.fresh_character();
         let at = self.chance.below(u64::from(length) + 1) as u32;
-        let parts = [Part::Retain(at), Part::Insert(character.to_string())];
+        let parts = [Part::Retain(at), Part::insert(character.to_string())];
         let Ok(delta) = Delta::from_parts(parts) else { return };
+        if let Ok(action) = self.people[person].client.edit_text(now, id, delta) {
+            self.has_typed(person, id, action, character);
+        }
+    }
+
+    pub(crate) fn has_typed(&mut self, person: usize, id: StickerId, action: Action, letter: char) {
         let this = &mut self.people[person];
         let desk = this.desk;
-        if let Ok(action) = this.client.edit_text(now, id, delta) {
-            this.typed.push((action.0, character));
-            let typed =
-                Typed { desk, sticker: id, acknowledged: false, kept: false, unsure: false };
-            self.checker.typed.insert(character, typed);
-        }
+        this.typed.push((action.0, letter));
+        let typed = Typed { desk, sticker: id, acknowledged: false, kept: false, unsure: false };
+        self.checker.typed.insert(letter, typed);
     }
 
     fn cut_text(&mut self, person: usize, id: StickerId, length: u32) {
         let now = self.agenda.now;
         let at = self.chance.below(u64::from(length)) as u32;
         let count = self.chance.between(1, u64::from(length - at).min(5)) as u32;
+        self.checker.disturb(id);
         let this = &mut self.people[person];
         let Some(sticker) = this.client.desk().sticker(id) else { return };
         let cut = sticker.text.value.chars().skip(at as usize).take(count as usize);
@@ -361,6 +379,10 @@ impl World {
                 typed.unsure = true;
             }
         }
+        for sentence in this.sentences.drain(..) {
+            self.checker.sentences[sentence].unsure = true;
+        }
+        this.writing = None;
         if self.chance.once_in(3) {
             this.client.redo(now);
         } else {
@@ -369,7 +391,7 @@ impl World {
     }
 
     /// A character that nothing else in the run types, from the private planes.
-    fn fresh_character(&mut self) -> char {
+    pub(crate) fn fresh_character(&mut self) -> char {
         self.characters += 1;
         char::from_u32(0xf_0000 + self.characters).unwrap_or('?')
     }

@@ -58,6 +58,9 @@ pub struct Plan {
     pub expiring: bool,
     /// An access of the disk fails and says so, once in so many.
     pub disk_error_once_in: u64,
+    /// Whether who edits a text types a sentence at a place where others do, too;
+    /// else single letters anywhere.
+    pub sentences: bool,
 }
 
 impl Plan {
@@ -91,6 +94,7 @@ impl Plan {
             expiring: chance.once_in(4),
             disk_error_once_in: odds(&mut chance, &[0, 0, 60, 300, 1_000]),
             viewers: chance.below(3),
+            sentences: chance.once_in(2),
         }
     }
 }

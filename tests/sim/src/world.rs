@@ -73,6 +73,8 @@ pub struct Report {
     pub cuts: u64,
     /// Characters typed.
     pub typed: usize,
+    /// Sentences that must be whole.
+    pub sentences: usize,
 }
 
 pub(crate) struct World {
@@ -128,6 +130,7 @@ pub fn run_plan(plan: Plan) -> Result<Report, Failure> {
             disk_errors: world.disk_errors(),
             cuts: world.cuts,
             typed: world.checker.typed.len(),
+            sentences: world.checker.sentences.iter().filter(|one| !one.unsure).count(),
         }),
     }
 }

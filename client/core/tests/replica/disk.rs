@@ -214,32 +214,6 @@ fn people_come_and_go_with_the_line() {
     assert!(names(&net).is_empty());
 }
 
-#[test]
-fn a_caret_moves_with_the_text_around_it() {
-    let mut net = Net::joined(2);
-    let now = net.now;
-    let note = NewSticker { text: "hello".into(), ..NewSticker::default() };
-    let id = net.client(0).create(now, note).unwrap();
-    net.settle();
-    let editing = Presence { editing: Some(id), caret: Some(5), ..Presence::default() };
-    net.client(0).set_presence(now, editing);
-    net.client(0).replace_text(now, id, "hello!").unwrap();
-    net.client(1).replace_text(now, id, "oh, hello").unwrap();
-    net.settle();
-    let moves: Vec<String> = net.peers[0]
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            desk_client_core::Event::TextChanged { id: moved, delta } if *moved == id => {
-                Some(delta.to_string())
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(moves, ["+\"oh, \""]);
-    assert_eq!(net.text(0, id), "oh, hello!");
-}
-
 /// Records of format 1 as the first release wrote them. They are never written
 /// again: each version to come must go on reading them.
 #[test]

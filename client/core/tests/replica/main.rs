@@ -3,6 +3,7 @@
 
 mod disk;
 mod example;
+mod field;
 mod limits;
 mod net;
 mod random;

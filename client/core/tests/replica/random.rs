@@ -14,10 +14,10 @@ use desk_protocol::{Color, Delta, Point, Size, Sticker, StickerId};
 use crate::net::{Net, plenty};
 
 /// SplitMix64, as the client's own.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,7 +25,7 @@ impl Random {
         ((mixed ^ (mixed >> 31)) % bound as u64) as usize
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 }
@@ -81,7 +81,7 @@ impl World {
             parts.push(Part::Delete(1 + self.random.below((chars - head).min(3)) as u32));
         }
         if !deletes || self.random.chance(70) {
-            parts.push(Part::Insert(self.fresh_text(client)));
+            parts.push(Part::insert(self.fresh_text(client)));
         }
         Delta::from_parts(parts).expect("short")
     }

@@ -173,7 +173,9 @@ pub fn order(
 
 /// Rebases deltas onto the desk's present text by a three-way merge (FLIGHT-14), if
 /// they came with their base text and the history no longer reaches that base. The
-/// author's limit is counted on the text that the author gave (LIMIT-1).
+/// author's limit is counted on the text that the author gave (LIMIT-1). The
+/// difference may hold the author's own text, so the author's insertions continue
+/// nothing (TEXT-3).
 fn rebase_onto_head(
     record: &DeskRecord,
     histories: &TextHistories,
@@ -202,7 +204,8 @@ fn rebase_onto_head(
         if intended > limit as u64 && intended > found {
             return reject(RejectionReason::TextTooLong { found: intended, limit });
         }
-        *delta = delta.transform(&diff(base_text, &sticker.text.value), Order::After);
+        let since = diff(base_text, &sticker.text.value);
+        *delta = std::mem::take(delta).unmarked().transform(&since, Order::After);
         rebased.push(id);
     }
     Ok(rebased)

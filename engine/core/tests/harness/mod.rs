@@ -319,7 +319,7 @@ pub fn move_to(id: u64, x: i32) -> Operation {
 }
 
 pub fn type_at(id: u64, at: u32, text: &str) -> Operation {
-    let parts = [text::Part::Retain(at), text::Part::Insert(text.to_owned())];
+    let parts = [text::Part::Retain(at), text::Part::insert(text)];
     Operation::EditText { id: StickerId(id), delta: Delta::from_parts(parts).unwrap() }
 }
 
