@@ -1,8 +1,8 @@
 //! How often one address may do what costs the server, or a desk, something for
 //! long: make desks, join them, replace their links.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use desk_protocol::Time;

@@ -75,8 +75,8 @@ fn let_a_second_pass(server: &Server) {
 fn an_export_on_a_slow_line_takes_longer_than_any_time_out() {
     let server = Setup::default()
         .limit("desk-size", "\"8MiB\"")
-        .limit("request-time", "\"1s\"")
-        .limit("poll-time", "\"999ms\"")
+        .limit("request-time", "\"2s\"")
+        .limit("poll-time", "\"1500ms\"")
         .limit("reader-stall", "\"10s\"")
         .start();
     let ada = large(&server);

@@ -8,11 +8,11 @@
 //! ```
 //! The archive is checked once ([`read`]) and then read in place. rkyv has no
 //! way to change a type that was written, so a version's types are never
-//! changed: a new version gets a module of its own beside [`v2`], and a fixture
+//! changed: a new version gets a module of its own beside [`version_2`], and a fixture
 //! of each version stays in `fixtures/` and stays readable.
 
 mod v1;
-mod v2;
+mod version_2;
 
 use desk_engine_core::StoredRecord;
 use desk_engine_core::members::MembersError;
@@ -55,7 +55,7 @@ pub(crate) enum SnapshotError {
 pub(crate) const STICKER_BYTES: usize = v1::STICKER_BYTES;
 
 /// What a quiet client takes.
-pub(crate) const CLIENT_BYTES: usize = v2::CLIENT_BYTES;
+pub(crate) const CLIENT_BYTES: usize = version_2::CLIENT_BYTES;
 
 /// What a recent client takes besides its quiet record and its answer.
 pub(crate) const RECENT_CLIENT_BYTES: usize = v1::MEMBER_BYTES;
@@ -64,9 +64,9 @@ pub(crate) const RECENT_CLIENT_BYTES: usize = v1::MEMBER_BYTES;
 pub(crate) fn write(record: &StoredRecord) -> AlignedVec<16> {
     let mut bytes = AlignedVec::new();
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&v2::VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version_2::VERSION.to_le_bytes());
     bytes.extend_from_slice(&[0; 4]);
-    v2::write(record, bytes)
+    version_2::write(record, bytes)
 }
 
 /// Reads a record of any version. `bytes` should be aligned to 16, as the
@@ -83,8 +83,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<StoredRecord, SnapshotError> {
     let version = u32::from_le_bytes(bytes[8..12].try_into().expect("four bytes"));
     match version {
         v1::VERSION => v1::read(&bytes[HEADER_BYTES..]),
-        v2::VERSION => v2::read(&bytes[HEADER_BYTES..]),
-        found => Err(SnapshotError::Version { found, newest: v2::VERSION }),
+        version_2::VERSION => version_2::read(&bytes[HEADER_BYTES..]),
+        found => Err(SnapshotError::Version { found, newest: version_2::VERSION }),
     }
 }
 
