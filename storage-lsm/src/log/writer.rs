@@ -128,6 +128,21 @@ impl LogWriter {
         Ok(self.appended)
     }
 
+    /// Takes the place of a record that nobody needs.
+    pub(crate) fn skip(&mut self) -> Position {
+        let newest = self.appended;
+        self.appended.0 += 1;
+        if self.durable == newest {
+            self.durable = self.appended;
+        } else if self.open.records.is_empty()
+            && let Some(last) = self.ready.back_mut()
+        {
+            last.last = self.appended;
+        }
+        // Else the batch that is open, or is being written, covers it.
+        self.appended
+    }
+
     /// Whether the waiting batches and the new records fit the active segment and the
     /// spares, in the order in which they will be written.
     fn has_room(&self, joins: bool, more: usize) -> bool {
@@ -161,7 +176,8 @@ impl LogWriter {
 
     /// The batch is durable. Its memory is kept for a later batch.
     pub(crate) fn finish(&mut self, ready: Ready) {
-        self.durable = ready.last;
+        // What was skipped while the newest batch was written is durable with it.
+        self.durable = if self.has_uncommitted() { ready.last } else { self.appended };
         let mut batch = ready.batch;
         batch.clear();
         self.written = Some(batch);
@@ -296,5 +312,34 @@ mod tests {
         assert_eq!(writer.next_batch().unwrap().last, Position(2));
         assert_eq!(writer.next_batch().unwrap().last, Position(3));
         assert!(writer.next_batch().is_none());
+    }
+
+    #[test]
+    fn a_skipped_position_is_durable_with_the_record_before_it() {
+        let mut writer = writer(2);
+        assert_eq!((writer.skip(), writer.durable), (Position(1), Position(1)));
+        assert_eq!(append(&mut writer, 1), Ok(Position(2)));
+        assert_eq!(writer.skip(), Position(3));
+        let first = writer.next_batch().unwrap();
+        assert_eq!((first.last, writer.durable), (Position(3), Position(1)));
+        // While the first batch is written nothing waits behind it.
+        assert_eq!(writer.skip(), Position(4));
+        writer.finish(first);
+        assert_eq!(writer.durable, Position(4));
+        // Behind a batch that waits, with another one open after it.
+        assert_eq!(append(&mut writer, 1), Ok(Position(5)));
+        let second = writer.next_batch().unwrap();
+        assert_eq!(append(&mut writer, 12_209), Ok(Position(6)));
+        assert_eq!(writer.skip(), Position(7));
+        assert_eq!(append(&mut writer, 1), Ok(Position(8)));
+        writer.finish(second);
+        assert_eq!(writer.durable, Position(5));
+        let third = writer.next_batch().unwrap();
+        writer.finish(third);
+        assert_eq!(writer.durable, Position(7));
+        let fourth = writer.next_batch().unwrap();
+        assert_eq!(writer.skip(), Position(9));
+        writer.finish(fourth);
+        assert_eq!(writer.durable, Position(9));
     }
 }

@@ -227,6 +227,13 @@ impl<D: Disk> Store<D> {
         Ok(position)
     }
 
+    /// Takes a place in the log without writing a record, so that a caller who numbers
+    /// records itself numbers them as the log does. The place is durable with the
+    /// record before it.
+    pub fn skip(&self) -> Position {
+        self.state.borrow_mut().log.skip()
+    }
+
     /// Takes a snapshot that covers the key's records up to `sequence`. The value is
     /// copied, readable at once, and written by [`Self::maintain`].
     ///
