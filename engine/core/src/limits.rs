@@ -235,8 +235,9 @@ pub const STORE_PAUSE_CALM: Duration = Duration::from_millis(10);
 /// The same when it has hardly any, memory is short, or the server goes down.
 pub const STORE_PAUSE_URGENT: Duration = Duration::from_millis(1);
 
-/// How long a key that the log asks for and that cannot be loaded is left alone. It
-/// is damaged or has expired, and neither passes. Each attempt costs a read.
+/// How long a key that the log asks for is left alone when it cannot be loaded or
+/// stored. It is damaged, too large, or has expired, and none of these passes soon.
+/// Each attempt costs a read. A desk that cannot be stored takes no changes meanwhile.
 pub const STORE_PUT_OFF_TIME: Duration = Duration::from_secs(60);
 
 /// How many such keys are known at a time; more are looked at again sooner.

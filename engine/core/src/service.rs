@@ -11,6 +11,10 @@ use desk_protocol::{
 use crate::admission::Source;
 use crate::identity::SessionKey;
 
+/// What is said of a desk whose record no table takes.
+pub(crate) const UNSTORABLE: &str =
+    "this desk has become too large to be stored and takes no changes now; reading goes on";
+
 /// A request to the owner of a desk. Which shard that is follows from the link
 /// ([`Request::link`]) by [`crate::Placement`]; a creation goes to the shard
 /// with the fewest collaboration instances.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use desk_engine_core::shard::Loaded;
 use desk_engine_core::*;
 use desk_protocol::LinkId;
-use desk_protocol::frame::Role;
+use desk_protocol::frame::{CloseCode, Role};
 use harness::*;
 
 /// A desk and its owner's and viewer's links, of which only the log has something:
@@ -122,4 +122,61 @@ fn a_desk_may_expire_before_it_is_stored() {
     }
     assert!(world.loads.iter().filter(|key| **key == desk.link).count() <= 2, "{:?}", world.loads);
     assert_eq!((world.shard.stats().unstored, world.shard.stats().instances), (0, 0));
+}
+
+#[test]
+fn a_desk_that_no_table_takes_is_not_stored_again_and_again() {
+    let mut world = World::new();
+    world.storing = false;
+    let desk = world.create();
+    world.sync(desk.key, 1, 0, vec![create(1, "much")]);
+    let guest = world.join(desk.link);
+    let line = world.connect(guest.key, 1, None);
+    press(&mut world, &[desk.link]);
+    let (key, sequence, _) = world.to_store.pop().expect("it is on its way");
+    // Its owner's link is stored as well.
+    world.to_store.clear();
+    world.input(Input::Unstorable { key, sequence });
+    assert_eq!(world.shard.stats().unstored, 0, "nothing of it is on its way any more");
+    for _ in 0..100 {
+        press(&mut world, &[desk.link]);
+    }
+    assert!(world.to_store.is_empty(), "the log asks in vain");
+    // Only the log has its newest steps: none are added.
+    let refused = world.sync(desk.key, 2, 1, vec![create(2, "more")]);
+    assert!(matches!(refused, Reply::Failed(ServiceError::Unavailable(_))), "{refused:?}");
+    world.submit(line, 1, 1, vec![create(3, "more")]);
+    assert_eq!(world.closed.get(&line), Some(&CloseCode::Overloaded));
+    assert_eq!(world.content(desk.link).stickers().count(), 1, "reading goes on");
+    // After a while people may make it smaller, and it is tried again.
+    world.advance(limits::STORE_PUT_OFF_TIME);
+    let taken = world.sync(desk.key, 2, 1, vec![create(2, "more")]);
+    assert!(matches!(taken, Reply::Synced { .. }), "{taken:?}");
+    press(&mut world, &[desk.link]);
+    assert_eq!(world.to_store.len(), 1);
+}
+
+#[test]
+fn a_desk_that_no_table_takes_stays_in_memory_and_leaves_once_one_does() {
+    let mut world = World::with(ShardConfig { memory_bytes: 0, ..config() });
+    world.storing = false;
+    let desk = world.create();
+    world.sync(desk.key, 1, 0, vec![create(1, "much")]);
+    world.advance(Duration::from_secs(1));
+    // Memory is short.
+    world.create();
+    world.advance(Duration::from_secs(1));
+    let is_desk = |(key, ..): &(LinkId, u64, StoredRecord)| *key == desk.link;
+    let at = world.to_store.iter().position(is_desk).expect("it is to leave memory");
+    let (key, sequence, _) = world.to_store.remove(at);
+    world.input(Input::Unstorable { key, sequence });
+    world.create();
+    world.advance(Duration::from_secs(30));
+    assert!(!world.to_store.iter().any(is_desk), "it is not tried all the time");
+    assert_eq!(world.content(desk.link).stickers().count(), 1, "it is whole");
+    assert!(!world.loads.contains(&desk.link), "and has not been loaded: no table has it");
+    world.storing = true;
+    world.store_all();
+    world.advance(limits::STORE_PUT_OFF_TIME + Duration::from_secs(901));
+    assert!(world.tables.contains_key(&desk.link));
 }

@@ -57,10 +57,6 @@ pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;
 /// changes are stored from this reserve, and a start needs some segments.
 pub(crate) const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
-/// How often free disk space is looked at while changes come. Safety: less
-/// can be written in that time than the reserve holds.
-pub(crate) const SPACE_TIME: Duration = Duration::from_millis(100);
-
 /// How long the answer to a request may take: longer than the longest poll.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(40);
 
@@ -156,16 +152,6 @@ pub(crate) const UNREMOVED_NAMED_MAX: usize = 1_024;
 /// Desks that a shard reads at a time; more wait their turn. Safety: each may take as much
 /// memory as the largest record, and a few keep a disk busy.
 pub(crate) const LOADS_MAX: usize = 8;
-
-/// How often upkeep of a store is called while it has work left. Tuning.
-pub(crate) const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
-
-/// How often a planned stop looks whether everything has left. Tuning.
-pub(crate) const STOP_PAUSE: Duration = Duration::from_millis(5);
-
-/// Keys that are named to the core at a time when the log is under pressure.
-/// Tuning: it stores a few of them a step, and is named more after that.
-pub(crate) const PRESSURE_KEYS: usize = 256;
 
 /// Desks of a shard that are named in the log because they cannot be read, each
 /// once: whoever asks again would fill it. Tuning: more are only counted.

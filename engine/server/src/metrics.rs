@@ -20,11 +20,6 @@ impl Number {
         self.set(self.get().wrapping_add(more));
     }
 
-    /// Takes from it.
-    pub(crate) fn subtract(&self, less: u64) {
-        self.set(self.get().saturating_sub(less));
-    }
-
     /// Sets it.
     pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
@@ -136,6 +131,7 @@ shard_metrics! {
         loads_failed "sticker_desk_desk_loads_failed_total" "Desks that could not be read: damaged, or the disk failed.",
         snapshots "sticker_desk_desk_snapshots_total" "Desks written to the store.",
         snapshot_bytes "sticker_desk_desk_snapshot_bytes_total" "Bytes of desks written to the store.",
+        unstorable "sticker_desk_desks_unstorable_total" "Times that a desk was too large for the store, or damaged there.",
         unlinks_failed "sticker_desk_unlinks_failed_total" "Times that a file that nobody needs could not be removed.",
         writes "sticker_desk_socket_writes_total" "Writes to WebSockets.",
         written_bytes "sticker_desk_socket_written_bytes_total" "Bytes written to WebSockets.",

@@ -121,6 +121,7 @@ fn share(
     let ends: Ends = mesh(shards, config.limits.requests_between_shards);
     let shared = Arc::new(Shared {
         placement: Placement::new(config.shards),
+        shards: (0..shards).map(|_| CachePadded::default()).collect(),
         metrics: (0..shards).map(|_| CachePadded::default()).collect(),
         origins,
         listen,
@@ -129,8 +130,6 @@ fn share(
         connections_max: means.connections,
         ready: atomic::AtomicBool::new(false),
         stopping: atomic::AtomicBool::new(false),
-        stopped: atomic::AtomicUsize::new(0),
-        edits_under_way: atomic::AtomicUsize::new(0),
         finished: atomic::AtomicBool::new(false),
         unsent: atomic::AtomicUsize::new(0),
         admission: Mutex::new(Admission::new(config.limits.admission)),
@@ -239,7 +238,7 @@ fn stop(shared: &Arc<Shared>, shards: Shards) -> Result<(), ServeError> {
         let _ = done.send(sound);
     });
     let result = finished.recv_timeout(shared.config.limits.drain_time);
-    let poisoned = shared.metrics.iter().any(|shard| shard.poisoned.get() != 0);
+    let poisoned = shared.is_poisoned();
     match result {
         _ if poisoned => Err(ServeError::Stop),
         Ok(true) => {

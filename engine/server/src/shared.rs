@@ -2,12 +2,13 @@
 //! written rarely, or is a cache line of its own.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_utils::CachePadded;
 use desk_engine_core::{Admission, Placement};
 use desk_gateway_http::route::OriginPolicy;
+use desk_keeper::{Why, Writable};
 use rustls::ServerConfig;
 
 use crate::certificate::{Certificate, OwnCertificate};
@@ -22,7 +23,9 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// Which shard owns a desk.
     pub(crate) placement: Placement,
-    /// What each shard counts; also what the load balancer looks at.
+    /// What others decide upon, a shard each.
+    pub(crate) shards: Box<[CachePadded<ShardState>]>,
+    /// What each shard counts. Nothing is decided by it.
     pub(crate) metrics: Box<[CachePadded<ShardMetrics>]>,
     /// How often each address did what it may do only so often. Never waited for.
     pub(crate) admission: Mutex<Admission>,
@@ -42,12 +45,56 @@ pub(crate) struct Shared {
     pub(crate) ready: AtomicBool,
     /// A planned stop has begun.
     pub(crate) stopping: AtomicBool,
-    /// Shards whose part of the stop is on disk.
-    pub(crate) stopped: AtomicUsize,
-    /// Edits on their way to the manifest's owner.
-    pub(crate) edits_under_way: AtomicUsize,
     /// All is on disk: the loops end.
     pub(crate) finished: AtomicBool,
+}
+
+/// What other shards and the operator's answers decide upon. A shard writes its own.
+#[derive(Default)]
+pub(crate) struct ShardState {
+    /// 0 while changes are taken, else a number of the reason, from 1.
+    unwritable: AtomicU8,
+    /// Open TCP connections.
+    connections: AtomicUsize,
+    /// Collaboration instances, by which new desks find their shard.
+    instances: AtomicUsize,
+}
+
+impl ShardState {
+    pub(crate) fn set_writable(&self, writable: Writable) {
+        let number = match writable {
+            Writable::Yes => 0,
+            Writable::No(why) => {
+                let place = Why::ALL.iter().position(|other| *other == why);
+                1 + place.expect("all reasons are in the list") as u8
+            }
+        };
+        self.unwritable.store(number, Ordering::Relaxed);
+    }
+
+    pub(crate) fn writable(&self) -> Writable {
+        let number = usize::from(self.unwritable.load(Ordering::Relaxed));
+        let why = number.checked_sub(1).and_then(|place| Why::ALL.get(place));
+        why.map_or(Writable::Yes, |why| Writable::No(*why))
+    }
+
+    /// How many there are now.
+    pub(crate) fn connection_opened(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) as u64 + 1
+    }
+
+    /// How many there are now.
+    pub(crate) fn connection_closed(&self) -> u64 {
+        self.connections.fetch_sub(1, Ordering::Relaxed) as u64 - 1
+    }
+
+    pub(crate) fn set_instances(&self, instances: usize) {
+        self.instances.store(instances, Ordering::Relaxed);
+    }
+
+    pub(crate) fn instances(&self) -> usize {
+        self.instances.load(Ordering::Relaxed)
+    }
 }
 
 impl Shared {
@@ -59,25 +106,54 @@ impl Shared {
         if !self.ready.load(Ordering::Relaxed) {
             return Some("The server is starting; come again soon.");
         }
-        if self.metrics.iter().any(|shard| shard.poisoned.get() != 0) {
-            return Some(
+        // The weightiest reason of all shards.
+        let reasons = self.shards.iter().filter_map(|shard| match shard.writable() {
+            Writable::Yes => None,
+            Writable::No(why) => Some(why),
+        });
+        reasons.min().map(|why| match why {
+            Why::Poisoned => {
                 "A write to the data folder failed, so nothing is stored any more. Look at the \
-                 log and the disk, then restart the server.",
-            );
-        }
-        if self.metrics.iter().any(|shard| shard.unwritable.get() != 0) {
-            return Some(
-                "Changes cannot be stored now: the disk or the log's budget is full, or the disk \
-                 hangs. Free space, raise --log-budget, or look at the disk.",
-            );
-        }
-        None
+                 log and the disk, then restart the server."
+            }
+            Why::Draining => "The server is going down; come again later.",
+            Why::LogFull => {
+                "Changes cannot be stored now: the log's budget is used up. Look at the disk, or \
+                 raise --log-budget."
+            }
+            Why::BelowReserve => {
+                "Changes cannot be stored now: the disk is full up to the reserve. Free space."
+            }
+            Why::Behind => {
+                "Changes cannot be stored now: the disk is slower than the changes, or hangs. \
+                 Look at the disk."
+            }
+            Why::Backlog => {
+                "Changes cannot be stored now: records wait that the store has refused. Look at \
+                 the log and the disk."
+            }
+        })
+    }
+
+    /// Whether a write has failed.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.shards.iter().any(|shard| shard.writable() == Writable::No(Why::Poisoned))
+    }
+
+    /// Whether a planned stop has begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether everything is on disk.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::SeqCst)
     }
 
     /// Whether one more connection may be accepted.
     pub(crate) fn has_room(&self) -> bool {
-        let open: u64 = self.metrics.iter().map(|shard| shard.connections.get()).sum();
-        open < self.connections_max as u64
+        let open = self.shards.iter().map(|shard| shard.connections.load(Ordering::Relaxed));
+        open.sum::<usize>() < self.connections_max
     }
 
     /// The configuration of TLS for one more connection.
@@ -106,6 +182,12 @@ impl Shared {
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "the certificate stays as it is"),
         }
+    }
+
+    /// Everything is on disk: ends the shards' loops.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::SeqCst);
+        self.wake_all();
     }
 
     /// Wakes all shards.

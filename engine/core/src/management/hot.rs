@@ -34,6 +34,8 @@ pub(crate) struct Hot {
     pub(crate) storing: Option<u64>,
     /// The bytes of that, roughly.
     pub(crate) storing_bytes: usize,
+    /// Until when the desk takes no changes, because no table takes its record.
+    pub(crate) unstorable_until: Time,
     /// Whether it leaves memory once it is stored: nobody has used it since.
     pub(crate) leaving: bool,
     snapshots: Snapshots,
@@ -59,6 +61,7 @@ impl Hot {
             stored,
             storing: None,
             storing_bytes: 0,
+            unstorable_until: Time(0),
             leaving: false,
             snapshots: Snapshots::default(),
             used_at: now,
@@ -263,6 +266,11 @@ impl Hot {
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
         }
+    }
+
+    /// Whether no table has taken its record a short time ago.
+    pub(crate) fn is_unstorable(&self, now: Time) -> bool {
+        now < self.unstorable_until
     }
 
     /// Whether the log holds steps that no stored record has.

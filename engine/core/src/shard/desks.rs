@@ -11,7 +11,7 @@ use super::io::Loaded;
 use super::timers::Timer;
 use crate::collisions::Arrival;
 use crate::journal::{self, Entry};
-use crate::limits::LINKS_PER_DESK_MAX;
+use crate::limits::{LINKS_PER_DESK_MAX, STORE_PUT_OFF_TIME};
 use crate::management::{Content, Hot, Submitted, Task};
 use crate::names::LogPosition;
 use crate::output::Output;
@@ -258,6 +258,22 @@ impl Shard {
         }
     }
 
+    /// No table takes a record. Only memory and the log have the desk's newest steps, so
+    /// none are added for a while, and the log asks for them in vain. The desk stays in
+    /// memory. After the while people may make it smaller.
+    pub(super) fn unstorable(&mut self, now: Time, key: LinkId, sequence: u64) {
+        self.storing.put_off(now, key);
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let Content::Hot(hot) = &mut slot.content else { return };
+        hot.unstorable_until = now + STORE_PUT_OFF_TIME;
+        if hot.storing == Some(sequence) {
+            self.env.store_ended(hot);
+        }
+        if std::mem::take(&mut hot.leaving) {
+            self.evict(now, key);
+        }
+    }
+
     /// Lets a desk leave memory: at once if the store has all of it, else once it
     /// has, in its turn, and unless somebody uses it before. Connections stay,
     /// parked.
@@ -268,6 +284,10 @@ impl Shard {
         if !hot.is_dirty() && hot.storing.is_none() && durable {
             self.cool(key);
             self.forget_if_unused(key);
+            return;
+        }
+        if hot.is_unstorable(now) {
+            self.env.timers.arm(hot.unstorable_until, Timer::Idle(key));
             return;
         }
         if !hot.is_dirty() {
@@ -380,7 +400,7 @@ impl Shard {
             return;
         }
         let stays = |key: &LinkId| match self.desks.get(key).map(|slot| &slot.content) {
-            Some(Content::Hot(hot)) => hot.leaving || *key == keep,
+            Some(Content::Hot(hot)) => hot.leaving || hot.is_unstorable(now) || *key == keep,
             _ => true,
         };
         let oldest = self.by_use.iter().take(EVICTION_LOOK).find(|(_, key)| !stays(key)).copied();

@@ -15,7 +15,7 @@ use crate::identity::SessionKey;
 use crate::management::Submitted;
 use crate::management::Task;
 use crate::names::{ConnectionId, LogPosition};
-use crate::service::ServiceError;
+use crate::service::{ServiceError, UNSTORABLE};
 
 impl Shard {
     /// Takes bytes from a connection: whole frames from its front. Returns how
@@ -210,6 +210,9 @@ impl Shard {
         if !self.env.writable {
             let detail = "the server cannot store changes now, come again later";
             return self.end(now, id, CloseCode::Overloaded, detail);
+        }
+        if slot.hot().is_some_and(|hot| hot.is_unstorable(now)) {
+            return self.end(now, id, CloseCode::Overloaded, UNSTORABLE);
         }
         let Some(hot) = slot.hot() else { return };
         if let Err(why) = hot.let_change(&mut self.env.gate, client, Some(author)) {

@@ -88,6 +88,14 @@ pub enum Input {
         /// The record's sequence.
         sequence: u64,
     },
+    /// A record given by [`crate::Output::Store`] will never be in a table. The desk stays
+    /// in memory and takes no changes for a while; a restart replays it from the log.
+    Unstorable {
+        /// The key.
+        key: LinkId,
+        /// The record's sequence.
+        sequence: u64,
+    },
     /// The log is under pressure: records of these keys hold back its oldest
     /// part. They are stored soon, a few at a time.
     Pressure {

@@ -94,9 +94,10 @@ impl Shard {
             Input::Durable { position } => self.env.gate.durable(position),
             Input::Loaded { key, found } => self.loaded(now, key, found),
             Input::Stored { key, sequence } => self.stored(now, key, sequence),
+            Input::Unstorable { key, sequence } => self.unstorable(now, key, sequence),
             Input::Pressure { keys, pace } => self.store_soon(now, keys, pace),
             Input::Writable(writable) => self.env.writable = writable,
-            Input::LogFailed => self.log_failed(),
+            Input::LogFailed => self.log_failed(now),
             Input::Drain => self.drain(now),
         }
     }
@@ -183,24 +184,34 @@ impl Shard {
         self.env.reply(position, request, Reply::Polled(nothing));
     }
 
-    /// Nobody waits for what will not come.
-    fn log_failed(&mut self) {
+    /// Nobody waits for what will not come. Who comes again reads what is durable.
+    fn log_failed(&mut self, now: Time) {
         self.env.writable = false;
+        let detail = "the server cannot store changes any more";
+        self.close_everybody(
+            now,
+            |_| LogPosition(0),
+            CloseCode::Internal,
+            detail,
+            &gate::failure(),
+        );
         self.env.gate.fail();
-        for slot in self.desks.values_mut() {
-            self.env.fail_polls(LogPosition(0), &mut slot.room, &gate::failure());
-        }
     }
 
-    /// The server goes down: everyone is told, nobody is left waiting.
-    fn drain(&mut self, now: Time) {
-        self.env.draining = true;
-        let why = ServiceError::Unavailable("the server is going down");
+    /// Ends every connection and answers every poll, each at its desk's place in the
+    /// log.
+    fn close_everybody(
+        &mut self,
+        now: Time,
+        at: impl Fn(&Slot) -> LogPosition,
+        code: CloseCode,
+        detail: &str,
+        why: &ServiceError,
+    ) {
         for slot in self.desks.values_mut() {
-            let position = slot.position();
-            let detail = "the server is going down, come again";
-            self.env.close_all(now, position, &mut slot.room, CloseCode::Draining, detail);
-            self.env.fail_polls(position, &mut slot.room, &why);
+            let position = at(slot);
+            self.env.close_all(now, position, &mut slot.room, code, detail);
+            self.env.fail_polls(position, &mut slot.room, why);
         }
         let open: Vec<ConnectionId> = self
             .env
@@ -210,8 +221,16 @@ impl Shard {
             .map(|(id, _)| *id)
             .collect();
         for id in open {
-            self.env.close(LogPosition(0), id, CloseCode::Draining, "the server is going down");
+            self.env.close(LogPosition(0), id, code, detail);
         }
+    }
+
+    /// The server goes down: everyone is told, nobody is left waiting.
+    fn drain(&mut self, now: Time) {
+        self.env.draining = true;
+        let why = ServiceError::Unavailable("the server is going down");
+        let detail = "the server is going down, come again";
+        self.close_everybody(now, Slot::position, CloseCode::Draining, detail, &why);
         // The next start need not replay what is in tables.
         let dirty = self.desks.iter().filter_map(|(key, slot)| match &slot.content {
             Content::Hot(hot) if hot.is_dirty() => Some(*key),

@@ -17,7 +17,7 @@ use crate::management::{Content, Hot, Submitted};
 use crate::names::{LogPosition, RequestId};
 use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
-use crate::service::{Deleted, Joined, Reply, Request, ServiceError};
+use crate::service::{Deleted, Joined, Reply, Request, ServiceError, UNSTORABLE};
 
 /// The client that imports come from, on each desk: the numbers of whoever imports,
 /// and what that client has in flight, stay untouched. No key is ever made for it.
@@ -151,6 +151,14 @@ impl Shard {
         Err(ServiceError::Unavailable("the server cannot store changes, reading goes on"))
     }
 
+    /// Whether a desk takes changes.
+    fn may_grow(&mut self, now: Time, desk: LinkId) -> Result<(), ServiceError> {
+        if self.hot(desk).is_unstorable(now) {
+            return Err(ServiceError::Unavailable(UNSTORABLE));
+        }
+        Ok(())
+    }
+
     fn hot(&mut self, desk: LinkId) -> &mut Hot {
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         slot.hot().expect("a task runs on a desk in memory")
@@ -179,6 +187,7 @@ impl Shard {
         };
         if known.is_none_or(|client| self.hot(desk).record.members.get(client).is_none()) {
             self.may_write()?;
+            self.may_grow(now, desk)?;
             if role > Role::Viewer {
                 self.hot(desk).has_place()?;
             }
@@ -248,6 +257,7 @@ impl Shard {
         let keyring = self.env.keyring.clone();
         self.hot(desk).authorize_as(&keyring, key, Role::Editor, "change the desk")?;
         self.may_write()?;
+        self.may_grow(now, desk)?;
         self.place(now, desk, key.client, user, submit, base_texts)
     }
 
@@ -452,6 +462,7 @@ impl Shard {
         operations: Vec<Operation>,
     ) -> Served {
         self.may_write()?;
+        self.may_grow(now, desk)?;
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         let Content::Hot(hot) = &mut slot.content else {
             unreachable!("a task runs on a desk in memory")

@@ -75,11 +75,11 @@ fn welcome(shell: &Rc<Shell>, tcp: Tcp, peer: SocketAddr, door: Door) {
         }
     };
     metrics.connections_accepted.add(1);
-    metrics.connections.add(1);
+    shell.connection_opened();
     let task = serve(Rc::clone(shell), stream, peer, door);
     let end = {
         let shell = Rc::clone(shell);
-        move || shell.metrics().connections.subtract(1)
+        move || shell.connection_closed()
     };
     spawn(shell, task, end);
 }

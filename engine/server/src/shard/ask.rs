@@ -36,11 +36,11 @@ impl Shell {
         if let Some(link) = request.link() {
             return usize::from(self.shared.placement.shard(link));
         }
-        let shards = self.shared.metrics.len();
+        let shards = self.shared.shards.len();
         let first = TURN.fetch_add(1, Ordering::Relaxed);
         (0..shards)
             .map(|step| (first + step) % shards)
-            .min_by_key(|&shard| self.shared.metrics[shard].instances.get())
+            .min_by_key(|&shard| self.shared.shards[shard].instances())
             .expect("there is at least one shard")
     }
 

@@ -6,8 +6,8 @@ use desk_engine_core::{Input, Reply, Request, RequestId};
 use desk_protocol::Time;
 use desk_storage_lsm::{Edit, EditNumber, News};
 
-use super::Shell;
 use super::socket::{Socket, Upgrade};
+use super::{Kept, Shell};
 use crate::net::stream::Detached;
 
 /// A message between two shards.
@@ -40,6 +40,8 @@ pub(crate) enum Message {
     Upgrade(Box<Upgrade<Detached>>),
     /// For the manifest's owner.
     Edits(Vec<Edit>),
+    /// For the manifest's owner: the sender's part of a planned stop is on disk.
+    Stopped,
     /// From the manifest's owner: these edits are durable.
     EditsDurable(EditNumber),
     /// From the manifest's owner: it can write no more. No bucket is made from
@@ -58,7 +60,7 @@ pub(crate) enum Message {
 impl Shell {
     /// Takes what the other shards sent.
     pub(super) fn take_messages(self: &Rc<Self>) {
-        for source in 0..self.shared.metrics.len() {
+        for source in 0..self.shared.shards.len() {
             loop {
                 let message = self.mesh.borrow_mut().receive(source);
                 let Some(message) = message else { break };
@@ -85,16 +87,19 @@ impl Shell {
             }
             Message::Edits(edits) => {
                 self.edits.borrow_mut().extend(edits);
-                self.edits_arrived.set();
+                self.manifest_wanted.set();
             }
-            Message::EditsDurable(number) => self.take_edits_durable(number),
-            Message::Poisoned(why) => self.poisoned(&why),
+            Message::Stopped => {
+                self.stopped.set(self.stopped.get() + 1);
+                self.manifest_wanted.set();
+            }
+            Message::EditsDurable(number) => self.keep(Kept::EditsDurable(number)),
+            Message::Poisoned(why) => self.keep(Kept::Failed(why)),
             Message::News { news, at } => {
                 // What has gone by the owner's time has gone by ours.
                 self.clock.catch_up(at);
-                self.store.apply_news(&news);
+                self.keep(Kept::News(news));
                 self.tell_lifetimes();
-                self.upkeep_wanted.set();
             }
         }
     }

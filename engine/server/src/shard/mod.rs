@@ -10,41 +10,45 @@
 //! call that could come back to it.
 
 mod ask;
-mod log;
+mod keep;
+mod load;
+mod manifest;
 mod messages;
-mod records;
 mod socket;
 mod task;
 mod turn;
-mod upkeep;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use desk_engine_core::{ConnectionId, Input, Shard};
-use desk_protocol::{LinkId, Time};
+use desk_keeper::{Keeper, Settings};
+use desk_protocol::LinkId;
 use desk_storage_lsm::{Edit, Store};
+use rkyv::util::AlignedVec;
 
+pub(crate) use manifest::own_manifest;
 pub(crate) use messages::Message;
 pub(crate) use socket::Upgrade;
 pub(crate) use task::spawn;
-pub(crate) use upkeep::own_manifest;
 
 use crate::clock::Clock;
 use crate::metrics::ShardMetrics;
 use crate::net::deadlines::Deadlines;
 use crate::net::flag::Flag;
 use crate::queue::Mesh;
-use crate::shared::Shared;
+use crate::shared::{ShardState, Shared};
 use ask::Pending;
-use log::LogQueue;
-use records::{Loads, Unstored};
+use load::Loads;
 use socket::Socket;
 
 /// The disk that the store stands on.
 pub(crate) type Disk = desk_disk::Folder;
+
+/// What the keeper is told; values are snapshots in 16-byte aligned memory.
+type Kept = desk_keeper::Input<AlignedVec<16>>;
 
 /// One shard's shell.
 pub(crate) struct Shell {
@@ -57,6 +61,8 @@ pub(crate) struct Shell {
     /// Times that connections wait for.
     pub(crate) deadlines: Rc<Deadlines>,
     core: RefCell<Shard>,
+    /// What decides about records between the core and the store.
+    keeper: RefCell<Keeper<AlignedVec<16>>>,
     store: Store<Disk>,
     mesh: RefCell<Mesh<Message>>,
     pub(crate) sockets: RefCell<BTreeMap<u64, Rc<Socket>>>,
@@ -65,41 +71,44 @@ pub(crate) struct Shell {
     asked: RefCell<BTreeMap<u64, Pending>>,
     next_request: Cell<u64>,
     next_connection: Cell<u64>,
-    log: RefCell<LogQueue>,
     loads: Loads,
-    unstored: RefCell<VecDeque<Unstored>>,
     /// Desks that could not be read when they were last asked for.
     unreadable: RefCell<BTreeSet<LinkId>>,
     /// Edits of the manifest that arrived at its owner's shard.
     edits: RefCell<Vec<Edit>>,
-    edits_arrived: Flag,
+    /// Shards that have told the manifest's owner that they have stopped.
+    stopped: Cell<usize>,
+    /// Something arrived for the manifest's owner.
+    manifest_wanted: Flag,
     turn_wanted: Flag,
     commit_wanted: Flag,
     upkeep_wanted: Flag,
-    /// What the core was last told.
-    writable: Cell<bool>,
-    /// Whether more waits for the disk than may.
-    behind: Cell<bool>,
-    /// When free disk space was last looked at.
-    space_looked_at: Cell<Time>,
-    /// What upkeep last said about the log.
-    under_pressure: Cell<bool>,
-    stopping: Cell<Stopping>,
+    /// The call of the store that the keeper wants from upkeep.
+    upkeep: Cell<Option<desk_keeper::Output>>,
+    /// A planned stop has begun here.
+    draining: Cell<bool>,
     /// Listeners, which end when a stop begins.
     stop_flags: RefCell<Vec<Rc<Flag>>>,
     /// Requests between their head and their answer.
     pub(crate) busy: Cell<usize>,
 }
 
-/// How far a planned stop has got.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Stopping {
-    /// Serving.
-    No,
-    /// Clients are told; the log is still written.
-    Draining,
-    /// Everything is on disk; the loop ends.
-    Done,
+/// Calls the core or the keeper.
+///
+/// A panic in there is a broken invariant of the desks in memory. What is on disk is
+/// whole, so the process ends at once and loudly, and the next start reads it; going on
+/// could only damage it.
+fn guarded<R>(call: impl FnOnce() -> R) -> R {
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                crate::failure::die("a defect in the engine's core; see the message above");
+            }
+        }
+    }
+    let _guard = Guard;
+    call()
 }
 
 impl Shell {
@@ -111,12 +120,17 @@ impl Shell {
         store: Store<Disk>,
         mesh: Mesh<Message>,
     ) -> Rc<Self> {
+        let settings = Settings {
+            waiting_bytes_max: shared.config.limits.log_waiting_bytes,
+            stop_time: shared.config.limits.drain_time,
+        };
         let shell = Rc::new(Self {
             index,
             shared,
             clock: Clock::new(),
             deadlines: Rc::default(),
             core: RefCell::new(core),
+            keeper: RefCell::new(Keeper::new(settings)),
             store,
             mesh: RefCell::new(mesh),
             sockets: RefCell::default(),
@@ -124,20 +138,16 @@ impl Shell {
             asked: RefCell::default(),
             next_request: Cell::new(1),
             next_connection: Cell::new(1),
-            log: RefCell::default(),
             loads: Loads::default(),
-            unstored: RefCell::default(),
             unreadable: RefCell::default(),
             edits: RefCell::default(),
-            edits_arrived: Flag::default(),
+            stopped: Cell::new(0),
+            manifest_wanted: Flag::default(),
             turn_wanted: Flag::default(),
             commit_wanted: Flag::default(),
             upkeep_wanted: Flag::default(),
-            writable: Cell::new(true),
-            behind: Cell::new(false),
-            space_looked_at: Cell::new(Time(0)),
-            under_pressure: Cell::new(false),
-            stopping: Cell::new(Stopping::No),
+            upkeep: Cell::default(),
+            draining: Cell::new(false),
             stop_flags: RefCell::default(),
             busy: Cell::new(0),
         });
@@ -155,22 +165,35 @@ impl Shell {
         self.turn_wanted.set();
     }
 
-    /// Calls the core.
-    ///
-    /// A panic in there is a broken invariant of the desks in memory. What is
-    /// on disk is whole, so the process ends at once and loudly, and the next
-    /// start reads it; going on could only damage it.
+    /// What others decide upon.
+    pub(crate) fn state(&self) -> &ShardState {
+        &self.shared.shards[self.index]
+    }
+
+    /// A TCP connection has begun.
+    pub(crate) fn connection_opened(&self) {
+        self.metrics().connections.set(self.state().connection_opened());
+    }
+
+    /// A TCP connection has ended.
+    pub(crate) fn connection_closed(&self) {
+        self.metrics().connections.set(self.state().connection_closed());
+    }
+
+    /// Whether a planned stop has begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// A flag that is set when a planned stop begins.
+    pub(crate) fn stopping_flag(&self) -> Rc<Flag> {
+        let flag = Rc::new(Flag::default());
+        self.stop_flags.borrow_mut().push(Rc::clone(&flag));
+        flag
+    }
+
     fn with_core<R>(&self, call: impl FnOnce(&mut Shard) -> R) -> R {
-        struct Guard;
-        impl Drop for Guard {
-            fn drop(&mut self) {
-                if std::thread::panicking() {
-                    crate::failure::die("a defect in the engine's core; see the message above");
-                }
-            }
-        }
-        let _guard = Guard;
-        call(&mut self.core.borrow_mut())
+        guarded(|| call(&mut self.core.borrow_mut()))
     }
 
     /// Hands an input to the core.

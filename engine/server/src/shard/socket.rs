@@ -374,7 +374,7 @@ impl Shell {
     fn add_socket(&self, id: ConnectionId, socket: &Rc<Socket>, key: SessionKey) {
         self.sockets.borrow_mut().insert(id.0, Rc::clone(socket));
         // The HTTP connection that it was counts itself out.
-        self.metrics().connections.add(1);
+        self.connection_opened();
         self.feed(Input::Opened { connection: id, key: Some(key) });
         self.wake();
     }
@@ -382,7 +382,7 @@ impl Shell {
     fn remove_socket(&self, id: ConnectionId) {
         if self.sockets.borrow_mut().remove(&id.0).is_some() {
             self.feed(Input::Closed { connection: id });
-            self.metrics().connections.subtract(1);
+            self.connection_closed();
             self.wake();
         }
     }

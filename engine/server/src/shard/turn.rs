@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use desk_engine_core::{Output, RequestId};
 use desk_protocol::Time;
+use desk_storage_lsm::{Position, Sequence};
 use glommio::timer::Timer;
 
-use super::log::{Entry, What};
-use super::{Message, Shell, Stopping};
+use super::keep::key_of;
+use super::{Kept, Message, Shell};
 use crate::clock;
 
 /// Rounds of outputs and writes in one turn. A write makes room in a queue,
@@ -25,7 +26,7 @@ impl Shell {
         let mut alarm = Alarm::default();
         loop {
             self.turn();
-            if self.stopping.get() == Stopping::Done {
+            if self.shared.is_finished() {
                 return;
             }
             self.wait(&mut alarm).await;
@@ -35,16 +36,11 @@ impl Shell {
     fn turn(self: &Rc<Self>) {
         let started = clock::instant();
         self.mesh.borrow().bell().answer();
-        self.follow_stop();
         self.take_messages();
-        self.append_backlog();
-        self.report_durable();
+        self.act_on_time();
         self.keep_time();
         for round in 0..ROUNDS_MAX {
             self.carry_out();
-            if self.commit_is_due() {
-                self.commit_wanted.set();
-            }
             self.flush_sockets();
             if self.dirty.borrow().is_empty() {
                 break;
@@ -53,12 +49,13 @@ impl Shell {
                 self.wake();
             }
         }
+        self.follow_stop();
         self.mesh.borrow_mut().flush();
         self.count(started.elapsed());
     }
 
     /// Acts on what is due.
-    fn keep_time(&self) {
+    fn act_on_time(&self) {
         let now = self.clock.now();
         self.with_core(|core| {
             if core.poll_timeout().is_some_and(|(at, _)| at <= now) {
@@ -73,11 +70,13 @@ impl Shell {
         while let Some(output) = self.with_core(|core| core.poll_output()) {
             match output {
                 Output::Append { position, key, sequence, expires_at, entry } => {
-                    let what = What::Record { sequence, bytes: entry };
-                    self.append(Entry { position, key, expires_at, what });
+                    let (position, key) = (Position(position.0), key_of(key));
+                    let sequence = Sequence(sequence);
+                    self.keep(Kept::Append { position, key, sequence, expires_at, entry });
                 }
                 Output::Forget { position, key, expires_at } => {
-                    self.append(Entry { position, key, expires_at, what: What::Forget });
+                    let (position, key) = (Position(position.0), key_of(key));
+                    self.keep(Kept::Forget { position, key, expires_at });
                 }
                 Output::Load { key } => self.load(key),
                 Output::Store { key, sequence, record } => self.store(key, sequence, &record),
@@ -122,8 +121,11 @@ impl Shell {
     /// Waits for a reason to turn. Whatever else is ready runs first, also when
     /// there is a reason already: that is what gathers a turn's inputs.
     async fn wait(&self, alarm: &mut Alarm) {
-        let next =
-            [self.with_core(|core| core.poll_timeout().map(|(at, _)| at)), self.deadlines.first()];
+        let next = [
+            self.with_core(|core| core.poll_timeout().map(|(at, _)| at)),
+            self.keeper.borrow().poll_timeout().map(|(at, _)| at),
+            self.deadlines.first(),
+        ];
         alarm.set(next.into_iter().flatten().min(), self.clock.now());
         let mut yielded = false;
         std::future::poll_fn(|context| {
@@ -169,7 +171,8 @@ impl Shell {
         metrics.memory_bytes.set(stats.memory_bytes as u64);
         metrics.waiting_outputs.set(stats.waiting_outputs as u64);
         metrics.queue_waiting.set(self.mesh.borrow().waiting() as u64);
-        metrics.log_lag.set(self.log.borrow().lag() as u64);
+        self.state().set_instances(stats.instances);
+        self.count_kept();
     }
 }
 

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("desk-gateway-http", &["desk-protocol"]),
     ("desk-storage-lsm", &[]),
     ("desk-disk", &["desk-storage-lsm"]),
+    ("desk-keeper", &["desk-storage-lsm", "desk-protocol"]),
     ("desk-client-wasm", &["desk-client-core", "desk-protocol"]),
     ("desk-client-native", &["desk-client-core", "desk-gateway-http", "desk-protocol"]),
     (
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "desk-engine-core",
             "desk-gateway-http",
+            "desk-keeper",
             "desk-storage-lsm",
             "desk-disk",
             "desk-protocol",
@@ -33,7 +35,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // The simulator runs what ships, and never the shell.
-    ("desk-sim", &["desk-engine-core", "desk-client-core", "desk-storage-lsm", "desk-protocol"]),
+    (
+        "desk-sim",
+        &[
+            "desk-engine-core",
+            "desk-client-core",
+            "desk-keeper",
+            "desk-storage-lsm",
+            "desk-protocol",
+        ],
+    ),
     (
         "desk-e2e",
         &[
@@ -71,7 +82,7 @@ const RESERVED: &[(&str, &[&str])] = &[
 
 /// Crates whose whole tree of dependencies is free of the outside.
 const PURE: &[&str] =
-    &["desk-protocol", "desk-engine-core", "desk-client-core", "desk-storage-lsm"];
+    &["desk-protocol", "desk-engine-core", "desk-client-core", "desk-keeper", "desk-storage-lsm"];
 
 /// Runtimes, sockets, clocks and random sources.
 const IMPURE: &[&str] = &[

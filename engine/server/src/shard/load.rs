@@ -1,24 +1,18 @@
-//! Desks to and from the store.
+//! Desks from the store.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use desk_engine_core::{Input, StoredRecord, shard::Loaded};
+use desk_engine_core::{Input, shard::Loaded};
 use desk_protocol::LinkId;
-use desk_storage_lsm::{GetError, Key, PutError, Sequence, UnixSecond};
+use desk_storage_lsm::GetError;
 
 use super::Shell;
+use super::keep::key_of;
 use crate::limits::{LOADS_MAX, UNREADABLE_NAMED_MAX};
 use crate::log::LinkHash;
 use crate::snapshot;
-
-/// A record that the store had no room for; tried again after upkeep.
-pub(super) struct Unstored {
-    key: LinkId,
-    sequence: u64,
-    bytes: rkyv::util::AlignedVec<16>,
-}
 
 /// Keys that are read, and those that wait for their turn.
 #[derive(Default)]
@@ -53,8 +47,8 @@ impl Shell {
     }
 
     async fn look_up(&self, link: LinkId) -> Loaded {
-        let now = UnixSecond(self.clock.now().unix_seconds());
-        let stored = match self.store.get(&Key::new(link.to_bytes()), now).await {
+        let now = self.second();
+        let stored = match self.store.get(&key_of(link), now).await {
             Ok(Some(stored)) => stored,
             Ok(None) => return Loaded::Missing,
             Err(GetError::Expired { .. }) => return Loaded::Expired,
@@ -88,60 +82,5 @@ impl Shell {
         if named.len() < UNREADABLE_NAMED_MAX && named.insert(link) {
             tracing::error!(desk = %LinkHash(link), %error, "{what}");
         }
-    }
-
-    /// Gives a record to the store, which writes it by and by. The log has all
-    /// of it until then.
-    pub(super) fn store(&self, key: LinkId, sequence: u64, record: &StoredRecord) {
-        let bytes = snapshot::write(record);
-        let unstored = Unstored { key, sequence, bytes };
-        if self.unstored.borrow().is_empty() {
-            self.try_put(unstored);
-        } else {
-            self.unstored.borrow_mut().push_back(unstored);
-        }
-        self.upkeep_wanted.set();
-    }
-
-    /// Tries again what the store had no room for.
-    pub(super) fn store_again(&self) {
-        loop {
-            let Some(unstored) = self.unstored.borrow_mut().pop_front() else { return };
-            if !self.try_put(unstored) {
-                return;
-            }
-        }
-    }
-
-    /// Says whether it went.
-    fn try_put(&self, unstored: Unstored) -> bool {
-        let Unstored { key, sequence, bytes } = &unstored;
-        match self.store.put(Key::new(key.to_bytes()), Sequence(*sequence), bytes) {
-            Ok(()) => {
-                self.metrics().snapshots.add(1);
-                self.metrics().snapshot_bytes.add(bytes.len() as u64);
-            }
-            Err(PutError::Backlog { .. } | PutError::NoSpace | PutError::Poisoned(_)) => {
-                self.unstored.borrow_mut().push_front(unstored);
-                return false;
-            }
-            // Its bucket has gone, and so may it.
-            Err(error @ PutError::NoBucket { .. }) => {
-                tracing::warn!(desk = %LinkHash(*key), %error, "an expired desk was not stored");
-            }
-            Err(error @ (PutError::Quarantined(_) | PutError::TooLarge { .. })) => {
-                // The log keeps what it has; the desk stays in memory.
-                tracing::error!(desk = %LinkHash(*key), %error, "a desk cannot be stored");
-                return true;
-            }
-        }
-        self.feed(Input::Stored { key: *key, sequence: *sequence });
-        self.wake();
-        true
-    }
-
-    /// Whether records wait for room in the store.
-    pub(super) fn has_unstored(&self) -> bool {
-        !self.unstored.borrow().is_empty()
     }
 }
