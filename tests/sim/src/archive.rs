@@ -1,6 +1,7 @@
 //! Stored records as bytes, without the server's snapshot format.
 
 use desk_engine_core::StoredRecord;
+use desk_storage_lsm::limits::VALUE_BYTES_MAX;
 
 /// Keeps every record that was ever stored, by number; what the disk holds is
 /// the number, filled up to a plausible size, under the store's own checksums.
@@ -12,7 +13,11 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    pub(crate) fn write(&mut self, record: StoredRecord) -> Vec<u8> {
+    /// `too_large`: for any store.
+    pub(crate) fn write(&mut self, record: StoredRecord, too_large: bool) -> Vec<u8> {
+        if too_large {
+            return vec![0; VALUE_BYTES_MAX + 1];
+        }
         let filler = match &record {
             StoredRecord::Desk(desk) => 200 + desk.desk.live_bytes(),
             StoredRecord::Alias(_) => 32,

@@ -1,7 +1,7 @@
 //! The seeded simulator: servers, clients, network and disks in one thread.
 //!
 //! What runs here is what runs in production: [`desk_engine_core::Shard`],
-//! [`desk_storage_lsm::Store`] and [`desk_client_core::Client`]. Made up are the
+//! [`desk_keeper::Keeper`], [`desk_storage_lsm::Store`] and [`desk_client_core::Client`]. Made up are the
 //! clock, the network, the disk (`MemoryDisk`) and the people. Everything that
 //! happens follows from one number:
 //!
@@ -25,6 +25,7 @@ mod process;
 mod requester;
 mod sentence;
 mod shard_host;
+mod turn;
 mod world;
 
 pub use check::Failure;

@@ -40,13 +40,11 @@ fn main() -> ExitCode {
     }
     let mut seed = arguments.from;
     let mut failed = 0u64;
-    let (mut commits, mut crashes, mut errors) = (0, 0, 0);
+    let mut sum = desk_sim::Report::default();
     while arguments.soak || seed < arguments.from + arguments.count {
         match desk_sim::run(seed) {
             Ok(report) => {
-                commits += report.commits;
-                crashes += report.crashes;
-                errors += report.disk_errors;
+                sum.add(&report);
             }
             Err(failure) => {
                 eprintln!("{failure}");
@@ -58,10 +56,7 @@ fn main() -> ExitCode {
         }
         seed += 1;
         if seed.is_multiple_of(100) {
-            println!(
-                "{seed} seeds, {commits} commits seen, {crashes} power cuts, {errors} disk errors, \
-                 {failed} failed"
-            );
+            println!("{seed} seeds, {failed} failed, {sum:?}");
         }
     }
     println!("{} seeds, {failed} failed", seed - arguments.from);

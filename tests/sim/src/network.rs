@@ -148,6 +148,13 @@ impl World {
         self.agenda.at(at, Event::Down { line: id });
     }
 
+    /// A connection whose end was decided has had its time.
+    pub(crate) fn close_over(&mut self, id: ConnectionId) {
+        let Some(line) = self.lines.remove(&id) else { return };
+        self.feed(line.shard, Input::Closed { connection: id });
+        self.line_lost(line.person, id);
+    }
+
     pub(crate) fn arrive_down(&mut self, id: ConnectionId) {
         let Some(line) = self.lines.get_mut(&id) else { return };
         let (person, shard) = (line.person, line.shard);

@@ -61,6 +61,23 @@ pub struct Plan {
     /// Whether who edits a text types a sentence at a place where others do, too;
     /// else single letters anywhere.
     pub sentences: bool,
+    /// Segments of the log's budget; a shard has three at least.
+    pub log_segments: u64,
+    /// Bytes of records that may wait for the disk.
+    pub waiting_bytes_max: usize,
+    /// Changes are refused while less is free, in bytes. Others fill the disk then.
+    pub disk_reserve_bytes: u64,
+    /// The longest delay of an access of the disk that does not hang.
+    pub disk_delay_max: Duration,
+    /// An access of the disk hangs for up to a minute, once in so many.
+    pub hang_once_in: u64,
+    /// Accesses of several calls of a store go on in turns, each with its delay; else
+    /// a call is one access.
+    pub accesses_interleave: bool,
+    /// A desk is too large to be stored, once in so many times.
+    pub too_large_once_in: u64,
+    /// Power fails in a planned stop, once in so many.
+    pub crash_in_stop_once_in: u64,
 }
 
 impl Plan {
@@ -95,6 +112,14 @@ impl Plan {
             disk_error_once_in: odds(&mut chance, &[0, 0, 60, 300, 1_000]),
             viewers: chance.below(3),
             sentences: chance.once_in(2),
+            log_segments: odds(&mut chance, &[96, 96, 12, 3]),
+            waiting_bytes_max: odds(&mut chance, &[64 << 20, 64 << 20, 32 << 10, 2 << 10]) as usize,
+            disk_reserve_bytes: odds(&mut chance, &[0, 0, 0, 1 << 20]),
+            disk_delay_max: Duration::from_millis(odds(&mut chance, &[3, 3, 3, 50, 1_000])),
+            hang_once_in: odds(&mut chance, &[0, 0, 0, 300, 2_000]),
+            accesses_interleave: chance.once_in(3),
+            too_large_once_in: odds(&mut chance, &[0, 0, 0, 0, 20]),
+            crash_in_stop_once_in: odds(&mut chance, &[0, 3]),
         }
     }
 }

@@ -2,24 +2,27 @@
 
 use std::time::Duration;
 
-use desk_engine_core::shard::Loaded;
-use desk_engine_core::{
-    Input, Keyring, LogPosition, Output, Placement, Request, RequestId, Shard, ShardConfig,
-    StorePace,
-};
+use desk_engine_core::{Input, Keyring, Placement, Request, RequestId, Shard, ShardConfig};
+use desk_keeper::Settings;
 use desk_protocol::LinkId;
-use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
+use desk_storage_lsm::disk::Disk as _;
+use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune};
 use desk_storage_lsm::{
-    GetError, Key, ManifestOwner, Options, PressureLevel, PutError, Recovered, Seconds, Sequence,
-    ShardCount, Start, Store, StoreError, UnixSecond, recover,
+    ManifestOwner, Options, Recovered, Seconds, ShardCount, Start, Store, UnixSecond, recover,
 };
 
 use crate::requester::Asker;
-use crate::shard_host::ShardHost;
+use crate::shard_host::{Kept, ShardHost, finish};
 use crate::world::{Event, World};
 
 /// A week, as the product ships.
 pub(crate) const DESK_TTL: Duration = Duration::from_secs(7 * 86_400);
+
+/// How long a planned stop may take, as the product ships.
+const STOP_TIME: Duration = Duration::from_secs(8);
+
+/// With accesses that take no longer, a stop always ends in its time.
+const STOP_DELAY_MAX: Duration = Duration::from_millis(5);
 
 /// Power cuts of one run; a recovery that is cut again and again must end.
 const CRASHES_MAX: u64 = 40;
@@ -31,8 +34,8 @@ pub(crate) struct Process {
     pub(crate) hosts: Vec<ShardHost>,
     pub(crate) owner: ManifestOwner<MemoryDisk>,
     pub(crate) placement: Placement,
-    /// An access of the disk failed: nothing is stored any more.
-    pub(crate) poisoned: bool,
+    /// The manifest cannot be written any more.
+    pub(crate) manifest_failed: bool,
 }
 
 impl World {
@@ -48,8 +51,11 @@ impl World {
             Ok(process) => {
                 self.process = Some(process);
                 self.starts += 1;
-                let event = Event::Maintain { generation: self.generation };
+                let event = Event::Tick { generation: self.generation };
                 self.agenda.after(Duration::from_millis(100), event);
+                for shard in 0..self.process.as_ref().map_or(0, |process| process.hosts.len()) {
+                    self.carry_out(shard);
+                }
             }
             Err(why) if self.disk.is_up() && !self.disk_failed() => {
                 self.fail(format!("recovery failed: {why}"));
@@ -70,24 +76,26 @@ impl World {
             lifetime: Seconds(DESK_TTL.as_secs() as u32),
             bucket: Seconds(86_400),
             segment_bytes: self.plan.segment_bytes,
-            log_budget_bytes: self.plan.segment_bytes * 96,
+            log_budget_bytes: self.plan.segment_bytes * self.plan.log_segments,
             table_bytes: 1 << 20,
-            disk_reserve_bytes: 0,
+            disk_reserve_bytes: self.plan.disk_reserve_bytes,
         };
         let now = UnixSecond(self.agenda.now.unix_seconds());
         let fresh_store_id = self.chance.bytes();
         let start = Start { now, shards, accept_clock: true, fresh_store_id };
         let Recovered { manifest, seeds, report } =
-            drive(recover(&self.disk, &options, start)).map_err(|error| error.to_string())?;
+            finish(recover(&self.disk, &options, start)).map_err(|error| error.to_string())?;
         if !report.is_sound() {
             return Err(format!("the store is not sound: {report:?}"));
         }
-        let owner = drive(ManifestOwner::open(self.disk.clone(), manifest))
+        let owner = finish(ManifestOwner::open(self.disk.clone(), manifest))
             .map_err(|error| error.to_string())?;
         let placement = Placement::new(count as u16);
+        let settings =
+            Settings { waiting_bytes_max: self.plan.waiting_bytes_max, stop_time: STOP_TIME };
         let mut hosts = Vec::new();
         for (index, seed) in seeds.into_iter().enumerate() {
-            let store = drive(Store::open(self.disk.clone(), seed)).map_err(|e| e.to_string())?;
+            let store = finish(Store::open(self.disk.clone(), seed)).map_err(|e| e.to_string())?;
             let config = ShardConfig {
                 index: index as u16,
                 placement,
@@ -96,15 +104,16 @@ impl World {
                 limits: Default::default(),
             };
             let shard = Shard::new(config, Keyring::new([7; 32]), self.chance.bytes());
-            let mut host = ShardHost::new(shard, store);
+            let mut host = ShardHost::new(shard, store, settings);
             host.tell_lifetimes(self.agenda.now);
             hosts.push(host);
         }
-        Ok(Process { generation: self.generation, hosts, owner, placement, poisoned: false })
+        Ok(Process { generation: self.generation, hosts, owner, placement, manifest_failed: false })
     }
 
     fn draw_disk_faults(&mut self) {
-        let mut faults = Faults::default();
+        let capacity_bytes = self.faults.capacity_bytes;
+        let mut faults = Faults { at: Vec::new(), capacity_bytes };
         if !self.settling && self.plan.crash_once_in > 0 && self.crashes < CRASHES_MAX {
             let after = self.chance.below(2 * self.plan.crash_once_in);
             faults.at.push((self.disk.accesses() + after, Misfortune::Crash));
@@ -116,7 +125,8 @@ impl World {
             faults.at.push((self.disk.accesses() + after, kind));
         }
         self.strikes_before = self.disk.strikes().len();
-        self.disk.set_faults(faults);
+        self.faults = faults;
+        self.disk.set_faults(self.faults.clone());
     }
 
     /// The machine lost power, or is made to.
@@ -150,18 +160,47 @@ impl World {
         self.agenda.after(Duration::from_millis(50), Event::Start);
     }
 
-    /// A clean stop, to start again with other shards.
+    /// A planned stop begins, to start again with other shards. Power may fail in it.
     pub(crate) fn stop(&mut self) {
-        let Some(process) = &mut self.process else { return };
-        for host in &mut process.hosts {
-            host.shard.handle(self.agenda.now, Input::Drain);
-            // A power cut in these last writes is a crash like any other.
-            let _ = drive(host.store.commit());
+        let generation = self.generation;
+        let Some(process) = &self.process else { return };
+        let shards = process.hosts.len();
+        if self.chance.once_in(self.plan.crash_in_stop_once_in) {
+            let at = self.disk.accesses() + self.chance.below(40);
+            self.faults.at.push((at, Misfortune::Crash));
+            self.disk.set_faults(self.faults.clone());
         }
-        self.leave_unanswered();
-        self.disk.crash();
-        self.cut_all();
-        self.agenda.after(Duration::from_millis(50), Event::Start);
+        self.agenda.after(STOP_TIME, Event::StopOver { generation });
+        for shard in 0..shards {
+            self.keep(shard, Kept::Stop);
+        }
+    }
+
+    /// Ends the process once all shards have stopped.
+    pub(crate) fn end_stop(&mut self) {
+        let Some(process) = &self.process else { return };
+        let mut hosts = process.hosts.iter();
+        if hosts.all(|host| host.is_stopped && host.edits_under_way == 0) {
+            self.stops += 1;
+            // Whoever stops a machine may take its power then.
+            self.disk.crash();
+            self.leave_unanswered();
+            self.cut_all();
+            self.agenda.after(Duration::from_millis(50), Event::Start);
+        }
+    }
+
+    /// A stop took all of its time, and the process is ended. That happens to slow disks
+    /// only.
+    pub(crate) fn stop_over(&mut self) {
+        let is_slow = self.plan.hang_once_in > 0 || self.plan.disk_delay_max > STOP_DELAY_MAX;
+        if !is_slow && !self.disk_failed() && self.faults.capacity_bytes.is_none() {
+            let states = self.process.iter().flat_map(|process| &process.hosts);
+            let states: Vec<_> =
+                states.map(|host| (host.keeper.stats(), host.shard.stats())).collect();
+            self.fail(format!("a stop did not end in time: {states:?}"));
+        }
+        self.restart();
     }
 
     /// The process is gone, and with it all that it was asked.
@@ -175,18 +214,6 @@ impl World {
     /// The shard that owns a link.
     pub(crate) fn owner_of(&self, link: LinkId) -> Option<usize> {
         self.process.as_ref().map(|process| usize::from(process.placement.shard(link)))
-    }
-
-    /// Feeds a shard and carries out what it says.
-    pub(crate) fn feed(&mut self, shard: usize, input: Input) {
-        let now = self.agenda.now;
-        let Some(host) = self.host(shard) else { return };
-        host.shard.handle(now, input);
-        self.carry_out(shard);
-    }
-
-    pub(crate) fn host(&mut self, shard: usize) -> Option<&mut ShardHost> {
-        self.process.as_mut().and_then(|process| process.hosts.get_mut(shard))
     }
 
     /// A request arrives at the server.
@@ -205,207 +232,42 @@ impl World {
         self.feed(shard, Input::Request { request, body: Box::new(body) });
     }
 
-    /// Carries out all that a shard says.
-    pub(crate) fn carry_out(&mut self, shard: usize) {
-        loop {
-            let Some(host) = self.host(shard) else { return };
-            let Some(output) = host.shard.poll_output() else { break };
-            if let Err(why) = self.output(shard, output) {
-                return self.store_failed(&why);
-            }
-        }
-        let generation = self.generation;
-        let now = self.agenda.now;
-        let Some(host) = self.host(shard) else { return };
-        let commit = host.store.has_uncommitted() && !host.commit_due;
-        host.commit_due |= commit;
-        let wake = host.shard.poll_timeout().map(|(at, _)| at.max(now));
-        let arm = wake.filter(|at| host.wake_at.is_none_or(|armed| *at < armed || armed < now));
-        if let Some(at) = arm {
-            host.wake_at = Some(at);
-            self.agenda.at(at, Event::Wake { generation, shard });
-        }
-        if commit {
-            let delay = Duration::from_micros(self.chance.between(20, 3_000));
-            self.agenda.after(delay, Event::Commit { generation, shard });
-        }
-    }
-
-    fn output(&mut self, shard: usize, output: Output) -> Result<(), String> {
-        let generation = self.generation;
-        match output {
-            Output::Append { position, key, sequence, entry, .. } => {
-                let host = self.host(shard).expect("the shard is turning");
-                let at = host
-                    .store
-                    .append(Key::new(key.to_bytes()), Sequence(sequence), &entry)
-                    .map_err(|error| error.to_string())?;
-                host.appended.push_back((position, at));
-            }
-            Output::Forget { position, key, .. } => {
-                let host = self.host(shard).expect("the shard is turning");
-                let at = host
-                    .store
-                    .delete(Key::new(key.to_bytes()))
-                    .map_err(|error| error.to_string())?;
-                host.appended.push_back((position, at));
-            }
-            Output::Load { key } => {
-                let delay = Duration::from_micros(self.chance.between(5, 2_000));
-                self.agenda.after(delay, Event::Load { generation, shard, key });
-            }
-            Output::Store { key, sequence, record } => {
-                let bytes = self.archive.write(*record);
-                let host = self.host(shard).expect("the shard is turning");
-                let key_bytes = Key::new(key.to_bytes());
-                let stored = host.store.put(key_bytes, Sequence(sequence), &bytes);
-                if let Err(PutError::Poisoned(_)) = stored {
-                    return Err("the store is poisoned".to_owned());
-                }
-                if stored.is_ok() {
-                    let delay = Duration::from_micros(self.chance.below(500));
-                    self.agenda.after(delay, Event::Stored { generation, shard, key, sequence });
-                }
-            }
-            Output::Send { connection, frame, .. } => self.send_down(connection, frame),
-            Output::Close { connection, code } => self.end_line(connection, code),
-            Output::Pause { connection } => self.pause_line(connection),
-            Output::Resume { connection } => self.resume_line(connection),
-            Output::Reply { request, reply } => {
-                let host = self.host(shard).expect("the shard is turning");
-                if let Some(asker) = host.asked.remove(&request) {
-                    self.answered(asker, reply);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn commit(&mut self, shard: usize) {
-        let Some(host) = self.host(shard) else { return };
-        host.commit_due = false;
-        if host.store.poisoned().is_some() {
-            return;
-        }
-        match drive(host.store.commit()) {
-            Ok(_) => {
-                if host.store.pressure().level >= PressureLevel::Snapshot {
-                    self.relieve(shard);
-                }
-                let Some(host) = self.host(shard) else { return };
-                if host.store.wants_maintenance()
-                    && let Err(why) = self.upkeep()
-                {
-                    return self.store_failed(&why);
-                }
-                let Some(host) = self.host(shard) else { return };
-                if let Some(position) = host.durable() {
-                    self.durable(shard, position);
-                }
-            }
-            Err(error) => self.store_failed(&error.to_string()),
-        }
-    }
-
-    fn durable(&mut self, shard: usize, position: LogPosition) {
-        self.feed(shard, Input::Durable { position });
-    }
-
-    pub(crate) fn load(&mut self, shard: usize, key: LinkId) {
-        let now = UnixSecond(self.agenda.now.unix_seconds());
-        let Some(host) = self.host(shard) else { return };
-        let found = match drive(host.store.get(&Key::new(key.to_bytes()), now)) {
-            Ok(Some(stored)) => {
-                let records = stored.records.into_iter();
-                let entries = records.map(|record| (record.sequence.0, record.payload)).collect();
-                let record =
-                    stored.snapshot.map(|snapshot| Box::new(self.archive.read(&snapshot.value)));
-                Loaded::Record { record, entries }
-            }
-            Ok(None) => Loaded::Missing,
-            Err(GetError::Expired { .. }) => Loaded::Expired,
-            Err(GetError::Quarantined(_)) => Loaded::Quarantined,
-            Err(_) => Loaded::Failed,
-        };
-        if !self.disk.is_up() {
-            return self.crash();
-        }
-        self.feed(shard, Input::Loaded { key, found });
-    }
-
-    pub(crate) fn wake(&mut self, shard: usize) {
-        let now = self.agenda.now;
-        let Some(host) = self.host(shard) else { return };
-        host.wake_at = None;
-        host.shard.handle_timeout(now);
-        self.carry_out(shard);
-    }
-
-    /// Upkeep of all stores, as the server's own tasks do it.
-    pub(crate) fn maintain(&mut self) {
-        if let Err(why) = self.upkeep() {
-            return self.store_failed(&why);
-        }
-        let event = Event::Maintain { generation: self.generation };
-        let pause = Duration::from_millis(self.chance.between(50, 2_000));
-        self.agenda.after(pause, event);
-    }
-
-    /// The log fills up: what holds its oldest part back is stored.
-    fn relieve(&mut self, shard: usize) {
-        let Some(host) = self.host(shard) else { return };
-        let keys = host.store.holding_keys(16).into_iter();
-        let keys = keys.map(|key| LinkId::from_bytes(*key.bytes())).collect();
-        self.feed(shard, Input::Pressure { keys, pace: StorePace::Urgent });
-        if let Err(why) = self.upkeep() {
-            self.store_failed(&why);
-        }
-    }
-
-    fn upkeep(&mut self) -> Result<(), String> {
-        let now = UnixSecond(self.agenda.now.unix_seconds());
-        let Some(process) = self.process.as_mut() else { return Ok(()) };
-        let news = drive(process.owner.tick(now)).map_err(|error| error.to_string())?;
-        for host in &mut process.hosts {
-            if let Some(news) = &news {
-                host.store.apply_news(news);
-                host.tell_lifetimes(self.agenda.now);
-            }
-            match drive(host.store.maintain(now)) {
-                Ok(_) | Err(StoreError::Busy) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-            let edits = host.store.take_edits();
-            if let Some(number) = edits.last().map(|edit| edit.number) {
-                drive(process.owner.apply(edits)).map_err(|error| error.to_string())?;
-                host.store.edits_durable(number);
-            }
-        }
-        while drive(process.owner.unlink_step()).map_err(|error| error.to_string())? {}
-        Ok(())
-    }
-
-    /// A store said no. With the power gone that is a crash. When an access
-    /// failed, the server goes on without storing, as the real one does, until
-    /// its operator restarts it. Otherwise it must not happen.
-    fn store_failed(&mut self, why: &str) {
-        if !self.disk.is_up() {
-            return self.crash();
-        }
+    /// A write failed. When an access did, the server goes on without storing, as the
+    /// real one does, until its operator restarts it. Otherwise it must not happen.
+    pub(crate) fn store_failed(&mut self, why: &str) {
         if !self.disk_failed() {
-            self.fail(format!("the store failed on a sound disk: {why}"));
-            return self.crash();
+            return self.fail(format!("the store failed on a sound disk: {why}"));
         }
         let generation = self.generation;
-        let Some(process) = &mut self.process else { return };
-        if std::mem::replace(&mut process.poisoned, true) {
-            return;
-        }
         let delay = Duration::from_millis(self.chance.between(1, 20_000));
         self.agenda.after(delay, Event::Restart { generation });
-        let shards = self.process.as_ref().map_or(0, |process| process.hosts.len());
-        for shard in 0..shards {
-            self.feed(shard, Input::Writable(false));
+    }
+
+    /// Others fill the disk, until less than about the reserve is free.
+    pub(crate) fn fill_disk(&mut self) {
+        if self.settling {
+            return;
+        }
+        if !self.disk.is_up() || !self.has_all_desks() {
+            return self.agenda.after(Duration::from_secs(1), Event::Fill);
+        }
+        let used =
+            finish(self.disk.space()).map_or(0, |space| space.total_bytes - space.free_bytes);
+        let free = self.chance.below(self.plan.disk_reserve_bytes * 3 / 2);
+        self.faults.capacity_bytes = Some(used + free);
+        self.disk.set_faults(self.faults.clone());
+        self.full_disks += 1;
+        let lasts = Duration::from_millis(self.chance.between(10, 60_000));
+        self.agenda.after(lasts, Event::Relieve);
+    }
+
+    /// There is room again.
+    pub(crate) fn relieve_disk(&mut self) {
+        self.faults.capacity_bytes = None;
+        self.disk.set_faults(self.faults.clone());
+        if !self.settling {
+            let after = Duration::from_millis(self.chance.between(1_000, 120_000));
+            self.agenda.after(after, Event::Fill);
         }
     }
 }

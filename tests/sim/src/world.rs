@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use desk_engine_core::service::Deleted;
 use desk_engine_core::{ConnectionId, Input, Reply, Request, ServiceError, SessionKey};
+use desk_keeper::Writable;
 use desk_protocol::frame::Role;
 use desk_protocol::{Desk, LinkId, Time};
-use desk_storage_lsm::memory_disk::MemoryDisk;
+use desk_storage_lsm::Edit;
+use desk_storage_lsm::memory_disk::{Faults, MemoryDisk};
 
 use crate::agenda::Agenda;
 use crate::archive::Archive;
@@ -18,6 +20,7 @@ use crate::person::Person;
 use crate::plan::Plan;
 use crate::process::{DESK_TTL, Process};
 use crate::requester::{Asker, Requester, Seat};
+use crate::shard_host::Lane;
 
 /// When every run begins.
 const START: Time = Time::from_unix_seconds(1_750_000_000);
@@ -25,18 +28,26 @@ const START: Time = Time::from_unix_seconds(1_750_000_000);
 /// How long people may take until all is quiet, once nothing disturbs them.
 const SETTLE: Duration = Duration::from_secs(2 * 3_600);
 
+/// What may wait for the disk beyond the limit: what was accepted in the turn that
+/// passed it, and steps that are no changes, such as the ends of desks.
+const WAITING_SLACK_BYTES: usize = 64 << 10;
+
 /// Something that happens.
 pub(crate) enum Event {
     Start,
     Stop,
-    Maintain { generation: u64 },
+    Tick { generation: u64 },
+    StopOver { generation: u64 },
+    Fill,
+    Relieve,
     Restart { generation: u64 },
     Wake { generation: u64, shard: usize },
-    Commit { generation: u64, shard: usize },
+    Work { generation: u64, shard: usize, lane: Lane },
+    Edits { generation: u64, shard: usize, edits: Vec<Edit> },
     Load { generation: u64, shard: usize, key: LinkId },
-    Stored { generation: u64, shard: usize, key: LinkId, sequence: u64 },
     Up { line: ConnectionId },
     Down { line: ConnectionId },
+    CloseOver { line: ConnectionId },
     ServerLearns { generation: u64, shard: usize, line: ConnectionId },
     ClientLearns { person: usize, line: ConnectionId },
     RequestArrives { asker: Asker, body: Box<Request> },
@@ -71,10 +82,37 @@ pub struct Report {
     pub disk_errors: u64,
     /// Lines that were cut.
     pub cuts: u64,
+    /// Times that a shard refused changes.
+    pub refusals: u64,
+    /// Times that the disk was filled up to the reserve.
+    pub full_disks: u64,
+    /// Accesses of the disk that hung.
+    pub hangs: u64,
+    /// Desks that were too large to be stored.
+    pub unstorable: u64,
+    /// Planned stops that came to their end.
+    pub stops: u64,
     /// Characters typed.
     pub typed: usize,
     /// Sentences that must be whole.
     pub sentences: usize,
+}
+
+impl Report {
+    /// Adds what another run did.
+    pub fn add(&mut self, other: &Self) {
+        self.commits += other.commits;
+        self.starts += other.starts;
+        self.crashes += other.crashes;
+        self.disk_errors += other.disk_errors;
+        self.cuts += other.cuts;
+        self.refusals += other.refusals;
+        self.full_disks += other.full_disks;
+        self.hangs += other.hangs;
+        self.unstorable += other.unstorable;
+        self.stops += other.stops;
+        self.typed += other.typed;
+    }
 }
 
 pub(crate) struct World {
@@ -100,6 +138,13 @@ pub(crate) struct World {
     pub(crate) strikes_before: usize,
     pub(crate) cuts: u64,
     desks: Vec<DeskLinks>,
+    /// What happens to the disk.
+    pub(crate) faults: Faults,
+    pub(crate) refusals: u64,
+    pub(crate) full_disks: u64,
+    pub(crate) hangs: u64,
+    pub(crate) unstorable: u64,
+    pub(crate) stops: u64,
     looks: BTreeMap<usize, Result<Desk, ServiceError>>,
     /// Why the server refused something last.
     refused: Option<&'static str>,
@@ -129,6 +174,11 @@ pub fn run_plan(plan: Plan) -> Result<Report, Failure> {
             crashes: world.crashes,
             disk_errors: world.disk_errors(),
             cuts: world.cuts,
+            refusals: world.refusals,
+            full_disks: world.full_disks,
+            hangs: world.hangs,
+            unstorable: world.unstorable,
+            stops: world.stops,
             typed: world.checker.typed.len(),
             sentences: world.checker.sentences.iter().filter(|one| !one.unsure).count(),
         }),
@@ -139,6 +189,7 @@ impl World {
     fn new(plan: Plan) -> Self {
         let mut chance = Chance::new(plan.seed);
         let disk = MemoryDisk::with_seed(chance.next());
+        disk.set_waiting(plan.accesses_interleave);
         let desks = plan.desks as usize;
         Self {
             chance: chance.fork(),
@@ -160,6 +211,12 @@ impl World {
             strikes_before: 0,
             cuts: 0,
             desks: vec![DeskLinks::default(); desks],
+            faults: Faults::default(),
+            refusals: 0,
+            full_disks: 0,
+            hangs: 0,
+            unstorable: 0,
+            stops: 0,
             looks: BTreeMap::new(),
             refused: None,
             failure: None,
@@ -181,10 +238,15 @@ impl World {
             let at = Duration::from_secs(self.chance.between(1, 60));
             self.agenda.after(at, Event::Stop);
         }
+        if self.plan.disk_reserve_bytes > 0 {
+            let at = Duration::from_secs(self.chance.between(2, 60));
+            self.agenda.after(at, Event::Fill);
+        }
         let busy = |world: &World| !world.is_done();
         self.run_while(self.agenda.now + Duration::from_secs(4 * 86_400), busy);
         self.settling = true;
-        self.disk.set_faults(Default::default());
+        self.faults = Faults::default();
+        self.disk.set_faults(Faults::default());
         for person in 0..self.people.len() {
             self.go_online(person);
         }
@@ -229,6 +291,10 @@ impl World {
             && self.requesters.iter().all(|requester| requester.left == 0)
     }
 
+    pub(crate) fn has_all_desks(&self) -> bool {
+        self.desks.iter().all(|desk| desk.edit.is_some())
+    }
+
     fn is_settled(&self) -> bool {
         let quiet = self.lines.values().all(Line::is_empty);
         quiet && self.process.is_some() && self.people.iter().all(Person::is_settled)
@@ -242,28 +308,35 @@ impl World {
             Event::Start => self.start(),
             Event::Stop if !self.settling => self.stop(),
             Event::Stop => {}
-            Event::Maintain { generation } if current(self, generation) => self.maintain(),
+            Event::Tick { generation } if current(self, generation) => self.tick(),
+            Event::StopOver { generation } if current(self, generation) => self.stop_over(),
+            Event::Fill => self.fill_disk(),
+            Event::Relieve => self.relieve_disk(),
             Event::Wake { generation, shard } if current(self, generation) => self.wake(shard),
-            Event::Commit { generation, shard } if current(self, generation) => self.commit(shard),
+            Event::Work { generation, shard, lane } if current(self, generation) => {
+                self.work(shard, lane);
+            }
+            Event::Edits { generation, shard, edits } if current(self, generation) => {
+                self.write_edits(shard, edits);
+            }
             Event::Load { generation, shard, key } if current(self, generation) => {
                 self.load(shard, key);
-            }
-            Event::Stored { generation, shard, key, sequence } if current(self, generation) => {
-                self.feed(shard, Input::Stored { key, sequence });
             }
             Event::ServerLearns { generation, shard, line } if current(self, generation) => {
                 self.feed(shard, Input::Closed { connection: line });
             }
             Event::Restart { generation } if current(self, generation) => self.restart(),
-            Event::Maintain { .. }
+            Event::Tick { .. }
+            | Event::StopOver { .. }
             | Event::Restart { .. }
             | Event::Wake { .. }
-            | Event::Commit { .. }
+            | Event::Work { .. }
+            | Event::Edits { .. }
             | Event::Load { .. }
-            | Event::Stored { .. }
             | Event::ServerLearns { .. } => {}
             Event::Up { line } => self.arrive_up(line),
             Event::Down { line } => self.arrive_down(line),
+            Event::CloseOver { line } => self.close_over(line),
             Event::ClientLearns { person, line } => self.line_lost(person, line),
             Event::RequestArrives { asker, body } => self.request(asker, *body),
             Event::ReplyArrives { asker, reply } => self.reply(asker, *reply),
@@ -414,9 +487,38 @@ impl World {
                 "person {number} does not settle: {line:?} {status:?}, {pending} pending"
             ));
         }
+        self.verify_writable();
         self.look();
         if let Err(what) = self.verify_content() {
             self.fail(what);
+        }
+    }
+
+    /// Nothing is wrong any more, so changes are taken, without anybody's help.
+    fn verify_writable(&mut self) {
+        let hosts = self.process.iter().flat_map(|process| &process.hosts);
+        let refusing = hosts.filter(|host| !host.keeper.writable().is_yes());
+        let states: Vec<_> =
+            refusing.map(|host| (host.keeper.writable(), host.keeper.stats())).collect();
+        if !states.is_empty() {
+            self.fail(format!("changes are refused for nothing: {states:?}"));
+        }
+    }
+
+    pub(crate) fn refused_changes(&mut self, writable: Writable) {
+        self.refusals += u64::from(!writable.is_yes());
+    }
+
+    /// What waits between a core and its store is bounded, and is refused in time.
+    pub(crate) fn check_kept(&mut self, shard: usize) {
+        let most = self.plan.waiting_bytes_max + WAITING_SLACK_BYTES;
+        let Some(host) = self.host(shard) else { return };
+        let (stats, writable) = (host.keeper.stats(), host.keeper.writable());
+        if stats.waiting_bytes > most {
+            return self.fail(format!("{} bytes wait for the disk", stats.waiting_bytes));
+        }
+        if stats.backlog > 0 && writable.is_yes() {
+            self.fail("changes are taken while refused records wait".to_owned());
         }
     }
 
