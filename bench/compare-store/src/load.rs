@@ -15,11 +15,11 @@ use desk_bench::clock::Clock;
 use desk_bench::latency::Latency;
 use desk_bench::random::Random;
 use desk_disk::Folder;
+use desk_keeper::{Input, Keeper, Output, Settings};
 use desk_protocol::Time;
 use desk_storage_lsm::{
-    Append, AppendError, Edit, EditNumber, Key, ManifestOwner, Options, Position, PressureLevel,
-    Progress, PutError, Sequence, ShardCount, ShardId, ShardSeed, Store, StoreCounters,
-    partition_of,
+    Edit, EditNumber, Key, ManifestOwner, Options, Position, Sequence, ShardCount, ShardId,
+    ShardSeed, Store, StoreCounters, partition_of,
 };
 use futures_lite::future;
 use glommio::Placement;
@@ -35,11 +35,13 @@ use crate::wake::Wake;
 const TICK: Duration = Duration::from_micros(250);
 /// Operations that share one intended time.
 const CHUNK: u64 = 64;
-/// As the server's: keys that are asked for at a time, and upkeep's pause.
-const PRESSURE_KEYS: usize = 256;
-const UPKEEP_PAUSE: Duration = Duration::from_millis(100);
+/// As the server's.
+const SETTINGS: Settings =
+    Settings { waiting_bytes_max: 64 << 20, stop_time: Duration::from_secs(8) };
 /// The manifest's owner looks for edits of other shards this often.
 const MANIFEST_PAUSE: Duration = Duration::from_millis(2);
+/// No operation here is over before the run is.
+const NEVER: Time = Time(u64::MAX);
 /// The last revision of each desk, for the check after a restart.
 const REVISIONS: &str = "revisions.bench";
 /// Of so many desks one is read after a restart.
@@ -95,7 +97,7 @@ pub struct Loaded {
     pub device_bytes: u64,
     /// Processor time of one operation, the generator's included, in microseconds.
     pub cpu_us: f64,
-    /// How often the log had no room.
+    /// How often changes were refused.
     pub refusals: u64,
 }
 
@@ -249,12 +251,25 @@ async fn check(
     Ok(())
 }
 
+/// A whole desk, whose bytes the content has.
+struct Whole {
+    content: Rc<Content>,
+    version: Version,
+}
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        self.content.desk(self.version)
+    }
+}
+
 /// One shard under load.
 struct Shard {
     store: Store<Folder>,
+    keeper: RefCell<Keeper<Whole>>,
     load: Load,
     shared: Arc<Shared>,
-    content: Content,
+    content: Rc<Content>,
     number: ShardId,
     /// The last of its edits that it knows to be in the manifest.
     heard: Cell<u64>,
@@ -266,15 +281,17 @@ struct Shard {
     revisions: RefCell<Vec<u64>>,
     /// Appended and not known to be durable: the position and when it was due.
     pending: RefCell<VecDeque<(Position, Duration)>>,
-    /// Snapshots that the store had no room for.
-    unstored: RefCell<VecDeque<Version>>,
+    /// Records handed to the keeper.
+    position: Cell<Position>,
     clock: Clock,
     latency: RefCell<Latency>,
-    snapshots: Cell<u64>,
     refusals: Cell<u64>,
-    appended: Wake,
-    upkeep: Wake,
-    ended: Cell<bool>,
+    commit_wanted: Wake,
+    upkeep_wanted: Wake,
+    /// The call of the store that the keeper wants from upkeep.
+    upkeep: Cell<Option<Output>>,
+    /// Why the run cannot go on.
+    failure: RefCell<Option<String>>,
 }
 
 /// What one shard did.
@@ -294,7 +311,7 @@ impl Shard {
         load: Load,
         shared: Arc<Shared>,
     ) -> Result<Rc<Self>> {
-        let content = Content::new(load.desks, 1, load.desk_bytes);
+        let content = Rc::new(Content::new(load.desks, 1, load.desk_bytes));
         let (own, shards) = (seed.shard(), ShardCount::new(load.shards));
         let shards = shards.context("there are shards")?;
         let all = (0..load.desks).map(|desk| (desk, Key::new(content.key(desk))));
@@ -302,6 +319,7 @@ impl Shard {
         ensure!(!desks.is_empty(), "too few desks for so many shards");
         Ok(Rc::new(Self {
             store: Store::open(Folder::open(path).await?, seed).await?,
+            keeper: RefCell::new(Keeper::new(SETTINGS)),
             load,
             shared,
             content,
@@ -311,14 +329,14 @@ impl Shard {
             places: desks.iter().enumerate().map(|(at, (_, key))| (*key, at)).collect(),
             desks,
             pending: RefCell::default(),
-            unstored: RefCell::default(),
+            position: Cell::default(),
             clock: Clock::start(),
             latency: RefCell::default(),
-            snapshots: Cell::new(0),
             refusals: Cell::new(0),
-            appended: Wake::default(),
-            upkeep: Wake::default(),
-            ended: Cell::new(false),
+            commit_wanted: Wake::default(),
+            upkeep_wanted: Wake::default(),
+            upkeep: Cell::default(),
+            failure: RefCell::default(),
         }))
     }
 
@@ -331,27 +349,28 @@ impl Shard {
             let shard = Rc::clone(&self);
             glommio::spawn_local(async move { shard.keep_up().await })
         };
-        // Segments are made before the load begins, as they are before a server's.
-        while self.store.wants_maintenance() {
-            Timer::new(MANIFEST_PAUSE).await;
-            self.hear();
-        }
         let committing = {
             let shard = Rc::clone(&self);
             glommio::spawn_local(async move { shard.commit_in_groups().await })
         };
+        self.follow();
+        // Segments are made before the load begins, as they are before a server's.
+        while self.store.wants_maintenance() {
+            Timer::new(MANIFEST_PAUSE).await;
+            self.look()?;
+        }
         let begun = self.clock.elapsed();
         self.generate(begun).await?;
-        while self.store.durable() < self.store.position() {
-            self.appended.set();
+        while self.store.durable() < self.position.get() {
             Timer::new(TICK).await;
+            self.look()?;
         }
         let seconds = (self.clock.elapsed() - begun).as_secs_f64();
-        self.appended.end();
-        committing.await?;
-        self.ended.set(true);
-        self.upkeep.end();
-        upkeep.await?;
+        self.commit_wanted.end();
+        committing.await;
+        self.upkeep_wanted.end();
+        upkeep.await;
+        self.check()?;
         self.shared.done.fetch_add(1, Ordering::SeqCst);
         if let Some(managing) = managing {
             managing.await?;
@@ -361,7 +380,7 @@ impl Shard {
             latency: self.latency.borrow().clone(),
             counters: self.store.counters(),
             seconds,
-            snapshots: self.snapshots.get(),
+            snapshots: self.keeper.borrow().stats().values,
             refusals: self.refusals.get(),
             revisions: self
                 .desks
@@ -382,17 +401,16 @@ impl Shard {
             if elapsed >= self.load.seconds {
                 return Ok(());
             }
-            self.hear();
+            self.look()?;
             let due = (elapsed * rate) as u64;
             while done + CHUNK <= due {
-                if !self.append_chunk(&mut random)? {
+                if !self.append_chunk(&mut random) {
                     self.refusals.set(self.refusals.get() + 1);
                     break;
                 }
                 done += CHUNK;
                 let intended = begun + Duration::from_secs_f64(done as f64 / rate);
-                self.pending.borrow_mut().push_back((self.store.position(), intended));
-                self.appended.set();
+                self.pending.borrow_mut().push_back((self.position.get(), intended));
                 // What is late does not keep the commits from going on.
                 future::yield_now().await;
             }
@@ -400,114 +418,150 @@ impl Shard {
         }
     }
 
-    /// Appends one chunk whole; `false` if the log has no room for its first.
-    fn append_chunk(&self, random: &mut Random) -> Result<bool> {
-        let mut revisions = self.revisions.borrow_mut();
-        let mut taken = Vec::with_capacity(CHUNK as usize);
+    /// Appends one chunk; `false` while changes are refused.
+    fn append_chunk(&self, random: &mut Random) -> bool {
+        if !self.keeper.borrow().writable().is_yes() {
+            return false;
+        }
         for _ in 0..CHUNK {
             let at = random.below(self.desks.len());
             let (desk, key) = self.desks[at];
-            revisions[at] += 1;
-            let payload = self.content.operation(desk, revisions[at]);
-            taken.push((at, Append { key, revision: Sequence(revisions[at]), payload }));
+            let sequence = {
+                let mut revisions = self.revisions.borrow_mut();
+                revisions[at] += 1;
+                revisions[at]
+            };
+            let position = Position(self.position.get().0 + 1);
+            self.position.set(position);
+            let entry = self.content.operation(desk, sequence).to_vec();
+            let (sequence, expires_at) = (Sequence(sequence), NEVER);
+            self.keep(Input::Append { position, key, sequence, expires_at, entry });
         }
-        let appends: Vec<_> = taken.iter().map(|(_, append)| *append).collect();
-        match self.store.append_all(&appends) {
-            Ok(_) => Ok(true),
-            Err(AppendError::LogFull) => {
-                for (at, _) in taken {
-                    revisions[at] -= 1;
-                }
-                self.upkeep.set();
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
-        }
+        true
     }
 
-    async fn commit_in_groups(&self) -> Result<()> {
+    fn now(&self) -> Time {
+        Time::from_unix_seconds(noon(0).0) + self.clock.elapsed()
+    }
+
+    /// Tells the keeper something and does what it says.
+    fn keep(&self, input: Input<Whole>) {
+        self.keeper.borrow_mut().handle(self.now(), &self.store, input);
+        self.follow();
+    }
+
+    /// Does what the keeper says.
+    fn follow(&self) {
         loop {
-            while self.store.has_uncommitted() {
-                self.store.commit().await?;
-                let (durable, elapsed) = (self.store.durable(), self.clock.elapsed());
-                let mut pending = self.pending.borrow_mut();
-                let mut latency = self.latency.borrow_mut();
-                while let Some((position, due)) = pending.front().copied()
-                    && position <= durable
-                {
-                    pending.pop_front();
-                    latency.record(Time(0), Time(0) + elapsed.saturating_sub(due));
+            let output = self.keeper.borrow_mut().poll_output();
+            let Some(output) = output else { return };
+            match output {
+                Output::Commit => self.commit_wanted.set(),
+                Output::Maintain | Output::Measure | Output::Seal => {
+                    self.upkeep.set(Some(output));
+                    self.upkeep_wanted.set();
                 }
-                let pressure = self.store.pressure().level;
-                if pressure > PressureLevel::Low || self.store.wants_maintenance() {
-                    self.upkeep.set();
-                }
+                Output::Edits(edits) => lock(&self.shared.edits).extend(edits),
+                Output::Durable(position) => self.count_durable(position),
+                Output::Ask { keys, .. } => keys.into_iter().for_each(|key| self.store_desk(key)),
+                Output::Unstorable { why, .. } => self.fail(why.to_string()),
+                Output::Failed(why) => self.fail(why),
+                Output::Writable(_)
+                | Output::Stored { .. }
+                | Output::Notice(_)
+                | Output::Drain
+                | Output::Stopped => {}
             }
-            if self.appended.is_over() {
-                return Ok(());
-            }
-            self.appended.wait().await;
         }
     }
 
-    async fn keep_up(&self) -> Result<()> {
+    fn fail(&self, why: String) {
+        self.failure.borrow_mut().get_or_insert(why);
+    }
+
+    /// # Errors
+    /// Why the run cannot go on.
+    fn check(&self) -> Result<()> {
+        match &*self.failure.borrow() {
+            Some(why) => Err(anyhow!("the store failed: {why}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Learns what the manifest has, and lets the keeper act on what is due.
+    ///
+    /// # Errors
+    /// Why the run cannot go on.
+    fn look(&self) -> Result<()> {
+        self.hear();
+        let now = self.now();
+        {
+            let mut keeper = self.keeper.borrow_mut();
+            if keeper.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                keeper.handle_timeout(now, &self.store);
+            }
+        }
+        self.follow();
+        self.check()
+    }
+
+    fn count_durable(&self, durable: Position) {
+        let elapsed = self.clock.elapsed();
+        let mut pending = self.pending.borrow_mut();
+        let mut latency = self.latency.borrow_mut();
+        while let Some((position, due)) = pending.front().copied()
+            && position <= durable
+        {
+            pending.pop_front();
+            latency.record(Time(0), Time(0) + elapsed.saturating_sub(due));
+        }
+    }
+
+    /// The log asks for a desk.
+    fn store_desk(&self, key: Key) {
+        let at = self.places[&key];
+        let version = Version { desk: self.desks[at].0, version: self.revisions.borrow()[at] };
+        let (content, sequence) = (Rc::clone(&self.content), Sequence(version.version));
+        let input = Input::Store { key, sequence, value: Whole { content, version } };
+        self.keeper.borrow_mut().handle(self.now(), &self.store, input);
+    }
+
+    async fn commit_in_groups(&self) {
         loop {
-            let progress = self.store.maintain(noon(0)).await?;
-            let edits = self.store.take_edits();
-            if !edits.is_empty() {
-                lock(&self.shared.edits).extend(edits);
+            self.commit_wanted.wait().await;
+            if self.commit_wanted.is_over() {
+                return;
             }
-            if self.ended.get() {
-                return Ok(());
-            }
-            self.store_unstored()?;
-            let pressed = self.store.pressure().level > PressureLevel::Low;
-            if pressed && self.unstored.borrow().is_empty() {
-                self.store_holding()?;
-            }
-            if progress == Progress::More || !self.unstored.borrow().is_empty() || pressed {
-                let pause = async {
-                    Timer::new(UPKEEP_PAUSE).await;
-                };
-                future::or(self.upkeep.wait(), pause).await;
-            } else {
-                self.upkeep.wait().await;
-            }
+            let result = self.store.commit().await;
+            self.keep(Input::Committed(result));
         }
     }
 
-    /// Takes snapshots of the desks that hold the oldest segment.
-    fn store_holding(&self) -> Result<()> {
-        let keys = self.store.holding_keys(PRESSURE_KEYS);
-        for key in keys {
-            let at = self.places.get(&key).context("a key of another shard holds a segment")?;
-            let version = self.revisions.borrow()[*at];
-            self.unstored.borrow_mut().push_back(Version { desk: self.desks[*at].0, version });
-        }
-        self.store_unstored()
-    }
-
-    fn store_unstored(&self) -> Result<()> {
-        let mut unstored = self.unstored.borrow_mut();
-        while let Some(version) = unstored.front().copied() {
-            let key = Key::new(self.content.key(version.desk));
-            let value = self.content.desk(version);
-            match self.store.put(key, Sequence(version.version), value) {
-                Ok(()) => self.snapshots.set(self.snapshots.get() + 1),
-                Err(PutError::Backlog { .. }) => break,
-                Err(error) => return Err(error.into()),
+    async fn keep_up(&self) {
+        loop {
+            self.upkeep_wanted.wait().await;
+            match self.upkeep.take() {
+                Some(Output::Measure) => {
+                    let result = self.store.measure_space().await;
+                    self.keep(Input::Measured(result));
+                }
+                Some(_) => {
+                    let result = self.store.maintain(noon(0)).await;
+                    self.keep(Input::Maintained(result));
+                }
+                None => {}
             }
-            unstored.pop_front();
+            if self.upkeep_wanted.is_over() {
+                return;
+            }
         }
-        Ok(())
     }
 
     /// Learns what the manifest has.
     fn hear(&self) {
         let number = self.shared.recorded[usize::from(self.number.0)].load(Ordering::SeqCst);
         if number > self.heard.replace(number) {
-            self.store.edits_durable(EditNumber(number));
-            self.upkeep.set();
+            self.keep(Input::EditsDurable(EditNumber(number)));
         }
     }
 
