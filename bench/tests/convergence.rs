@@ -60,6 +60,7 @@ fn pair(ledger: &mut Ledger) -> [DeskClient; 2] {
             snapshot: false,
             last: None,
             created_at: 0,
+            now_ms: 0,
             expires_at: 0,
             limits: DeskLimits::default(),
         });

@@ -97,6 +97,8 @@ pub struct Presence {
     pub caret: Option<u32>,
     /// Stickers being dragged, and by how much.
     pub drag: Option<Drag>,
+    /// The person looks at something else: the page is not in sight.
+    pub hidden: bool,
 }
 
 /// A drag that is not yet an operation.
@@ -165,6 +167,8 @@ pub struct Welcome {
     pub expires_at: u64,
     /// What a batch may ask for here and the desk may hold.
     pub limits: DeskLimits,
+    /// The server's clock, in milliseconds since the Unix epoch; 0: not told.
+    pub now_ms: u64,
 }
 
 /// What became of a number.
@@ -250,11 +254,13 @@ pub enum CloseCode {
     LinkReplaced,
     /// As many people are on the desk as it holds: come again later.
     DeskFull,
+    /// The client did not say hello in time.
+    TimedOut,
 }
 
 impl CloseCode {
     /// All of them: whoever looks one up by its word or its number looks here.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Malformed,
         Self::KeyVoid,
         Self::NotAllowed,
@@ -267,6 +273,7 @@ impl CloseCode {
         Self::Internal,
         Self::LinkReplaced,
         Self::DeskFull,
+        Self::TimedOut,
     ];
 
     /// The word for it in logs, on the page and in a problem's `code` (HTTP).
@@ -284,12 +291,37 @@ impl CloseCode {
             Self::Internal => "internal",
             Self::LinkReplaced => "link_replaced",
             Self::DeskFull => "desk_full",
+            Self::TimedOut => "timed_out",
         }
+    }
+
+    /// The code of a word, as [`CloseCode::as_str`] gives it.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
+    /// The code of a WebSocket's number, as [`CloseCode::websocket`] gives it.
+    pub fn of_websocket(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.websocket() == number)
     }
 
     /// Whether the client should connect again by itself.
     pub const fn reconnect(self) -> bool {
-        matches!(self, Self::Draining | Self::Overloaded | Self::Internal | Self::DeskFull)
+        match self {
+            Self::Malformed
+            | Self::TimedOut
+            | Self::Draining
+            | Self::Overloaded
+            | Self::DeskFull
+            | Self::Internal => true,
+            Self::KeyVoid
+            | Self::NotAllowed
+            | Self::Finished
+            | Self::LinkReplaced
+            | Self::Superseded
+            | Self::Deleted
+            | Self::Expired => false,
+        }
     }
 
     /// The close code of RFC 6455 that goes with it; 4000 to 4999 are for
@@ -308,6 +340,7 @@ impl CloseCode {
             Self::Expired => 4011,
             Self::LinkReplaced => 4012,
             Self::DeskFull => 4013,
+            Self::TimedOut => 4008,
         }
     }
 }

@@ -95,14 +95,16 @@ fn presence() -> impl Strategy<Value = Presence> {
         prop::option::of(id()),
         any::<Option<u32>>(),
         prop::option::of(drag),
+        any::<bool>(),
     )
-        .prop_map(|(name, color, cursor, editing, caret, drag)| Presence {
+        .prop_map(|(name, color, cursor, editing, caret, drag, hidden)| Presence {
             name,
             color: Color(color),
             cursor,
             editing,
             caret,
             drag,
+            hidden,
         })
 }
 
@@ -175,8 +177,8 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
         |(author, counter, presence)| Person { author: Author(author), counter, presence },
     );
     prop_oneof![
-        (any::<[u64; 3]>(), any::<u32>(), role, limits(), prop::option::of(result())).prop_map(
-            |([revision, created_at, expires_at], author, role, limits, last)| {
+        (any::<[u64; 4]>(), any::<u32>(), role, limits(), prop::option::of(result())).prop_map(
+            |([revision, created_at, expires_at, now_ms], author, role, limits, last)| {
                 let snapshot = created_at % 2 == 0;
                 ServerFrame::Welcome(Welcome {
                     author: Author(author),
@@ -187,6 +189,7 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
                     created_at,
                     expires_at,
                     limits,
+                    now_ms,
                 })
             }
         ),

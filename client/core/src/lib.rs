@@ -36,6 +36,7 @@
 //!     created_at: 1_700_000_000,
 //!     expires_at: 1_700_604_800,
 //!     limits: Default::default(),
+//!     now_ms: 1_700_000_000_000,
 //! };
 //! encode_server(&ServerFrame::Welcome(welcome), &mut bytes);
 //! client.receive(now, &bytes);

@@ -59,6 +59,10 @@ pub struct ShardLimits {
     pub leave_grace: Duration,
     /// See [`HELLO_TIMEOUT`].
     pub hello_time: Duration,
+    /// See [`PROBE_AFTER`].
+    pub probe_after: Duration,
+    /// See [`PROBE_TIME`].
+    pub probe_time: Duration,
     /// See [`POLL_TIME_MAX`].
     pub poll_time: Duration,
     /// See [`POLLS_PER_DESK_MAX`].
@@ -94,6 +98,8 @@ impl Default for ShardLimits {
             presence_frame_bytes: PRESENCE_FRAME_BYTES_MAX,
             leave_grace: LEAVE_GRACE,
             hello_time: HELLO_TIMEOUT,
+            probe_after: PROBE_AFTER,
+            probe_time: PROBE_TIME,
             poll_time: POLL_TIME_MAX,
             polls_per_desk: POLLS_PER_DESK_MAX,
             loading_queue: LOADING_QUEUE_MAX,
@@ -190,6 +196,19 @@ pub const LEAVE_GRACE: Duration = Duration::from_secs(30);
 
 /// How long a connection may take to say hello.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Silence of somebody whom others see, after which it is asked for a sign of life.
+/// With [`PROBE_TIME`] and [`WATCH_INTERVAL`] the ghost of a dead line is gone within
+/// 5 s. Pages in sight ask the server as often, so what is probed are the others: a
+/// ping of 2 bytes and its answer every 2 to 3 s for each, while somebody looks.
+pub const PROBE_AFTER: Duration = Duration::from_secs(2);
+
+/// How long it has for that. A telephone's radio wakes within it.
+pub const PROBE_TIME: Duration = Duration::from_secs(2);
+
+/// How often the silent are looked for on a desk that somebody looks at. No policy: it
+/// is how exactly the two times above are kept.
+pub const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest wait of a poll. The interface promises up to 25 seconds, so an
 /// operator can only shorten it.

@@ -65,6 +65,12 @@ pub enum Output {
         /// Why; a WebSocket closes with [`CloseCode::websocket`].
         code: CloseCode,
     },
+    /// Ask a connection for a sign of life that its transport gives by itself, such as
+    /// the pong of WebSocket; [`crate::Input::Heard`] tells of it.
+    Probe {
+        /// The connection.
+        connection: ConnectionId,
+    },
     /// Stop reading a connection: it is over its rate, or its outbound queue is full.
     Pause {
         /// The connection.

@@ -343,7 +343,7 @@ fn presence_is_batched_told_to_newcomers_and_taken_back() {
     assert_eq!(people[0].author, Author(1));
     assert_eq!(people[0].presence.as_ref().unwrap().cursor, Some(Point { x: 49, y: 0 }));
     world.advance(Duration::from_millis(33));
-    assert_eq!(world.shard.poll_timeout().map(|(_, why)| why), Some("hello"));
+    assert_eq!(world.shard.poll_timeout().map(|(_, why)| why), Some("watch"));
     let cid = world.join(ann.link);
     let late = world.connect(cid.key, 1, None);
     assert!(world.take(late).iter().any(|frame| matches!(frame, ServerFrame::Presence(_))));
@@ -397,7 +397,8 @@ fn who_never_says_hello_is_sent_away() {
     let connection = ConnectionId(77);
     world.input(Input::Opened { connection, key: None });
     world.advance(Duration::from_secs(10));
-    assert_eq!(world.closed.get(&connection), Some(&CloseCode::Malformed));
+    let code = world.closed[&connection];
+    assert_eq!((code, code.reconnect()), (CloseCode::TimedOut, true));
 }
 
 #[test]

@@ -138,6 +138,7 @@ fn welcome(found: wire::Welcome<'_>) -> Result<Welcome, DecodeError> {
         created_at: found.created_at(),
         expires_at: found.expires_at(),
         limits: found.limits().map(limits).unwrap_or_default(),
+        now_ms: found.now_ms(),
     })
 }
 
@@ -188,6 +189,7 @@ fn presence(found: wire::Presence<'_>) -> Presence {
         drag: found
             .drag()
             .map(|drag| Drag { sticker: StickerId(drag.sticker()), to: point_from(drag.to()) }),
+        hidden: found.hidden(),
     }
 }
 
@@ -218,6 +220,7 @@ fn close_code(found: wire::CloseCode) -> Result<CloseCode, DecodeError> {
         wire::CloseCode::Internal => CloseCode::Internal,
         wire::CloseCode::LinkReplaced => CloseCode::LinkReplaced,
         wire::CloseCode::DeskFull => CloseCode::DeskFull,
+        wire::CloseCode::TimedOut => CloseCode::TimedOut,
         wire::CloseCode(value) => {
             return Err(DecodeError::UnknownKind { what: "close code", value });
         }

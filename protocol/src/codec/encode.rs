@@ -191,6 +191,7 @@ fn encode_welcome<'b>(
         created_at: welcome.created_at,
         expires_at: welcome.expires_at,
         limits,
+        now_ms: welcome.now_ms,
     };
     wire::Welcome::create(builder, &args)
 }
@@ -259,6 +260,7 @@ fn encode_presence<'b>(
         editing: presence.editing.map(|id| id.0),
         caret: presence.caret,
         drag: drag.as_ref(),
+        hidden: presence.hidden,
     };
     wire::Presence::create(builder, &args)
 }
@@ -292,5 +294,6 @@ fn close_code(code: CloseCode) -> wire::CloseCode {
         CloseCode::Internal => wire::CloseCode::Internal,
         CloseCode::LinkReplaced => wire::CloseCode::LinkReplaced,
         CloseCode::DeskFull => wire::CloseCode::DeskFull,
+        CloseCode::TimedOut => wire::CloseCode::TimedOut,
     }
 }

@@ -512,10 +512,10 @@ pub struct OutcomeUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_CLOSE_CODE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_CLOSE_CODE: u8 = 12;
+pub const ENUM_MAX_CLOSE_CODE: u8 = 13;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 13] = [
+pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 14] = [
   CloseCode::Unknown,
   CloseCode::Malformed,
   CloseCode::KeyVoid,
@@ -529,6 +529,7 @@ pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 13] = [
   CloseCode::Internal,
   CloseCode::LinkReplaced,
   CloseCode::DeskFull,
+  CloseCode::TimedOut,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -549,9 +550,10 @@ impl CloseCode {
   pub const Internal: Self = Self(10);
   pub const LinkReplaced: Self = Self(11);
   pub const DeskFull: Self = Self(12);
+  pub const TimedOut: Self = Self(13);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 12;
+  pub const ENUM_MAX: u8 = 13;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Unknown,
     Self::Malformed,
@@ -566,6 +568,7 @@ impl CloseCode {
     Self::Internal,
     Self::LinkReplaced,
     Self::DeskFull,
+    Self::TimedOut,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -583,6 +586,7 @@ impl CloseCode {
       Self::Internal => Some("Internal"),
       Self::LinkReplaced => Some("LinkReplaced"),
       Self::DeskFull => Some("DeskFull"),
+      Self::TimedOut => Some("TimedOut"),
       _ => None,
     }
   }
@@ -2274,6 +2278,7 @@ impl<'a> Presence<'a> {
   pub const VT_EDITING: ::flatbuffers::VOffsetT = 10;
   pub const VT_CARET: ::flatbuffers::VOffsetT = 12;
   pub const VT_DRAG: ::flatbuffers::VOffsetT = 14;
+  pub const VT_HIDDEN: ::flatbuffers::VOffsetT = 16;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2291,6 +2296,7 @@ impl<'a> Presence<'a> {
     if let Some(x) = args.cursor { builder.add_cursor(x); }
     builder.add_color(args.color);
     if let Some(x) = args.name { builder.add_name(x); }
+    builder.add_hidden(args.hidden);
     builder.finish()
   }
 
@@ -2337,6 +2343,13 @@ impl<'a> Presence<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<Drag>(Presence::VT_DRAG, None)}
   }
+  #[inline]
+  pub fn hidden(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(Presence::VT_HIDDEN, Some(false)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Presence<'_> {
@@ -2351,6 +2364,7 @@ impl ::flatbuffers::Verifiable for Presence<'_> {
      .visit_field::<u64>("editing", Self::VT_EDITING, false)?
      .visit_field::<u32>("caret", Self::VT_CARET, false)?
      .visit_field::<Drag>("drag", Self::VT_DRAG, false)?
+     .visit_field::<bool>("hidden", Self::VT_HIDDEN, false)?
      .finish();
     Ok(())
   }
@@ -2362,6 +2376,7 @@ pub struct PresenceArgs<'a> {
     pub editing: Option<u64>,
     pub caret: Option<u32>,
     pub drag: Option<&'a Drag>,
+    pub hidden: bool,
 }
 impl<'a> Default for PresenceArgs<'a> {
   #[inline]
@@ -2373,6 +2388,7 @@ impl<'a> Default for PresenceArgs<'a> {
       editing: None,
       caret: None,
       drag: None,
+      hidden: false,
     }
   }
 }
@@ -2407,6 +2423,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> PresenceBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<&Drag>(Presence::VT_DRAG, drag);
   }
   #[inline]
+  pub fn add_hidden(&mut self, hidden: bool) {
+    self.fbb_.push_slot::<bool>(Presence::VT_HIDDEN, hidden, false);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> PresenceBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     PresenceBuilder {
@@ -2430,6 +2450,7 @@ impl ::core::fmt::Debug for Presence<'_> {
       ds.field("editing", &self.editing());
       ds.field("caret", &self.caret());
       ds.field("drag", &self.drag());
+      ds.field("hidden", &self.hidden());
       ds.finish()
   }
 }
@@ -3177,6 +3198,7 @@ impl<'a> Welcome<'a> {
   pub const VT_CREATED_AT: ::flatbuffers::VOffsetT = 14;
   pub const VT_EXPIRES_AT: ::flatbuffers::VOffsetT = 16;
   pub const VT_LIMITS: ::flatbuffers::VOffsetT = 18;
+  pub const VT_NOW_MS: ::flatbuffers::VOffsetT = 20;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -3188,6 +3210,7 @@ impl<'a> Welcome<'a> {
     args: &'args WelcomeArgs<'args>
   ) -> ::flatbuffers::WIPOffset<Welcome<'bldr>> {
     let mut builder = WelcomeBuilder::new(_fbb);
+    builder.add_now_ms(args.now_ms);
     builder.add_expires_at(args.expires_at);
     builder.add_created_at(args.created_at);
     builder.add_revision(args.revision);
@@ -3256,6 +3279,13 @@ impl<'a> Welcome<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Limits>>(Welcome::VT_LIMITS, None)}
   }
+  #[inline]
+  pub fn now_ms(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(Welcome::VT_NOW_MS, Some(0)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Welcome<'_> {
@@ -3272,6 +3302,7 @@ impl ::flatbuffers::Verifiable for Welcome<'_> {
      .visit_field::<u64>("created_at", Self::VT_CREATED_AT, false)?
      .visit_field::<u64>("expires_at", Self::VT_EXPIRES_AT, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<Limits>>("limits", Self::VT_LIMITS, false)?
+     .visit_field::<u64>("now_ms", Self::VT_NOW_MS, false)?
      .finish();
     Ok(())
   }
@@ -3285,6 +3316,7 @@ pub struct WelcomeArgs<'a> {
     pub created_at: u64,
     pub expires_at: u64,
     pub limits: Option<::flatbuffers::WIPOffset<Limits<'a>>>,
+    pub now_ms: u64,
 }
 impl<'a> Default for WelcomeArgs<'a> {
   #[inline]
@@ -3298,6 +3330,7 @@ impl<'a> Default for WelcomeArgs<'a> {
       created_at: 0,
       expires_at: 0,
       limits: None,
+      now_ms: 0,
     }
   }
 }
@@ -3340,6 +3373,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> WelcomeBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Limits>>(Welcome::VT_LIMITS, limits);
   }
   #[inline]
+  pub fn add_now_ms(&mut self, now_ms: u64) {
+    self.fbb_.push_slot::<u64>(Welcome::VT_NOW_MS, now_ms, 0);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> WelcomeBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     WelcomeBuilder {
@@ -3365,6 +3402,7 @@ impl ::core::fmt::Debug for Welcome<'_> {
       ds.field("created_at", &self.created_at());
       ds.field("expires_at", &self.expires_at());
       ds.field("limits", &self.limits());
+      ds.field("now_ms", &self.now_ms());
       ds.finish()
   }
 }

@@ -168,7 +168,7 @@ impl Socket {
         }
     }
 
-    /// The next frame.
+    /// The next frame. Pings are answered on the way.
     ///
     /// # Errors
     /// The end of the WebSocket, if it comes first.
@@ -184,7 +184,9 @@ impl Socket {
                 Decoded::Incomplete => match self.read_message() {
                     Some((0x82, payload)) => self.frames.extend(payload),
                     Some((0x88, payload)) => return Err(end(&payload)),
-                    Some((0x89 | 0x8a, _)) => {}
+                    // A peer that is gone meanwhile is the next read's news.
+                    Some((0x89, payload)) => drop(self.try_message(0x8a, &payload)),
+                    Some((0x8a, _)) => {}
                     Some((first, _)) => panic!("unexpected opcode {first:#x}"),
                     None => return Err(End { code: 1006, reason: String::new() }),
                 },

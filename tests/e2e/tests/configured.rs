@@ -237,7 +237,7 @@ fn histories_and_times(server: &Server) {
     // Who says nothing is sent away.
     let mut silent = Socket::open(server, &bob.key);
     let (code, detail, _) = silent.closed();
-    assert_eq!((code, detail.as_str()), (CloseCode::Malformed, "no hello came in time"));
+    assert_eq!((code, detail.as_str()), (CloseCode::TimedOut, "no hello came in time"));
     // A name is cut.
     let (mut one, mut two) = (Socket::live(server, &ada.key), Socket::live(server, &bob.key));
     let presence = Presence { name: "Ada Lovelace".into(), ..Presence::default() };

@@ -113,6 +113,14 @@ impl World {
                 self.agenda.after(patience, Event::CloseOver { line: connection });
                 self.end_line(connection, code);
             }
+            // A transport answers below the page.
+            Output::Probe { connection } => {
+                let now = self.agenda.now;
+                let is_open = self.lines.contains_key(&connection);
+                if let Some(host) = self.host(shard).filter(|_| is_open) {
+                    host.shard.handle(now, Input::Heard { connection });
+                }
+            }
             Output::Pause { connection } => self.pause_line(connection),
             Output::Resume { connection } => self.resume_line(connection),
             Output::Reply { request, reply } => {

@@ -26,6 +26,7 @@ fn welcome(client: &mut Client, role: Role, snapshot: bool) {
         created_at: 0,
         expires_at: 9,
         limits: Default::default(),
+        now_ms: 0,
     };
     let mut bytes = Vec::new();
     encode_server(&ServerFrame::Welcome(welcome), &mut bytes);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use desk_protocol::frame::Role;
 use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
+use super::silence::Silence;
 use crate::bucket::Bucket;
 use crate::identity::SessionKey;
 use crate::limits::ShardLimits;
@@ -27,6 +28,7 @@ pub(crate) struct Connection {
     pub(crate) batches: Bucket,
     pub(crate) presence: Bucket,
     pub(crate) pauses: Pauses,
+    pub(crate) silence: Silence,
 }
 
 /// Why a connection is not read for a while.
@@ -108,6 +110,7 @@ impl Connection {
             batches: Bucket::new(limits.batches_per_second, SECOND, limits.batch_burst, now),
             presence: Bucket::new(limits.presence_per_second, SECOND, limits.presence_burst, now),
             pauses: Pauses::default(),
+            silence: Silence::new(now),
         }
     }
 

@@ -10,6 +10,7 @@ mod polls;
 mod presence;
 mod ring;
 mod room;
+mod silence;
 
 pub(crate) use connection::{Connection, Pauses, Phase, Session, Stream};
 #[cfg(test)]
@@ -17,3 +18,4 @@ pub(crate) use polls::LOOKS;
 pub(crate) use polls::{Poll, Polls};
 pub(crate) use ring::{ForViewers, News, Ring, RingCommit};
 pub(crate) use room::Room;
+pub(crate) use silence::Look;

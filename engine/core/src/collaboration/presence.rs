@@ -28,6 +28,8 @@ pub(crate) struct PresenceRoom {
 struct Shown {
     presence: Option<Presence>,
     counter: u32,
+    /// It has fallen silent, and is shown as gone.
+    away: bool,
 }
 
 impl PresenceRoom {
@@ -49,8 +51,29 @@ impl PresenceRoom {
 
     fn set(&mut self, author: Author, presence: Option<Presence>) {
         self.counter = self.counter.wrapping_add(1);
-        self.people.insert(author, Shown { presence, counter: self.counter });
+        self.people.insert(author, Shown { presence, counter: self.counter, away: false });
         self.changed.insert(author);
+    }
+
+    /// The person has fallen silent and is shown as gone, or is heard of again.
+    pub(crate) fn set_away(&mut self, author: Author, away: bool) {
+        let Some(shown) = self.people.get_mut(&author) else { return };
+        if shown.presence.is_some() && shown.away != away {
+            shown.away = away;
+            self.counter = self.counter.wrapping_add(1);
+            shown.counter = self.counter;
+            self.changed.insert(author);
+        }
+    }
+
+    /// Whether the others see a person, or would if it were not away.
+    pub(crate) fn is_shown(&self, author: Author) -> bool {
+        self.people.get(&author).is_some_and(|shown| shown.presence.is_some())
+    }
+
+    /// Whether the page of somebody who is not away is in sight.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.people.values().any(|shown| shown.visible().is_some_and(|presence| !presence.hidden))
     }
 
     pub(crate) fn has_news(&self) -> bool {
@@ -61,23 +84,32 @@ impl PresenceRoom {
     /// bytes if it has more than one person.
     pub(crate) fn news(&mut self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
         let changed = std::mem::take(&mut self.changed);
-        let changed = changed.iter().filter_map(|author| self.people.get_key_value(author));
-        let news: Vec<_> = changed.map(|(author, shown)| person(*author, shown)).collect();
-        for person in news.iter().filter(|person| person.presence.is_none()) {
-            self.people.remove(&person.author);
+        let told = changed.iter().filter_map(|author| self.people.get_key_value(author));
+        let news = told.map(|(author, shown)| person(*author, shown)).collect();
+        // Who is away may come back as it was.
+        for author in changed {
+            if self.people.get(&author).is_some_and(|shown| shown.presence.is_none()) {
+                self.people.remove(&author);
+            }
         }
         frames(news, frame_bytes)
     }
 
     /// Frames with everybody, for someone who just came.
     pub(crate) fn everybody(&self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
-        let here = self.people.iter().filter(|(_, shown)| shown.presence.is_some());
+        let here = self.people.iter().filter(|(_, shown)| shown.visible().is_some());
         frames(here.map(|(author, shown)| person(*author, shown)).collect(), frame_bytes)
     }
 }
 
+impl Shown {
+    fn visible(&self) -> Option<&Presence> {
+        self.presence.as_ref().filter(|_| !self.away)
+    }
+}
+
 fn person(author: Author, shown: &Shown) -> Person {
-    Person { author, counter: shown.counter, presence: shown.presence.clone() }
+    Person { author, counter: shown.counter, presence: shown.visible().cloned() }
 }
 
 /// Packs people into frames that fit a datagram; each frame stands alone.

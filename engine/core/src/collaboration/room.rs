@@ -17,6 +17,8 @@ pub(crate) struct Room {
     /// For each client its newest connection.
     pub(crate) fences: Fences,
     pub(crate) presence: PresenceRoom,
+    /// Whether the desk is looked at within [`crate::limits::WATCH_INTERVAL`].
+    pub(crate) watched: bool,
     pub(crate) polls: DeskPolls,
     /// When anyone last changed the desk or joined it.
     pub(crate) active_at: Time,

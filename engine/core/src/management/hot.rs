@@ -220,7 +220,13 @@ impl Hot {
     }
 
     /// Where a client stands; `snapshot` says what follows.
-    pub(crate) fn welcome(&self, client: ClientId, role: Role, snapshot: bool) -> Welcome {
+    pub(crate) fn welcome(
+        &self,
+        now: Time,
+        client: ClientId,
+        role: Role,
+        snapshot: bool,
+    ) -> Welcome {
         let member = self.record.members.get(client);
         Welcome {
             author: member.map_or(Author(0), |member| member.author),
@@ -231,6 +237,7 @@ impl Hot {
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
             limits: self.limits.order.desk,
+            now_ms: now.unix_millis(),
         }
     }
 

@@ -228,7 +228,7 @@ impl Shard {
                 slot.room.active_at = now;
                 self.env.stats.batches += 1;
                 self.env.stats.operations += news.editors.commit.operations.len() as u64;
-                self.env.broadcast(hot, &slot.room, news);
+                self.env.broadcast(now, hot, &slot.room, news);
                 for request in slot.room.polls.requests() {
                     let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
                     let polled = polled(hot, poll.since, poll.role);

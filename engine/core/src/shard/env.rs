@@ -150,7 +150,7 @@ impl Env {
     /// Sends a commit to everyone who is up to date. Who reads too slowly falls
     /// behind, and gets the rest as it reads; as does a viewer whom a snapshot
     /// brings up to date.
-    pub(crate) fn broadcast(&mut self, hot: &mut Hot, room: &Room, news: &News) {
+    pub(crate) fn broadcast(&mut self, now: Time, hot: &mut Hot, room: &Room, news: &News) {
         let position = hot.position;
         let crowded = self.is_crowded();
         for id in &room.connections {
@@ -177,7 +177,7 @@ impl Env {
         if let ForViewers::Snapshot = news.viewers {
             // Nothing else may be on its way to them that would make them go on.
             for id in &room.connections {
-                self.pump(hot, *id);
+                self.pump(now, hot, *id);
             }
         }
     }
@@ -200,7 +200,7 @@ impl Env {
 
     /// Gives a connection that is behind what it misses, as far as its queue
     /// allows.
-    pub(crate) fn pump(&mut self, hot: &mut Hot, id: ConnectionId) {
+    pub(crate) fn pump(&mut self, now: Time, hot: &mut Hot, id: ConnectionId) {
         let limits = Arc::clone(&self.config.limits);
         loop {
             let crowded = self.is_crowded();
@@ -243,7 +243,7 @@ impl Env {
                         return;
                     }
                     let Some(missed) = hot.ring.after(*sent, role) else {
-                        self.replace(hot, id);
+                        self.replace(now, hot, id);
                         continue;
                     };
                     let mut total = queued;
@@ -267,10 +267,10 @@ impl Env {
 
     /// The commits that a connection misses are gone: it gets a snapshot, and
     /// is told where it stands, once more.
-    fn replace(&mut self, hot: &mut Hot, id: ConnectionId) {
+    fn replace(&mut self, now: Time, hot: &mut Hot, id: ConnectionId) {
         let Some(session) = self.connections.get(&id).and_then(Connection::session) else { return };
         let role = session.role;
-        let welcome = hot.welcome(session.client, role, true);
+        let welcome = hot.welcome(now, session.client, role, true);
         let frame = self.encode(&ServerFrame::Welcome(welcome));
         self.queue(hot.position, id, frame, false);
         let snapshot = hot.snapshot(role);

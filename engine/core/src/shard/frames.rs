@@ -24,9 +24,12 @@ impl Shard {
         let mut used = 0;
         let limit = self.env.config.limits.order.desk.frame_bytes;
         while used < bytes.len() {
-            let Some(connection) = self.env.connections.get(&id) else { return bytes.len() };
+            let Some(connection) = self.env.connections.get_mut(&id) else { return bytes.len() };
             if matches!(connection.phase, Phase::Closing) {
                 return bytes.len();
+            }
+            if connection.silence.heard(now) {
+                self.come_back(now, id);
             }
             match codec::decode_client_within(&bytes[used..], limit) {
                 Ok(Decoded::Incomplete) => break,
@@ -77,8 +80,12 @@ impl Shard {
                 let Some(slot) = self.desks.get_mut(&desk) else { return };
                 self.env.stats.presence_received += 1;
                 let name_chars = self.env.config.limits.person_name_chars;
+                let looks = !presence.hidden;
                 slot.room.presence.show(author, presence, name_chars);
                 self.env.arm_presence(now, desk, &mut slot.room);
+                if looks && !slot.room.watched {
+                    self.arm_watch(now, desk);
+                }
             }
             (ClientFrame::Ping { nonce }, _) => {
                 let debt = connection.presence.take(now);
@@ -166,7 +173,7 @@ impl Shard {
         let Some(hot) = slot.hot() else { return };
         let since = hello.revision.filter(|revision| hot.ring.after(*revision, role).is_some());
         let snapshot = since.is_none().then(|| hot.snapshot(role));
-        let welcome = hot.welcome(key.client, role, snapshot.is_some());
+        let welcome = hot.welcome(now, key.client, role, snapshot.is_some());
         let stream = match (since, snapshot) {
             (Some(sent), _) => Stream::Behind { sent, deferred: VecDeque::new() },
             (None, Some(snapshot)) => {
@@ -186,7 +193,7 @@ impl Shard {
             stream,
         };
         self.env.set_phase(id, Phase::Joined(session));
-        self.env.pump(hot, id);
+        self.env.pump(now, hot, id);
         for frame in everybody {
             self.env.queue_presence(position, id, &frame);
         }

@@ -44,6 +44,12 @@ pub enum Input {
         /// The connection.
         connection: ConnectionId,
     },
+    /// A connection gave a sign of life that is no frame: the answer to
+    /// [`crate::Output::Probe`], or a part of a frame.
+    Heard {
+        /// The connection.
+        connection: ConnectionId,
+    },
     /// Bytes of earlier [`crate::Output::Send`]s left for the network.
     Sent {
         /// The connection.

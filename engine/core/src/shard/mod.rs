@@ -15,6 +15,7 @@ mod requests;
 mod stats;
 mod storing;
 mod timers;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +88,7 @@ impl Shard {
         match input {
             Input::Opened { connection, key } => self.opened(now, connection, key),
             Input::Closed { connection } => self.closed(now, connection),
+            Input::Heard { connection } => self.heard(now, connection),
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
             Input::Request { request, body } => self.request(now, request, body),
             Input::Abandoned { request } => self.abandon(request),
@@ -120,7 +122,7 @@ impl Shard {
                     let greeting = self.env.connections.get(&id).map(|c| &c.phase);
                     if matches!(greeting, Some(Phase::Greeting)) {
                         let detail = "no hello came in time";
-                        self.end(now, id, CloseCode::Malformed, detail);
+                        self.end(now, id, CloseCode::TimedOut, detail);
                     }
                 }
                 Timer::Resume(id) => {
@@ -144,6 +146,7 @@ impl Shard {
                     }
                 }
                 Timer::Poll(request) => self.end_poll(request),
+                Timer::Watch(desk) => self.watch(now, desk),
                 Timer::Idle(desk) => self.idle(now, desk),
                 Timer::Expiry(desk) => self.expire_if_due(now, desk),
                 Timer::Store => self.store_step(now),
@@ -251,7 +254,7 @@ impl Shard {
             Task::Pump { connection } => {
                 let Some(slot) = self.desks.get_mut(&desk) else { return };
                 let Some(hot) = slot.hot() else { return };
-                self.env.pump(hot, connection);
+                self.env.pump(now, hot, connection);
             }
             Task::Store => {
                 let Some(slot) = self.desks.get_mut(&desk) else { return };

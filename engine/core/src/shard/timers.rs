@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Presence(LinkId),
     /// A poll has waited long enough.
     Poll(RequestId),
+    /// The silent are looked for on a desk.
+    Watch(LinkId),
     /// A desk may be unused.
     Idle(LinkId),
     /// A desk's time is over.
@@ -33,6 +35,7 @@ impl Timer {
             Timer::Resume(_) => "resume",
             Timer::Presence(_) => "presence",
             Timer::Poll(_) => "poll",
+            Timer::Watch(_) => "watch",
             Timer::Idle(_) => "idle",
             Timer::Expiry(_) => "expiry",
             Timer::Store => "store",

@@ -38,6 +38,8 @@ pub struct World {
     pub sent: BTreeMap<ConnectionId, Vec<ServerFrame>>,
     pub closed: BTreeMap<ConnectionId, CloseCode>,
     pub paused: Vec<ConnectionId>,
+    /// Connections that were asked for a sign of life.
+    pub probed: Vec<ConnectionId>,
     /// Whether commits of the log happen by themselves.
     pub auto_commit: bool,
     /// Whether connections read what they are sent.
@@ -85,6 +87,7 @@ impl World {
             sent: BTreeMap::new(),
             closed: BTreeMap::new(),
             paused: Vec::new(),
+            probed: Vec::new(),
             auto_commit: true,
             reading: true,
             storing: true,
@@ -193,6 +196,7 @@ impl World {
             Output::Close { connection, code } => {
                 self.closed.insert(connection, code);
             }
+            Output::Probe { connection } => self.probed.push(connection),
             Output::Pause { connection } => self.paused.push(connection),
             Output::Resume { connection } => self.paused.retain(|other| *other != connection),
             Output::Reply { request, reply } => {

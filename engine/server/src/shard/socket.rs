@@ -125,6 +125,12 @@ impl Socket {
         }
     }
 
+    /// Asks the peer for a sign of life.
+    pub(crate) fn probe(&self) {
+        let mut outbox = self.outbox.borrow_mut();
+        self.protocol.borrow_mut().send(Opcode::Ping, b"", &mut outbox.raw);
+    }
+
     /// Stops reading.
     pub(crate) fn pause(&self) {
         self.paused.set(true);
@@ -324,10 +330,14 @@ impl Socket {
         let mut answers = Vec::new();
         let mut input = Bytes::new(bytes);
         let mut protocol = self.protocol.borrow_mut();
+        let mut delivered = false;
         loop {
             match protocol.next(&mut input, &mut answers) {
                 Ok(None) => break,
-                Ok(Some(Arrived::Binary(message))) => self.deliver(shell, message),
+                Ok(Some(Arrived::Binary(message))) => {
+                    self.deliver(shell, message);
+                    delivered = true;
+                }
                 Ok(Some(Arrived::Text(_))) => {
                     let why = "frames come in binary messages";
                     protocol.close(WireCode::UNSUPPORTED, why, &mut answers);
@@ -338,6 +348,10 @@ impl Socket {
             }
         }
         drop(protocol);
+        if !delivered {
+            // The answer to a probe, or a part of a long frame.
+            shell.feed(Input::Heard { connection: self.id });
+        }
         if !answers.is_empty() {
             self.outbox.borrow_mut().raw.append(&mut answers);
             self.mark_dirty(shell);

@@ -86,6 +86,9 @@ impl Shell {
                 Output::Close { connection, code } => {
                     self.with_socket(connection, |socket| socket.close_after(self, code));
                 }
+                Output::Probe { connection } => {
+                    self.with_socket(connection, |socket| socket.probe());
+                }
                 Output::Pause { connection } => {
                     if let Some(socket) = self.socket(connection) {
                         socket.pause();

@@ -32,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) role: Role,
     pub(crate) log: Vec<Submit>,
     now_ms: u64,
+    /// What its clock shows to those who are welcomed; 0: it tells none.
+    pub(crate) clock_ms: u64,
     pub(crate) limits: OrderLimits,
 }
 
@@ -46,6 +48,7 @@ impl Server {
             role: Role::Editor,
             log: Vec::new(),
             now_ms: 1_000,
+            clock_ms: 0,
             limits: OrderLimits::default(),
         }
     }
@@ -137,6 +140,7 @@ impl Server {
             created_at: 100,
             expires_at: 700,
             limits: self.limits.desk,
+            now_ms: self.clock_ms,
         };
         send(line, &ServerFrame::Welcome(welcome), out);
         match missed {
