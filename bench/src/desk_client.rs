@@ -105,7 +105,9 @@ impl Participant for DeskClient {
                     }
                     ledger.authored(revision.0, intended);
                 }
-                Event::LineDead { reason } => bail!("a replica gave its line up: {reason}"),
+                Event::LineDead { trouble } => {
+                    bail!("a replica gave its line up: {}", trouble.as_str())
+                }
                 Event::Closed { code, detail } => {
                     bail!("the server closed a replica's line: {}: {detail}", code.as_str())
                 }

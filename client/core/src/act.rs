@@ -80,9 +80,11 @@ impl Client {
 
     pub(crate) fn may_edit(&self) -> Result<(), EditError> {
         match self.line.state() {
-            // A rejoin saves actions that are taken after `Finished`. After any other
-            // end nothing saves them.
-            Line::Ended(code) if code != CloseCode::Finished => Err(EditError::Ended(code)),
+            // A rejoin saves actions that are taken after these. After any other end
+            // nothing saves them.
+            Line::Ended(code) if !matches!(code, CloseCode::Finished | CloseCode::KeyVoid) => {
+                Err(EditError::Ended(code))
+            }
             _ if !self.ready => Err(EditError::NotReady),
             _ if self.role == Some(Role::Viewer) => Err(EditError::ReadOnly),
             _ => Ok(()),

@@ -95,6 +95,8 @@ pub struct Client {
     pub(crate) author: Option<Author>,
     pub(crate) role: Option<Role>,
     pub(crate) lifetime: Option<(u64, u64)>,
+    /// What the server's clock showed, and when that was by this client's time.
+    pub(crate) server_clock: Option<(Time, Time)>,
     /// What the server takes, as far as it is known.
     pub(crate) limits: DeskLimits,
 
@@ -152,6 +154,7 @@ impl Client {
             author: None,
             role: None,
             lifetime: None,
+            server_clock: None,
             limits: DeskLimits::default(),
             ready: false,
             confirmed: Desk::default(),
@@ -234,14 +237,15 @@ impl Client {
     /// Whether the person's work is safe.
     pub fn status(&self) -> Status {
         let pending = self.pending();
-        match self.line.state() {
-            Line::Ended(code) => Status::Ended { code, pending },
-            _ if !self.unsaved.is_empty() => {
+        match (self.line.state(), self.line.trouble()) {
+            (Line::Ended(code), _) => Status::Ended { code, pending },
+            (Line::Live, _) if !self.unsaved.is_empty() => {
                 Status::Rejected { unsaved: self.unsaved.len(), pending }
             }
-            Line::Live if pending > 0 => Status::Saving { pending },
-            Line::Live => Status::Saved,
-            Line::Waiting | Line::Connecting | Line::Joining => Status::Offline { pending },
+            (Line::Live, _) if pending > 0 => Status::Saving { pending },
+            (Line::Live, _) => Status::Saved,
+            (_, None) => Status::Connecting { pending },
+            (_, Some(trouble)) => Status::Offline { pending, trouble },
         }
     }
 
@@ -290,6 +294,13 @@ impl Client {
         self.lifetime.map(|(_, expires)| expires)
     }
 
+    /// The server's time, as far as it has told it: what expires is judged by it, since
+    /// this device's clock may be wrong by days.
+    pub fn server_time(&self, now: Time) -> Option<Time> {
+        let (said, at) = self.server_clock?;
+        Some(said + now.since(at))
+    }
+
     /// What the server takes: as it said on joining, before that the defaults.
     pub const fn limits(&self) -> &DeskLimits {
         &self.limits
@@ -332,6 +343,7 @@ impl Client {
 
     pub(crate) fn tell_time(&mut self, now: Time) {
         self.now = self.now.max(now);
+        self.line.tell_time(self.now);
     }
 
     /// Keeps work that cannot be saved.

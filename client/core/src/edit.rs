@@ -12,6 +12,7 @@ use desk_protocol::{
 
 use crate::batch::{fits, rebuilt};
 use crate::random::Random;
+use crate::trouble::Trouble;
 use crate::writing::LastTyped;
 
 /// A sticker to be made.
@@ -109,7 +110,7 @@ pub enum EditError {
     #[error("this link lets you look at the desk, not change it")]
     ReadOnly,
     /// The connection ended for good, so nothing can be saved any more.
-    #[error("the desk cannot be changed any more: {}", .0.as_str())]
+    #[error("the desk cannot be changed any more: {}", Trouble::Server(*.0).words().head)]
     Ended(CloseCode),
     /// There is no such sticker in the view.
     #[error("there is no sticker {0}")]

@@ -3,6 +3,8 @@
 use desk_protocol::frame::{CloseCode, Role};
 use desk_protocol::{Author, ClientSeq, CollisionStatus, Operation, Revision, Sticker, StickerId};
 
+use crate::trouble::Trouble;
+
 /// Counts the user actions of one run, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Action(pub u64);
@@ -18,7 +20,7 @@ pub enum Event {
     /// Close the line. The client already behaves as disconnected.
     LineDead {
         /// What was wrong with it.
-        reason: &'static str,
+        trouble: Trouble,
     },
     /// The server greeted this connection.
     Joined {
@@ -79,9 +81,9 @@ pub enum Event {
     /// The connection ended for good, or until [`crate::Client::rejoin`]. Close
     /// the line.
     Closed {
-        /// Why.
+        /// Why; [`Trouble::words`] has what a person reads.
         code: CloseCode,
-        /// In words.
+        /// The server's own text, for logs.
         detail: String,
     },
 }
@@ -96,12 +98,20 @@ pub enum Status {
         /// How many.
         pending: usize,
     },
+    /// An attempt is under way, and none has failed since the client began, was live,
+    /// or was asked to try.
+    Connecting {
+        /// Operations that wait for the line.
+        pending: usize,
+    },
     /// The line is not there.
     Offline {
         /// Operations that wait for it.
         pending: usize,
+        /// What went wrong.
+        trouble: Trouble,
     },
-    /// Some work was refused and waits to be copied or dismissed.
+    /// The line is there; some work was refused and waits to be copied or dismissed.
     Rejected {
         /// How many entries of [`crate::Client::unsaved`].
         unsaved: usize,

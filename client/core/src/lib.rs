@@ -80,6 +80,7 @@ mod record;
 mod restore;
 mod splice;
 mod transport;
+mod trouble;
 mod writing;
 
 pub use client::{Client, Config, LoadError};
@@ -87,4 +88,5 @@ pub use edit::{Edit, EditError, NewSticker};
 pub use event::{Action, Event, Line, Status, Unsaved, UnsavedReason};
 pub use inbox::SnapshotError;
 pub use record::{Records, RestoreError, Token};
+pub use trouble::{Trouble, Words};
 pub use writing::FieldState;

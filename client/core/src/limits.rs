@@ -59,19 +59,40 @@ pub(crate) const LATE_DATAGRAMS_MAX: i32 = 64;
 /// People kept; a desk has at most 2,000 connections.
 pub(crate) const PEOPLE_MAX: usize = 2_000;
 
+/// From the begin of an attempt until the line is open: then the attempt is given up.
+/// TLS and WebSocket take four round trips; a proxy that takes connections and
+/// answers none would hold the client for ever.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// From hello to the end of catching up without a byte received: the line is dead.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// With a batch in flight and nothing received for this long, ask whether the
-/// line is alive.
-pub const PING_AFTER_IN_FLIGHT: Duration = Duration::from_secs(3);
+/// How often both of these double, once for each attempt that failed: a line so bad
+/// that it needs more time gets it, up to four times as much.
+pub const PATIENCE_DOUBLINGS_MAX: u32 = 2;
 
-/// With nothing in flight and nothing received for this long, ask all the same:
-/// a status that says "saved" must know that the line is there.
-pub const PING_AFTER_IDLE: Duration = Duration::from_secs(15);
+/// With nothing received for this long, the client asks whether the line is alive:
+/// while somebody looks at the status, or a batch is in flight. With
+/// [`PONG_TIMEOUT`] a dead line shows within 5 s, which is as long as people trust
+/// "saved". It costs the server a ping every 2 s for a page in sight on a quiet desk.
+pub const PING_AFTER: Duration = Duration::from_secs(2);
 
-/// A ping without an answer, or any other byte, for this long: the line is dead.
-pub const PONG_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same while nobody looks and nothing is in flight. Browsers run the timers of
+/// hidden pages once a minute, so less would not be kept anyway.
+pub const PING_AFTER_UNWATCHED: Duration = Duration::from_secs(15);
+
+/// A ping without an answer, or any other byte, for this long: the line is dead. It
+/// leaves room for two retransmissions of a lost packet.
+pub const PONG_TIMEOUT: Duration = Duration::from_millis(2_500);
+
+/// The slowest line that is served, in bytes a second: 64 kbit/s. An answer is
+/// waited for until what was sent before it can have arrived over such a line; a
+/// frame of 256 KiB takes 32 s.
+pub(crate) const SLOW_LINE_RATE: u64 = 8_192;
+
+/// A deadline that is noticed so late was slept through, by the machine or by a busy
+/// page: what the server said meanwhile may still wait to be read.
+pub(crate) const OVERSLEPT: Duration = Duration::from_millis(500);
 
 /// The first delay before connecting again; doubles with each failed attempt.
 pub const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(250);

@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::event::{Event, Line, UnsavedReason};
 use crate::history::{Content, History, Passing, Ready, pass, restore_instead};
 use crate::pending::{Flight, Level, Owner};
+use crate::trouble::Trouble;
 
 impl Client {
     /// Freezes the front of the queue as the next batch in flight. Computes the
@@ -115,7 +116,7 @@ impl Client {
         if apply(&mut self.confirmed, &commit).is_err() {
             self.pending.flight = flight;
             self.distrust = true;
-            self.give_up("a commit does not fit");
+            self.give_up(Trouble::Unreadable);
             return;
         }
         self.mark(&Scope::of(&commit.operations));

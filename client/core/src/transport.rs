@@ -13,6 +13,7 @@ use crate::event::{Event, Line, UnsavedReason};
 use crate::inbox::Assembly;
 use crate::limits::{EARLY_COMMITS_MAX, OVERLOADED_DELAY_MIN};
 use crate::line::Due;
+use crate::trouble::Trouble;
 
 impl Client {
     /// A line is open: the greeting goes out first.
@@ -33,20 +34,43 @@ impl Client {
     /// The line is lost, or could not be opened: another attempt is planned.
     pub fn disconnected(&mut self, now: Time) {
         self.tell_time(now);
-        self.lose_line(Duration::ZERO);
+        self.lose_line(Trouble::Lost, Duration::ZERO);
     }
 
-    /// The connection ended for a reason learnt outside of frames: a close code
-    /// of the transport, an answer of `init`.
-    pub fn closed(&mut self, now: Time, code: CloseCode, detail: &str) {
+    /// The line is lost, or could not be opened, for a reason learnt outside of
+    /// frames: a close code of the transport, an answer to the handshake.
+    pub fn closed(&mut self, now: Time, trouble: Trouble, detail: &str) {
         self.tell_time(now);
-        self.close(code, detail.to_owned());
+        match trouble {
+            Trouble::Server(code) => self.close(code, detail.to_owned()),
+            trouble => self.lose_line(trouble, Duration::ZERO),
+        }
     }
 
-    /// There is reason to believe that connecting works now: do not wait.
+    /// There is reason to believe that connecting works now: an attempt that has not
+    /// answered gives way to a new one, and a line that is there is asked whether it is
+    /// alive.
     pub fn retry_now(&mut self, now: Time) {
         self.tell_time(now);
-        self.line.retry(now);
+        // An attempt that was asked for just now has not begun yet.
+        let asked = |event: &Event| matches!(event, Event::Connect { .. });
+        if !self.events.iter().any(asked) && self.line.retry(now) {
+            self.events.push_back(Event::LineDead { trouble: Trouble::NoAnswer });
+            self.forget_line();
+        }
+    }
+
+    /// There is reason to believe that the line is gone: it is asked at once.
+    pub fn doubt_line(&mut self, now: Time) {
+        self.tell_time(now);
+        self.line.doubt();
+    }
+
+    /// Whether somebody looks at the status. A client begins as watched; while nobody
+    /// looks, a dead line is noticed later, for fewer pings.
+    pub fn set_watched(&mut self, now: Time, watched: bool) {
+        self.tell_time(now);
+        self.line.watch(watched);
     }
 
     /// Begins again after an end, with a key that `init` gave. `resumed` as it
@@ -60,7 +84,7 @@ impl Client {
             self.next_seq = ClientSeq(1);
             self.lose_identity();
         }
-        self.lose_line(Duration::ZERO);
+        self.lose_line(Trouble::Lost, Duration::ZERO);
         self.line.reopen(now);
         self.store.touch();
     }
@@ -77,7 +101,7 @@ impl Client {
             match self.inbox.next() {
                 Ok(Some(frame)) => self.take(frame),
                 Ok(None) => break,
-                Err(_) => self.give_up("a frame could not be read"),
+                Err(_) => self.give_up(Trouble::Unreadable),
             }
         }
         self.refresh();
@@ -100,13 +124,18 @@ impl Client {
         for frame in self.outbox.drain(..) {
             encode_client(&frame, &mut out);
         }
+        let mut batch = false;
         if self.line.state() == Line::Live {
-            self.transmit_batch(&mut out);
+            batch = self.transmit_batch(&mut out);
             if let Some(presence) = self.own.take(now) {
                 encode_client(&ClientFrame::Presence(presence), &mut out);
             }
         }
-        (!out.is_empty()).then_some(out)
+        if out.is_empty() {
+            return None;
+        }
+        self.line.sent(self.now, out.len(), batch);
+        Some(out)
     }
 
     /// The next deadline, and what it is for.
@@ -130,7 +159,7 @@ impl Client {
         match self.line.due(now, self.in_flight()) {
             Some(Due::Connect { attempt }) => self.events.push_back(Event::Connect { attempt }),
             Some(Due::Ping { nonce }) => self.outbox.push_back(ClientFrame::Ping { nonce }),
-            Some(Due::Dead { reason }) => self.give_up(reason),
+            Some(Due::Dead(trouble)) => self.give_up(trouble),
             None => {}
         }
         self.changed_people |= self.people.expire(now);
@@ -151,17 +180,17 @@ impl Client {
         })
     }
 
-    /// One batch in flight, based on what is confirmed (FLIGHT-8).
-    fn transmit_batch(&mut self, out: &mut Vec<u8>) {
+    /// One batch in flight, based on what is confirmed (FLIGHT-8). Whether one went out.
+    fn transmit_batch(&mut self, out: &mut Vec<u8>) -> bool {
         loop {
             // With a disk, freezing waits for `persist`, so that one write holds
             // the action and the batch that it goes out in.
             if !self.config.durable {
                 self.freeze();
             }
-            let Some(flight) = &self.pending.flight else { return };
+            let Some(flight) = &self.pending.flight else { return false };
             if flight.sent || flight.applied.is_some() || !self.store.holds(flight.frozen_at) {
-                return;
+                return false;
             }
             let base = self.confirmed.revision();
             let submit = Submit {
@@ -182,7 +211,7 @@ impl Client {
         if let Some(flight) = &mut self.pending.flight {
             flight.sent = true;
         }
-        self.line.submitted(self.now);
+        true
     }
 
     /// A batch that grew too large on its way over others' changes, or under
@@ -204,14 +233,14 @@ impl Client {
             ServerFrame::Commit(commit) if self.awaiting_snapshot => {
                 self.assembly.early.push(commit);
                 if self.assembly.early.len() > EARLY_COMMITS_MAX {
-                    self.give_up("the snapshot does not come");
+                    self.give_up(Trouble::Unreadable);
                 }
             }
             ServerFrame::Commit(commit) => self.take_commit(commit),
             ServerFrame::SnapshotChunk(chunk) => match self.assembly.add(&chunk) {
                 Ok(Some(desk)) => self.take_snapshot(desk),
                 Ok(None) => {}
-                Err(_) => self.give_up("a snapshot could not be read"),
+                Err(_) => self.give_up(Trouble::Unreadable),
             },
             ServerFrame::Stale { client_seq, .. } => {
                 // Everything needed to catch up was sent before (rule 11).
@@ -235,12 +264,15 @@ impl Client {
         if self.ready && !welcome.snapshot && was_viewer.is_some_and(|was| was != viewer) {
             // A viewer's replica has no deleted stickers, an editor's has (DELETE-4).
             self.distrust = true;
-            return self.give_up("the role is another than the replica's");
+            return self.give_up(Trouble::Unreadable);
         }
-        self.line.set_live(false);
+        self.line.set_live(self.now, false);
         self.author = Some(welcome.author);
         self.role = Some(welcome.role);
         self.lifetime = Some((welcome.created_at, welcome.expires_at));
+        if welcome.now_ms > 0 {
+            self.server_clock = Some((Time(welcome.now_ms.saturating_mul(1_000)), self.now));
+        }
         self.limits = welcome.limits;
         self.target = welcome.revision;
         self.awaiting_snapshot = welcome.snapshot;
@@ -301,21 +333,22 @@ impl Client {
             if std::mem::take(&mut self.identity_lost) {
                 self.settle_identity();
             }
-            self.line.set_live(true);
+            self.line.set_live(self.now, true);
         }
     }
 
     /// Something is wrong with this connection: make another.
-    pub(crate) fn give_up(&mut self, reason: &'static str) {
-        self.events.push_back(Event::LineDead { reason });
-        self.lose_line(Duration::ZERO);
+    pub(crate) fn give_up(&mut self, trouble: Trouble) {
+        self.events.push_back(Event::LineDead { trouble });
+        self.lose_line(trouble, Duration::ZERO);
     }
 
     fn close(&mut self, code: CloseCode, detail: String) {
         if code.reconnect() {
-            self.events.push_back(Event::LineDead { reason: code.as_str() });
-            let overloaded = matches!(code, CloseCode::Overloaded | CloseCode::DeskFull);
-            self.lose_line(if overloaded { OVERLOADED_DELAY_MIN } else { Duration::ZERO });
+            let trouble = Trouble::Server(code);
+            self.events.push_back(Event::LineDead { trouble });
+            let busy = matches!(code, CloseCode::Overloaded | CloseCode::DeskFull);
+            self.lose_line(trouble, if busy { OVERLOADED_DELAY_MIN } else { Duration::ZERO });
         } else if self.line.ended() != Some(code) {
             self.forget_line();
             self.line.end(code);
@@ -324,9 +357,9 @@ impl Client {
         }
     }
 
-    fn lose_line(&mut self, least: Duration) {
+    fn lose_line(&mut self, trouble: Trouble, least: Duration) {
         self.forget_line();
-        self.line.lost(self.now, least, &mut self.random);
+        self.line.lost(self.now, trouble, least, &mut self.random);
         self.store.touch_if_behind();
     }
 

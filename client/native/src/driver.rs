@@ -52,13 +52,17 @@ pub(crate) async fn run<T: Transport>(
 ) {
     let mut connection: Connection<T::Line> = Connection::None;
     let mut writing: Option<Writing> = None;
+    // The core counts the time of its first attempt from here.
+    shared.turn(|client, now| client.handle_timeout(now));
     loop {
         let open = matches!(connection, Connection::Open(_));
         let orders = shared.orders(open, writing.is_none());
-        if orders.hang_up
-            && let Connection::Open(line) = std::mem::replace(&mut connection, Connection::None)
-        {
-            tokio::spawn(line.close());
+        if orders.hang_up {
+            match std::mem::replace(&mut connection, Connection::None) {
+                Connection::Open(line) => drop(tokio::spawn(line.close())),
+                // An attempt that hangs ends with its future.
+                Connection::Opening(_) | Connection::None => {}
+            }
         }
         if let Some(key) = orders.connect {
             let transport = Arc::clone(&transport);

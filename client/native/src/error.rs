@@ -2,7 +2,7 @@
 
 use std::io;
 
-use desk_client_core::{LoadError, RestoreError};
+use desk_client_core::{LoadError, RestoreError, Trouble};
 use desk_gateway_http::http::client::AnswerError;
 use desk_protocol::frame::CloseCode;
 
@@ -75,11 +75,15 @@ pub enum OpenError {
 
 /// The connection to a desk ended for good, or until [`crate::Desk::rejoin`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the connection ended ({code}): {detail}", code = .code.as_str())]
+#[error(
+    "{}. {}",
+    Trouble::Server(*.code).words().head,
+    Trouble::Server(*.code).words().body
+)]
 pub struct Ended {
     /// Why.
     pub code: CloseCode,
-    /// In words.
+    /// The server's own text, for logs.
     pub detail: String,
     /// Operations of ours that were not saved.
     pub pending: usize,

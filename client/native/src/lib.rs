@@ -45,5 +45,6 @@ pub use error::{Ended, OpenError, RequestError};
 pub use trust::Trust;
 
 pub use desk_client_core::{
-    Action, Client, Edit, EditError, Event, Line, NewSticker, Status, Unsaved, UnsavedReason,
+    Action, Client, Edit, EditError, Event, Line, NewSticker, Status, Trouble, Unsaved,
+    UnsavedReason, Words,
 };

@@ -104,10 +104,7 @@ impl Shared {
 
     /// The line, or an attempt to open it, ended.
     pub(crate) fn line_ended(&self, end: LineEnd) {
-        self.turn(|client, now| match end {
-            LineEnd::Lost(_) => client.disconnected(now),
-            LineEnd::Closed { code, detail } => client.closed(now, code, &detail),
-        });
+        self.turn(|client, now| client.closed(now, end.trouble, &end.detail));
     }
 
     /// What is to be done; `open`: there is a line to send on, `free`: nothing

@@ -2,22 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use desk_client_core::{Client, Config, Edit, Event, Line, NewSticker, Records, Token};
-use desk_protocol::frame::{CloseCode, Presence};
+use desk_client_core::{Client, Config, Edit, Event, Line, NewSticker, Records, Token, Trouble};
+use desk_protocol::frame::Presence;
 use desk_protocol::{Color, Point, Size, StickerId, Time};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
-use crate::record::{ClosedRecord, NoteRecord, PersonRecord, Report, UnsavedRecord};
+use crate::record::{NoteRecord, PersonRecord, Report, TroubleRecord, UnsavedRecord};
 use crate::utf16::{from_utf16, to_utf16};
 
 /// A client of one desk. After every call: [`DeskClient::report`], then
 /// [`DeskClient::transmit`] until it is empty, then [`DeskClient::persist`]
-/// unless a write is under way. All times are milliseconds since the Unix epoch.
+/// unless a write is under way. All times are milliseconds of one clock that never
+/// jumps; it starts near the Unix epoch's time.
 #[wasm_bindgen]
 pub struct DeskClient {
     client: Client,
     presence: Presence,
-    /// The latest time seen: the browser's clock may be set back, ours not.
+    /// The person has said who it is: others may see it.
+    introduced: bool,
+    /// The latest time seen.
     now: Time,
     /// The next report tells the whole desk.
     reset: bool,
@@ -68,7 +71,13 @@ impl DeskClient {
     }
 
     fn over(client: Client) -> Self {
-        Self { client, presence: Presence::default(), now: Time::default(), reset: true }
+        Self {
+            client,
+            presence: Presence::default(),
+            introduced: false,
+            now: Time::default(),
+            reset: true,
+        }
     }
 
     /// The desk as `init` gave it.
@@ -95,23 +104,44 @@ impl DeskClient {
         self.client.disconnected(now);
     }
 
-    /// The server ended the connection, with the word or the WebSocket code for
-    /// why. `false`: it is no word or code of ours, and nothing was done.
-    pub fn closed(&mut self, now_ms: f64, word: &str, websocket: u16, detail: &str) -> bool {
-        let known = |code: &CloseCode| code.as_str() == word || code.websocket() == websocket;
-        let code = CloseCode::ALL.into_iter().find(known);
-        if let Some(code) = code {
-            let now = self.time(now_ms);
-            self.client.closed(now, code, detail);
-        }
-        code.is_some()
+    /// The line ended with a close code of WebSocket.
+    pub fn closed(&mut self, now_ms: f64, number: u16, detail: &str) {
+        let now = self.time(now_ms);
+        self.client.closed(now, Trouble::of_websocket(number), detail);
     }
 
-    /// There is reason to hope that the line is back.
+    /// The server refused to open the line: with a status, and the `code` of its
+    /// problem, if it has one.
+    pub fn refused(&mut self, now_ms: f64, status: u16, code: Option<String>, detail: &str) {
+        let now = self.time(now_ms);
+        self.client.closed(now, Trouble::of_answer(status, code.as_deref()), detail);
+    }
+
+    /// There is reason to hope that the line is back: what has not answered yet gives
+    /// way to a new attempt.
     #[wasm_bindgen(js_name = retryNow)]
     pub fn retry_now(&mut self, now_ms: f64) {
         let now = self.time(now_ms);
         self.client.retry_now(now);
+    }
+
+    /// There is reason to believe that the line is gone: it is asked at once.
+    #[wasm_bindgen(js_name = doubtLine)]
+    pub fn doubt_line(&mut self, now_ms: f64) {
+        let now = self.time(now_ms);
+        self.client.doubt_line(now);
+    }
+
+    /// Whether the page is in sight.
+    #[wasm_bindgen(js_name = setWatched)]
+    pub fn set_watched(&mut self, now_ms: f64, watched: bool) {
+        self.presence.hidden = !watched;
+        let now = self.time(now_ms);
+        self.client.set_watched(now, watched);
+        // Who runs unseen, to bring a closed tab's work home, shows nobody.
+        if self.introduced {
+            self.tell_presence(now_ms);
+        }
     }
 
     /// Goes on after an end, with a new key.
@@ -402,6 +432,7 @@ impl DeskClient {
     /// # Errors
     /// Throws if the colour cannot be read.
     pub fn person(&mut self, now_ms: f64, name: &str, color: &str) -> Result<(), JsError> {
+        self.introduced = true;
         name.clone_into(&mut self.presence.name);
         self.presence.color = color.parse()?;
         self.tell_presence(now_ms);
@@ -445,9 +476,9 @@ impl DeskClient {
                 Event::FieldBehind => report.field_behind = true,
                 Event::Unsaved { .. } => {}
                 Event::People => report.people = Some(self.people()),
-                Event::Closed { code, detail } => {
+                Event::Closed { code, .. } => {
                     report.drop_line = true;
-                    report.closed = Some(ClosedRecord { code: code.as_str(), detail });
+                    report.closed = Some(Trouble::Server(code).into());
                 }
                 Event::Joined { .. }
                 | Event::Acknowledged { .. }
@@ -468,6 +499,8 @@ impl DeskClient {
         };
         report.role = self.client.role().map(|role| role.as_str());
         report.expires_at = self.client.expires_at();
+        let server = self.client.server_time(self.now);
+        report.server_now = server.map(|time| time.0 as f64 / 1000.0);
         report.can_undo = self.client.can_undo();
         report.can_redo = self.client.can_redo();
         report.wake = self.client.poll_timeout().map(|(time, _)| time.0 as f64 / 1000.0);
@@ -500,6 +533,14 @@ impl DeskClient {
         self.now = self.now.max(Time((now_ms * 1000.0) as u64));
         self.now
     }
+}
+
+/// What a person reads about a refusal of the server, as JSON: `{head, body,
+/// rejoin?}`. `status`: of HTTP; `code`: of its problem, if it has one.
+#[wasm_bindgen(js_name = wordsOf)]
+#[must_use]
+pub fn words_of(status: u16, code: Option<String>) -> String {
+    json(&TroubleRecord::from(Trouble::of_answer(status, code.as_deref())))
 }
 
 fn config(seed_high: u32, seed_low: u32, session_key: &str) -> Config {

@@ -15,7 +15,7 @@ mod utf16;
 #[cfg(feature = "vectors")]
 mod vectors;
 
-pub use client::{DeskClient, StoredRecords};
+pub use client::{DeskClient, StoredRecords, words_of};
 #[cfg(feature = "vectors")]
 pub use vectors::run_vectors;
 use wasm_bindgen::prelude::wasm_bindgen;

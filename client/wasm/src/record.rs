@@ -1,6 +1,6 @@
 //! What the page is told, as it is written into a report's JSON.
 
-use desk_client_core::{Status, Unsaved, UnsavedReason};
+use desk_client_core::{Status, Trouble, Unsaved, UnsavedReason, Words};
 use desk_protocol::frame::Presence;
 use desk_protocol::{Author, Sticker};
 use serde::Serialize;
@@ -89,19 +89,23 @@ impl PersonRecord {
 pub(crate) struct StatusRecord {
     state: &'static str,
     pending: usize,
+    /// Why the line is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<TroubleRecord>,
 }
 
 impl From<Status> for StatusRecord {
     fn from(status: Status) -> Self {
-        let (state, pending) = match status {
-            Status::Saved => ("saved", 0),
-            Status::Saving { pending } => ("saving", pending),
-            Status::Offline { pending } => ("offline", pending),
-            Status::Rejected { pending: 0, .. } => ("saved", 0),
-            Status::Rejected { pending, .. } => ("saving", pending),
-            Status::Ended { pending, .. } => ("offline", pending),
+        let (state, pending, trouble) = match status {
+            Status::Saved => ("saved", 0, None),
+            Status::Saving { pending } => ("saving", pending, None),
+            Status::Connecting { pending } => ("connecting", pending, None),
+            Status::Offline { pending, trouble } => ("offline", pending, Some(trouble)),
+            Status::Rejected { pending: 0, .. } => ("saved", 0, None),
+            Status::Rejected { pending, .. } => ("saving", pending, None),
+            Status::Ended { code, pending } => ("ended", pending, Some(Trouble::Server(code))),
         };
-        Self { state, pending }
+        Self { state, pending, trouble: trouble.map(TroubleRecord::from) }
     }
 }
 
@@ -142,7 +146,7 @@ pub(crate) struct Report {
     pub(crate) drop_line: bool,
     /// The connection ended until a rejoin.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) closed: Option<ClosedRecord>,
+    pub(crate) closed: Option<TroubleRecord>,
     /// `notes` is the whole desk.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) reset: bool,
@@ -178,15 +182,30 @@ pub(crate) struct Report {
     pub(crate) can_undo: bool,
     /// Whether there is something to redo.
     pub(crate) can_redo: bool,
-    /// When to call `handleTimeout`, in milliseconds since the Unix epoch.
+    /// When to call `handleTimeout`, in milliseconds of the page's clock.
     pub(crate) wake: Option<f64>,
+    /// What the server's clock shows, in milliseconds since the Unix epoch, if it has
+    /// told it.
+    pub(crate) server_now: Option<f64>,
 }
 
-/// Why the connection ended.
+/// Why the line is not there, or will not come back by itself.
 #[derive(Serialize)]
-pub(crate) struct ClosedRecord {
+pub(crate) struct TroubleRecord {
     /// The word for it.
-    pub(crate) code: &'static str,
-    /// For a person.
-    pub(crate) detail: String,
+    code: &'static str,
+    /// What happened, in few words.
+    head: &'static str,
+    /// What it means and what to do, in whole sentences.
+    body: &'static str,
+    /// What joining again is called, where that is the person's to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejoin: Option<&'static str>,
+}
+
+impl From<Trouble> for TroubleRecord {
+    fn from(trouble: Trouble) -> Self {
+        let Words { head, body, rejoin } = trouble.words();
+        Self { code: trouble.as_str(), head, body, rejoin }
+    }
 }

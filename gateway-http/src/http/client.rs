@@ -25,9 +25,17 @@ impl Answer {
 
     /// The `detail` of a problem, or the status line's phrase.
     pub fn detail(&self) -> String {
-        let problem = serde_json::from_slice::<serde_json::Value>(&self.body).ok();
-        let detail = problem.as_ref().and_then(|problem| problem.get("detail")?.as_str());
-        detail.unwrap_or(self.status.phrase()).to_owned()
+        self.of_problem("detail").unwrap_or_else(|| self.status.phrase().to_owned())
+    }
+
+    /// The `code` of a problem: the word for its reason, if it has one.
+    pub fn code(&self) -> Option<String> {
+        self.of_problem("code")
+    }
+
+    fn of_problem(&self, name: &str) -> Option<String> {
+        let problem = serde_json::from_slice::<serde_json::Value>(&self.body).ok()?;
+        Some(problem.get(name)?.as_str()?.to_owned())
     }
 }
 

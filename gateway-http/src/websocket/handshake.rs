@@ -200,6 +200,8 @@ pub enum ClientHandshakeError {
     Refused {
         /// Its status.
         status: Status,
+        /// The `code` of its problem, if it has one.
+        code: Option<String>,
         /// What it says to do.
         detail: String,
         /// When to come back, in seconds, if it says so.
@@ -257,6 +259,7 @@ impl ClientHandshake {
         if answer.status != Status::SWITCHING_PROTOCOLS {
             return Err(ClientHandshakeError::Refused {
                 status: answer.status,
+                code: answer.code(),
                 detail: answer.detail(),
                 retry_after_s: answer.field("retry-after").and_then(|value| value.parse().ok()),
             });

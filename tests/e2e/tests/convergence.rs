@@ -101,7 +101,7 @@ async fn edits_made_without_the_server_arrive_later() {
     soon(ada.clone().wait(|client| offline(client.status()))).await.expect("it notices");
     ada.replace_text(id, "before and after").expect("it is edited");
     let late = bob.add(note("made offline")).expect("it is added");
-    assert!(matches!(ada.status(), Status::Offline { pending: 1 }));
+    assert!(matches!(ada.status(), Status::Offline { pending: 1, .. }));
     tokio::task::block_in_place(|| server.up());
     settle(&ada, &bob).await;
     soon(ada.clone().until(|desk| desk.sticker(late).is_some())).await.expect("it comes");

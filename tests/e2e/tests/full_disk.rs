@@ -109,7 +109,7 @@ async fn a_full_disk_refuses_changes_until_there_is_room() {
     editor.add(entry(2)).expect("it is added");
     tokio::task::block_in_place(|| {
         eventually("the client's honest word", || {
-            matches!(editor.status(), Status::Offline { pending: 1 }).then_some(())
+            matches!(editor.status(), Status::Offline { pending: 1, .. }).then_some(())
         });
         reading_goes_on(&server, &patcher);
         assert!(!server.log().contains("poison"), "{}", server.log());

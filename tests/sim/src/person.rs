@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use desk_client_core::{
-    Action, Client, Config, Edit, Event as ClientEvent, Line, NewSticker, Status,
+    Action, Client, Config, Edit, Event as ClientEvent, Line, NewSticker, Status, Trouble,
 };
 use desk_engine_core::{ConnectionId, Input, Reply, Request, ServiceError, SessionKey};
 use desk_protocol::frame::CloseCode;
@@ -197,7 +197,8 @@ impl World {
                 this.client.connected(now);
             }
             Some(Reply::Failed(ServiceError::Expired)) => {
-                this.client.closed(now, CloseCode::Expired, "the desk has expired");
+                let expired = Trouble::Server(CloseCode::Expired);
+                this.client.closed(now, expired, "the desk has expired");
             }
             Some(Reply::Failed(
                 ServiceError::KeyVoid

@@ -1,4 +1,10 @@
 /** The server's HTTP API, as far as the page uses it (INTERFACE.md). */
+import { learnServerTime } from "./clock.svelte";
+
+/** Until the server begins to answer, in milliseconds: a proxy may take a request and say nothing. */
+const ANSWER_MS_MAX = 8000;
+/** Between two parts of an answer, in milliseconds. A whole desk takes minutes on a bad line. */
+const SILENCE_MS_MAX = 10_000;
 
 export interface InitAnswer {
   /** Base64 of the snapshot's frames; absent when not asked for. */
@@ -19,6 +25,10 @@ export class Problem extends Error {
   constructor(
     readonly status: number,
     readonly detail: string,
+    /** Whether it is the server's own, and not of a proxy or a sign-in page on the way. */
+    readonly ours: boolean,
+    /** The word for the reason, if the server gives one. */
+    readonly code?: string,
   ) {
     super(detail);
   }
@@ -31,19 +41,20 @@ export function createDesk(title: string): Promise<InitAnswer> {
   return post("/api/desk/init", { name: title, create_new: true });
 }
 
-/** A session on a desk; an old key keeps the client's identity. */
-export function joinDesk(link: string, oldKey?: string, desk = true): Promise<InitAnswer> {
-  return post("/api/desk/init", {
-    name: link,
-    create_new: false,
-    ...(oldKey === undefined || oldKey === "" ? {} : { session_key: oldKey }),
-    ...(desk ? {} : { desk: false }),
-  });
+/** A session on a desk. */
+export function joinDesk(link: string, signal: AbortSignal): Promise<InitAnswer> {
+  return post("/api/desk/init", { name: link, create_new: false }, { signal });
+}
+
+/** Another session for the client of an old key, which keeps its identity; without the desk. */
+export function rejoinDesk(link: string, oldKey: string): Promise<InitAnswer> {
+  const body = { name: link, create_new: false, session_key: oldKey, desk: false };
+  return post("/api/desk/init", body);
 }
 
 /** The link of a role; made if there is none. Owner's only. */
 export async function deskLink(desk: string, key: string, role: string): Promise<string> {
-  const answer = await post<{ link: string }>(`/api/desk/${desk}/links`, { role }, key);
+  const answer = await post<{ link: string }>(`/api/desk/${desk}/links`, { role }, { key });
   return answer.link;
 }
 
@@ -56,11 +67,20 @@ export async function finishSession(key: string): Promise<void> {
   });
 }
 
-/** Asks whether a key still holds, changing nothing; throws the server's [`Problem`]. */
-export async function checkKey(key: string, revision: number): Promise<void> {
-  await request(`/api/desk/collaboration/sync?since=${revision}&wait=0`, {
-    headers: { [KEY_HEADER]: key },
-  });
+/**
+ * Asks whether a key still holds, changing nothing; answers the status, or throws the
+ * server's [`Problem`].
+ */
+export async function checkKey(key: string, revision: number, signal: AbortSignal): Promise<number> {
+  const path = `/api/desk/collaboration/sync?since=${revision}&wait=0`;
+  const answer = await request(path, { headers: { [KEY_HEADER]: key }, signal });
+  void answer.body?.cancel();
+  return answer.status;
+}
+
+/** Learns the server's time. */
+export async function askServerTime(): Promise<void> {
+  await request("/healthz", { method: "HEAD" });
 }
 
 /** The address of the desk's WebSocket on the server that served this page. */
@@ -87,7 +107,12 @@ export function fromBase64(text: string): Uint8Array {
   return bytes;
 }
 
-async function post<T>(path: string, body: unknown, key?: string): Promise<T> {
+async function post<T>(
+  path: string,
+  body: unknown,
+  to: { key?: string; signal?: AbortSignal } = {},
+): Promise<T> {
+  const { key, signal } = to;
   const answer = await request(path, {
     method: "POST",
     headers: {
@@ -95,19 +120,49 @@ async function post<T>(path: string, body: unknown, key?: string): Promise<T> {
       ...(key === undefined ? {} : { [KEY_HEADER]: key }),
     },
     body: JSON.stringify(body),
+    ...(signal === undefined ? {} : { signal }),
   });
-  return (await answer.json()) as T;
+  return JSON.parse(await read(answer)) as T;
 }
 
 async function request(path: string, init: RequestInit): Promise<Response> {
-  const answer = await fetch(path, { cache: "no-store", ...init });
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ANSWER_MS_MAX);
+  const given = init.signal ?? undefined;
+  if (given?.aborted === true) late.abort();
+  given?.addEventListener("abort", () => late.abort());
+  const answer = await fetch(path, { cache: "no-store", ...init, signal: late.signal }).finally(() =>
+    clearTimeout(timer),
+  );
+  learnServerTime(Date.parse(answer.headers.get("Date") ?? ""));
   if (answer.ok) return answer;
-  let detail = `The server answered ${answer.status}.`;
+  throw await problem(answer);
+}
+
+/** A refusal, as the server tells it; a proxy or a sign-in page on the way has no words of ours. */
+async function problem(answer: Response): Promise<Problem> {
+  let said: { detail?: unknown; code?: unknown } = {};
+  const ours = answer.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
   try {
-    const problem = (await answer.json()) as { detail?: unknown };
-    if (typeof problem.detail === "string") detail = problem.detail;
+    if (ours) said = JSON.parse(await read(answer)) as typeof said;
   } catch {
-    // No words from the server, for instance from a proxy: the number has to do.
+    // The number has to do.
   }
-  throw new Problem(answer.status, detail);
+  const detail = typeof said.detail === "string" ? said.detail : `The server answered ${answer.status}.`;
+  const code = typeof said.code === "string" ? said.code : undefined;
+  return new Problem(answer.status, detail, ours, code);
+}
+
+/** The body, unless it stops coming. */
+async function read(answer: Response): Promise<string> {
+  const reader = answer.body?.getReader();
+  if (reader === undefined) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const timer = setTimeout(() => void reader.cancel(), SILENCE_MS_MAX);
+    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value, { stream: true });
+  }
 }

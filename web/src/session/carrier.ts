@@ -36,14 +36,13 @@ export class Carriers {
     const records = await this.storage.load(row.key);
     if (records === undefined) return;
     const [high, low] = this.seed();
-    let pending = row.pending;
     let ended = false;
     const driver: Driver = new Driver(
       DeskClient.restore(high, low, records.base, records.queue),
       this.storage,
       {
         report: (report) => {
-          pending = report.status.pending + report.unsaved.length;
+          const pending = report.status.pending + report.unsaved.length;
           const done = pending === 0 && report.line === "live";
           if (ended || !(done || report.closed !== undefined)) return;
           ended = true;
@@ -51,11 +50,15 @@ export class Carriers {
           driver.stop();
           if (done) void this.storage.remove([row.key]);
         },
-        stored: () => ({ ...row, pending, savedAt: Date.now() }),
+        stored: (report) => ({
+          ...row,
+          pending: report.status.pending + report.unsaved.length,
+          savedAt: Date.now(),
+        }),
         kept: () => undefined,
       },
     );
     this.#drivers.push(driver);
-    driver.run((core, now) => core.retryNow(now));
+    driver.run((core, now) => core.setWatched(now, false));
   }
 }

@@ -1,20 +1,28 @@
 import { DeskClient } from "../wasm/desk_client";
+import { steadyNow } from "./clock.svelte";
 import { Line } from "./line";
 import type { Storage, StoredClient } from "./storage";
 import type { Report } from "./report";
 
 /** What the driver needs from, and tells to, whoever shows the desk. */
 export interface DriverHost {
-  /** Everything that happened; called after each call of the core. */
+  /** Everything that happened; called for each call of the core, in order. */
   report(report: Report): void;
-  /** The row that goes with what is stored. */
-  stored(): StoredClient;
+  /** The row that goes with what is stored, as of this report. */
+  stored(report: Report): StoredClient;
   /** Whether unsent work survives this tab. */
   kept(kept: boolean): void;
 }
 
 /** The longest time that a browser's timer takes, in milliseconds. */
 const TIMER_MAX = 2 ** 31 - 1;
+
+/**
+ * How long the first view of a desk waits for the greeting to go out, in milliseconds.
+ * To show thousands of notes may keep a slow processor busy for longer than the server
+ * waits for a greeting. Who has no line sees its desk after this time.
+ */
+const FIRST_VIEW_MS_MAX = 2000;
 
 /**
  * Runs the core: the line, the timer and the browser's storage. It decides
@@ -27,6 +35,9 @@ export class Driver {
   #pumping = false;
   #again = false;
   #stopped = false;
+  /** Reports that wait for the greeting; `undefined`: none waits any more. */
+  #held: Report[] | undefined = [];
+  #holding: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly core: DeskClient,
@@ -35,12 +46,13 @@ export class Driver {
   ) {
     if (storage === undefined) this.#giveUpStoring();
     else host.kept(true);
+    this.#holding = setTimeout(() => this.#show(), FIRST_VIEW_MS_MAX);
   }
 
   /** Does what the core wants after `call`. Errors of `call` go to the caller. */
   run<T>(call: (core: DeskClient, now: number) => T): T {
     try {
-      return call(this.core, Date.now());
+      return call(this.core, steadyNow());
     } finally {
       this.#pump();
     }
@@ -52,6 +64,7 @@ export class Driver {
     this.#line?.close();
     this.#line = undefined;
     clearTimeout(this.#timer);
+    clearTimeout(this.#holding);
   }
 
   #pump(): void {
@@ -70,18 +83,33 @@ export class Driver {
     const report = JSON.parse(this.core.report()) as Report;
     if (report.dropLine === true) this.#dropLine();
     if (report.connect === true) this.#openLine();
+    let sent = false;
     for (;;) {
-      const message = this.#line === undefined ? undefined : this.core.transmit(Date.now());
+      const message = this.#line === undefined ? undefined : this.core.transmit(steadyNow());
       if (message === undefined) break;
       this.#line?.send(message as Uint8Array<ArrayBuffer>);
+      sent = true;
     }
-    this.#store();
+    this.#store(report);
     clearTimeout(this.#timer);
     if (report.wake !== null) {
-      const delay = Math.min(TIMER_MAX, Math.max(0, report.wake - Date.now()));
+      const delay = Math.min(TIMER_MAX, Math.max(0, report.wake - steadyNow()));
       this.#timer = setTimeout(() => this.run((core, now) => core.handleTimeout(now)), delay);
     }
-    this.host.report(report);
+    if (this.#held === undefined) {
+      this.host.report(report);
+      return;
+    }
+    this.#held.push(report);
+    if (sent || (report.status.state !== "connecting" && report.line !== "joining")) this.#show();
+  }
+
+  /** The greeting is out, or is not to be had: the desk is shown. */
+  #show(): void {
+    clearTimeout(this.#holding);
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const report of held) this.host.report(report);
   }
 
   #openLine(): void {
@@ -89,17 +117,17 @@ export class Driver {
     const line = new Line(this.core.sessionKey(), this.core.revision(), {
       opened: () => this.run((core, now) => core.connected(now)),
       message: (bytes) => this.run((core, now) => core.receive(now, bytes)),
-      lost: () => {
-        if (this.#line === line) this.#line = undefined;
-        this.run((core, now) => core.disconnected(now));
-      },
-      ended: (word, code, detail) =>
-        this.run((core, now) => {
-          if (this.#line === line) this.#line = undefined;
-          if (!core.closed(now, word, code, detail)) core.disconnected(now);
-        }),
+      ended: (code, detail) => this.#lineEnded((core, now) => core.closed(now, code, detail)),
+      refused: (status, code, detail) =>
+        this.#lineEnded((core, now) => core.refused(now, status, code, detail)),
+      lost: () => this.#lineEnded((core, now) => core.disconnected(now)),
     });
     this.#line = line;
+  }
+
+  #lineEnded(tell: (core: DeskClient, now: number) => void): void {
+    this.#line = undefined;
+    this.run(tell);
   }
 
   #dropLine(): void {
@@ -108,13 +136,13 @@ export class Driver {
   }
 
   /** One write at a time; what changes meanwhile goes with the next. */
-  #store(): void {
+  #store(report: Report): void {
     if (this.storage === undefined || this.#writing) return;
     const records = this.core.persist();
     if (records === undefined) return;
     this.#writing = true;
     this.storage
-      .save(this.host.stored(), records.takeBase(), records.takeQueue())
+      .save(this.host.stored(report), records.takeBase(), records.takeQueue())
       .then(
         () => this.core.persisted(records),
         () => {

@@ -1,21 +1,21 @@
 import { checkKey, Problem, webSocketUrl } from "./api";
 
-/** What a line tells whoever opened it. */
+/** What a line tells whoever opened it; nothing once it was closed. */
 export interface LineEvents {
   opened(): void;
   message(bytes: Uint8Array): void;
-  /** Lost, or not to be had: worth another try. */
+  /** It ended, with a close code of WebSocket. */
+  ended(code: number, detail: string): void;
+  /** It was not to be had, and this is how a plain request was answered. */
+  refused(status: number, code: string | undefined, detail: string): void;
+  /** It was not to be had, and a plain request was not answered either. */
   lost(): void;
-  /** The server says why it ended, in a word or a WebSocket code of its own. */
-  ended(word: string, code: number, detail: string): void;
 }
-
-/** Codes from here on are the application's (RFC 6455). */
-const OWN_CODES = 4000;
 
 /** One WebSocket to the desk. */
 export class Line {
   #socket: WebSocket | undefined;
+  readonly #closed = new AbortController();
 
   constructor(
     private readonly key: string,
@@ -35,8 +35,7 @@ export class Line {
     };
     socket.onclose = (event) => {
       this.#socket = undefined;
-      if (event.code >= OWN_CODES) events.ended("", event.code, event.reason);
-      else if (open) events.lost();
+      if (open) events.ended(event.code, event.reason);
       else void this.#explain();
     };
   }
@@ -47,6 +46,7 @@ export class Line {
 
   /** Closes without a word to whoever opened it. */
   close(): void {
+    this.#closed.abort();
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
@@ -57,16 +57,13 @@ export class Line {
   /** A refused handshake tells a page nothing; a plain request with the same key does. */
   async #explain(): Promise<void> {
     try {
-      await checkKey(this.key, this.revision);
+      const status = await checkKey(this.key, this.revision, this.#closed.signal);
+      if (!this.#closed.signal.aborted) this.events.refused(status, undefined, "");
     } catch (error) {
-      const word = error instanceof Problem ? WORDS[error.status] : undefined;
-      if (word !== undefined && error instanceof Problem) {
-        this.events.ended(word, 0, error.detail);
-        return;
-      }
+      if (this.#closed.signal.aborted) return;
+      if (error instanceof Problem) {
+        this.events.refused(error.status, error.code, error.detail);
+      } else this.events.lost();
     }
-    this.events.lost();
   }
 }
-
-const WORDS: Record<number, string> = { 401: "key_void", 404: "key_void", 410: "expired" };

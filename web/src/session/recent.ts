@@ -1,4 +1,9 @@
-/** Desks opened on this device, newest first; only this device knows them. */
+import { serverNow } from "./clock.svelte";
+
+/**
+ * Desks opened on this device, newest first; only this device knows them. No clock
+ * removes one: the server says when a desk is gone.
+ */
 export interface RecentDesk {
   /** The id in the page's address. */
   id: string;
@@ -22,7 +27,7 @@ export function recentDesks(): RecentDesk[] {
         typeof desk?.id === "string" &&
         typeof desk.title === "string" &&
         typeof desk.role === "string" &&
-        desk.expiresAt > Date.now(),
+        typeof desk.expiresAt === "number",
     );
   } catch {
     return [];
@@ -37,7 +42,14 @@ export function recentDesk(id: string): RecentDesk | undefined {
 export function rememberDesk(desk: RecentDesk): void {
   const known = recentDesk(desk.id);
   const others = recentDesks().filter((other) => other.id !== desk.id);
-  save([{ ...known, ...desk }, ...others].slice(0, DESKS_MAX));
+  const all = [{ ...known, ...desk }, ...others];
+  if (all.length > DESKS_MAX) {
+    // What has expired by the server's time makes room first.
+    const now = serverNow() ?? 0;
+    const over = all.findLastIndex((other, place) => place > 0 && other.expiresAt < now);
+    all.splice(over === -1 ? DESKS_MAX : over, 1);
+  }
+  save(all);
 }
 
 export function forgetDesk(id: string): void {

@@ -17,11 +17,26 @@ export interface UnsavedRecord {
   notes: NoteRecord[];
 }
 
+/** Why the line is not there, or what ended, and the words for a person. */
+export interface Trouble {
+  code: string;
+  head: string;
+  body: string;
+  /** What joining again is called, where that is the person's to decide. */
+  rejoin?: string;
+}
+
+export interface Status {
+  state: "saved" | "saving" | "connecting" | "offline" | "ended";
+  pending: number;
+  trouble?: Trouble;
+}
+
 /** What the core tells after a call: client/wasm/src/record.rs writes it. */
 export interface Report {
   connect?: true;
   dropLine?: true;
-  closed?: { code: string; detail: string };
+  closed?: Trouble;
   reset?: true;
   notes?: (NoteRecord & { deletion: number })[];
   gone?: string[];
@@ -30,11 +45,12 @@ export interface Report {
   unsaved: UnsavedRecord[];
   fieldBehind?: true;
   ready: boolean;
-  status: { state: "saved" | "saving" | "offline"; pending: number };
+  status: Status;
   line: "waiting" | "connecting" | "joining" | "live" | "ended";
   role: string | null;
   expiresAt: number | null;
   canUndo: boolean;
   canRedo: boolean;
   wake: number | null;
+  serverNow: number | null;
 }

@@ -6,39 +6,29 @@ import { DeskClient } from "../wasm/desk_client";
 import {
   deskIdIn,
   deskLink,
-  deskUrl,
   finishSession,
   fromBase64,
   type InitAnswer,
   joinDesk,
-  Problem,
+  rejoinDesk,
 } from "./api";
 import { Carriers } from "./carrier";
+import { learnServerTime } from "./clock.svelte";
 import { loadCore } from "./core";
 import { Driver } from "./driver";
 import { TextEditor } from "./editor";
+import { failure, type Gone } from "./gone";
 import { takeNewDesk } from "./handover";
+import { knownLinks, type Links } from "./links";
 import { Note, type NoteRecord, type Person } from "./note.svelte";
 import { profile } from "./profile.svelte";
 import { forgetDesk, recentDesk, rememberDesk } from "./recent";
 import { Storage, type StoredClient } from "./storage";
 import { claimClient } from "./tab";
-import type { PersonRecord, Report, UnsavedRecord } from "./report";
+import { describeUnsaved, type UnsavedChange } from "./unsaved";
+import type { PersonRecord, Status, Trouble, Report } from "./report";
 
 export { TextEditor };
-
-/** Why there is no desk to show. */
-export interface Gone {
-  kind: "unknown" | "expired" | "deleted" | "unreachable" | "refused";
-  detail: string;
-}
-
-/** A change that the server refused, for the person to copy. */
-export interface UnsavedChange {
-  number: number;
-  reason: string;
-  text: string;
-}
 
 /** A first join that failed for want of a line is tried again after this long. */
 const REOPEN_MS = 4000;
@@ -48,7 +38,7 @@ export class Session {
   phase: "opening" | "open" | "gone" = $state("opening");
   gone: Gone | null = $state.raw(null);
   /** Why the connection ended until somebody asks to rejoin. */
-  ended: "finished" | "superseded" | null = $state(null);
+  ended: Trouble | null = $state.raw(null);
 
   readonly notes = new SvelteMap<string, Note>();
   readonly #deleted = new SvelteMap<string, NoteRecord & { deletion: number }>();
@@ -64,13 +54,10 @@ export class Session {
   expiresAt: number | undefined = $state();
   canUndo = $state(false);
   canRedo = $state(false);
-  status: { state: "saved" | "saving" | "connecting" | "offline"; pending: number } = $state.raw({
-    state: "connecting",
-    pending: 0,
-  });
+  status: Status = $state.raw({ state: "connecting", pending: 0 });
   /** Whether unsent work survives this tab. */
   kept = $state(false);
-  links: { editor?: string; viewer?: string; owner?: string } = $state({});
+  links: Links = $state({});
 
   readonly canEdit = $derived(this.role !== "viewer" && this.ended === null);
   readonly isOwner = $derived(this.role === "owner");
@@ -79,8 +66,12 @@ export class Session {
   #storage: Storage | undefined;
   #carriers: Carriers | undefined;
   #clientKey = "";
-  #failed = false;
+  #prepared: Promise<void> | undefined;
+  #joining: AbortController | undefined;
   #closed = false;
+  /** This tab has joined anew by itself, and has not been live since. */
+  #rejoined = false;
+  #swept = false;
   #reopen: ReturnType<typeof setTimeout> | undefined;
   #editor: TextEditor | undefined;
   #pointer: { pending: boolean; to: Point | null } = { pending: false, to: null };
@@ -90,25 +81,39 @@ export class Session {
 
   // ---- opening and closing
 
-  /** Opens the desk, from this browser's storage if it is there. */
+  /** Opens the desk, from this browser's storage if it is there. An attempt under way gives way. */
   async open(): Promise<void> {
     clearTimeout(this.#reopen);
     if (this.#driver !== undefined) return this.retry();
+    this.#joining?.abort();
+    const joining = new AbortController();
+    this.#joining = joining;
     try {
-      await loadCore();
-      this.#storage ??= await Storage.open().catch(() => undefined);
-      if (this.#clientKey === "") await this.#claim();
-      if (!(await this.#restore())) await this.#join();
+      this.#prepared ??= this.#prepare();
+      await this.#prepared;
+      if (!joining.signal.aborted && !(await this.#restore())) await this.#join(joining.signal);
     } catch (error) {
-      this.#failOpening(error);
+      if (!joining.signal.aborted) this.#failOpening(error);
     }
   }
 
   close(): void {
     this.#closed = true;
+    this.#joining?.abort();
     clearTimeout(this.#reopen);
     this.#driver?.stop();
     this.#carriers?.stop();
+  }
+
+  async #prepare(): Promise<void> {
+    try {
+      await loadCore();
+      this.#storage = await Storage.open().catch(() => undefined);
+      await this.#claim();
+    } catch (error) {
+      this.#prepared = undefined;
+      throw error;
+    }
   }
 
   async #claim(): Promise<void> {
@@ -120,13 +125,12 @@ export class Session {
     const own = stored.find((client) => client.key === this.#clientKey);
     if (own !== undefined) {
       this.role = own.role;
-      this.expiresAt = own.expiresAt;
+      if (Number.isFinite(own.expiresAt)) this.expiresAt = own.expiresAt;
     }
     if (this.#storage !== undefined) {
       const others = stored.filter((client) => client.key !== this.#clientKey);
       this.#carriers = new Carriers(this.#storage, seed);
       void this.#carriers.carry(others).catch(() => undefined);
-      void this.#storage.sweep(Date.now()).catch(() => undefined);
     }
   }
 
@@ -145,10 +149,9 @@ export class Session {
     return true;
   }
 
-  async #join(): Promise<void> {
-    const made = takeNewDesk(this.id);
-    const answer = made ?? (await joinDesk(recentDesk(this.id)?.owner ?? this.id));
-    if (this.#closed) return;
+  async #join(signal: AbortSignal): Promise<void> {
+    const answer = takeNewDesk(this.id) ?? (await joinDesk(this.#link, signal));
+    if (this.#closed || signal.aborted) return;
     this.role = answer.role;
     this.expiresAt = Date.parse(answer.expires_at);
     this.#nameLinks(answer);
@@ -158,60 +161,46 @@ export class Session {
     this.#start(core);
   }
 
+  /** The link to join by: whoever made the desk on this device is its owner here. */
+  get #link(): string {
+    return recentDesk(this.id)?.owner ?? this.id;
+  }
+
   #start(core: DeskClient): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#driver !== undefined) return;
     this.gone = null;
     this.#driver = new Driver(core, this.#storage, {
       report: (report) => this.#take(report),
-      stored: () => this.#row(),
+      stored: (report) => this.#row(report),
       kept: (kept) => (this.kept = kept),
     });
+    this.watch(document.visibilityState === "visible");
     this.introduce(profile.name, profile.color);
   }
 
   #failOpening(error: unknown): void {
     if (this.#closed) return;
-    const detail = error instanceof Error ? error.message : String(error);
-    const status = error instanceof Problem ? error.status : 0;
-    const kind =
-      status === 404 || status === 400 || status === 422
-        ? "unknown"
-        : status === 410
-          ? "expired"
-          : status === 0
-            ? "unreachable"
-            : "refused";
-    if (kind === "unknown" || kind === "expired") forgetDesk(this.id);
-    this.gone = { kind, detail };
+    this.gone = failure(error);
     this.phase = "gone";
-    if (kind === "unreachable" || kind === "refused") {
+    if (this.gone.forget) forgetDesk(this.id);
+    if (this.gone.kind === "unreachable" || this.gone.kind === "refused") {
       this.#reopen = setTimeout(() => void this.open(), REOPEN_MS);
     }
   }
 
-  #row(): StoredClient {
+  #row(report: Report): StoredClient {
     return {
       key: this.#clientKey,
       desk: this.id,
-      role: this.role,
-      expiresAt: this.expiresAt ?? Date.now(),
-      pending: this.status.pending + this.unsaved.length,
+      role: report.role ?? this.role,
+      expiresAt: report.expiresAt === null ? (this.expiresAt ?? Infinity) : report.expiresAt * 1000,
+      pending: report.status.pending + report.unsaved.length,
       savedAt: Date.now(),
     };
   }
 
   #nameLinks(answer?: InitAnswer): void {
-    const owner = recentDesk(this.id)?.owner;
-    const here = answer?.link ?? deskUrl(this.id);
-    if (owner !== undefined) {
-      const isMade = answer?.owner_link !== undefined;
-      this.links = {
-        editor: isMade ? here : deskUrl(this.id),
-        owner: answer?.owner_link ?? deskUrl(owner),
-      };
-    } else if (this.role === "owner") this.links = { owner: here };
-    else if (this.role === "viewer") this.links = { viewer: here };
-    else this.links = { editor: here };
+    this.links = knownLinks(this.id, this.role, answer);
   }
 
   // ---- what the core tells
@@ -231,21 +220,19 @@ export class Session {
     this.canUndo = report.canUndo;
     this.canRedo = report.canRedo;
     if (report.unsaved.length > 0 || this.unsaved.length > 0) {
-      this.unsaved = report.unsaved.map(describe);
+      this.unsaved = report.unsaved.map(describeUnsaved);
     }
-    if (report.line === "live") this.#failed = false;
-    else if (report.line === "waiting") this.#failed = true;
-    const joining = report.line === "joining" || report.line === "connecting";
-    const waits = report.status.state === "offline" && joining && !this.#failed;
-    const state = waits ? "connecting" : report.status.state;
-    if (state !== this.status.state || report.status.pending !== this.status.pending) {
-      this.status = { state, pending: report.status.pending };
-    }
+    if (report.line === "live") this.#rejoined = false;
+    if (report.serverNow !== null) this.#learnTime(report.serverNow);
+    const { state, pending, trouble } = report.status;
+    const shown = this.status;
+    const news = state !== shown.state || trouble?.code !== shown.trouble?.code;
+    if (news || pending !== shown.pending) this.status = report.status;
     if (report.ready && this.phase !== "open" && this.gone === null) {
       this.phase = "open";
       this.#remember();
     } else if (this.title !== known) this.#remember();
-    if (report.closed !== undefined) this.#end(report.closed.code, report.closed.detail);
+    if (report.closed !== undefined) this.#end(report.closed);
     if (report.fieldBehind === true) this.#editor?.foreign();
   }
 
@@ -286,17 +273,28 @@ export class Session {
     }
   }
 
-  #end(code: string, detail: string): void {
-    if (code === "expired" || code === "deleted") {
+  /** The server's time; what it says is over needs no place in this browser. */
+  #learnTime(at: number): void {
+    learnServerTime(at);
+    if (this.#swept) return;
+    this.#swept = true;
+    void this.#storage?.sweep(at).catch(() => undefined);
+  }
+
+  #end(trouble: Trouble): void {
+    this.#meet([]);
+    if (trouble.code === "expired" || trouble.code === "deleted") {
       this.lost = this.#driver?.core.unsavedTexts() ?? [];
       forgetDesk(this.id);
-      this.gone = { kind: code, detail };
+      this.gone = { kind: "over", head: trouble.head, body: trouble.body, forget: true };
       this.phase = "gone";
-    } else {
-      // A void key is a session that was finished, or a link replaced, while this tab was away.
-      this.ended = code === "superseded" ? "superseded" : "finished";
-    }
-    this.#meet([]);
+    } else if (trouble.code === "key_void" && !this.#rejoined) {
+      // The desk is there and has only forgotten this client: no person needs to decide.
+      this.#rejoined = true;
+      void this.rejoin().then((problem) => {
+        if (problem !== undefined) this.ended ??= trouble;
+      });
+    } else this.ended = trouble;
   }
 
   #remember(): void {
@@ -307,9 +305,20 @@ export class Session {
 
   // ---- the connection, as the person asks
 
+  /** There is reason to hope that the line is back: an attempt that hangs gives way to a new one. */
   retry(): void {
     if (this.#driver !== undefined) this.#driver.run((core, now) => core.retryNow(now));
-    else if (this.phase === "gone" && this.#reopen !== undefined) void this.open();
+    else if (this.phase === "opening" || this.#reopen !== undefined) void this.open();
+  }
+
+  /** There is reason to believe that the line is gone. */
+  doubt(): void {
+    this.#driver?.run((core, now) => core.doubtLine(now));
+  }
+
+  /** Whether the page is in sight. */
+  watch(watched: boolean): void {
+    this.#driver?.run((core, now) => core.setWatched(now, watched));
   }
 
   /** Joins again after an end; answers what went wrong, if anything. */
@@ -317,19 +326,24 @@ export class Session {
     const driver = this.#driver;
     if (driver === undefined) return undefined;
     try {
-      const link = recentDesk(this.id)?.owner ?? this.id;
-      const answer = await joinDesk(link, driver.core.sessionKey(), false);
+      const answer = await rejoinDesk(this.#link, driver.core.sessionKey());
       this.role = answer.role;
       this.ended = null;
       driver.run((core, now) => core.rejoin(now, answer.session_key, answer.resumed));
       return undefined;
     } catch (error) {
-      if (error instanceof Problem && (error.status === 404 || error.status === 410)) {
+      const gone = failure(error);
+      if (gone.kind === "over" || gone.kind === "unknown") {
         this.lost = driver.core.unsavedTexts();
         this.#failOpening(error);
       }
-      return error instanceof Problem ? error.detail : text.share.linkFailed;
+      return gone.body;
     }
+  }
+
+  /** Texts that the server has not got, for copying. */
+  unsentTexts(): string[] {
+    return this.#driver?.core.unsavedTexts() ?? [];
   }
 
   async finish(): Promise<void> {
@@ -507,18 +521,6 @@ export class Session {
       );
     });
   }
-}
-
-function describe(unsaved: UnsavedRecord): UnsavedChange {
-  return {
-    number: unsaved.number,
-    reason:
-      unsaved.kind === "rejected" ? unsaved.detail : text.unsaved[unsaved.kind],
-    text: unsaved.notes
-      .map((note) => note.text)
-      .filter((words) => words.trim() !== "")
-      .join("\n\n"),
-  };
 }
 
 function seed(): [number, number] {

@@ -91,7 +91,8 @@ export const en = {
     saving: "Saving…",
     connecting: "Connecting…",
     offline: "Offline",
-    offlinePending: (count: number) => `Offline · ${plural(count, "change", "changes")} waiting`,
+    waiting: (head: string, count: number) =>
+      `${head} · ${plural(count, "change", "changes")} waiting`,
     offlineShort: (count: number) => `Offline · ${count}`,
     ended: "Not connected",
     endedPending: (count: number) => `Not connected · ${plural(count, "change", "changes")} waiting`,
@@ -154,26 +155,14 @@ export const en = {
     unknown: "The session ended before the server confirmed this.",
   },
 
-  finished: {
-    head: "The session is finished",
-    body: "The owner has ended it. The notes are stored, and the desk stays until it expires.",
-    rejoin: "Rejoin",
+  ended: {
     home: "Go to the start page",
-  },
-
-  superseded: {
-    head: "This desk went on elsewhere",
-    body: "Another window took over this one’s place. Nothing is lost.",
-    rejoin: "Go on here",
+    copyUnsent: "Copy what was not sent",
   },
 
   gone: {
     unknownHead: "No such desk",
     unknownBody: "The link may be mistyped, or its owner has replaced it. Ask whoever sent it for the current one.",
-    expiredHead: "This desk has expired",
-    expiredBody: "Its time was up. An expired desk is deleted for good, notes and all.",
-    deletedHead: "This desk was deleted",
-    deletedBody: "Its owner has deleted it, notes and all.",
     unreachableHead: "The desk can’t be reached",
     unreachableBody: "There is no line to the server, and this device has no copy of the desk yet. It opens by itself when the line is back.",
     refusedHead: "The server can’t open this desk now",

@@ -51,7 +51,7 @@ fn flight_17_edits_made_offline_outlive_a_reload() {
     net.restart(0);
     assert_eq!(net.text(0, id), "kept offline");
     assert!(net.peers[0].client.is_unsaved(id));
-    assert_eq!(net.peers[0].client.status(), Status::Offline { pending: 2 });
+    assert_eq!(net.peers[0].client.status(), Status::Connecting { pending: 2 });
     assert_eq!(net.peers[0].client.expires_at(), Some(700));
     net.client(1).replace_text(now, id, "well kept").unwrap();
     net.go_online(0);

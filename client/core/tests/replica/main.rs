@@ -5,6 +5,7 @@ mod disk;
 mod example;
 mod field;
 mod limits;
+mod line;
 mod net;
 mod random;
 mod roles;

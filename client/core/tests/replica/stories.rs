@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::net::{self, Net};
-use desk_client_core::{Edit, EditError, Event, Line, NewSticker, Status, UnsavedReason};
+use desk_client_core::{Edit, EditError, Event, Line, NewSticker, Status, Trouble, UnsavedReason};
 use desk_protocol::frame::{CloseCode, Role};
 use desk_protocol::text::Part;
 use desk_protocol::{Delta, Point, StickerId};
@@ -127,7 +127,10 @@ fn flight_13_a_snapshot_is_merged_three_ways() {
     net.go_offline(0);
     net.client(0).replace_text(now, id, "one 2 three").unwrap();
     net.client(0).act(now, vec![Edit::Move { id, to: at(9, 9) }]).unwrap();
-    assert_eq!(net.peers[0].client.status(), Status::Offline { pending: 2 });
+    assert_eq!(
+        net.peers[0].client.status(),
+        Status::Offline { pending: 2, trouble: Trouble::Lost }
+    );
     for text in ["one two three f", "one two three fo", "one two three four"] {
         net.client(1).replace_text(now, id, text).unwrap();
         net.settle();
@@ -279,7 +282,8 @@ fn a_rejoin_under_a_new_name_numbers_its_batches_anew() {
 
 #[test]
 fn other_ends_stop_for_good() {
-    for code in [CloseCode::Superseded, CloseCode::Expired, CloseCode::Deleted, CloseCode::KeyVoid]
+    for code in
+        [CloseCode::Superseded, CloseCode::Expired, CloseCode::Deleted, CloseCode::LinkReplaced]
     {
         let (mut net, _) = pair("");
         net.close(0, code);

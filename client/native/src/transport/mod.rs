@@ -5,7 +5,7 @@ mod websocket;
 
 use std::future::Future;
 
-use desk_protocol::frame::CloseCode;
+use desk_client_core::Trouble;
 
 pub(crate) use websocket::WebSocketTransport;
 
@@ -36,47 +36,10 @@ pub(crate) trait Line: Send + 'static {
 
 /// A line ended, or could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LineEnd {
-    /// Come again.
-    #[error("the line is lost: {0}")]
-    Lost(String),
-    /// The server said why.
-    #[error("{code:?}: {detail}")]
-    Closed {
-        /// Its reason.
-        code: CloseCode,
-        /// In words.
-        detail: String,
-    },
-}
-
-/// The reason behind the status of a refused handshake; `None`: none that a
-/// desk gives.
-fn code_of_status(status: u16) -> Option<CloseCode> {
-    Some(match status {
-        401 => CloseCode::KeyVoid,
-        403 => CloseCode::NotAllowed,
-        404 => CloseCode::Deleted,
-        410 => CloseCode::Expired,
-        429 | 503 => CloseCode::Overloaded,
-        _ => return None,
-    })
-}
-
-/// The reason behind a WebSocket close code; `None`: the line is just lost.
-fn code_of_websocket(code: u16) -> Option<CloseCode> {
-    CloseCode::ALL.into_iter().find(|known| known.websocket() == code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn close_codes_are_known_again() {
-        assert_eq!(code_of_websocket(CloseCode::Finished.websocket()), Some(CloseCode::Finished));
-        assert_eq!(code_of_websocket(1006), None);
-        assert_eq!(code_of_status(410), Some(CloseCode::Expired));
-        assert_eq!(code_of_status(500), None);
-    }
+#[error("{}: {detail}", .trouble.as_str())]
+pub(crate) struct LineEnd {
+    /// Why.
+    pub(crate) trouble: Trouble,
+    /// In the words of whoever ended it, for logs.
+    pub(crate) detail: String,
 }

@@ -6,9 +6,11 @@ use desk_gateway_http::websocket::{
 };
 use tokio::time::timeout;
 
-use super::{Line, LineEnd, Transport, code_of_status, code_of_websocket};
+use desk_client_core::Trouble;
+
+use super::{Line, LineEnd, Transport};
 use crate::address::Server;
-use crate::limits::{CLOSE_TIME, CONNECT_TIME, MESSAGE_BYTES_MAX};
+use crate::limits::{CLOSE_TIME, MESSAGE_BYTES_MAX};
 use crate::random::{self, MaskKeys};
 use crate::stream::Connector;
 use crate::trust::Trust;
@@ -53,11 +55,9 @@ impl WebSocketTransport {
                     let socket = WebSocket::new(role, MESSAGE_BYTES_MAX);
                     return Ok(WebSocketLine { wire, socket, behind, end: None });
                 }
-                Err(ClientHandshakeError::Refused { status, detail, .. }) => {
-                    return Err(match code_of_status(status.0) {
-                        Some(code) => LineEnd::Closed { code, detail },
-                        None => lost(detail),
-                    });
+                Err(ClientHandshakeError::Refused { status, code, detail, .. }) => {
+                    let trouble = Trouble::of_answer(status.0, code.as_deref());
+                    return Err(LineEnd { trouble, detail });
                 }
                 Err(error) => return Err(lost(error)),
             }
@@ -66,17 +66,15 @@ impl WebSocketTransport {
 }
 
 fn lost(reason: impl std::fmt::Display) -> LineEnd {
-    LineEnd::Lost(reason.to_string())
+    LineEnd { trouble: Trouble::Lost, detail: reason.to_string() }
 }
 
 impl Transport for WebSocketTransport {
     type Line = WebSocketLine;
 
     async fn connect(&self, session_key: String) -> Result<WebSocketLine, LineEnd> {
-        match timeout(CONNECT_TIME, self.open(&session_key)).await {
-            Ok(opened) => opened,
-            Err(_) => Err(lost("the server did not answer the handshake in time")),
-        }
+        // The core gives up what takes too long: it knows how bad the line is.
+        self.open(&session_key).await
     }
 }
 
@@ -149,11 +147,9 @@ fn take(
             Ok(Some(Event::Pong(_))) => {}
             Ok(Some(Event::Text(_))) => break Some(lost("the server sent text")),
             Ok(Some(Event::Closed(reason))) => {
-                let code = reason.code.and_then(|code| code_of_websocket(code.0));
-                break Some(match code {
-                    Some(code) => LineEnd::Closed { code, detail: reason.text },
-                    None => lost("the server closed it"),
-                });
+                let trouble = reason.code.map(|code| Trouble::of_websocket(code.0));
+                let trouble = trouble.unwrap_or(Trouble::Lost);
+                break Some(LineEnd { trouble, detail: reason.text });
             }
             Ok(None) => break None,
             Err(error) => break Some(lost(error)),

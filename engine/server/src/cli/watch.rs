@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use desk_client_native::{Desk, Event, Options, Status};
+use desk_client_native::{Desk, Event, Options, Status, Trouble};
 use desk_protocol::{Sticker, StickerId};
 
 use super::place::{Link, Place};
@@ -54,12 +54,14 @@ impl Watch {
                     print(&shown.update(&desk, &by))?;
                 }
                 Event::Changed { .. } | Event::Reset => print(&shown.update(&desk, &by))?,
-                Event::Status(Status::Offline { .. }) => {
-                    eprintln!("offline: waiting for the server")
+                Event::Status(Status::Offline { trouble, .. }) => {
+                    let words = trouble.words();
+                    eprintln!("offline: {}. {}", words.head, words.body);
                 }
                 Event::Joined { .. } => eprintln!("online"),
-                Event::Closed { code, detail } => {
-                    return Err(Failure::new(format!("{} ({})", detail, code.as_str())));
+                Event::Closed { code, .. } => {
+                    let words = Trouble::Server(code).words();
+                    return Err(Failure::new(format!("{}. {}", words.head, words.body)));
                 }
                 _ => {}
             }

@@ -28,6 +28,8 @@ pub(crate) struct Peer {
     starts: u64,
     /// Connects by itself when the client asks to.
     pub(crate) online: bool,
+    /// Attempts to connect are neither taken nor refused.
+    pub(crate) hangs: bool,
 }
 
 pub(crate) struct Net {
@@ -71,6 +73,7 @@ impl Net {
                 writing: VecDeque::new(),
                 starts: 0,
                 online: true,
+                hangs: false,
             };
             peer.client.stop_persisting();
             net.peers.push(peer);
@@ -115,6 +118,7 @@ impl Net {
             let peer = &mut self.peers[index];
             while let Some(event) = peer.client.poll_event() {
                 match &event {
+                    Event::Connect { .. } if peer.hangs => {}
                     Event::Connect { .. } if peer.online => {
                         self.lines += 1;
                         peer.line = Some(self.lines);
@@ -158,6 +162,15 @@ impl Net {
             peer.queue = Some(records.queue);
             peer.client.persisted(records.token);
         }
+    }
+
+    /// The attempt that hung is taken at last.
+    pub(crate) fn open(&mut self, index: usize) {
+        self.lines += 1;
+        let peer = &mut self.peers[index];
+        peer.line = Some(self.lines);
+        peer.hangs = false;
+        peer.client.connected(self.now);
     }
 
     /// What the disk of a client holds.
@@ -296,7 +309,9 @@ impl Net {
                     moved = true;
                 }
             }
-            let waiting = |peer: &Peer| peer.online && peer.client.line() == Line::Waiting;
+            let waiting = |peer: &Peer| {
+                peer.online && matches!(peer.client.line(), Line::Waiting | Line::Connecting)
+            };
             if self.peers.iter().any(waiting) {
                 self.pass_time(Duration::from_millis(200));
                 moved = true;

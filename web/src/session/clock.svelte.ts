@@ -1,0 +1,28 @@
+/**
+ * The page's clocks. The device's own is not asked: a person, or the network, may set it
+ * back by an hour or forward by a week.
+ *
+ * Delays are measured by a clock that never jumps. What expires does so by the server's
+ * time, which every answer of the server tells.
+ */
+
+/** Milliseconds of a clock that never jumps; it starts near the Unix epoch's time. */
+export function steadyNow(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** By how much the server's clock is ahead of the steady one, once it is known. */
+let ahead: number | undefined = $state();
+
+/** The server's clock shows `at`, in milliseconds since the Unix epoch. */
+export function learnServerTime(at: number): void {
+  if (!Number.isFinite(at)) return;
+  const found = at - steadyNow();
+  // A second is what HTTP tells; less would only wake whoever shows the time.
+  if (ahead === undefined || Math.abs(found - ahead) > 1000) ahead = found;
+}
+
+/** The server's time, in milliseconds since the Unix epoch; `undefined`: nobody told it yet. */
+export function serverNow(): number | undefined {
+  return ahead === undefined ? undefined : steadyNow() + ahead;
+}
