@@ -139,9 +139,14 @@ export class Cable {
     await Promise.all(sockets.map((socket) => socket.close({ code: 1001 })));
   }
 
+  /** The next attempt passes. */
+  repair(): void {
+    this.#cut = false;
+  }
+
   /** The page need not wait for its next attempt: the browser says that the line is back. */
   async mend(page: Page): Promise<void> {
-    this.#cut = false;
+    this.repair();
     await page.evaluate(() => window.dispatchEvent(new Event("online")));
   }
 }
