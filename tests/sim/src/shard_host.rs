@@ -38,6 +38,8 @@ pub(crate) struct ShardHost {
     upkeep: Option<Work>,
     /// Edits on their way to the manifest's owner.
     pub(crate) edits_under_way: usize,
+    /// When the newest of them arrive.
+    pub(crate) edits_at: Time,
     pub(crate) wake_at: Option<Time>,
     pub(crate) asked: BTreeMap<RequestId, Asker>,
     /// A planned stop has begun, and has ended.
@@ -54,6 +56,7 @@ impl ShardHost {
             commit: None,
             upkeep: None,
             edits_under_way: 0,
+            edits_at: Time(0),
             wake_at: None,
             asked: BTreeMap::new(),
             is_draining: false,

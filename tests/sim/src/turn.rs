@@ -162,8 +162,13 @@ impl World {
                 }
                 Output::Edits(edits) => {
                     host.edits_under_way += 1;
-                    let delay = self.disk_delay();
-                    self.agenda.after(delay, Event::Edits { generation, shard, edits });
+                    // A shard's edits arrive in their order.
+                    let earliest = host.edits_at;
+                    let at = earliest.max(now + self.disk_delay());
+                    if let Some(host) = self.host(shard) {
+                        host.edits_at = at;
+                    }
+                    self.agenda.at(at, Event::Edits { generation, shard, edits });
                 }
                 Output::Durable(position) => {
                     if position > host.store.durable() {
