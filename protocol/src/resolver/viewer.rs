@@ -21,6 +21,10 @@ impl ViewerCommit {
     /// Of a commit. `deleted_before` says which stickers were deleted before it; it
     /// is asked about stickers that the commit names.
     pub fn of(commit: &Commit, deleted_before: impl Fn(StickerId) -> bool) -> Self {
+        // Nearly every commit is this case, so it costs no table.
+        if !commit.operations.iter().any(|one| is_about_deleted(one, &deleted_before)) {
+            return Self::Same;
+        }
         let fates = fates(&commit.operations, deleted_before);
         if fates.values().all(|fate| *fate == Fate::Seen) {
             return Self::Same;
@@ -49,6 +53,16 @@ enum Fate {
     Unseen,
     /// They have it after, and not before.
     Restored,
+}
+
+/// Whether an operation names a sticker that is deleted before it or by it, or
+/// restores one.
+fn is_about_deleted(operation: &Operation, deleted_before: impl Fn(StickerId) -> bool) -> bool {
+    match operation {
+        Operation::Purge { .. } | Operation::Set { write: Write::Deleted(_), .. } => true,
+        Operation::Create(create) => create.deleted,
+        other => other.sticker().is_some_and(deleted_before),
+    }
 }
 
 fn fates(
