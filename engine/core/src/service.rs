@@ -62,6 +62,8 @@ pub enum Request {
         since: Revision,
         /// How long to wait for the first one, in seconds.
         wait_seconds: u32,
+        /// Whether frames are wanted where the whole content answers.
+        frames: bool,
     },
     /// Ends the session.
     Finish {
@@ -193,8 +195,8 @@ pub struct Joined {
 /// The content of a desk, for exports.
 #[derive(Clone, Debug)]
 pub struct Content {
-    /// The content.
-    pub desk: Desk,
+    /// The content, copied once a revision and shared.
+    pub desk: Arc<Desk>,
     /// In seconds since the Unix epoch.
     pub created_at: u64,
     /// In seconds since the Unix epoch.
@@ -209,17 +211,14 @@ pub enum Polled {
         /// The desk's revision.
         revision: Revision,
         /// Oldest first.
-        commits: Vec<Commit>,
+        commits: Vec<Arc<Commit>>,
         /// The same commits as frames.
         frames: Vec<Arc<[u8]>>,
     },
     /// The revision is older than what is kept.
-    Content {
-        /// All of it, for JSON.
-        content: Box<Content>,
-        /// The same as frames.
-        snapshot: Arc<EncodedSnapshot>,
-    },
+    Content(Box<Content>),
+    /// The same, where frames were wanted.
+    Snapshot(Arc<EncodedSnapshot>),
 }
 
 /// What a request got.

@@ -82,7 +82,12 @@ fn a_poll_that_is_given_up_leaves_nothing_behind() {
     let before = world.shard.poll_timeout();
     for _ in 0..10 {
         let since = Revision(0);
-        let request = world.ask_later(Request::Poll { key: desk.key, since, wait_seconds: 20 });
+        let request = world.ask_later(Request::Poll {
+            key: desk.key,
+            since,
+            wait_seconds: 20,
+            frames: false,
+        });
         assert_ne!(world.shard.poll_timeout(), before);
         world.input(Input::Abandoned { request });
         assert_eq!(world.shard.poll_timeout(), before, "its deadline is still there");
@@ -252,4 +257,25 @@ fn a_class_joins_at_once_and_one_script_does_not_fill_a_desk() {
     assert!(matches!(from(&mut world, desk.link, school), Reply::Joined(_)), "after {wait:?}");
     let week = Duration::from_secs(7 * 86_400);
     assert!(limits::NEWCOMER_RATE.most_in(week) < limits::CLIENTS_PER_DESK_MAX as u64);
+}
+
+#[test]
+fn the_content_is_copied_once_a_revision() {
+    let mut world = World::new();
+    let desk = world.create();
+    world.sync(desk.key, 1, 0, vec![create(1, "x")]);
+    let content =
+        |world: &mut World| match world.ask(Request::Export { link: desk.link, deleted: None }) {
+            Reply::Content(content) => content.desk,
+            other => panic!("{other:?}"),
+        };
+    let (first, second) = (content(&mut world), content(&mut world));
+    assert!(Arc::ptr_eq(&first, &second), "copied for each");
+    // A poll from before what is kept gets the same, or frames and no copy at all.
+    world.sync(desk.key, 2, 1, vec![move_to(1, 5)]);
+    let mut world = world.restart(config());
+    let ask = |frames| Request::Poll { key: desk.key, since: Revision(0), wait_seconds: 0, frames };
+    let Reply::Polled(service::Polled::Content(polled)) = world.ask(ask(false)) else { panic!() };
+    assert!(Arc::ptr_eq(&polled.desk, &content(&mut world)));
+    assert!(matches!(world.ask(ask(true)), Reply::Polled(service::Polled::Snapshot(_))));
 }

@@ -38,7 +38,7 @@ fn what_waits_for_a_log_that_failed_is_refused_at_once() {
     let a = world.connect(ann.key, 1, None);
     world.take(a);
     let since = Revision(0);
-    let waiting = Request::Poll { key: eve.key, since, wait_seconds: 20 };
+    let waiting = Request::Poll { key: eve.key, since, wait_seconds: 20, frames: false };
     let poll = world.ask_later(waiting);
     world.auto_commit = false;
     world.submit(a, 1, 0, vec![create(7, "hello")]);
@@ -85,7 +85,8 @@ fn flight_15_nothing_is_shown_before_it_is_durable() {
     });
     let export = world.ask_later(Request::Export { link: ann.link, deleted: None });
     let since = Revision(0);
-    let poll = world.ask_later(Request::Poll { key: ann.key, since, wait_seconds: 0 });
+    let poll =
+        world.ask_later(Request::Poll { key: ann.key, since, wait_seconds: 0, frames: false });
     let late = world.connect(ann.key, 2, Some(0));
     assert!(world.take(a).is_empty() && world.take(late).is_empty());
     assert!([join, export, poll].iter().all(|request| !world.replies.contains_key(request)));
@@ -183,7 +184,8 @@ fn roles_are_enforced() {
     assert!(matches!(world.failure(finish), ServiceError::NotAllowed { .. }));
     let delete = Request::Delete { key: editor.key, desk: ann.link };
     assert!(matches!(world.failure(delete), ServiceError::NotAllowed { .. }));
-    let poll = Request::Poll { key: viewer.key, since: Revision(0), wait_seconds: 0 };
+    let poll =
+        Request::Poll { key: viewer.key, since: Revision(0), wait_seconds: 0, frames: false };
     assert!(matches!(world.ask(poll), Reply::Polled(_)));
 }
 
@@ -232,7 +234,7 @@ fn finish_applies_its_diff_and_voids_the_keys() {
     let bob = world.join(ann.link);
     let (a, b) = (world.connect(ann.key, 1, None), world.connect(bob.key, 1, None));
     world.take(b);
-    let poll = Request::Poll { key: bob.key, since: Revision(0), wait_seconds: 25 };
+    let poll = Request::Poll { key: bob.key, since: Revision(0), wait_seconds: 25, frames: false };
     let poll = world.ask_later(poll);
     let diff = Some(submit(1, 0, vec![create(1, "last words")]));
     assert!(matches!(world.ask(Request::Finish { key: ann.key, diff }), Reply::Finished));
@@ -406,7 +408,7 @@ fn drain_tells_everyone() {
     let mut world = World::new();
     let ann = world.create();
     let a = world.connect(ann.key, 1, None);
-    let poll = Request::Poll { key: ann.key, since: Revision(0), wait_seconds: 25 };
+    let poll = Request::Poll { key: ann.key, since: Revision(0), wait_seconds: 25, frames: false };
     let poll = world.ask_later(poll);
     world.input(Input::Drain);
     assert_eq!(world.closed.get(&a), Some(&CloseCode::Draining));

@@ -110,8 +110,12 @@ fn polls_answer_at_once_wait_or_give_everything() {
     let mut world = World::new();
     let ann = world.create();
     world.sync(ann.key, 1, 0, vec![create(1, "x")]);
-    let ask =
-        |since, wait_seconds| Request::Poll { key: ann.key, since: Revision(since), wait_seconds };
+    let ask = |since, wait_seconds| Request::Poll {
+        key: ann.key,
+        since: Revision(since),
+        wait_seconds,
+        frames: false,
+    };
     let Reply::Polled(Polled::Commits { revision, commits, frames }) = world.ask(ask(0, 25)) else {
         panic!()
     };
@@ -126,7 +130,7 @@ fn polls_answer_at_once_wait_or_give_everything() {
     assert!(matches!(&world.replies[&waiting],
         Reply::Polled(Polled::Commits { commits, .. }) if commits.len() == 1));
     let mut world = world.restart(config());
-    let Reply::Polled(Polled::Content { content, .. }) = world.ask(ask(0, 0)) else { panic!() };
+    let Reply::Polled(Polled::Content(content)) = world.ask(ask(0, 0)) else { panic!() };
     assert_eq!(content.desk.revision(), Revision(2));
 }
 

@@ -45,7 +45,11 @@ impl Scene {
     }
 
     fn poll(&mut self, key: SessionKey, since: u64) -> Polled {
-        let poll = Request::Poll { key, since: Revision(since), wait_seconds: 0 };
+        self.poll_for(key, since, false)
+    }
+
+    fn poll_for(&mut self, key: SessionKey, since: u64, frames: bool) -> Polled {
+        let poll = Request::Poll { key, since: Revision(since), wait_seconds: 0, frames };
         match self.world.ask(poll) {
             Reply::Polled(polled) => polled,
             other => panic!("{other:?}"),
@@ -97,8 +101,9 @@ fn delete_4_a_poll_of_viewers_has_no_deleted_sticker() {
     let (ann, eve) = (scene.ann.key, scene.eve.key);
     // All that was ever said of the note stands in the commits.
     for since in [0, 1] {
-        let Polled::Content { content, snapshot } = scene.poll(eve, since) else { panic!() };
+        let Polled::Content(content) = scene.poll(eve, since) else { panic!() };
         assert_eq!(ids(&content.desk), [1]);
+        let Polled::Snapshot(snapshot) = scene.poll_for(eve, since, true) else { panic!() };
         assert_eq!(ids(&assemble(&frames_of(&snapshot.frames)).unwrap()), [1]);
     }
     let Polled::Commits { commits, frames, .. } = scene.poll(eve, 2) else { panic!() };
@@ -112,7 +117,8 @@ fn delete_4_a_poll_of_viewers_has_no_deleted_sticker() {
 #[test]
 fn delete_4_a_poll_that_waits_gets_what_viewers_get() {
     let mut scene = Scene::new();
-    let wait = Request::Poll { key: scene.eve.key, since: Revision(1), wait_seconds: 25 };
+    let wait =
+        Request::Poll { key: scene.eve.key, since: Revision(1), wait_seconds: 25, frames: false };
     let wait = scene.world.ask_later(wait);
     scene.change(vec![create(2, ""), delete(1, true)]);
     let Some(Reply::Polled(Polled::Commits { commits, .. })) = scene.world.replies.remove(&wait)
@@ -120,11 +126,11 @@ fn delete_4_a_poll_that_waits_gets_what_viewers_get() {
         panic!()
     };
     assert_eq!(commits[0].operations.last(), Some(&purge(1)));
-    let wait = Request::Poll { key: scene.eve.key, since: Revision(2), wait_seconds: 25 };
+    let wait =
+        Request::Poll { key: scene.eve.key, since: Revision(2), wait_seconds: 25, frames: false };
     let wait = scene.world.ask_later(wait);
     scene.change(vec![delete(1, false)]);
-    let Some(Reply::Polled(Polled::Content { content, .. })) = scene.world.replies.remove(&wait)
-    else {
+    let Some(Reply::Polled(Polled::Content(content))) = scene.world.replies.remove(&wait) else {
         panic!()
     };
     assert_eq!(ids(&content.desk), [1, 2]);

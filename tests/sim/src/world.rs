@@ -445,7 +445,7 @@ impl World {
                 self.agenda.after(self.plan.pause, Event::SendBatch { requester, seq: 1 });
             }
             (Asker::Look { desk }, Reply::Content(content)) => {
-                self.looks.insert(desk, Ok(content.desk));
+                self.looks.insert(desk, Ok(Desk::clone(&content.desk)));
             }
             (Asker::Look { desk }, Reply::Failed(why)) => {
                 self.looks.insert(desk, Err(why));

@@ -16,6 +16,7 @@ pub(crate) struct Poll {
     pub(crate) key: SessionKey,
     pub(crate) role: Role,
     pub(crate) since: Revision,
+    pub(crate) frames: bool,
     /// When it is answered that nothing came.
     pub(crate) until: Time,
 }

@@ -262,14 +262,20 @@ impl Hot {
         Arc::clone(snapshot)
     }
 
-    /// The content as a role gets it, for exports.
-    pub(crate) fn content(&self, role: Role) -> Content {
+    /// The content as a role gets it, for exports: copied once a revision.
+    pub(crate) fn content(&mut self, role: Role) -> Content {
         let desk = &self.record.desk;
+        let viewers = role == Role::Viewer && desk.deleted_stickers() > 0;
+        let copy = match viewers {
+            true => &mut self.snapshots.viewers_copy,
+            false => &mut self.snapshots.editors_copy,
+        };
+        let copied = copy.get_or_insert_with(|| match viewers {
+            true => Arc::new(desk.for_viewers()),
+            false => Arc::new(desk.clone()),
+        });
         Content {
-            desk: match role {
-                Role::Viewer => desk.for_viewers(),
-                Role::Editor | Role::Owner => desk.clone(),
-            },
+            desk: Arc::clone(copied),
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
         }
@@ -306,7 +312,9 @@ impl Hot {
     /// Roughly what the desk takes in memory.
     pub(crate) fn memory_bytes(&self) -> usize {
         let content = self.record.desk.live_bytes() + self.record.desk.deleted_bytes();
-        HOT_BYTES + 4 * content + 2 * self.ring.bytes() + self.record.members.bytes()
+        let copies = [&self.snapshots.editors_copy, &self.snapshots.viewers_copy];
+        let copied = 2 * content * copies.iter().filter(|copy| copy.is_some()).count();
+        HOT_BYTES + 4 * content + copied + 2 * self.ring.bytes() + self.record.members.bytes()
     }
 
     /// The links that lead here besides the key.
@@ -339,6 +347,9 @@ struct Snapshots {
     editors: Option<Arc<EncodedSnapshot>>,
     /// None where the two are the same, because nothing is deleted.
     viewers: Option<Arc<EncodedSnapshot>>,
+    /// The same as desks, for JSON and exports.
+    editors_copy: Option<Arc<Desk>>,
+    viewers_copy: Option<Arc<Desk>>,
 }
 
 /// Which of the stickers that a batch names are deleted.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use desk_protocol::frame::{CloseCode, Role};
-use desk_protocol::{LinkId, Revision, Time};
+use desk_protocol::frame::CloseCode;
+use desk_protocol::{LinkId, Time};
 
 use super::Shard;
 use super::io::Loaded;
 use super::timers::Timer;
+use crate::collaboration::Poll;
 use crate::collisions::Arrival;
 use crate::journal::{self, Entry};
 use crate::limits::{LINKS_PER_DESK_MAX, STORE_PUT_OFF_TIME};
@@ -231,7 +232,7 @@ impl Shard {
                 self.env.broadcast(now, hot, &slot.room, news);
                 for request in slot.room.polls.requests() {
                     let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
-                    let polled = polled(hot, poll.since, poll.role);
+                    let polled = polled(hot, &poll);
                     self.env.reply(position, request, Reply::Polled(polled));
                 }
                 self.count_memory(desk);
@@ -424,13 +425,16 @@ fn touch(by_use: &mut BTreeSet<(Time, LinkId)>, now: Time, key: LinkId, hot: &mu
 }
 
 /// The answer to a poll of a desk in memory.
-pub(super) fn polled(hot: &mut Hot, since: Revision, role: Role) -> Polled {
-    if let Some(commits) = hot.ring.after(since, role) {
+pub(super) fn polled(hot: &mut Hot, poll: &Poll) -> Polled {
+    if let Some(commits) = hot.ring.after(poll.since, poll.role) {
         let (commits, frames) =
-            commits.map(|commit| ((*commit.commit).clone(), commit.frame.clone())).unzip();
+            commits.map(|news| (Arc::clone(&news.commit), Arc::clone(&news.frame))).unzip();
         return Polled::Commits { revision: hot.record.desk.revision(), commits, frames };
     }
-    Polled::Content { content: Box::new(hot.content(role)), snapshot: hot.snapshot(role) }
+    match poll.frames {
+        true => Polled::Snapshot(hot.snapshot(poll.role)),
+        false => Polled::Content(Box::new(hot.content(poll.role))),
+    }
 }
 
 /// A record from what the store and the log have of it.

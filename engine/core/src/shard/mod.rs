@@ -341,7 +341,8 @@ mod tests {
             }
         }
         let (key, request) = (key.expect("desks were made"), RequestId(100));
-        let body = Box::new(Request::Poll { key, since: Revision(0), wait_seconds: 20 });
+        let body =
+            Box::new(Request::Poll { key, since: Revision(0), wait_seconds: 20, frames: false });
         shard.handle(NOW, Input::Request { request, body });
         LOOKS.set(0);
         shard.handle(NOW, Input::Abandoned { request });

@@ -23,6 +23,13 @@ use crate::service::{Deleted, Joined, Reply, Request, ServiceError, UNSTORABLE};
 /// and what that client has in flight, stay untouched. No key is ever made for it.
 const IMPORTER: ClientId = ClientId(0);
 
+/// What a poll asks for.
+struct Wanted {
+    since: Revision,
+    wait_seconds: u32,
+    frames: bool,
+}
+
 /// A request's end: its answer, or why not.
 type Served = Result<Reply, ServiceError>;
 
@@ -38,8 +45,9 @@ impl Shard {
             Request::Sync { key, user, submit, base_texts } => {
                 self.sync(now, desk, &key, &user, submit, &base_texts)
             }
-            Request::Poll { key, since, wait_seconds } => {
-                match self.poll(now, desk, request, key, since, wait_seconds) {
+            Request::Poll { key, since, wait_seconds, frames } => {
+                let wanted = Wanted { since, wait_seconds, frames };
+                match self.poll(now, desk, request, key, wanted) {
                     Some(served) => served,
                     None => return,
                 }
@@ -328,9 +336,10 @@ impl Shard {
         desk: LinkId,
         request: RequestId,
         key: SessionKey,
-        since: Revision,
-        wait_seconds: u32,
+        wanted: Wanted,
     ) -> Option<Served> {
+        let Wanted { since, wait_seconds, frames } = wanted;
+        let poll_time = self.env.config.limits.poll_time;
         let keyring = self.env.keyring.clone();
         let hot = self.hot(desk);
         let role = match hot.authorize(&keyring, &key) {
@@ -341,16 +350,18 @@ impl Shard {
         if since > head {
             return Some(Err(ServiceError::BaseAhead { found: since, head }));
         }
+        let wait = Duration::from_secs(u64::from(wait_seconds));
+        let wait = wait.min(poll_time);
+        let poll = Poll { desk, key, role, since, frames, until: now + wait };
         if since < head || wait_seconds == 0 {
-            return Some(Ok(Reply::Polled(polled(hot, since, role))));
+            let polled = polled(hot, &poll);
+            self.count_memory(desk);
+            return Some(Ok(Reply::Polled(polled)));
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
             return Some(Err(ServiceError::TooMany("polls wait on this desk")));
         }
-        let wait = Duration::from_secs(u64::from(wait_seconds));
-        let wait = wait.min(self.env.config.limits.poll_time);
-        let poll = Poll { desk, key, role, since, until: now + wait };
         self.env.add_poll(&mut slot.room, request, poll);
         None
     }
@@ -479,7 +490,7 @@ impl Shard {
         let hot = self.hot(desk);
         let mut role = hot.record.links.role(link).ok_or(ServiceError::LinkReplaced)?;
         let Some(Deleted { key }) = deleted else {
-            return Ok(Reply::Content(Box::new(hot.content(Role::Viewer))));
+            return Ok(self.content(desk, Role::Viewer));
         };
         if role == Role::Viewer
             && let Some(key) = key
@@ -493,7 +504,13 @@ impl Shard {
                 needed: "ask by the edit link, or with an editor's session key",
             });
         }
-        Ok(Reply::Content(Box::new(hot.content(role))))
+        Ok(self.content(desk, role))
+    }
+
+    fn content(&mut self, desk: LinkId, role: Role) -> Reply {
+        let content = Box::new(self.hot(desk).content(role));
+        self.count_memory(desk);
+        Reply::Content(content)
     }
 }
 

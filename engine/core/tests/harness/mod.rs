@@ -295,7 +295,7 @@ impl World {
     pub fn content(&mut self, link: LinkId) -> Desk {
         let deleted = Some(Deleted { key: None });
         match self.ask(Request::Export { link, deleted }) {
-            Reply::Content(content) => content.desk,
+            Reply::Content(content) => Desk::clone(&content.desk),
             other => panic!("{other:?}"),
         }
     }

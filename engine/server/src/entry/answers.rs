@@ -56,11 +56,11 @@ pub(super) fn defect() -> Problem {
 pub(super) fn polled(polled: &Polled, frames_wanted: bool) -> Response {
     match polled {
         Polled::Commits { frames, .. } if frames_wanted => frames_answer(frames),
-        Polled::Commits { revision, commits, .. } => poll_answer(*revision, commits),
-        Polled::Content { snapshot, .. } if frames_wanted => frames_answer(&snapshot.frames),
-        Polled::Content { content, .. } => {
-            poll_desk_answer(content.desk.revision(), &exported(content))
+        Polled::Commits { revision, commits, .. } => {
+            poll_answer(*revision, commits.iter().map(|commit| &**commit))
         }
+        Polled::Snapshot(snapshot) => frames_answer(&snapshot.frames),
+        Polled::Content(content) => poll_desk_answer(content.desk.revision(), &exported(content)),
     }
 }
 

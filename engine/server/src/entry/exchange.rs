@@ -307,7 +307,8 @@ const fn unnamed() -> StickerId {
 async fn wait(http: &mut Http, head: &RequestHead, poll: Poll) -> Answer {
     let key = attempt!(session_key(head));
     let wait_seconds = u32::from(poll.wait_s);
-    match http.ask(Request::Poll { key, since: poll.since, wait_seconds }).await? {
+    let (since, frames) = (poll.since, poll.frames);
+    match http.ask(Request::Poll { key, since, wait_seconds, frames }).await? {
         Reply::Polled(polled) => Ok(Ok(Some(answers::polled(&polled, poll.frames)))),
         other => Ok(Err(unexpected(other))),
     }
