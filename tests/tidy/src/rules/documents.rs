@@ -1,5 +1,6 @@
 //! What the documents name is there: each crate in ARCHITECTURE.md, each test in
-//! the store's fault matrix, each `make` command in the Makefile.
+//! the store's fault matrix, each `make` command in the Makefile, each file or folder
+//! whose whole path stands in a code span.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ const MAKEFILE: &str = "Makefile";
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = crates_on_the_map(tree);
     findings.extend(tests_of_the_matrix(tree));
+    findings.extend(paths(tree));
     let Some(makefile) = tree.get(MAKEFILE) else {
         return vec![Finding::new(MAKEFILE, 1, "is missing")];
     };
@@ -67,6 +69,29 @@ fn tests_of_the_matrix(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// Paths in code spans, from a folder at the root, that lead nowhere. Patterns and
+/// places outside the repository are not taken for paths.
+fn paths(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for source in tree.sources.iter().filter(|source| source.is("md")) {
+        let mut block = false;
+        for (at, line) in source.text.lines().enumerate() {
+            block ^= line.trim_start().starts_with("```");
+            let spans = line.split('`').skip(1).step_by(2).filter(|_| !block);
+            let is_plain = |c: char| c.is_alphanumeric() || "/-_.".contains(c);
+            let paths = spans.filter(|span| span.chars().all(is_plain));
+            let from_root = paths.filter(|path| {
+                path.split_once('/').is_some_and(|(top, _)| !top.is_empty() && tree.has(top))
+            });
+            for path in from_root.filter(|path| !tree.has(path)) {
+                let message = format!("there is no file or folder {path}");
+                findings.push(Finding::new(&source.path, at + 1, message));
+            }
+        }
+    }
+    findings
+}
+
 /// Names after `make` in code spans, or at the beginning of a block's line.
 fn commands(line: &str, block: bool) -> impl Iterator<Item = &str> {
     let code = line.trim_start().trim_start_matches("$ ");
@@ -100,6 +125,19 @@ mod tests {
                 "README.md:5: `make bnech`: the Makefile has no such target",
             ]
         );
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_found() {
+        let text = "`docs/a.md` `docs/b.md` `docs/` `a/b` `docs/*.md`\n```\n`docs/c.md`\n```\n";
+        let tree = Tree::of(&[
+            ("Makefile", "x:\n"),
+            ("ARCHITECTURE.md", text),
+            ("docs/a.md", ""),
+            ("storage-lsm/FAULTS.md", ""),
+        ]);
+        let found: Vec<String> = check(&tree).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["ARCHITECTURE.md:1: there is no file or folder docs/b.md"]);
     }
 
     #[test]
