@@ -44,8 +44,8 @@ fn ann_is_here(world: &mut World, b: ConnectionId) -> Option<bool> {
         ServerFrame::Presence(people) => Some(people),
         _ => None,
     });
-    let news = people.flatten().filter(|person| person.author == Author(1));
-    news.last().map(|person| person.presence.is_some())
+    let mut news = people.flatten().filter(|person| person.author == Author(1));
+    news.next_back().map(|person| person.presence.is_some())
 }
 
 fn until_ann_is_gone(world: &mut World, b: ConnectionId) -> Duration {

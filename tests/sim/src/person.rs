@@ -126,6 +126,11 @@ impl World {
     pub(crate) fn client_timer(&mut self, person: usize) {
         let now = self.agenda.now;
         let this = &mut self.people[person];
+        // An earlier timer took the place of this one; each that went on would make
+        // two of them.
+        if this.timer_at != Some(now) {
+            return;
+        }
         this.timer_at = None;
         if this.client.poll_timeout().is_some_and(|(at, _)| at <= now) {
             this.client.handle_timeout(now);

@@ -250,6 +250,9 @@ impl World {
     pub(crate) fn wake(&mut self, shard: usize) {
         let now = self.agenda.now;
         let Some(host) = self.host(shard) else { return };
+        if host.wake_at != Some(now) {
+            return;
+        }
         host.wake_at = None;
         host.shard.handle_timeout(now);
         if host.keeper.poll_timeout().is_some_and(|(at, _)| at <= now) {

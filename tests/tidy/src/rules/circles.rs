@@ -41,7 +41,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for modules in crates(tree).values() {
         let edges = edges(modules);
-        let down = without(&edges, |from, to| is_above(from, to));
+        let down = without(&edges, is_above);
         let up = without(&edges, |from, to| is_above(to, from));
         let mut found = report(&down);
         found.extend(report(&up));
