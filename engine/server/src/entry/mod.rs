@@ -1,6 +1,6 @@
 //! The Entry Point: from an accepted socket to an answer or an upgrade.
 //!
-//! [`accept`] takes connections in, [`connection`] is one HTTP connection, and
+//! [`mod@accept`] takes connections in, [`connection`] is one HTTP connection, and
 //! [`exchange`] serves its requests through the owners of desks; the loop that
 //! joins the two stands here. [`admission`] holds addresses to their rates,
 //! [`answers`] renders what owners say, and [`operator`] is what only the operator

@@ -12,7 +12,7 @@ const SKIPPED: &[&str] = &["CHANGELOG.md"];
 /// What stands for a code span.
 const CODE: &str = "code";
 
-/// Sentences of more than [`WORDS_MAX`] words.
+/// Sentences of more than `WORDS_MAX` words.
 #[must_use]
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let documents = tree.sources.iter().filter(|source| source.is("md"));
