@@ -278,7 +278,8 @@ fn delta(bytes: &mut Unstructured<'_>, chars: u32) -> Result<Delta> {
     for _ in 0..bytes.int_in_range(1..=4)? {
         let length = bytes.int_in_range(0..=left.min(6))?;
         match bytes.int_in_range(0..=2)? {
-            0 => parts.push(Part::Insert { text: text(bytes)?.into(), continues: bytes.ratio(1, 2)? }),
+            0 => parts
+                .push(Part::Insert { text: text(bytes)?.into(), continues: bytes.ratio(1, 2)? }),
             kind => {
                 left -= length;
                 parts.push(if kind == 1 { Part::Retain(length) } else { Part::Delete(length) });
