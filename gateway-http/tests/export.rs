@@ -336,7 +336,7 @@ fn bad_files_are_told() {
         422 the file has 501 notes, at most 500 are added at once. Split the file; nothing was added.
         422 note 1: the text has 10001 characters, at most 10000 are allowed. Change that note; nothing was added.
         400 the first line names no column "text". Correct the file and send it again; nothing was added.
-        400 line 3, x: expected a whole number, found "one". Correct the file and send it again; nothing was added.
+        400 line 3, x: expected a whole number from -1000000 to 1000000, found "one". Correct the file and send it again; nothing was added.
         400 line 2, color: expected a colour as #rrggbb, found "red". Correct the file and send it again; nothing was added.
         422 note 1: x is 9000000, expected a whole number from -1000000 to 1000000. Change that note; nothing was added.
         400 line 2: a quoted cell is malformed. Correct the file and send it again; nothing was added.
