@@ -250,8 +250,7 @@ impl<V: AsRef<[u8]>> Keeper<V> {
         let is_busy = is_pressed
             || progress == Some(Progress::More)
             || self.values.len() > 0
-            || self.log.backlog() > 0
-            || !self.writable.is_yes();
+            || self.log.backlog() > 0;
         if self.stop.is_storing() {
             self.upkeep.rest_until(now + STOP_PAUSE, "the stop waits for what is under way");
         } else if is_busy {
@@ -390,9 +389,14 @@ impl<V: AsRef<[u8]>> Keeper<V> {
             self.is_committing = true;
             self.outputs.push_back(Output::Commit);
         }
-        if self.stop != Stop::Done
-            && let Some(work) = self.upkeep.begin()
-        {
+        if self.stop == Stop::Done {
+            return;
+        }
+        if !self.writable.is_yes() && self.upkeep.is_idle() {
+            // However it began, only upkeep finds out that it is over.
+            self.upkeep.rest_until(now + UPKEEP_PAUSE, "changes are refused");
+        }
+        if let Some(work) = self.upkeep.begin() {
             self.outputs.push_back(match work {
                 Work::Measure => Output::Measure,
                 Work::Maintain => Output::Maintain,

@@ -52,6 +52,11 @@ impl Upkeep {
         self.is_under_way
     }
 
+    /// Whether nothing is under way, or wanted, or to come.
+    pub(crate) const fn is_idle(&self) -> bool {
+        !self.is_under_way && self.wanted.is_none() && self.deadline.is_none()
+    }
+
     /// Another step is due then at the latest.
     pub(crate) fn rest_until(&mut self, at: Time, why: &'static str) {
         self.deadline = Some((at, why));

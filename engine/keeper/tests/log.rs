@@ -139,6 +139,27 @@ fn a_full_disk_refuses_until_there_is_room() {
     assert_eq!((house.writable(), house.told.durable), (Writable::Yes, refused));
 }
 
+/// The simulator's seed 634: the look found the disk full, and no record came after it
+/// that the store could refuse.
+#[test]
+fn a_disk_that_a_look_has_found_full_is_looked_at_again() {
+    let segment_bytes = 1 << 20;
+    let log_budget_bytes = 16 * segment_bytes;
+    let large =
+        Options { segment_bytes, log_budget_bytes, disk_reserve_bytes: 1 << 20, ..options() };
+    let mut house = House::with(large, SETTINGS);
+    house.append(key(1), 10);
+    house.advance(Duration::from_secs(1));
+    house.leave_free(1 << 19);
+    house.told.work.clear();
+    let last = house.append(key(1), 10);
+    assert_eq!(house.told.work, ["commit", "measure"]);
+    assert_eq!((house.writable(), house.told.durable), (no(Why::BelowReserve), last));
+    house.leave_free(1 << 30);
+    house.advance(limits::UPKEEP_PAUSE * 2);
+    assert_eq!(house.writable(), Writable::Yes, "without anybody's help");
+}
+
 #[test]
 fn the_free_space_is_looked_at_while_commits_go_on_and_not_at_each() {
     let segment_bytes = 1 << 20;
