@@ -58,7 +58,8 @@ pub enum Output {
         lossy: bool,
     },
     /// End a connection once what was sent before has left. The close frame is
-    /// sent already.
+    /// sent already. A planned stop says it again of those that it finds closing: they
+    /// have only the time of a stop then.
     Close {
         /// The connection.
         connection: ConnectionId,

@@ -4,9 +4,10 @@ mod harness;
 
 use std::time::Duration;
 
+use desk_engine_core::shard::Loaded;
 use desk_engine_core::*;
 use desk_protocol::frame::{
-    BatchResult, ClientFrame, CloseCode, Outcome, Presence, Role, ServerFrame,
+    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Presence, Role, ServerFrame,
 };
 use desk_protocol::*;
 use harness::*;
@@ -435,4 +436,84 @@ fn a_session_is_a_connection_that_said_hello() {
         world.input(Input::Closed { connection });
     }
     assert_eq!(count(&world), (0, 0));
+}
+
+/// A world whose only desk is not in memory, and a connection whose hello waits for it.
+fn joining() -> (World, ConnectionId, SessionKey) {
+    let mut world = World::new();
+    let desk = world.create().link;
+    let key = world.join(desk).key;
+    let mut world = world.restart(config());
+    world.loading = false;
+    let connection = world.connect(key, 1, None);
+    assert_eq!(world.loads, [desk]);
+    (world, connection, key)
+}
+
+fn close_frames(frames: &[ServerFrame]) -> Vec<CloseCode> {
+    let codes = frames.iter().map(|frame| match frame {
+        ServerFrame::Close { code, .. } => *code,
+        other => panic!("{other:?} for a connection that was told to go"),
+    });
+    codes.collect()
+}
+
+#[test]
+fn a_hello_whose_connection_was_told_to_go_joins_no_desk() {
+    type End = fn(&mut World, ConnectionId);
+    let ends: [(End, CloseCode); 4] = [
+        (|world, _| world.input(Input::Drain), CloseCode::Draining),
+        (|world, _| world.input(Input::LogFailed), CloseCode::Internal),
+        (
+            |world, connection| {
+                world.shard.receive(world.now, connection, &[0xff; 64]);
+                world.turn();
+            },
+            CloseCode::Malformed,
+        ),
+        (
+            |world, connection| {
+                let session_key = String::new();
+                let hello =
+                    Hello { session_key, connection: 3, revision: None, user: String::new() };
+                world.send(connection, &ClientFrame::Hello(hello));
+            },
+            CloseCode::Malformed,
+        ),
+    ];
+    for (end, code) in ends {
+        let (mut world, connection, _) = joining();
+        end(&mut world, connection);
+        assert_eq!(close_frames(&world.take(connection)), [code]);
+        world.load_all();
+        world.turn();
+        assert_eq!(close_frames(&world.take(connection)), [], "{code:?}");
+        assert_eq!(world.shard.stats().sessions, 0, "{code:?}");
+    }
+}
+
+#[test]
+fn a_connection_is_told_once_that_it_ends() {
+    let (mut world, connection, key) = joining();
+    world.unreadable.insert(key.link, || Loaded::Failed);
+    world.input(Input::Drain);
+    world.load_all();
+    world.turn();
+    assert_eq!(close_frames(&world.take(connection)), [CloseCode::Draining]);
+}
+
+/// The simulator's seed 697: the peer read nothing, and the stop waited for it.
+#[test]
+fn a_planned_stop_ends_whoever_was_told_to_go_before() {
+    let mut world = World::new();
+    let ann = world.create();
+    let connection = world.connect(ann.key, 1, None);
+    world.reading = false;
+    world.shard.receive(world.now, connection, &[0xff; 64]);
+    world.turn();
+    assert_eq!(world.closed.remove(&connection), Some(CloseCode::Malformed));
+    world.take(connection);
+    world.input(Input::Drain);
+    assert!(world.closed.contains_key(&connection), "the shell knows that it hurries now");
+    assert_eq!(close_frames(&world.take(connection)), [], "and the peer was told before");
 }

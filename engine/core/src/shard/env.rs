@@ -324,7 +324,7 @@ impl Env {
         self.timers.arm(at, Timer::Presence(desk));
     }
 
-    /// Tells a connection that it ends, and why. It is the caller's to take it
+    /// Tells a connection that it ends, and why; once. It is the caller's to take it
     /// out of its room.
     pub(crate) fn close(
         &mut self,
@@ -333,11 +333,12 @@ impl Env {
         code: CloseCode,
         detail: &str,
     ) {
-        let frame = self.encode(&ServerFrame::Close { code, detail: detail.to_owned() });
-        self.queue(position, id, frame, false);
-        if !self.connections.contains_key(&id) {
+        let phase = self.connections.get(&id).map(|connection| &connection.phase);
+        if phase.is_none_or(|phase| matches!(phase, Phase::Closing)) {
             return;
         }
+        let frame = self.encode(&ServerFrame::Close { code, detail: detail.to_owned() });
+        self.queue(position, id, frame, false);
         self.set_phase(id, Phase::Closing);
         self.gate.after(position, Output::Close { connection: id, code });
     }

@@ -127,7 +127,9 @@ impl Shard {
 
     /// A hello whose desk is in memory.
     pub(super) fn hello(&mut self, now: Time, desk: LinkId, id: ConnectionId, hello: Hello) {
-        let Some(key) = self.env.connections.get(&id).and_then(|connection| connection.key) else {
+        let Some(connection) = self.env.connections.get(&id) else { return };
+        // It may have been told to go while the desk was loaded.
+        let (Phase::Joining { .. }, Some(key)) = (&connection.phase, connection.key) else {
             return;
         };
         let Some(slot) = self.desks.get_mut(&desk) else { return };

@@ -216,16 +216,14 @@ impl Shard {
             self.env.close_all(now, position, &mut slot.room, code, detail);
             self.env.fail_polls(position, &mut slot.room, why);
         }
-        let open: Vec<ConnectionId> = self
-            .env
-            .connections
-            .iter()
-            .filter(|(_, connection)| !matches!(connection.phase, Phase::Closing))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in open {
+        for id in self.connections_that(|phase| !matches!(phase, Phase::Closing)) {
             self.env.close(LogPosition(0), id, code, detail);
         }
+    }
+
+    fn connections_that(&self, are: impl Fn(&Phase) -> bool) -> Vec<ConnectionId> {
+        let connections = self.env.connections.iter();
+        connections.filter(|(_, connection)| are(&connection.phase)).map(|(id, _)| *id).collect()
     }
 
     /// The server goes down: everyone is told, nobody is left waiting.
@@ -233,7 +231,14 @@ impl Shard {
         self.env.draining = true;
         let why = ServiceError::Unavailable("the server is going down");
         let detail = "the server is going down, come again";
+        let closing = self.connections_that(|phase| matches!(phase, Phase::Closing));
         self.close_everybody(now, Slot::position, CloseCode::Draining, detail, &why);
+        // Whoever was told to go before has no more time now than the others. What is on
+        // its way to them goes first.
+        for connection in closing {
+            let code = CloseCode::Draining;
+            self.env.gate.after(self.env.gate.appended(), Output::Close { connection, code });
+        }
         // The next start need not replay what is in tables.
         let dirty = self.desks.iter().filter_map(|(key, slot)| match &slot.content {
             Content::Hot(hot) if hot.is_dirty() => Some(*key),

@@ -51,6 +51,9 @@ pub struct World {
     pub unreadable: BTreeMap<LinkId, fn() -> Loaded>,
     /// Keys that were looked for.
     pub loads: Vec<LinkId>,
+    /// Whether the store answers by itself what it is asked for.
+    pub loading: bool,
+    to_load: Vec<LinkId>,
     next: u64,
 }
 
@@ -94,6 +97,8 @@ impl World {
             to_store: Vec::new(),
             unreadable: BTreeMap::new(),
             loads: Vec::new(),
+            loading: true,
+            to_load: Vec::new(),
             next: 0,
         }
     }
@@ -157,6 +162,22 @@ impl World {
         }
     }
 
+    /// Answers what the store was asked for.
+    pub fn load_all(&mut self) {
+        for key in std::mem::take(&mut self.to_load) {
+            let record = self.tables.get(&key).cloned().map(Box::new);
+            let entries = self.log.get(&key).cloned().unwrap_or_default();
+            let found = if let Some(unreadable) = self.unreadable.get(&key) {
+                unreadable()
+            } else if record.is_none() && entries.is_empty() {
+                Loaded::Missing
+            } else {
+                Loaded::Record { record, entries }
+            };
+            self.shard.handle(self.now, Input::Loaded { key, found });
+        }
+    }
+
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Append { position, key, sequence, entry, .. } => {
@@ -164,17 +185,11 @@ impl World {
             }
             Output::Forget { position, key, .. } => self.appended.push((position, key, None)),
             Output::Load { key } => {
-                let record = self.tables.get(&key).cloned().map(Box::new);
-                let entries = self.log.get(&key).cloned().unwrap_or_default();
                 self.loads.push(key);
-                let found = if let Some(unreadable) = self.unreadable.get(&key) {
-                    unreadable()
-                } else if record.is_none() && entries.is_empty() {
-                    Loaded::Missing
-                } else {
-                    Loaded::Record { record, entries }
-                };
-                self.shard.handle(self.now, Input::Loaded { key, found });
+                self.to_load.push(key);
+                if self.loading {
+                    self.load_all();
+                }
             }
             Output::Store { key, sequence, record } => {
                 self.to_store.push((key, sequence, *record));

@@ -116,12 +116,14 @@ impl Socket {
     /// Ends the connection once what is queued has left.
     pub(crate) fn close_after(&self, shell: &Shell, code: CloseCode) {
         self.outbox.borrow_mut().close.get_or_insert(code);
-        if self.close_by.get().is_none() {
-            // A planned stop cannot wait for a peer that does not read.
-            let limits = &shell.shared.config.limits;
-            let stopping = shell.is_stopping();
-            let patience = if stopping { limits.close_time } else { limits.last_words_time };
-            self.end_by(shell.clock.recent() + patience);
+        // A planned stop cannot wait for a peer that does not read, also if the peer
+        // was told to go before.
+        let limits = &shell.shared.config.limits;
+        let stopping = shell.is_stopping();
+        let patience = if stopping { limits.close_time } else { limits.last_words_time };
+        let by = shell.clock.recent() + patience;
+        if self.close_by.get().is_none_or(|before| by < before) {
+            self.end_by(by);
         }
     }
 
