@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use desk_protocol::limits::{BinLimits, HistoryLimits, OrderLimits};
 use desk_protocol::resolver::{
-    Refusal, Submission, TextHistories, accept, apply, overlay, transform,
+    BatchError, Refusal, Submission, TextHistories, accept, apply, overlay, transform,
 };
 use desk_protocol::{
     Author, Batch, ClientSeq, CollisionStatus, Commit, Create, Desk, Operation, Register, Revision,
@@ -65,7 +65,11 @@ impl Client {
     fn act(&mut self, random: &mut Random) {
         let view = self.view();
         let operation = generator::operation(random, &view, &mut self.fresh);
-        self.queue.push(operation).expect("it was made on the view");
+        match self.queue.push(operation) {
+            // It would go in the next batch.
+            Ok(()) | Err(BatchError::UndoneBehindRestore { .. }) => {}
+            Err(error) => panic!("it was made on the view: {error}"),
+        }
     }
 
     /// Starts a flight, or starts it again after `stale`.

@@ -46,6 +46,15 @@ pub enum BatchError {
         /// The sticker.
         id: StickerId,
     },
+    /// A yielding deletion stands behind a restore of its sticker: as one write it
+    /// would not give way as it does alone. They go in two batches.
+    #[error("operation {operation}: the creation of sticker {id} is undone behind its restore")]
+    UndoneBehindRestore {
+        /// The yielding deletion.
+        operation: usize,
+        /// The sticker.
+        id: StickerId,
+    },
     /// An edit of a text created in this batch counts past its end.
     #[error("operation {operation}: {reason}")]
     Delta {
@@ -64,6 +73,7 @@ impl BatchError {
             Self::Invalid { operation, .. }
             | Self::SecondDelta { operation, .. }
             | Self::CreatedTwice { operation, .. }
+            | Self::UndoneBehindRestore { operation, .. }
             | Self::Delta { operation, .. } => Some(*operation),
         }
     }
@@ -111,8 +121,8 @@ impl Batch {
     /// it into the normal form. The operation must be well formed by itself.
     ///
     /// # Errors
-    /// [`BatchError::CreatedTwice`] and [`BatchError::Delta`]; the batch is
-    /// unchanged then.
+    /// [`BatchError::CreatedTwice`], [`BatchError::UndoneBehindRestore`] and
+    /// [`BatchError::Delta`]; the batch is unchanged then.
     pub fn push(&mut self, operation: Operation) -> Result<(), BatchError> {
         let index = self.operations.len();
         let mut folding = Folding::of(std::mem::take(&mut self.operations));
@@ -125,7 +135,8 @@ impl Batch {
 /// One batch that does what `first` and then `second` do.
 ///
 /// # Errors
-/// As [`Batch::push`]: `second` was not made after `first`.
+/// As [`Batch::push`]: `second` was not made after `first`, or undoes a creation whose
+/// sticker `first` restores.
 pub fn compose(first: &Batch, second: &Batch) -> Result<Batch, BatchError> {
     let mut folding = Folding::new(first.len() + second.len());
     for operation in &first.operations {
@@ -214,7 +225,9 @@ impl Folding {
                 }
                 self.append(Operation::Create(create));
             }
-            Operation::Set { id, write, yielding } => self.push_set(id, write, yielding),
+            Operation::Set { id, write, yielding } => {
+                self.push_set(index, id, write, yielding)?;
+            }
             Operation::Raise { .. } | Operation::Lower { .. } => {
                 self.remove(key(&operation));
                 self.append(operation);
@@ -238,12 +251,18 @@ impl Folding {
         Ok(())
     }
 
-    fn push_set(&mut self, id: StickerId, write: Write, yielding: bool) {
+    fn push_set(
+        &mut self,
+        index: usize,
+        id: StickerId,
+        write: Write,
+        yielding: bool,
+    ) -> Result<(), BatchError> {
         let slot = Slot::Register(write.register());
         if let Write::Z(_) = write {
             self.remove((Some(id), slot));
             self.append(Operation::Set { id, write, yielding });
-            return;
+            return Ok(());
         }
         if let Some(create) = self.created(id) {
             match write {
@@ -253,15 +272,23 @@ impl Folding {
                 Write::Deleted(deleted) => create.deleted = deleted,
                 Write::Z(_) => unreachable!("heights stay operations of their own"),
             }
-            return;
+            return Ok(());
         }
+        // A list from outside is one write of its register, whatever it says.
+        let is_ours = self.limits.is_none();
         match self.find((Some(id), slot)) {
+            Some(Operation::Set { write: Write::Deleted(false), .. })
+                if is_ours && yielding && write == Write::Deleted(true) =>
+            {
+                return Err(BatchError::UndoneBehindRestore { operation: index, id });
+            }
             Some(Operation::Set { write: earlier, yielding: gave_way, .. }) => {
                 *earlier = write;
                 *gave_way &= yielding;
             }
             _ => self.append(Operation::Set { id, write, yielding }),
         }
+        Ok(())
     }
 
     fn push_delta(&mut self, index: usize, id: StickerId, delta: Delta) -> Result<(), BatchError> {

@@ -504,3 +504,19 @@ fn undo_21_redo_outlives_a_write_below_the_flight() {
     assert!(redo(&mut net));
     assert_x(&mut net, id, 2);
 }
+
+/// A deletion and then the creation are undone at once, and meanwhile somebody moves the
+/// note: the undone creation gives way to that (ORDER-6), and the undone deletion
+/// stands, as if both had been sent alone.
+#[test]
+fn undo_21_an_undone_creation_gives_way_behind_an_undone_deletion() {
+    let mut net = Net::joined(2);
+    let id = create(&mut net, 0, "a");
+    saved(&mut net, 0, Edit::Delete { id });
+    assert!(undo(&mut net) && undo(&mut net));
+    assert!(net.sticker(0, id).deleted.value);
+    net.pump(0);
+    overtaken_by(&mut net, move_to(id, 5));
+    assert_x(&mut net, id, 5);
+    assert!(!net.sticker(0, id).deleted.value && !net.sticker(1, id).deleted.value);
+}
