@@ -157,14 +157,6 @@ mod checksum;
 mod field;
 mod holds;
 
-// The whole stores of `tests/store`, for tests that need a seam inside.
-#[cfg(test)]
-extern crate self as desk_storage_lsm;
-#[cfg(test)]
-#[path = "../tests/store/node.rs"]
-#[allow(dead_code, reason = "each crate of tests uses a part of it")]
-mod node;
-
 pub use bucket::{BucketId, BucketStamp, BucketTable};
 pub use checksum::StoreId;
 #[cfg(feature = "unchecked")]
@@ -177,6 +169,8 @@ pub use manifest::{
 };
 pub use options::{Options, OptionsError};
 pub use recover::{RecoverError, Recovered, RecoveryReport, Start, recover};
+#[cfg(feature = "narrow")]
+pub use store::index::narrow;
 pub use store::{
     Append, AppendError, Gap, GetError, Poison, Pressure, PressureLevel, Progress, PutError,
     Record, ShardSeed, Snapshot, Store, StoreCounters, StoreError, Stored, Value,

@@ -201,18 +201,42 @@ fn growth(entries: usize) -> usize {
 /// 32 bits of the key's hash, none of which has a say in its partition.
 fn fingerprint(key: &Key) -> u32 {
     let fingerprint = (key.hash64() >> 32) as u32;
-    #[cfg(test)]
-    let fingerprint = fingerprint & seam::MASK.get();
+    #[cfg(feature = "narrow")]
+    let fingerprint = fingerprint & narrow::mask();
     fingerprint
 }
 
-/// Tests take bits away, so that everything collides.
-#[cfg(test)]
-pub(crate) mod seam {
+/// Fingerprints of few bits, so that everything collides. For tests; the product is
+/// built without it.
+#[cfg(feature = "narrow")]
+pub mod narrow {
     use std::cell::Cell;
 
     thread_local! {
-        pub(crate) static MASK: Cell<u32> = const { Cell::new(u32::MAX) };
+        static MASK: Cell<u32> = const { Cell::new(u32::MAX) };
+    }
+
+    /// On this thread fingerprints have few bits for as long as it lives.
+    #[derive(Debug)]
+    pub struct Narrow(());
+
+    impl Narrow {
+        /// Fingerprints of so many bits, under 32.
+        #[must_use]
+        pub fn to(bits: u32) -> Self {
+            MASK.set((1 << bits) - 1);
+            Self(())
+        }
+    }
+
+    impl Drop for Narrow {
+        fn drop(&mut self) {
+            MASK.set(u32::MAX);
+        }
+    }
+
+    pub(super) fn mask() -> u32 {
+        MASK.get()
     }
 }
 
@@ -264,7 +288,7 @@ mod tests {
             bits in 0_u32..12,
             steps in proptest::collection::vec((0_u32..400, any::<u64>()), 1..900),
         ) {
-            seam::MASK.set((1 << bits) - 1);
+            let _narrow = narrow::Narrow::to(bits);
             let (mut index, mut model) = (Index::default(), BTreeMap::new());
             let mut homeless = std::collections::BTreeSet::new();
             for (number, checksum) in steps {
@@ -289,7 +313,6 @@ mod tests {
             }
             while index.shed() {}
             prop_assert_eq!(index.parts.len(), 0);
-            seam::MASK.set(u32::MAX);
         }
     }
 }

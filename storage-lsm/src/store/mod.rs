@@ -5,8 +5,6 @@ mod commit;
 mod counters;
 mod drain;
 mod error;
-#[cfg(test)]
-mod fingerprints;
 pub(crate) mod index;
 mod load;
 pub(crate) mod place;

@@ -28,7 +28,7 @@ fn write(node: &mut Node, keys: &[u64], sequence: u64) {
             store.put(key(*tail), Sequence(sequence), &[*tail as u8; VALUE]).unwrap();
         }
         drive(store.commit()).unwrap();
-        assert!(node.upkeep(UnixSecond(NOW.0 + 1)));
+        assert!(node.maintain(UnixSecond(NOW.0 + 1)));
     }
 }
 
@@ -97,7 +97,7 @@ fn the_keys_of_a_bucket_that_has_ended_leave_memory() {
         node.stores[0].put(key(tail), Sequence(1), b"value").unwrap();
         if tail % 100 == 0 {
             drive(node.stores[0].commit()).unwrap();
-            assert!(node.upkeep(NOW));
+            assert!(node.maintain(NOW));
         }
     }
     drive(node.stores[0].commit()).unwrap();
@@ -108,12 +108,12 @@ fn the_keys_of_a_bucket_that_has_ended_leave_memory() {
     assert!((entries * 48..=2 * entries * 48).contains(&bytes), "{bytes}");
     let end = NOW.0 - NOW.0 % 1000 + 1000;
     let ended = UnixSecond(end + OLD_TABLE_SECONDS);
-    assert!(node.upkeep(UnixSecond(ended.0 - 1)));
+    assert!(node.maintain(UnixSecond(ended.0 - 1)));
     assert_eq!(counters(&node).directory_bytes, bytes);
     assert!(node.stores[0].counters().footer_bytes == 0);
     // Nobody calls an idle store; the time that the owner has recorded does.
     assert!(node.manifest_round(ended) && node.stores[0].wants_maintenance());
-    assert!(node.upkeep(ended));
+    assert!(node.maintain(ended));
     assert_eq!(counters(&node).directory_bytes, 0);
     assert!(counters(&node).footer_bytes >= entries * 48);
     // A few changes later on are not worth tables.
@@ -122,7 +122,7 @@ fn the_keys_of_a_bucket_that_has_ended_leave_memory() {
         node.stores[0].put(key(sequence), Sequence(sequence), b"changed").unwrap();
         drive(node.stores[0].commit()).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
-        assert!(node.upkeep(UnixSecond(ended.0 + 1)));
+        assert!(node.maintain(UnixSecond(ended.0 + 1)));
     }
     assert_eq!(counters(&node).tables_made, 2);
     assert!(counters(&node).directory_bytes <= 32 * 48);
@@ -179,7 +179,7 @@ fn heavy_rewriting_at_most_doubles_what_is_written() {
         }
         drive(node.stores[0].commit()).unwrap();
         for _ in 0..2 {
-            assert!(node.upkeep(UnixSecond(NOW.0 + 1)));
+            assert!(node.maintain(UnixSecond(NOW.0 + 1)));
         }
     }
     let user = 200 * 50 * VALUE as u64;

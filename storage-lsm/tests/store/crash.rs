@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use crate::node::{Chance, LARGE, NOW, Node, Oracle, Stage as _, key, small, steps};
+use crate::node::{Chance, NOW, Node, Stage as _, key, small};
+use crate::oracle::{LARGE, Oracle, steps};
 use crate::scenario::is_full_sweep;
 use desk_storage_lsm::Options;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
@@ -127,12 +128,11 @@ fn a_power_cut_during_recovery_loses_nothing() {
         let mut node = Node::start(&disk, options, NOW, 1).unwrap();
         let mut oracle = Oracle::default();
         for key in LARGE_KEYS.map(key) {
-            oracle.append(&node, key);
+            oracle.append(&mut node, key);
         }
-        drive(node.stores[0].commit()).unwrap();
-        oracle.acknowledge(&node);
+        oracle.commit(&mut node);
         for key in LARGE_KEYS.map(key) {
-            oracle.put(&node, key);
+            oracle.put(&mut node, key);
         }
         // A block of the table is written and not synced; the process dies.
         drive(node.stores[0].maintain(NOW)).unwrap();
@@ -160,16 +160,17 @@ fn what_a_start_has_read_stays_durable() {
     let mut seen = 0;
     for seed in 0..16 {
         let disk = MemoryDisk::with_seed(seed);
-        let node = Node::start(&disk, small(), NOW, 1).unwrap();
+        let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
         let mut oracle = Oracle::default();
-        oracle.append(&node, key(1));
-        drive(node.stores[0].commit()).unwrap();
-        oracle.append(&node, key(1));
+        oracle.append(&mut node, key(1));
+        oracle.commit(&mut node);
+        oracle.append(&mut node, key(1));
         disk.set_faults(Faults {
             at: vec![(disk.accesses(), Misfortune::Error)],
             capacity_bytes: None,
         });
-        assert!(drive(node.stores[0].commit()).is_err());
+        oracle.commit(&mut node);
+        assert!(node.has_failed());
         // The process is started again, and shows what it finds.
         disk.restart();
         oracle.restart();
@@ -193,12 +194,11 @@ fn a_repeated_start_builds_only_on_durable_bytes() {
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     let mut oracle = Oracle::default();
     for key in LARGE_KEYS.map(key) {
-        oracle.append(&node, key);
+        oracle.append(&mut node, key);
     }
-    drive(node.stores[0].commit()).unwrap();
-    oracle.acknowledge(&node);
+    oracle.commit(&mut node);
     for key in LARGE_KEYS.map(key) {
-        oracle.put(&node, key);
+        oracle.put(&mut node, key);
     }
     drive(node.stores[0].maintain(NOW)).unwrap();
     assert!(node.stores[0].counters().table_bytes > 500_000);
@@ -216,7 +216,7 @@ fn a_repeated_start_builds_only_on_durable_bytes() {
         let mut node = Node::start(&disk, options, NOW, 1).unwrap();
         for _ in 0..3 {
             drive(node.stores[0].checkpoint()).unwrap();
-            assert!(node.upkeep(NOW));
+            assert!(node.maintain(NOW));
         }
         disk.crash();
         disk.restart();

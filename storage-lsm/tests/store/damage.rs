@@ -1,7 +1,8 @@
 //! Damage to bytes that were durable: what is lost is named, what is not is
 //! there, and a torn tail is never mistaken for it.
 
-use crate::node::{NOW, Node, key, payload, small, snapshot};
+use crate::node::{NOW, Node, key, small};
+use crate::oracle::{payload, snapshot};
 use desk_storage_lsm::disk::{Disk, Writes};
 use desk_storage_lsm::inspect::{InspectError, inspect};
 use desk_storage_lsm::limits::BLOCK_BYTES;
@@ -110,7 +111,7 @@ fn a_quarantine_does_not_fill_the_log() {
         for key in node.stores[0].holding_keys(9) {
             node.stores[0].put(key, Sequence(sequence), b"all of it").unwrap();
         }
-        assert!(node.upkeep(NOW));
+        assert!(node.maintain(NOW));
     }
     assert_eq!(node.report.quarantined.len(), 1);
 }
@@ -139,7 +140,7 @@ fn a_lost_segment_is_named() {
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     // Two and a half segments of batches.
     for sequence in 1..=14 {
-        node.upkeep(NOW);
+        node.maintain(NOW);
         node.stores[0].append(key(0), Sequence(sequence), &[7; 4000]).unwrap();
         drive(node.stores[0].commit()).unwrap();
     }
@@ -163,7 +164,7 @@ fn a_damaged_newest_header_loses_nothing() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     for sequence in 1..=5 {
-        node.upkeep(NOW);
+        node.maintain(NOW);
         node.stores[0].append(key(0), Sequence(sequence), &payload(&key(0), sequence)).unwrap();
         node.stores[0].append(key(1), Sequence(sequence), &[7; 8000]).unwrap();
         drive(node.stores[0].commit()).unwrap();
@@ -346,7 +347,7 @@ fn a_lost_block_is_not_trusted_in_a_going_bucket() {
             drive(node.stores[0].commit()).unwrap();
             if sequence == Sequence(1) {
                 drive(node.stores[0].checkpoint()).unwrap();
-                assert!(node.upkeep(jumped));
+                assert!(node.maintain(jumped));
                 assert!(matches!(node.owner.clock(), ClockState::Suspect { .. }));
             }
         }
@@ -355,7 +356,7 @@ fn a_lost_block_is_not_trusted_in_a_going_bucket() {
         drive(node.stores[0].checkpoint()).unwrap();
         let lost = !disk.strikes().is_empty();
         struck += usize::from(lost);
-        assert!(node.upkeep(jumped));
+        assert!(node.maintain(jumped));
         let held = node.stores[0].counters().held_keys;
         assert_eq!(held, u64::from(lost), "the log stands for what is not in the table");
         disk.restart();
@@ -433,7 +434,7 @@ fn random_damage_never_panics_and_never_gives_wrong_bytes() {
             node.stores.iter().for_each(|store| {
                 drive(store.commit()).unwrap();
             });
-            node.upkeep(NOW);
+            node.maintain(NOW);
         }
         for store in &node.stores {
             drive(store.checkpoint()).unwrap();

@@ -300,7 +300,7 @@ fn an_old_value_stays_until_its_successor_is_proven() {
     // The bucket goes in ten minutes at the latest, so a block that cannot be
     // read back poisons nothing: its file may be cut already.
     let mut node = Node::start(&disk, brief(), NOW, 1).unwrap();
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     node.stores[0].append(key, Sequence(2), b"y").unwrap();
     drive(node.stores[0].commit()).unwrap();
     node.stores[0].put(key, Sequence(2), b"new").unwrap();
@@ -309,7 +309,7 @@ fn an_old_value_stays_until_its_successor_is_proven() {
     drive(node.stores[0].checkpoint()).unwrap();
     assert_eq!(disk.strikes().last().map(|strike| strike.at), Some(4096), "{:?}", disk.strikes());
     for later in 0..5 {
-        assert!(node.upkeep(at(later)));
+        assert!(node.maintain(at(later)));
         drive(node.stores[0].checkpoint()).unwrap();
     }
     assert_eq!(node.stores[0].poisoned(), None);

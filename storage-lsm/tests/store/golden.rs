@@ -10,7 +10,8 @@ use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::recover::Tail;
 use desk_storage_lsm::{Sequence, Store};
 
-use crate::node::{NOW, Node, key, payload, small, snapshot};
+use crate::node::{NOW, Node, key, small};
+use crate::oracle::{payload, snapshot};
 
 fn folder(version: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)

@@ -8,7 +8,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::node::{Chance, NOW, Node, key_at, payload, small, snapshot};
+use crate::node::{Chance, NOW, Node, key_at, small};
+use crate::oracle::{payload, snapshot};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
 use desk_storage_lsm::{
     AppendError, GetError, Key, ManifestOwner, Options, Position, PutError, Seconds, Sequence,

@@ -1,7 +1,8 @@
 //! Fullness: the log's budget, the disk's reserve, the backlog, and what the
 //! upkeep does about it.
 
-use crate::node::{NOW, Node, Oracle, key, small};
+use crate::node::{NOW, Node, key, small};
+use crate::oracle::{Oracle, payload};
 use desk_storage_lsm::disk::{Disk, Fault};
 use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, VALUE_BYTES_MAX};
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
@@ -19,17 +20,21 @@ fn a_full_log_refuses_until_snapshots_free_it() {
     let mut appended = 0;
     let mut levels = vec![];
     loop {
-        node.upkeep(NOW);
+        node.maintain(NOW);
         let level = node.stores[0].pressure().level;
         if levels.last() != Some(&level) {
             levels.push(level);
         }
-        if !oracle.append(&node, key(appended % 5)) {
+        // Beside the keeper, which would take no change now.
+        let (key, sequence) = (key(appended % 5), appended / 5 + 1);
+        let payload = payload(&key, sequence);
+        if node.stores[0].append(key, Sequence(sequence), &payload).is_err() {
             break;
         }
         appended += 1;
         drive(node.stores[0].commit()).unwrap();
-        oracle.acknowledge(&node);
+        let known = oracle.keys.entry(key).or_default();
+        (known.appended, known.acknowledged) = (sequence, sequence);
     }
     assert!(appended > 40, "the budget of 8 segments was used: {appended}");
     assert_eq!(
@@ -43,16 +48,16 @@ fn a_full_log_refuses_until_snapshots_free_it() {
     let holding = node.stores[0].holding_keys(100);
     assert_eq!(holding.len(), 5);
     for key in holding {
-        oracle.put(&node, key);
+        oracle.put(&mut node, key);
     }
     assert!(node.stores[0].holding_keys(100).is_empty(), "they are on their way");
     for _ in 0..3 {
-        node.upkeep(NOW);
+        node.maintain(NOW);
     }
     assert_eq!(node.stores[0].pressure().level, PressureLevel::Low);
-    assert!(oracle.append(&node, key(0)));
+    assert!(oracle.append(&mut node, key(0)));
     drive(node.stores[0].commit()).unwrap();
-    oracle.acknowledge(&node);
+    oracle.acknowledge(&mut node);
     disk.crash();
     disk.restart();
     oracle.restart();
@@ -70,7 +75,7 @@ fn the_reserve_refuses_before_the_disk_is_full() {
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     let mut tail = 0;
     let refused = loop {
-        assert!(node.upkeep(NOW), "nothing fails");
+        assert!(node.maintain(NOW), "nothing fails");
         if let Err(error) = node.stores[0].append(key(tail), Sequence(1), b"x") {
             break error;
         }
@@ -85,7 +90,7 @@ fn the_reserve_refuses_before_the_disk_is_full() {
     // Reading goes on, and space back means service back.
     assert!(drive(node.stores[0].get(&key(0), NOW)).unwrap().is_some());
     disk.set_faults(capacity(10_000_000));
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     node.stores[0].append(key(tail), Sequence(1), b"x").unwrap();
 }
 
@@ -120,7 +125,7 @@ fn snapshots_may_use_the_reserve_and_not_its_last_quarter() {
         assert_eq!(store.put(key(tail), Sequence(1), b"y"), put, "{free} bytes are free");
     }
     leave(&disk, 200_000);
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     assert_eq!(node.stores[0].put(key(3), Sequence(1), b"y"), Ok(()));
 }
 
@@ -138,10 +143,10 @@ fn a_segment_made_ahead_leaves_the_reserve_alone() {
     drive(node.stores[0].commit()).unwrap();
     let at_first = segments();
     leave(&disk, 200_000 + options.segment_bytes);
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     assert_eq!(segments(), at_first);
     leave(&disk, 200_000 + options.segment_bytes + 1);
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     assert_eq!(segments(), at_first + 1);
     assert!(!node.stores[0].is_below_reserve());
 }
@@ -158,7 +163,7 @@ fn a_segment_that_finds_no_room_is_no_fault() {
     let before = drive(disk.list()).unwrap();
     drive(node.stores[0].maintain(NOW)).unwrap();
     assert_eq!(drive(disk.list()).unwrap(), before);
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     assert_eq!(drive(disk.list()).unwrap().len(), before.len() + 1);
 }
 
@@ -262,7 +267,7 @@ fn a_first_batch_whose_header_is_missing_is_found() {
         for _ in 1..2 * uses - 1 {
             append(&node);
             drive(node.stores[0].commit()).unwrap();
-            node.upkeep(NOW);
+            node.maintain(NOW);
         }
         let last = append(&node);
         disk.set_faults(Faults {
@@ -303,7 +308,8 @@ fn compaction_frees_what_is_rewritten_in_a_buckets_last_day() {
     rewrite_much(UnixSecond(NOW.0 + u64::from(small().lifetime.0) / 2));
 }
 
-fn rewrite_much(later: UnixSecond) {
+/// Rewrites six of eight keys until tables are compacted; all keys stay, and few tables.
+pub(crate) fn rewrite_much(later: UnixSecond) {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     for sequence in 1..=40 {
@@ -317,15 +323,16 @@ fn rewrite_much(later: UnixSecond) {
         drive(node.stores[0].commit()).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
         for _ in 0..4 {
-            assert!(node.upkeep(later));
+            assert!(node.maintain(later));
         }
     }
     for _ in 0..30 {
-        assert!(node.upkeep(later));
+        assert!(node.maintain(later));
         drive(node.stores[0].checkpoint()).unwrap();
     }
     let counters = node.stores[0].counters();
     assert!(counters.tables_made > 10 && counters.compacted_bytes > 0, "{counters:?}");
+    assert_eq!(counters.keys, 8);
     let tables = node.owner.manifest().tables.len();
     assert!(tables <= 5, "{tables} tables are left of {}", counters.tables_made);
     for tail in 0..8 {
@@ -343,7 +350,7 @@ fn rewriting_in_an_open_table_fills_no_disk() {
     let disk = MemoryDisk::with_seed(1);
     let options = Options { disk_reserve_bytes: 200_000, table_bytes: 64 << 20, ..small() };
     let mut node = Node::start(&disk, options, NOW, 1).unwrap();
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     leave(&disk, 1_200_000);
     for sequence in 1..=100 {
         for tail in 0..8 {
@@ -353,7 +360,7 @@ fn rewriting_in_an_open_table_fills_no_disk() {
         drive(node.stores[0].commit()).unwrap();
         drive(node.stores[0].checkpoint()).unwrap();
         for _ in 0..4 {
-            assert!(node.upkeep(NOW));
+            assert!(node.maintain(NOW));
         }
     }
     let counters = node.stores[0].counters();
@@ -371,7 +378,14 @@ fn upkeep_comes_to_rest() {
     let mut node = Node::start(&disk, small(), NOW, 2).unwrap();
     let mut oracle = Oracle::default();
     for seed in 0..4 {
-        crate::node::steps(&mut node, &mut oracle, &mut crate::node::Chance(seed), 200, 0..30, NOW);
+        crate::oracle::steps(
+            &mut node,
+            &mut oracle,
+            &mut crate::node::Chance(seed),
+            200,
+            0..30,
+            NOW,
+        );
         let rounds = (0..200).take_while(|_| {
             assert!(node.manifest_round(NOW));
             let more = |store: &desk_storage_lsm::Store<MemoryDisk>| {
@@ -388,13 +402,13 @@ fn upkeep_comes_to_rest() {
 fn a_start_on_a_full_disk_reads_and_waits_for_room() {
     let disk = MemoryDisk::with_seed(1);
     let options = Options { disk_reserve_bytes: 100_000, ..small() };
-    let node = Node::start(&disk, options, NOW, 1).unwrap();
+    let mut node = Node::start(&disk, options, NOW, 1).unwrap();
     let mut oracle = Oracle::default();
     for tail in 0..20 {
-        oracle.append(&node, key(tail));
+        oracle.append(&mut node, key(tail));
         drive(node.stores[0].commit()).unwrap();
-        oracle.acknowledge(&node);
-        oracle.put(&node, key(tail));
+        oracle.acknowledge(&mut node);
+        oracle.put(&mut node, key(tail));
     }
     // Not a byte is left, and the process is killed.
     disk.set_faults(Faults { at: vec![], capacity_bytes: Some(1) });
@@ -409,7 +423,7 @@ fn a_start_on_a_full_disk_reads_and_waits_for_room() {
             assert_eq!(refused, Err(AppendError::NoSpace));
             node.store(&key).put(key, Sequence(99), b"x").unwrap_err();
         }
-        assert!(node.upkeep(NOW), "nothing fails");
+        assert!(node.maintain(NOW), "nothing fails");
         assert!(node.stores.iter().all(|store| store.is_below_reserve()));
         assert!(node.shutdown(NOW), "a planned stop is one");
         disk.restart();
@@ -417,12 +431,12 @@ fn a_start_on_a_full_disk_reads_and_waits_for_room() {
     oracle.restart();
     let mut node = Node::start(&disk, options, NOW, 2).unwrap();
     disk.set_faults(Faults::default());
-    assert!(node.upkeep(NOW) && node.upkeep(NOW));
+    assert!(node.maintain(NOW) && node.maintain(NOW));
     for tail in 0..20 {
-        assert!(oracle.append(&node, key(tail)));
+        assert!(oracle.append(&mut node, key(tail)));
     }
     node.stores.iter().for_each(|store| assert!(drive(store.commit()).is_ok()));
-    oracle.acknowledge(&node);
+    oracle.acknowledge(&mut node);
     disk.crash();
     disk.restart();
     oracle.restart();
@@ -435,14 +449,14 @@ fn what_finds_no_room_in_a_table_waits() {
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     let mut oracle = Oracle::default();
     for tail in 0..5 {
-        oracle.append(&node, key(tail));
+        oracle.append(&mut node, key(tail));
         drive(node.stores[0].commit()).unwrap();
-        oracle.acknowledge(&node);
-        oracle.put(&node, key(tail));
+        oracle.acknowledge(&mut node);
+        oracle.put(&mut node, key(tail));
     }
     disk.set_faults(Faults { at: vec![], capacity_bytes: Some(1) });
     drive(node.stores[0].checkpoint()).unwrap();
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     let waiting = node.stores[0].counters().backlog_bytes;
     assert!(waiting > 0 && node.stores[0].counters().table_bytes == 0);
     oracle.check(&node, NOW);

@@ -1,7 +1,8 @@
 //! A disk that says it is full although there was room a moment ago: another
 //! process took it, or there is a quota.
 
-use crate::node::{NOW, Node, Oracle, key, small};
+use crate::node::{NOW, Node, key, small};
+use crate::oracle::Oracle;
 use desk_storage_lsm::Options;
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
@@ -12,10 +13,10 @@ fn work(node: &mut Node, oracle: &mut Oracle) {
         for tail in 0..6 {
             oracle.append(node, key(round % 3 * 6 + tail));
         }
-        if drive(node.stores[0].commit()).is_err() {
+        oracle.commit(node);
+        if node.has_failed() {
             return;
         }
-        oracle.acknowledge(node);
         for tail in 0..6 {
             oracle.put(node, key(round % 3 * 6 + tail));
         }

@@ -1,16 +1,28 @@
 //! A whole store over the disk in memory, or another one: recovery, the
-//! manifest's owner, `n` shards, and an oracle that knows what every key must be.
+//! manifest's owner, and `n` shards with their keepers.
+//!
+//! Records and values of the oracle go by the keepers, as in the server, and only what a
+//! keeper calls durable is acknowledged. A test of the store's own calls makes them on
+//! [`Node::stores`]; the keepers take that as it comes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use desk_keeper::{Input, limits};
+use desk_protocol::Time;
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::file::FileKind;
 use desk_storage_lsm::inspect::inspect;
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Strike, drive};
 use desk_storage_lsm::{
-    EditNumber, GetError, Key, ManifestOwner, Options, Position, PutError, RecoverError,
-    RecoveryReport, Seconds, Sequence, ShardCount, Start, Store, UnixSecond, partition_of, recover,
+    Key, ManifestOwner, Options, Position, RecoverError, RecoveryReport, Seconds, ShardCount,
+    Start, Store, UnixSecond, partition_of, recover,
 };
+
+use crate::driver::Driver;
+use crate::oracle::Oracle;
+
+/// Steps of a planned stop after which it must have come to its end.
+const STOP_STEPS: usize = 1_000;
 
 pub(crate) const NOW: UnixSecond = UnixSecond(1_700_000_000);
 
@@ -131,6 +143,10 @@ pub(crate) struct Node<D: Stage = MemoryDisk> {
     pub(crate) stores: Vec<Store<D>>,
     pub(crate) shards: ShardCount,
     pub(crate) report: RecoveryReport,
+    /// What drives the keeper of each store.
+    pub(crate) drivers: Vec<Driver>,
+    lifetime: Duration,
+    pub(crate) time: Time,
 }
 
 impl<D: Stage> Node<D> {
@@ -158,15 +174,59 @@ impl<D: Stage> Node<D> {
             stores.push(disk.drive(Store::open(disk.clone(), seed))?);
         }
         let owner = disk.drive(ManifestOwner::open(disk.clone(), recovered.manifest))?;
-        Ok(Self { disk: disk.clone(), owner, stores, shards, report: recovered.report })
+        let drivers = stores.iter().map(|_| Driver::new()).collect();
+        let lifetime = Duration::from_secs(options.lifetime.0.into());
+        let time = Time::from_unix_seconds(now.0);
+        let (disk, report) = (disk.clone(), recovered.report);
+        Ok(Self { disk, owner, stores, shards, report, drivers, lifetime, time })
+    }
+
+    pub(crate) fn shard_of(&self, key: &Key) -> usize {
+        usize::from(partition_of(key).shard(self.shards).0)
     }
 
     pub(crate) fn store(&self, key: &Key) -> &Store<D> {
-        &self.stores[usize::from(partition_of(key).shard(self.shards).0)]
+        &self.stores[self.shard_of(key)]
     }
 
-    /// One round of every background task; `false` when something failed.
+    /// Tells the keeper of a key's shard something.
+    pub(crate) fn keep<T>(
+        &mut self,
+        key: &Key,
+        tell: impl FnOnce(&mut Driver, Time, &Store<D>, Time) -> T,
+    ) -> T {
+        let shard = self.shard_of(key);
+        let expires_at = Time::from_unix_seconds(u64::from(key.second())) + self.lifetime;
+        tell(&mut self.drivers[shard], self.time, &self.stores[shard], expires_at)
+    }
+
+    /// Commits what the keepers want to commit. `at_turn` is called in each turn of a
+    /// shard, with how far its log is durable.
+    pub(crate) fn commit(&mut self, mut at_turn: impl FnMut(usize, Position)) {
+        for shard in 0..self.stores.len() {
+            self.commit_shard(shard, |_, durable| at_turn(shard, durable));
+        }
+    }
+
+    /// The same for one shard, whose number `at_turn` knows; it is told how many there are.
+    pub(crate) fn commit_shard(
+        &mut self,
+        shard: usize,
+        mut at_turn: impl FnMut(ShardCount, Position),
+    ) {
+        let (driver, store, shards) = (&mut self.drivers[shard], &self.stores[shard], self.shards);
+        self.disk.drive(driver.commit(self.time, store, |durable| at_turn(shards, durable)));
+    }
+
+    /// One round of what the keepers want; `false` when something failed.
     pub(crate) fn upkeep(&mut self, now: UnixSecond) -> bool {
+        self.pass(limits::UPKEEP_PAUSE, now);
+        self.look_after(now);
+        !self.has_failed() && self.manifest_round(now)
+    }
+
+    /// One round of upkeep, whatever the keepers want; `false` when something failed.
+    pub(crate) fn maintain(&mut self, now: UnixSecond) -> bool {
         for store in &self.stores {
             if self.disk.drive(store.maintain(now)).is_err() {
                 return false;
@@ -176,25 +236,71 @@ impl<D: Stage> Node<D> {
     }
 
     pub(crate) fn manifest_round(&mut self, now: UnixSecond) -> bool {
-        for store in &self.stores {
-            let edits = store.take_edits();
-            let last = edits.last().map_or(EditNumber(0), |edit| edit.number);
-            if self.disk.drive(self.owner.apply(edits)).is_err() {
-                return false;
-            }
-            store.edits_durable(last);
+        let written = self.write_manifest(now);
+        if let Err(why) = &written {
+            self.tell_all(|| Input::Failed(why.clone()));
         }
-        match self.disk.drive(self.owner.tick(now)) {
-            Ok(Some(news)) => self.stores.iter().for_each(|store| store.apply_news(&news)),
-            Ok(None) => {}
-            Err(_) => return false,
-        }
-        self.disk.drive(self.owner.unlink_step()).is_ok()
+        written.is_ok()
     }
 
+    fn write_manifest(&mut self, now: UnixSecond) -> Result<(), String> {
+        for (store, driver) in self.stores.iter().zip(&mut self.drivers) {
+            let mut edits = std::mem::take(&mut driver.edits);
+            // Of calls that a test made on the store.
+            edits.extend(store.take_edits());
+            let Some(last) = edits.last().map(|edit| edit.number) else { continue };
+            self.disk.drive(self.owner.apply(edits)).map_err(|error| error.to_string())?;
+            driver.input(self.time, store, Input::EditsDurable(last));
+        }
+        let news = self.disk.drive(self.owner.tick(now)).map_err(|error| error.to_string())?;
+        if let Some(news) = news {
+            self.tell_all(|| Input::News(news.clone()));
+        }
+        self.disk.drive(self.owner.unlink_step()).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    /// A planned stop with nobody to wait for; `false` if a write failed in it.
     pub(crate) fn shutdown(mut self, now: UnixSecond) -> bool {
-        let stopped = self.stores.iter().all(|store| self.disk.drive(store.shutdown()).is_ok());
-        stopped && self.manifest_round(now)
+        self.tell_all(|| Input::Stop);
+        for _ in 0..STOP_STEPS {
+            self.tell_all(|| Input::Left { open: 0, unstored: 0 });
+            self.pass(limits::STOP_PAUSE, now);
+            self.commit(|_, _| {});
+            self.look_after(now);
+            let written = self.manifest_round(now);
+            if self.has_failed() || !written {
+                return false;
+            }
+            if self.drivers.iter().all(Driver::has_stopped) {
+                return true;
+            }
+        }
+        panic!("a stop does not end");
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.drivers.iter().any(Driver::has_failed)
+    }
+
+    /// Time passes, and each shard has a turn.
+    fn pass(&mut self, time: Duration, now: UnixSecond) {
+        self.time = (self.time + time).max(Time::from_unix_seconds(now.0));
+        for (store, driver) in self.stores.iter().zip(&mut self.drivers) {
+            driver.turn(self.time, store);
+        }
+    }
+
+    fn look_after(&mut self, now: UnixSecond) {
+        for (store, driver) in self.stores.iter().zip(&mut self.drivers) {
+            self.disk.drive(driver.look_after(self.time, store, now));
+        }
+    }
+
+    fn tell_all(&mut self, input: impl Fn() -> Input<Vec<u8>>) {
+        for (store, driver) in self.stores.iter().zip(&mut self.drivers) {
+            driver.input(self.time, store, input());
+        }
     }
 }
 
@@ -217,266 +323,6 @@ fn is_sound_or_nothing(disk: &impl Stage) {
                 |name: &str| FileKind::of(name).is_none_or(|f| f == FileKind::Manifest);
             let names = disk.drive(disk.list()).unwrap();
             assert!(names.iter().all(|name| is_manifest(name)), "{error}");
-        }
-    }
-}
-
-pub(crate) fn payload(key: &Key, sequence: u64) -> Vec<u8> {
-    let length = 1 + (sequence * 37 + u64::from(key.bytes()[8]) * 11) % 700;
-    (0..length).map(|i| (i + sequence) as u8 ^ key.bytes()[8]).collect()
-}
-
-/// The first tail whose snapshots are large.
-pub(crate) const LARGE: u64 = 100;
-
-pub(crate) fn snapshot(key: &Key, sequence: u64) -> Vec<u8> {
-    // Keys from `LARGE` on have values that fill a table's block by threes.
-    let tail = u64::from(key.bytes()[8]);
-    let large = if tail >= LARGE { 180_000 } else { 0 };
-    let length = large + (sequence * 531 + tail * 97) % 9000;
-    (0..length).map(|i| (i * 3 + sequence) as u8 ^ key.bytes()[8]).collect()
-}
-
-/// What is known of a key.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Known {
-    /// Appended up to here.
-    pub(crate) appended: u64,
-    /// Durable up to here.
-    pub(crate) acknowledged: u64,
-    /// The position of the last append in this run.
-    pub(crate) position: Position,
-    /// Asked for, and whether that is durable.
-    pub(crate) deleted: Option<bool>,
-    /// The disk lied about it and the store noticed: it is not used any more.
-    pub(crate) given_up: bool,
-}
-
-/// The oracle.
-#[derive(Clone, Default)]
-pub(crate) struct Oracle {
-    pub(crate) keys: BTreeMap<Key, Known>,
-}
-
-impl Oracle {
-    pub(crate) fn append(&mut self, node: &Node<impl Stage>, key: Key) -> bool {
-        let known = self.keys.entry(key).or_default();
-        if known.deleted.is_some() || known.given_up {
-            return true;
-        }
-        let sequence = known.appended + 1;
-        match node.store(&key).append(key, Sequence(sequence), &payload(&key, sequence)) {
-            Ok(position) => {
-                known.appended = sequence;
-                known.position = position;
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    pub(crate) fn put(&mut self, node: &Node<impl Stage>, key: Key) {
-        let Some(known) = self.keys.get(&key) else { return };
-        if known.appended == 0 || known.deleted.is_some() || known.given_up {
-            return;
-        }
-        let put =
-            node.store(&key).put(key, Sequence(known.appended), &snapshot(&key, known.appended));
-        assert!(matches!(put, Ok(()) | Err(PutError::Poisoned(_) | PutError::NoSpace)), "{put:?}");
-    }
-
-    pub(crate) fn delete(&mut self, node: &Node<impl Stage>, key: Key) {
-        let Some(known) = self.keys.get_mut(&key) else { return };
-        if known.given_up {
-            return;
-        }
-        if let Ok(position) = node.store(&key).delete(key) {
-            known.deleted = Some(false);
-            known.position = position;
-        }
-    }
-
-    /// The keys of a shard that have something to be committed.
-    pub(crate) fn uncommitted(&self, node: &Node<impl Stage>, shard: usize) -> BTreeSet<Key> {
-        let is_of = |key: &Key| usize::from(partition_of(key).shard(node.shards).0) == shard;
-        let durable = node.stores[shard].durable();
-        let waits = self.keys.iter().filter(|(key, known)| is_of(key) && known.position > durable);
-        waits.map(|(key, _)| *key).collect()
-    }
-
-    /// Everything up to the durable positions is acknowledged.
-    pub(crate) fn acknowledge(&mut self, node: &Node<impl Stage>) {
-        for (key, known) in &mut self.keys {
-            if known.position > Position(0) && known.position <= node.store(key).durable() {
-                known.acknowledged = known.appended;
-                if known.deleted.is_some() {
-                    known.deleted = Some(true);
-                }
-            }
-        }
-    }
-
-    /// Reads every key and compares. What is found is what the next run goes
-    /// on from.
-    pub(crate) fn check(&mut self, node: &Node<impl Stage>, now: UnixSecond) {
-        for (key, known) in &mut self.keys {
-            let first = node.disk.drive(node.store(key).get(key, now));
-            if !node.disk.is_up() {
-                return;
-            }
-            // An access that fails once is tried again: reading harms nothing.
-            let read = match first {
-                Err(GetError::Disk(_)) => node.disk.drive(node.store(key).get(key, now)),
-                other => other,
-            };
-            let stored = match read {
-                Ok(stored) => stored,
-                Err(GetError::Expired { at }) => {
-                    assert!(at <= now, "expired early");
-                    continue;
-                }
-                Err(error) => panic!("{key:?} {known:?}: {error}"),
-            };
-            let Some(stored) = stored else {
-                assert!(
-                    known.acknowledged == 0 || known.deleted.is_some(),
-                    "{key:?} is gone: {known:?}"
-                );
-                if known.deleted.is_some() {
-                    known.deleted = Some(true);
-                } else {
-                    known.appended = 0;
-                }
-                continue;
-            };
-            assert_ne!(known.deleted, Some(true), "{key:?} came back: {known:?}");
-            known.deleted = None;
-            let mut have = 0;
-            if let Some(found) = &stored.snapshot {
-                have = found.sequence.0;
-                assert_eq!(&found.value[..], snapshot(key, have), "{key:?} snapshot {have}");
-                assert_eq!(found.value.as_ptr().align_offset(16), 0);
-            }
-            for record in &stored.records {
-                assert_eq!(record.sequence.0, have + 1, "{key:?} {known:?}");
-                have += 1;
-                assert_eq!(record.payload, payload(key, have), "{key:?} record {have}");
-            }
-            assert!(
-                (known.acknowledged..=known.appended).contains(&have),
-                "{key:?} has {have}: {known:?}"
-            );
-            (known.appended, known.acknowledged) = (have, have);
-        }
-    }
-
-    /// Reads every key of a store whose disk has lied. What is read is right,
-    /// always; what is less than was acknowledged was named by the report, or
-    /// the read says that it is damaged. `excused`: the keys of the newest batch
-    /// of a log, if the lie struck that, which nobody can tell from a torn one.
-    pub(crate) fn check_after_a_lie(
-        &mut self,
-        node: &Node<impl Stage>,
-        now: UnixSecond,
-        excused: &BTreeSet<Key>,
-    ) {
-        let sound = node.report.is_sound();
-        let lied = !node.disk.strikes().is_empty();
-        for (key, known) in &mut self.keys {
-            let stored = match node.disk.drive(node.store(key).get(key, now)) {
-                Ok(stored) => stored,
-                Err(GetError::Expired { at }) => {
-                    assert!(at <= now, "expired early");
-                    continue;
-                }
-                Err(GetError::Quarantined(_) | GetError::Damaged { .. } | GetError::Disk(_)) => {
-                    known.given_up = true;
-                    continue;
-                }
-            };
-            let mut have = 0;
-            if let Some(stored) = &stored {
-                if let Some(found) = &stored.snapshot {
-                    have = found.sequence.0;
-                    assert_eq!(&found.value[..], snapshot(key, have), "{key:?} snapshot {have}");
-                }
-                for record in &stored.records {
-                    assert_eq!(record.sequence.0, have + 1, "{key:?} {known:?} has a gap");
-                    have += 1;
-                    assert_eq!(record.payload, payload(key, have), "{key:?} record {have}");
-                }
-            }
-            assert!(have <= known.appended, "{key:?} has {have}: {known:?}");
-            let lost = match known.deleted {
-                Some(deleted) => deleted && stored.is_some(),
-                None => have < known.acknowledged,
-            };
-            let named = !sound || excused.contains(key);
-            assert!(named || !lost, "{key:?} lost something in silence, has {have}: {known:?}");
-            if known.given_up {
-                continue;
-            }
-            match (&stored, known.deleted) {
-                (None, Some(_)) => known.deleted = Some(true),
-                // What a read missed may be there again at the next start.
-                _ if lied && (have < known.appended || known.deleted.is_some()) => {
-                    // It was named; that is said once.
-                    (known.given_up, known.acknowledged, known.deleted) = (true, 0, None);
-                }
-                (Some(_), Some(_)) => known.deleted = None,
-                (_, None) => (known.appended, known.acknowledged) = (have, have),
-            }
-        }
-    }
-
-    /// Positions count anew in a new run.
-    pub(crate) fn restart(&mut self) {
-        for known in self.keys.values_mut() {
-            known.position = Position(0);
-        }
-    }
-}
-
-/// Some steps of a scenario; stops early when the disk is down.
-pub(crate) fn steps(
-    node: &mut Node,
-    oracle: &mut Oracle,
-    chance: &mut Chance,
-    count: u64,
-    keys: std::ops::Range<u64>,
-    now: UnixSecond,
-) {
-    for _ in 0..count {
-        let key = key(keys.start + chance.below(keys.end - keys.start));
-        match chance.below(20) {
-            0..=6 => {
-                for _ in 0..=chance.below(6) {
-                    oracle.append(node, key);
-                }
-            }
-            7..=12 => {
-                for store in &node.stores {
-                    let committed = drive(store.commit());
-                    assert!(committed.is_ok() || store.poisoned().is_some());
-                }
-                oracle.acknowledge(node);
-            }
-            13..=15 => oracle.put(node, key),
-            16 if chance.below(6) == 0 => oracle.delete(node, key),
-            17 => {
-                let wanted: Vec<Key> =
-                    node.stores.iter().flat_map(|store| store.holding_keys(3)).collect();
-                for key in wanted {
-                    assert!(oracle.keys.contains_key(&key), "{key:?} holds the log and is unknown");
-                    oracle.put(node, key);
-                }
-            }
-            _ => {
-                node.upkeep(now);
-            }
-        }
-        if !node.disk.is_up() {
-            return;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What frees the log while some keys are never put: because nobody can, or
 //! because they have expired.
 
-use crate::node::{NOW, Node, Oracle, key, key_at, payload, small};
+use crate::node::{NOW, Node, key, key_at, small};
+use crate::oracle::{Oracle, payload};
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::inspect::inspect;
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
@@ -16,15 +17,15 @@ const LOST: [u64; 4] = [0, 1, 2, 3];
 
 /// A store in its first life with a record of each key that nobody can put.
 fn with_lost(disk: &MemoryDisk) -> (Node, Oracle) {
-    let node = Node::start(disk, small(), NOW, 1).unwrap();
+    let mut node = Node::start(disk, small(), NOW, 1).unwrap();
     let mut oracle = Oracle::default();
     for key in LOST.map(key) {
-        assert!(oracle.append(&node, key));
+        assert!(oracle.append(&mut node, key));
     }
     (node, oracle)
 }
 
-/// Appends to some keys and puts what the store names, but never those that
+/// Appends to some keys and puts what the keeper asks for, but never those that
 /// nobody can put; returns how many records were refused.
 fn work(node: &mut Node, oracle: &mut Oracle, lost: &[Key], rounds: u64) -> usize {
     let mut refused = 0;
@@ -32,10 +33,8 @@ fn work(node: &mut Node, oracle: &mut Oracle, lost: &[Key], rounds: u64) -> usiz
         for tail in 0..3 {
             refused += usize::from(!oracle.append(node, key(20 + (round + tail) % 7)));
         }
-        drive(node.stores[0].commit()).unwrap();
-        oracle.acknowledge(node);
-        // Fewer than there are that nobody can put.
-        for key in node.stores[0].holding_keys(2) {
+        oracle.commit(node);
+        for key in node.drivers[0].take_asked() {
             if !lost.contains(&key) {
                 oracle.put(node, key);
             }
@@ -66,9 +65,8 @@ fn a_former_runs_log_goes_but_for_what_nobody_puts() {
     let disk = MemoryDisk::with_seed(1);
     let (mut node, mut oracle) = with_lost(&disk);
     for round in 0..40 {
-        assert!(oracle.append(&node, key(20 + round % 7)));
-        drive(node.stores[0].commit()).unwrap();
-        oracle.acknowledge(&node);
+        assert!(oracle.append(&mut node, key(20 + round % 7)));
+        oracle.commit(&mut node);
         assert!(node.manifest_round(NOW) && drive(node.stores[0].maintain(NOW)).is_ok());
     }
     disk.crash();
@@ -89,8 +87,8 @@ fn a_damaged_value_does_not_hide_other_keys() {
     let mut oracle = Oracle::default();
     let lost = LOST.map(key);
     for key in lost {
-        oracle.append(&node, key);
-        oracle.put(&node, key);
+        oracle.append(&mut node, key);
+        oracle.put(&mut node, key);
     }
     drive(node.stores[0].commit()).unwrap();
     assert!(node.stores.iter().all(|store| drive(store.shutdown()).is_ok()));
@@ -129,7 +127,7 @@ fn a_key_that_has_expired_holds_nothing() {
             node.stores[0].append(key, Sequence(sequence), &payload(&key, sequence)).unwrap();
         }
         drive(node.stores[0].commit()).unwrap();
-        assert!(node.upkeep(NOW));
+        assert!(node.maintain(NOW));
     }
     node.stores[0].put(key(2), Sequence(30), b"an old state").unwrap();
     let young = key_at(NOW.0 + 600, 9);
@@ -175,7 +173,7 @@ fn a_clock_that_is_not_trusted_lets_go_of_nothing() {
     drive(node.stores[0].commit()).unwrap();
     let year = at(365 * 86_400);
     for _ in 0..3 {
-        assert!(node.upkeep(year));
+        assert!(node.maintain(year));
     }
     assert_eq!(node.stores[0].counters().held_keys, 1);
     disk.crash();

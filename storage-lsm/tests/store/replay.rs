@@ -1,6 +1,7 @@
 //! What a start makes of long and of many logs.
 
-use crate::node::{Chance, NOW, Node, key, payload, small, snapshot};
+use crate::node::{Chance, NOW, Node, key, small};
+use crate::oracle::{payload, snapshot};
 use desk_storage_lsm::disk::Disk;
 use desk_storage_lsm::limits::{BLOCK_BYTES, REPLAY_WINDOW_BYTES};
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
@@ -81,7 +82,7 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
                 store.append(key(tail), Sequence(sequence), &payload).unwrap();
             }
             commit(&node);
-            assert!(node.upkeep(NOW));
+            assert!(node.maintain(NOW));
         }
         crash(&disk);
     }
@@ -107,7 +108,7 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
     for store in &node.stores {
         drive(store.checkpoint()).unwrap();
     }
-    assert!(node.upkeep(NOW));
+    assert!(node.maintain(NOW));
     for turn in 0..2 {
         crash(&disk);
         node = Node::start(&disk, roomy(), NOW, 3 - turn).unwrap();
@@ -120,13 +121,13 @@ fn a_key_has_its_records_from_all_logs_of_all_runs() {
         for store in &node.stores {
             drive(store.checkpoint()).unwrap();
         }
-        assert!(node.upkeep(NOW));
+        assert!(node.maintain(NOW));
     }
     (3..KEYS).chain([0]).for_each(|tail| put(&node, tail, last));
     for store in &node.stores {
         drive(store.checkpoint()).unwrap();
     }
-    assert!(node.upkeep(NOW) && node.upkeep(NOW));
+    assert!(node.maintain(NOW) && node.maintain(NOW));
     let inherited = node.stores.iter().map(|store| store.pressure().inherited_bytes);
     assert_eq!(inherited.sum::<u64>(), 0, "nothing of former runs is needed");
 }
@@ -139,7 +140,7 @@ fn a_segment_is_kept_for_first_and_last_records() {
         let payload = payload(&key(tail), sequence);
         node.stores[0].append(key(tail), Sequence(sequence), &payload).unwrap();
         drive(node.stores[0].commit()).unwrap();
-        assert!(node.upkeep(NOW));
+        assert!(node.maintain(NOW));
     };
     // Key 1 has records in every segment; of each other key there is one.
     for sequence in 1..=24 {
@@ -156,7 +157,7 @@ fn a_segment_is_kept_for_first_and_last_records() {
             node.stores[0].put(key(tail), Sequence(1), &snapshot(&key(tail), 1)).unwrap();
         }
         drive(node.stores[0].checkpoint()).unwrap();
-        assert!(node.upkeep(NOW) && node.upkeep(NOW));
+        assert!(node.maintain(NOW) && node.maintain(NOW));
         assert_eq!(node.stores[0].pressure().inherited_bytes, inherited, "turn {turn}");
         assert_eq!(found(&node, key(1)), (None, (1..=24).collect()), "turn {turn}");
         crash(&disk);
@@ -189,7 +190,7 @@ fn a_reused_segment_is_found_without_its_header() {
             let payload = payload(&key(tail), 1);
             node.stores[0].append(key(tail), Sequence(1), &payload).unwrap();
             commit(node);
-            assert!(node.upkeep(NOW));
+            assert!(node.maintain(NOW));
         }
     };
     // Two segments and one batch of the third, whose header names both.
@@ -198,7 +199,7 @@ fn a_reused_segment_is_found_without_its_header() {
         node.stores[0].put(key(tail), Sequence(1), &snapshot(&key(tail), 1)).unwrap();
     }
     drive(node.stores[0].checkpoint()).unwrap();
-    assert!(node.upkeep(NOW) && node.upkeep(NOW));
+    assert!(node.maintain(NOW) && node.maintain(NOW));
     // The rest of the third, and two batches in the first, used again.
     append(&mut node, 2 * blocks + 1..3 * blocks + 2);
     let first = first_log(&disk);
@@ -230,13 +231,13 @@ fn directories_of_any_length_are_read_unsealed() {
             let payload = payload(&key(tail), 1);
             node.stores[0].append(key(tail), Sequence(1), &payload).unwrap();
             commit(&node);
-            assert!(node.upkeep(NOW));
+            assert!(node.maintain(NOW));
         }
         for tail in tails {
             node.stores[0].put(key(tail), Sequence(1), b"tiny").unwrap();
         }
         drive(node.stores[0].checkpoint()).unwrap();
-        assert!(node.upkeep(NOW));
+        assert!(node.maintain(NOW));
     }
     crash(&disk);
     let node = Node::start(&disk, options, NOW, 1).unwrap();

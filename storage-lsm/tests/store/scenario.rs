@@ -4,15 +4,15 @@
 //! told again and again, with another misfortune each time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::poll_fn;
 use std::ops::Range;
-use std::pin::pin;
 
 use desk_storage_lsm::limits::BLOCK_BYTES;
 use desk_storage_lsm::memory_disk::{MemoryDisk, Misfortune, Strike};
 use desk_storage_lsm::{Key, Options, Seconds, StoreCounters, UnixSecond};
 
-use crate::node::{Chance, NOW, Node, Oracle, Stage, key_at, small};
+use crate::driver::Driver;
+use crate::node::{Chance, NOW, Node, Stage, key_at, small};
+use crate::oracle::Oracle;
 
 /// How a phase ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,12 +184,11 @@ impl<'a, D: Stage> Story<'a, D> {
         if !self.disk.is_up() {
             return;
         }
-        let failed = node.stores.iter().any(|store| store.poisoned().is_some())
-            || node.owner.poisoned().is_some();
+        let failed = node.has_failed();
         match phase.ending {
             Ending::Shutdown if !failed => {
                 // Here and not by the stop, so that its batches are known.
-                self.commit(&node);
+                self.commit(&mut node);
                 let stopped = node.shutdown(self.now);
                 assert!(stopped || self.mood != Mood::Power || !self.disk.is_up());
                 if self.disk.is_up() {
@@ -283,8 +282,10 @@ impl<'a, D: Stage> Story<'a, D> {
                 self.deeds.deletions += 1;
             }
             17 => {
-                let wanted: Vec<Key> =
-                    node.stores.iter().flat_map(|store| store.holding_keys(4)).collect();
+                let asked = node.drivers.iter_mut().flat_map(Driver::take_asked);
+                let wanted: Vec<Key> = asked
+                    .chain(node.stores.iter().flat_map(|store| store.holding_keys(4)))
+                    .collect();
                 for key in wanted {
                     assert!(self.oracle.keys.contains_key(&key), "{key:?} is unknown");
                     self.oracle.put(node, key);
@@ -302,20 +303,18 @@ impl<'a, D: Stage> Story<'a, D> {
         self.disk.is_up() && node.stores.iter().all(|store| store.poisoned().is_none())
     }
 
-    fn commit(&mut self, node: &Node<D>) {
-        for (shard, store) in node.stores.iter().enumerate() {
-            let (accesses, before) = (self.disk.accesses(), store.counters());
+    fn commit(&mut self, node: &mut Node<D>) {
+        for shard in 0..node.stores.len() {
+            let (accesses, before) = (self.disk.accesses(), node.stores[shard].counters());
             let keys = self.oracle.uncommitted(node, shard);
-            let mut commit = pin!(store.commit());
-            let committed = self.disk.drive(poll_fn(|context| {
-                let polled = commit.as_mut().poll(context);
-                // A shard looks at what is durable in each turn, a commit under
-                // way or not.
-                self.oracle.acknowledge(node);
-                self.disk.remember(self.now, &self.oracle);
-                polled
-            }));
-            assert!(committed.is_ok() || store.poisoned().is_some() || !self.disk.is_up());
+            let (disk, now, oracle) = (self.disk, self.now, &mut self.oracle);
+            node.commit_shard(shard, |shards, durable| {
+                oracle.acknowledge_up_to(shards, shard, durable);
+                disk.remember(now, oracle);
+            });
+            let store = &node.stores[shard];
+            let failed = node.drivers[shard].has_failed();
+            assert!(!failed || store.poisoned().is_some() || !self.disk.is_up());
             let after = store.counters();
             if self.mood == Mood::Lie && after.batches > before.batches {
                 let (file, mut from, mut bytes) = self.disk.last_write().expect("a batch");

@@ -11,7 +11,8 @@ use desk_storage_lsm::inspect::{Cause, Flaw, Inspection, inspect};
 use desk_storage_lsm::limits::{BLOCK_BYTES, MANIFEST_SLOT_BYTES, SECTOR_BYTES};
 use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
 
-use crate::node::{Node, Oracle, files};
+use crate::node::{Node, files};
+use crate::oracle::Oracle;
 use crate::scenario::{Mood, Story, is_full_sweep, options};
 
 /// How many seeds, and every so manieth access.

@@ -1,4 +1,7 @@
-//! One shard of the Desk DB and the manifest's owner, driven as the server does.
+//! One shard of the Desk DB and the manifest's owner, without a keeper: each engine is
+//! compared by its own calls, and the others have no part that refuses changes, asks for
+//! values or paces upkeep. The store under load is driven by the keeper, in
+//! [`crate::load`].
 
 use std::path::Path;
 use std::rc::Rc;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use desk_storage_lsm::{Key, UnixSecond};
 
-use crate::node::{Known, Oracle};
+use crate::oracle::{Known, Oracle};
 
 pub(crate) struct Ledger(RefCell<Lines>);
 

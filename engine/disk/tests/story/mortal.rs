@@ -13,7 +13,8 @@ use glommio::{LocalExecutor, LocalExecutorBuilder};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::ledger::Ledger;
-use crate::node::{Oracle, Stage};
+use crate::node::Stage;
+use crate::oracle::Oracle;
 
 /// When the process dies, by the number of an access.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

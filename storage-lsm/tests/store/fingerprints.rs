@@ -1,27 +1,12 @@
 //! Whole stores whose keys nearly all have one fingerprint: through restarts,
 //! crashes, compaction and deletions nothing is lost, mixed up or made up.
 
-use super::index::seam;
-use crate::disk::Disk;
-use crate::memory_disk::{MemoryDisk, drive};
-use crate::node::{Chance, NOW, Node, Oracle, key, small, steps};
-use crate::{Sequence, UnixSecond};
-
-/// Fingerprints of so many bits, for as long as it lives.
-struct Narrow;
-
-impl Narrow {
-    fn to(bits: u32) -> Self {
-        seam::MASK.set((1 << bits) - 1);
-        Self
-    }
-}
-
-impl Drop for Narrow {
-    fn drop(&mut self) {
-        seam::MASK.set(u32::MAX);
-    }
-}
+use crate::limits::rewrite_much;
+use crate::node::{Chance, NOW, Node, key, small};
+use crate::oracle::{Oracle, steps};
+use desk_storage_lsm::UnixSecond;
+use desk_storage_lsm::memory_disk::{Faults, MemoryDisk, Misfortune, drive};
+use desk_storage_lsm::narrow::Narrow;
 
 fn unknown_keys_are_unknown(node: &Node, tails: std::ops::Range<u64>) {
     for key in tails.map(key) {
@@ -76,10 +61,7 @@ fn power_fails_at_every_access_where_fingerprints_collide() {
     run(&whole, &mut Oracle::default());
     for at in 0..whole.accesses() {
         let disk = MemoryDisk::with_seed(1);
-        disk.set_faults(crate::memory_disk::Faults {
-            at: vec![(at, crate::memory_disk::Misfortune::Crash)],
-            capacity_bytes: None,
-        });
+        disk.set_faults(Faults { at: vec![(at, Misfortune::Crash)], capacity_bytes: None });
         let mut oracle = Oracle::default();
         run(&disk, &mut oracle);
         disk.restart();
@@ -96,10 +78,10 @@ fn deleting_what_was_never_there_takes_nobodys_place() {
     let disk = MemoryDisk::with_seed(1);
     let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
     let mut oracle = Oracle::default();
-    oracle.append(&node, key(1));
+    oracle.append(&mut node, key(1));
     drive(node.stores[0].commit()).unwrap();
-    oracle.acknowledge(&node);
-    oracle.put(&node, key(1));
+    oracle.acknowledge(&mut node);
+    oracle.put(&mut node, key(1));
     drive(node.stores[0].checkpoint()).unwrap();
     for tail in [7, 8] {
         node.stores[0].delete(key(tail)).unwrap();
@@ -122,33 +104,5 @@ fn deleting_what_was_never_there_takes_nobodys_place() {
 #[test]
 fn a_compacted_table_takes_its_own_keys_along_and_no_others() {
     let _narrow = Narrow::to(1);
-    let disk = MemoryDisk::with_seed(1);
-    let mut node = Node::start(&disk, small(), NOW, 1).unwrap();
-    let later = UnixSecond(NOW.0 + 1);
-    for sequence in 1..=40 {
-        for tail in 0..8 {
-            node.stores[0].append(key(tail), Sequence(sequence), b"x").unwrap();
-            if tail > 1 || sequence == 1 {
-                node.stores[0].put(key(tail), Sequence(sequence), &[tail as u8; 7000]).unwrap();
-            }
-        }
-        drive(node.stores[0].commit()).unwrap();
-        drive(node.stores[0].checkpoint()).unwrap();
-        for _ in 0..4 {
-            assert!(node.upkeep(later));
-        }
-    }
-    for _ in 0..30 {
-        assert!(node.upkeep(later));
-        drive(node.stores[0].checkpoint()).unwrap();
-    }
-    let counters = node.stores[0].counters();
-    assert!(counters.compacted_bytes > 0 && counters.keys == 8, "{counters:?}");
-    let names = drive(disk.list()).unwrap();
-    let tables = names.iter().filter(|name| name.ends_with(".table")).count();
-    assert!(tables <= 5, "{tables} tables are left of {}", counters.tables_made);
-    for tail in 0..8 {
-        let stored = drive(node.stores[0].get(&key(tail), NOW)).unwrap().unwrap();
-        assert_eq!(&stored.snapshot.unwrap().value[..], [tail as u8; 7000]);
-    }
+    rewrite_much(UnixSecond(NOW.0 + 1));
 }
