@@ -101,17 +101,33 @@ pub struct Report {
 impl Report {
     /// Adds what another run did.
     pub fn add(&mut self, other: &Self) {
-        self.commits += other.commits;
-        self.starts += other.starts;
-        self.crashes += other.crashes;
-        self.disk_errors += other.disk_errors;
-        self.cuts += other.cuts;
-        self.refusals += other.refusals;
-        self.full_disks += other.full_disks;
-        self.hangs += other.hangs;
-        self.unstorable += other.unstorable;
-        self.stops += other.stops;
-        self.typed += other.typed;
+        // Without a rest pattern, so that a new count cannot be forgotten.
+        let Self {
+            commits,
+            starts,
+            crashes,
+            disk_errors,
+            cuts,
+            refusals,
+            full_disks,
+            hangs,
+            unstorable,
+            stops,
+            typed,
+            sentences,
+        } = other;
+        self.commits += commits;
+        self.starts += starts;
+        self.crashes += crashes;
+        self.disk_errors += disk_errors;
+        self.cuts += cuts;
+        self.refusals += refusals;
+        self.full_disks += full_disks;
+        self.hangs += hangs;
+        self.unstorable += unstorable;
+        self.stops += stops;
+        self.typed += typed;
+        self.sentences += sentences;
     }
 }
 
