@@ -14,7 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("desk-protocol", &[]),
     ("desk-engine-core", &["desk-protocol"]),
     ("desk-client-core", &["desk-protocol"]),
-    ("desk-gateway-http", &["desk-protocol"]),
+    ("desk-files", &["desk-protocol"]),
+    ("desk-gateway-http", &["desk-protocol", "desk-files"]),
     ("desk-storage-lsm", &[]),
     ("desk-disk", &["desk-storage-lsm"]),
     ("desk-keeper", &["desk-storage-lsm", "desk-protocol"]),
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "desk-engine-core",
             "desk-gateway-http",
             "desk-keeper",
+            "desk-files",
             "desk-storage-lsm",
             "desk-disk",
             "desk-protocol",
@@ -81,8 +83,14 @@ const RESERVED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates whose whole tree of dependencies is free of the outside.
-const PURE: &[&str] =
-    &["desk-protocol", "desk-engine-core", "desk-client-core", "desk-keeper", "desk-storage-lsm"];
+const PURE: &[&str] = &[
+    "desk-protocol",
+    "desk-files",
+    "desk-engine-core",
+    "desk-client-core",
+    "desk-keeper",
+    "desk-storage-lsm",
+];
 
 /// Runtimes, sockets, clocks and random sources.
 const IMPURE: &[&str] = &[

@@ -7,8 +7,13 @@ use crate::rust_code::has_word;
 use crate::{Finding, RustCode, Tree};
 
 /// Crates that a seed must replay.
-const CORES: &[&str] =
-    &["protocol/src/", "engine/core/src/", "client/core/src/", "storage-lsm/src/"];
+const CORES: &[&str] = &[
+    "protocol/src/",
+    "board-files/src/",
+    "engine/core/src/",
+    "client/core/src/",
+    "storage-lsm/src/",
+];
 
 /// Words that reach outside, and what to use instead.
 const AMBIENT: &[(&str, &str)] = &[

@@ -1,0 +1,67 @@
+//! Lines of a text as wide as a box, for files in which nobody breaks them later.
+//!
+//! A column is half an em: letters are a little narrower on average, so a line
+//! that is broken here fits. A wide character takes two.
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// The lines of a text, broken at spaces, or inside a word that is too long.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    // `split` keeps an empty line at the end, which `lines` would drop.
+    text.split('\n').flat_map(|line| wrapped_line(line, columns.max(2))).collect()
+}
+
+/// Columns that a text takes in one line.
+pub(crate) fn columns(text: &str) -> usize {
+    text.chars().map(width).sum()
+}
+
+fn width(c: char) -> usize {
+    c.width().unwrap_or(1)
+}
+
+fn wrapped_line(line: &str, most: usize) -> Vec<String> {
+    let (mut lines, mut current, mut length) = (Vec::new(), String::new(), 0);
+    for word in line.split(' ') {
+        let wide = columns(word);
+        if length > 0 && length + 1 + wide > most {
+            lines.push(std::mem::take(&mut current));
+            length = 0;
+        } else if length > 0 {
+            current.push(' ');
+            length += 1;
+        }
+        for c in word.chars() {
+            if length + width(c) > most {
+                lines.push(std::mem::take(&mut current));
+                length = 0;
+            }
+            current.push(c);
+            length += width(c);
+        }
+    }
+    lines.push(current);
+    lines
+}
+
+/// Whether white is easier to read on this colour than black (relative
+/// luminance, weights of ITU-R BT.601).
+pub(crate) fn is_dark(rgb: u32) -> bool {
+    let [_, red, green, blue] = rgb.to_be_bytes().map(u32::from);
+    299 * red + 587 * green + 114 * blue < 128_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_whatever_is_in_them() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        // Eight columns hold four wide characters.
+        assert_eq!(wrapped("種を買う春の前に", 8), ["種を買う", "春の前に"]);
+        assert_eq!(wrapped("a\n\nb\n", 8), ["a", "", "b", ""]);
+        assert_eq!(columns("aé種"), 4);
+    }
+}

@@ -1,0 +1,219 @@
+//! Which column of a table means what, by the names that others give it.
+
+use csv::StringRecord;
+
+use crate::error::{ReadError, shown};
+
+/// A column that can be asked for by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Column {
+    /// The note's text.
+    Text,
+    /// The corner.
+    X,
+    /// The corner.
+    Y,
+    /// The sides.
+    Width,
+    /// The sides.
+    Height,
+    /// The colour.
+    Color,
+}
+
+impl Column {
+    /// Their names on a command line.
+    pub const NAMES: [(&'static str, Self); 6] = [
+        ("text", Self::Text),
+        ("x", Self::X),
+        ("y", Self::Y),
+        ("width", Self::Width),
+        ("height", Self::Height),
+        ("color", Self::Color),
+    ];
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Field {
+    /// The whole text.
+    Text,
+    /// What stands above a description.
+    Title,
+    Description,
+    X,
+    Y,
+    Width,
+    Height,
+    Color,
+    Z,
+    Deleted,
+    /// Mural's form of a note.
+    Shape,
+}
+
+const FIELDS: usize = 11;
+
+/// The names of each, as [`plain`] makes them, best first.
+const NAMES: [(Field, &[&str]); FIELDS] = [
+    (Field::Text, &["text", "content", "note", "notes", "sticky", "stickynote", "stickytext"]),
+    (
+        Field::Title,
+        &["cardtitle", "cardname", "title", "summary", "subject", "task", "issue", "name"],
+    ),
+    (Field::Description, &["description", "carddescription", "desc", "details", "body"]),
+    (Field::X, &["x", "positionx", "posx", "xposition", "left"]),
+    (Field::Y, &["y", "positiony", "posy", "yposition", "top"]),
+    (Field::Width, &["width", "w"]),
+    (Field::Height, &["height", "h"]),
+    (
+        Field::Color,
+        &["color", "colour", "bgcolor", "backgroundcolor", "background", "fill", "fillcolor"],
+    ),
+    (Field::Z, &["z", "zindex"]),
+    (Field::Deleted, &["deleted"]),
+    (Field::Shape, &["stickytype"]),
+];
+
+impl Field {
+    pub(super) fn name(self) -> &'static str {
+        NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
+    }
+}
+
+/// Where the columns are.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    places: [Option<usize>; FIELDS],
+    first: bool,
+    mural: bool,
+}
+
+impl Columns {
+    pub(super) fn find(header: &StringRecord) -> Self {
+        let names: Vec<String> = header.iter().map(plain).collect();
+        let of = |known: &&str| names.iter().position(|name| name == known);
+        let places = NAMES.map(|(_, known)| known.iter().find_map(of));
+        let mut columns = Self { places, first: false, mural: false };
+        columns.mural =
+            columns.place(Field::Shape).is_some() && names.iter().any(|n| n == "bgcolor");
+        columns
+    }
+
+    /// The first column is the text, and no other means anything.
+    pub(super) fn first() -> Self {
+        let mut columns = Self { places: [None; FIELDS], first: true, mural: false };
+        columns.set(Field::Text, 0);
+        columns
+    }
+
+    /// Takes the columns that were asked for by name.
+    pub(super) fn ask(
+        &mut self,
+        header: &StringRecord,
+        asked: &[(Column, String)],
+    ) -> Result<(), ReadError> {
+        for (column, name) in asked {
+            let at = header.iter().position(|cell| plain(cell) == plain(name));
+            let Some(at) = at else {
+                let columns: Vec<_> = header.iter().take(20).map(shown).collect();
+                return Err(ReadError::NoColumn {
+                    name: name.clone(),
+                    columns: columns.join(", "),
+                });
+            };
+            let field = match column {
+                Column::Text => {
+                    // Only that one, without a description below it.
+                    self.unset(Field::Title);
+                    self.unset(Field::Description);
+                    Field::Text
+                }
+                Column::X => Field::X,
+                Column::Y => Field::Y,
+                Column::Width => Field::Width,
+                Column::Height => Field::Height,
+                Column::Color => Field::Color,
+            };
+            self.set(field, at);
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_text(&self) -> bool {
+        [Field::Text, Field::Title, Field::Description].iter().any(|f| self.place(*f).is_some())
+    }
+
+    /// How many columns are known.
+    pub(super) fn known(&self) -> usize {
+        self.places.iter().flatten().count()
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.first
+    }
+
+    pub(super) fn is_mural(&self) -> bool {
+        self.mural
+    }
+
+    /// Whether the table is an export of ours, where an empty text is a note's.
+    pub(super) fn is_ours(&self) -> bool {
+        use Field::{Color, Deleted, Height, Text, Width, X, Y, Z};
+        let all = [Text, X, Y, Width, Height, Color, Z, Deleted];
+        all.iter().all(|field| self.place(*field).is_some())
+    }
+
+    /// The text; a title and a description stand apart by a blank line.
+    pub(super) fn text(&self, row: &StringRecord) -> String {
+        let raw = |field| {
+            let cell = self.place(field).and_then(|at| row.get(at)).unwrap_or_default();
+            restored(cell)
+        };
+        if self.place(Field::Text).is_some() {
+            return raw(Field::Text).to_owned();
+        }
+        let (title, description) = (raw(Field::Title), raw(Field::Description));
+        match (title.trim().is_empty(), description.trim().is_empty()) {
+            (_, true) => title.to_owned(),
+            (true, false) => description.to_owned(),
+            _ => format!("{title}\n\n{description}"),
+        }
+    }
+
+    /// A cell that is not empty, without the space around it.
+    pub(super) fn cell<'a>(&self, row: &'a StringRecord, field: Field) -> Option<&'a str> {
+        let cell = restored(row.get(self.place(field)?)?).trim();
+        Some(cell).filter(|cell| !cell.is_empty())
+    }
+
+    fn place(&self, field: Field) -> Option<usize> {
+        self.places[Self::index(field)]
+    }
+
+    fn set(&mut self, field: Field, at: usize) {
+        self.places[Self::index(field)] = Some(at);
+    }
+
+    fn unset(&mut self, field: Field) {
+        self.places[Self::index(field)] = None;
+    }
+
+    fn index(field: Field) -> usize {
+        NAMES.iter().position(|(known, _)| *known == field).expect("NAMES has every field")
+    }
+}
+
+/// A column's name without case and what stands between its words.
+fn plain(name: &str) -> String {
+    let name = name.trim().trim_start_matches('\u{feff}');
+    name.chars()
+        .filter(|c| !matches!(c, ' ' | '_' | '-' | '.'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// A cell without the apostrophe that keeps a spreadsheet from running it.
+fn restored(cell: &str) -> &str {
+    if super::is_neutralised(cell) { &cell[1..] } else { cell }
+}

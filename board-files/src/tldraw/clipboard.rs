@@ -1,0 +1,125 @@
+//! What tldraw puts on the clipboard: HTML with its content in an element that
+//! carries `data-tldraw`, compressed as a whole (version 1), not at all (2), or
+//! but for the assets (3).
+
+use std::borrow::Cow;
+
+use html5gum::{Token, Tokenizer};
+use serde::Deserialize;
+
+use super::{KIND, Record};
+use crate::error::ReadError;
+use crate::limits::INFLATED_UNITS_MAX;
+use crate::loose::{List, Loose, Maybe, parse};
+use crate::lz_string::{LzError, decompress_base64};
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    r#type: Loose,
+    #[serde(default)]
+    version: Loose,
+    #[serde(default)]
+    data: Maybe<Packed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Packed {
+    #[serde(default)]
+    other_compressed: Loose,
+}
+
+/// The content's own fields.
+#[derive(Deserialize)]
+struct Content {
+    #[serde(default)]
+    shapes: Option<List<Maybe<Record>>>,
+    #[serde(default)]
+    data: Maybe<Inner>,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    #[serde(default)]
+    shapes: List<Maybe<Record>>,
+}
+
+/// The content in a clipboard's HTML, as JSON.
+pub(super) fn content(html: &str) -> Result<String, ReadError> {
+    let text = element_text(html);
+    let text = text.trim();
+    let json = if text.starts_with('{') {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(inflate("data-tldraw", text)?)
+    };
+    Ok(unpack(&json)?.unwrap_or_else(|| json.into_owned()))
+}
+
+/// The content, if the whole text is a clipboard's JSON.
+pub(super) fn plain(text: &str) -> Result<Option<String>, ReadError> {
+    let envelope: Envelope = parse(KIND, text)?;
+    if envelope.r#type.text() != Some("application/tldraw") {
+        return Ok(None);
+    }
+    Ok(Some(unpack(text)?.unwrap_or_else(|| text.to_owned())))
+}
+
+/// The shapes of a content.
+pub(super) fn shapes(content: &str) -> Result<Vec<Maybe<Record>>, ReadError> {
+    let content: Content = parse(KIND, content)?;
+    let inner = content.data.0.map(|inner| inner.shapes);
+    Ok(content.shapes.or(inner).unwrap_or_default().0)
+}
+
+/// The part of version 3 that is compressed; none in other versions.
+fn unpack(json: &str) -> Result<Option<String>, ReadError> {
+    let envelope: Envelope = parse(KIND, json)?;
+    if envelope.version.number().is_some_and(|version| version > 3.0) {
+        let found = format!("version {}", envelope.version.shown());
+        return Err(unexpected("version", "a clipboard of version 1, 2 or 3", found));
+    }
+    let packed = envelope.data.0.map(|data| data.other_compressed);
+    match packed {
+        Some(Loose::Text(packed)) => inflate("data.otherCompressed", &packed).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn inflate(place: &str, packed: &str) -> Result<String, ReadError> {
+    decompress_base64(packed.trim(), INFLATED_UNITS_MAX).map_err(|error| match error {
+        LzError::Malformed => {
+            unexpected(place, "text compressed by lz-string", "other or cut bytes".to_owned())
+        }
+        LzError::TooLong => ReadError::TooMany {
+            kind: KIND,
+            what: "characters in its compressed part",
+            limit: INFLATED_UNITS_MAX,
+        },
+    })
+}
+
+fn unexpected(place: &str, expected: &str, found: String) -> ReadError {
+    let (place, expected) = (place.to_owned(), expected.to_owned());
+    ReadError::Unexpected { kind: KIND, place, expected, found }
+}
+
+/// The text in the first element that carries `data-tldraw`.
+fn element_text(html: &str) -> String {
+    let mut text = Vec::new();
+    let mut inside: Option<Vec<u8>> = None;
+    for token in Tokenizer::new(html).flatten() {
+        match token {
+            Token::StartTag(tag) if inside.is_none() => {
+                if tag.attributes.contains_key(&b"data-tldraw"[..]) {
+                    inside = Some(tag.name.to_vec());
+                }
+            }
+            Token::EndTag(tag) if inside.as_deref() == Some(&tag.name) => break,
+            Token::String(string) if inside.is_some() => text.extend_from_slice(&string),
+            _ => {}
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}

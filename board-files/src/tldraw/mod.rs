@@ -1,0 +1,231 @@
+//! tldraw: its file of any schema version from 2.0 on, and its clipboard.
+//!
+//! A shape's place is relative to its parent's, and turns with it. The notes'
+//! default colour is named black and drawn yellow. Records of users and pointers
+//! name people and are never kept.
+
+mod clipboard;
+mod rich_text;
+mod theme;
+mod tree;
+mod write;
+
+use serde::Deserialize;
+
+use crate::draft::{Draft, Draught};
+use crate::error::ReadError;
+use crate::kind::Kind;
+use crate::loose::{List, Loose, Maybe, parse};
+use crate::report::{LeftOut, Remark};
+use crate::spot::Spot;
+use rich_text::RichText;
+use tree::{Pose, Tree};
+pub(crate) use write::write;
+
+const KIND: Kind = Kind::Tldraw;
+
+/// A note's side before it is scaled.
+const NOTE_SIDE: f64 = 200.0;
+
+#[derive(Deserialize)]
+struct File {
+    records: List<Maybe<Record>>,
+}
+
+/// A record of any type; pages and shapes are what counts.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    #[serde(default)]
+    id: Loose,
+    /// Only records in a file have it; a clipboard's are all shapes.
+    #[serde(default)]
+    type_name: Loose,
+    #[serde(default)]
+    r#type: Loose,
+    #[serde(default)]
+    parent_id: Loose,
+    #[serde(default)]
+    index: Loose,
+    #[serde(default)]
+    x: Loose,
+    #[serde(default)]
+    y: Loose,
+    #[serde(default)]
+    rotation: Loose,
+    #[serde(default)]
+    props: Maybe<Props>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Props {
+    #[serde(default)]
+    color: Loose,
+    #[serde(default)]
+    fill: Loose,
+    #[serde(default)]
+    w: Loose,
+    #[serde(default)]
+    h: Loose,
+    #[serde(default)]
+    grow_y: Loose,
+    #[serde(default)]
+    scale: Loose,
+    #[serde(default)]
+    text: Loose,
+    #[serde(default)]
+    rich_text: Maybe<RichText>,
+}
+
+pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
+    let inflated;
+    let (records, list) = if text.trim_start().starts_with('<') {
+        inflated = clipboard::content(text)?;
+        (clipboard::shapes(&inflated)?, "shapes")
+    } else if let Some(content) = clipboard::plain(text)? {
+        inflated = content;
+        (clipboard::shapes(&inflated)?, "shapes")
+    } else {
+        (parse::<File>(KIND, text)?.records.0, "records")
+    };
+    read_records(&records, list, draught)
+}
+
+fn read_records(
+    records: &[Maybe<Record>],
+    list: &'static str,
+    draught: &mut Draught,
+) -> Result<(), ReadError> {
+    let spot = |index| Spot::element(KIND, list, index);
+    let present = records.iter().enumerate();
+    let present = present.filter_map(|(index, record)| Some((spot(index), record.0.as_ref()?)));
+    let mut pages = Vec::new();
+    let mut shapes = Vec::new();
+    for (spot, record) in present {
+        match record.type_name.text() {
+            Some("shape") => shapes.push((spot, record)),
+            None if list == "shapes" => shapes.push((spot, record)),
+            Some("page") => pages.push(record),
+            _ => {}
+        }
+    }
+    let tree = Tree::of(&pages, &shapes)?;
+    for placed in &tree.order {
+        let (spot, shape) = shapes[placed.shape];
+        let props = shape.props.0.as_ref();
+        match shape.r#type.text().unwrap_or_default() {
+            "note" => note(spot, props, placed, draught)?,
+            "geo" => geo(spot, props, placed, draught)?,
+            "text" => loose_text(spot, props, placed, draught)?,
+            other => draught.report.leave_out(
+                match other {
+                    "arrow" => LeftOut::Arrow,
+                    "line" => LeftOut::Line,
+                    "draw" | "highlight" => LeftOut::Drawing,
+                    "image" => LeftOut::Image,
+                    "video" => LeftOut::Video,
+                    "bookmark" => LeftOut::Bookmark,
+                    "embed" => LeftOut::Embed,
+                    "frame" => LeftOut::Frame,
+                    // A group has no look of its own.
+                    "group" => continue,
+                    _ => LeftOut::Other,
+                },
+                1,
+            ),
+        }
+    }
+    Ok(())
+}
+
+fn note(
+    spot: Spot,
+    props: Option<&Props>,
+    placed: &tree::Placed,
+    draught: &mut Draught,
+) -> Result<(), ReadError> {
+    let mut draft = Draft::new(spot, words(props));
+    let (grow, scale) = match props {
+        Some(props) => (
+            spot.number_or("props.growY", &props.grow_y, 0.0)?,
+            spot.number_or("props.scale", &props.scale, 1.0)?,
+        ),
+        None => (0.0, 1.0),
+    };
+    let size = (NOTE_SIDE * scale, (NOTE_SIDE + grow) * scale);
+    let name = props.and_then(|props| props.color.text()).unwrap_or("black");
+    draft.color = theme::note(name);
+    finish(draft, size, placed, draught)
+}
+
+/// A box. Its sides are stored as they are drawn: the scale is that of its text.
+fn geo(
+    spot: Spot,
+    props: Option<&Props>,
+    placed: &tree::Placed,
+    draught: &mut Draught,
+) -> Result<(), ReadError> {
+    let text = words(props);
+    let Some(props) = props.filter(|_| !text.is_empty()) else {
+        draught.report.leave_out(LeftOut::Shape, 1);
+        return Ok(());
+    };
+    let mut draft = Draft::new(spot, text);
+    let (width, height) = spot.pair(["props.w", "props.h"], [&props.w, &props.h])?;
+    let grow = spot.number_or("props.growY", &props.grow_y, 0.0)?;
+    let name = props.color.text().unwrap_or("black");
+    draft.color = theme::geo(name, props.fill.text().unwrap_or("none"));
+    finish(draft, (width, height + grow), placed, draught)
+}
+
+/// A text without a box: the file does not say how large it is drawn, so its
+/// corner is what stays.
+fn loose_text(
+    spot: Spot,
+    props: Option<&Props>,
+    placed: &tree::Placed,
+    draught: &mut Draught,
+) -> Result<(), ReadError> {
+    let text = words(props);
+    if text.is_empty() {
+        draught.report.leave_out(LeftOut::Empty, 1);
+        return Ok(());
+    }
+    let mut draft = Draft::new(spot, text);
+    draft.corner = Some((placed.pose.x, placed.pose.y));
+    draft.page = placed.page;
+    turned(&placed.pose, draught);
+    draught.push(draft)
+}
+
+/// Places a shape by its centre, which turning does not move.
+fn finish(
+    mut draft: Draft,
+    (width, height): (f64, f64),
+    placed: &tree::Placed,
+    draught: &mut Draught,
+) -> Result<(), ReadError> {
+    let (x, y) = placed.pose.at(width / 2.0, height / 2.0);
+    draft.corner = Some((x - width / 2.0, y - height / 2.0));
+    draft.size = Some((width, height));
+    draft.page = placed.page;
+    if draft.color.is_none() {
+        draught.report.remark(Remark::Colors, 1);
+    }
+    turned(&placed.pose, draught);
+    draught.push(draft)
+}
+
+fn turned(pose: &Pose, draught: &mut Draught) {
+    draught.report.remark(Remark::Unturned, usize::from(pose.rotation != 0.0));
+}
+
+/// What a shape says: rich text, or the plain text of older files.
+fn words(props: Option<&Props>) -> String {
+    let Some(props) = props else { return String::new() };
+    match &props.rich_text.0 {
+        Some(rich) => rich.plain(),
+        None => props.text.text().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,211 @@
+//! Files that mean no good, or were damaged: an error that names the place and
+//! what was expected there, in bounded time and memory.
+#![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+use std::path::Path;
+
+use desk_files::{Kind, Options, ReadError, read};
+use expect_test::expect;
+
+fn told(file: &[u8]) -> String {
+    match read(file, &Options::default()) {
+        Ok(imported) => {
+            let texts: Vec<_> = imported.board.notes.iter().map(|note| note.text.clone()).collect();
+            format!("{}: {texts:?} {}", imported.report.kind, imported.report)
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn all(files: &[&str]) -> String {
+    files.iter().map(|file| told(file.as_bytes()) + "\n").collect()
+}
+
+#[test]
+fn json_is_never_taken_for_lines() {
+    expect![[r#""#]].assert_eq(&all(&[
+        "{\"type\": \"FeatureCollection\"}",
+        "[{\"text\": \"a\"}]",
+        "[]",
+        "[1, 2]",
+        "{\"a\": 1}\n{\"a\": 2}\n",
+        "{ never mind",
+        "{\"document\": {}, \"assets\": []}",
+        "{\"type\": \"excalidrawlib\", \"library\": []}",
+    ]));
+}
+
+#[test]
+fn files_of_no_kind_name_what_can_be_read() {
+    let files: [&[u8]; 7] = [
+        b"PK\x03\x04\x14\x00",
+        b"\x89PNG\r\n\x1a\n",
+        b"a\x00b",
+        b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+        b"<!doctype html><p>hello</p>",
+        b"---\nexcalidraw-plugin: parsed\n---\n",
+        b"a\x81b",
+    ];
+    let told: String = files.iter().map(|file| told(file) + "\n").collect();
+    expect![[r#""#]].assert_eq(&told);
+}
+
+#[test]
+fn empty_files() {
+    expect![[r#""#]].assert_eq(&all(&[
+        "",
+        "\n \n",
+        "{}",
+        "{\"nodes\": [{\"type\": \"group\"}], \"edges\": [{}]}",
+        "{\"stickers\": []}",
+        "text,x,y\n",
+        "{\"type\": \"excalidraw\", \"elements\": []}",
+        "<table></table>",
+    ]));
+}
+
+#[test]
+fn wrong_values_are_placed() {
+    expect![[r#""#]].assert_eq(&all(&[
+        r#"{"stickers": [{"text": "a"}, {"text": 5}]}"#,
+        r#"{"stickers": [{"text": "a", "x": 1}]}"#,
+        r#"{"stickers": [{"text": "a", "color": "red"}]}"#,
+        r#"{"stickers": [{"text": "a", "shape": 1}]}"#,
+        r#"{"stickers": [{"text": "a", "z": 1.5}]}"#,
+        r#"{"stickers": 7}"#,
+        r#"{"nodes": [{"type": "text", "text": "a", "x": "left", "y": 0, "width": 1, "height": 1}]}"#,
+        r#"{"nodes": [{"type": "text", "x": 0, "y": 0, "width": 1, "height": 1}]}"#,
+        r#"{"nodes": [{"type": "text", "text": "a", "x": 1e300, "y": 0, "width": 1, "height": 1}]}"#,
+        r#"{"nodes": [{"type": "text", "text": "a", "x": 1e999, "y": 0, "width": 1, "height": 1}]}"#,
+        r#"{"type": "excalidraw", "elements": [{"type": "rectangle", "x": 0, "y": 0}]}"#,
+        "text,x,y\na,1,2\nb,one,2\n",
+        "text,x,y\na,1,inf\n",
+        "text,deleted\na,maybe\n",
+        "text,x\n\"a\nb",
+        r#"{"lists": [], "cards": [{"idList": "x"}]}"#,
+    ]));
+}
+
+#[test]
+fn shapes_in_a_circle_are_named() {
+    let shape = |id: &str, parent: &str| {
+        format!(
+            r#"{{"typeName": "shape", "type": "group", "id": "{id}", "parentId": "{parent}", "x": 0, "y": 0}}"#
+        )
+    };
+    let file = |shapes: &[String]| {
+        format!(r#"{{"tldrawFileFormatVersion": 1, "records": [{}]}}"#, shapes.join(", "))
+    };
+    let files = [
+        file(&[shape("shape:a", "shape:a")]),
+        file(&[
+            shape("shape:c", "page:p"),
+            shape("shape:a", "shape:b"),
+            shape("shape:b", "shape:a"),
+        ]),
+        file(&[shape("shape:a", "page:p"), shape("shape:a", "page:p")]),
+    ];
+    expect![[r#""#]].assert_eq(&all(&files.each_ref().map(String::as_str)));
+}
+
+#[test]
+fn a_chain_of_ten_thousand_groups_is_no_depth_to_fear() {
+    let mut records: Vec<String> = (0..10_000)
+        .map(|n| {
+            format!(
+                r#"{{"typeName": "shape", "type": "group", "id": "g{}", "parentId": "g{n}", "x": 1, "y": 0}}"#,
+                n + 1
+            )
+        })
+        .collect();
+    records.push(
+        r#"{"typeName": "shape", "type": "note", "id": "n", "parentId": "g10000", "x": 1, "y": 0, "props": {"text": "deep"}}"#
+            .to_owned(),
+    );
+    let file = format!(r#"{{"tldrawFileFormatVersion": 1, "records": [{}]}}"#, records.join(","));
+    let imported = read(file.as_bytes(), &Options::default()).unwrap();
+    assert_eq!(imported.board.notes[0].place.map(|place| place.x), Some(10_001));
+}
+
+#[test]
+fn nesting_of_ten_thousand_is_refused_or_passed_over() {
+    let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
+    let deep = format!(r#"{{"nodes": [{{"type": "text", "text": {open}{close}}}]}}"#);
+    assert!(told(deep.as_bytes()).contains("nodes[0].text: expected a string, found an array"));
+    let beside = format!(
+        r#"{{"deep": {open}{close}, "nodes": [{{"type": "text", "text": "a", "x": 0, "y": 0, "width": 20, "height": 20}}]}}"#
+    );
+    assert_eq!(told(beside.as_bytes()), "a JSON Canvas: [\"a\"] ");
+    let (open, close) = ("{\"content\": [".repeat(10_000), "]}".repeat(10_000));
+    let rich = format!(
+        r#"{{"tldrawFileFormatVersion": 1, "records": [{{"typeName": "shape", "type": "note", "props": {{"richText": {open}{close}}}}}]}}"#
+    );
+    assert!(told(rich.as_bytes()).contains("recursion limit"), "{}", told(rich.as_bytes()));
+    let html = "<div>".repeat(10_000) + "<table><tr><td>" + &"<b>".repeat(10_000) + "x";
+    assert!(told(html.as_bytes()).starts_with("cells as HTML: [\"x\"]"));
+}
+
+#[test]
+fn files_that_are_too_large_are_refused_before_they_are_read() {
+    let large = vec![b'a'; desk_files::limits::FILE_BYTES_MAX + 1];
+    assert!(matches!(read(&large, &Options::default()), Err(ReadError::TooLarge { .. })));
+    let lines = "a\n".repeat(desk_files::limits::NOTES_MAX + 1);
+    assert!(told(lines.as_bytes()).contains("more than 20000 notes"));
+    let elements = "{},".repeat(desk_files::limits::ELEMENTS_MAX + 1);
+    let file = format!(r#"{{"nodes": [{}{{}}]}}"#, elements);
+    assert!(told(file.as_bytes()).contains("more than 200000 elements"));
+    let long = "x".repeat(10_001);
+    assert!(told(long.as_bytes()).contains("line 1: the text has 10001 characters, at most 10000"));
+}
+
+#[test]
+fn boards_that_leave_the_desk_are_moved_and_told() {
+    let node = |x: f64| {
+        format!(r#"{{"type": "text", "text": "a", "x": {x}, "y": 0, "width": 9, "height": 9e9}}"#)
+    };
+    let file = format!(r#"{{"nodes": [{}, {}]}}"#, node(2_999_990.4), node(2_999_000.5));
+    let imported = read(file.as_bytes(), &Options::default()).unwrap();
+    let places: Vec<_> = imported.board.notes.iter().map(|note| note.place.unwrap().x).collect();
+    assert_eq!(places, [1_000_000, 999_011]);
+    let size = imported.board.notes[0].size;
+    assert_eq!((size.width, size.height), (20, 4_000));
+    expect![[r#""#]].assert_eq(&imported.report.to_string());
+    let wide = format!(r#"{{"nodes": [{}, {}]}}"#, node(-1_500_000.0), node(1_500_000.0));
+    expect![[r#""#]].assert_eq(&told(wide.as_bytes()));
+}
+
+#[test]
+fn files_that_are_cut_anywhere_give_an_error_or_the_same_kind() {
+    for name in ["garden.tldr", "market.excalidraw", "trip.canvas", "street-trello.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boards").join(name);
+        let whole = std::fs::read(path).unwrap();
+        for end in (1..whole.len() - 1).step_by(97) {
+            if !whole.is_char_boundary_at(end) {
+                continue;
+            }
+            let error = read(&whole[..end], &Options::default()).expect_err(name);
+            let told = error.to_string();
+            assert!(told.contains("cut"), "{name} cut at {end}: {told}");
+        }
+    }
+}
+
+/// Bytes that can be cut between characters.
+trait CharBoundary {
+    fn is_char_boundary_at(&self, at: usize) -> bool;
+}
+
+impl CharBoundary for Vec<u8> {
+    fn is_char_boundary_at(&self, at: usize) -> bool {
+        self.get(at).is_none_or(|byte| byte & 0xc0 != 0x80)
+    }
+}
+
+#[test]
+fn a_kind_that_is_asked_for_is_not_guessed_again() {
+    let options = Options { kind: Some(Kind::Lines), ..Options::default() };
+    let imported = read(b"{\"nodes\": []}\n", &options).unwrap();
+    assert_eq!(imported.board.notes[0].text, "{\"nodes\": []}");
+    let options = Options { kind: Some(Kind::Canvas), ..Options::default() };
+    expect![[r#""#]].assert_eq(&read(b"one\ntwo\n", &options).unwrap_err().to_string());
+}
