@@ -6,6 +6,7 @@
 //! show is the same.
 #![forbid(unsafe_code)]
 
+pub mod board_files;
 mod cuts;
 pub mod frame_decode;
 pub mod http_body;
@@ -21,6 +22,17 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets; the corpus has a folder for each.
 pub const TARGETS: &[Target] = &[
+    ("board_any", board_files::any),
+    ("board_clipboard", board_files::clipboard),
+    ("board_desk", board_files::desk),
+    ("board_table", board_files::table),
+    ("board_lines", board_files::lines),
+    ("board_markdown", board_files::markdown),
+    ("board_excalidraw", board_files::excalidraw),
+    ("board_tldraw", board_files::tldraw),
+    ("board_canvas", board_files::canvas),
+    ("board_trello", board_files::trello),
+    ("board_cells", board_files::cells),
     ("frame_decode", frame_decode::run),
     ("http_body", http_body::run),
     ("http_request", http_request::run),
