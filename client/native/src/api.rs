@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use desk_gateway_http::export::Format;
 use desk_protocol::frame::Role;
 use desk_protocol::{LinkId, Revision};
 use serde_json::{Value, json};
@@ -41,31 +42,6 @@ pub struct Joined {
     pub websocket: Option<String>,
     /// SHA-256 of the server's certificate, if it is one of its own making.
     pub certificate_sha256: Option<[u8; 32]>,
-}
-
-/// The form of an export.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
-    /// All there is.
-    Json,
-    /// A table.
-    Csv,
-    /// Markdown.
-    Markdown,
-    /// A picture.
-    Svg,
-}
-
-impl Form {
-    /// Its name in the interface.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Markdown => "md",
-            Self::Svg => "svg",
-        }
-    }
 }
 
 /// A session key, in requests.
@@ -163,16 +139,16 @@ impl Api {
     pub async fn export(
         &self,
         link: LinkId,
-        form: Form,
+        format: Format,
         deleted: bool,
     ) -> Result<Vec<u8>, RequestError> {
-        let form = form.name();
-        let target = format!("/api/desk/{link}/export?format={form}&deleted={deleted}");
+        let format = format.name();
+        let target = format!("/api/desk/{link}/export?format={format}&deleted={deleted}");
         self.request("GET", &target, &[], b"").await
     }
 
-    /// Adds the notes of a file as one batch and says how many; `media_type` is
-    /// `application/json`, `text/csv` or `text/plain`.
+    /// Adds the notes of a file as one batch and says how many; its content tells
+    /// its kind, and `media_type` where that leaves a choice.
     ///
     /// # Errors
     /// See [`RequestError`].

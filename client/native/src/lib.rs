@@ -39,10 +39,12 @@ mod trust;
 mod wire;
 
 pub use address::{AddressError, DeskLink, Server};
-pub use api::{Api, Form, Joined};
+pub use api::{Api, Joined};
 pub use desk::{Desk, Events, Options};
 pub use error::{Ended, OpenError, RequestError};
 pub use trust::Trust;
+
+pub use desk_gateway_http::export::Format;
 
 pub use desk_client_core::{
     Action, Client, Edit, EditError, Event, Line, NewSticker, Status, Trouble, Unsaved,

@@ -16,26 +16,29 @@ pub fn submit_answer(
     created: &[StickerId],
 ) -> Response {
     let json = batch_result(status, revision, created);
-    Response::json(Status::DESK_UPDATED, json).with("Upgrade", "websocket")
+    Response::json(Status::DESK_UPDATED, json.to_string().into_bytes()).with("Upgrade", "websocket")
 }
 
-/// `200` with the same body: notes were imported as one batch.
+/// `200` with the same body: notes were imported as one batch. `told` says what of
+/// the file was left out or changed.
 pub fn import_answer(
     status: CollisionStatus,
     revision: Revision,
     created: &[StickerId],
+    told: Vec<String>,
 ) -> Response {
-    Response::json(Status::OK, batch_result(status, revision, created))
+    let mut json = batch_result(status, revision, created);
+    json["told"] = told.into();
+    Response::json(Status::OK, json.to_string().into_bytes())
 }
 
-fn batch_result(status: CollisionStatus, revision: Revision, created: &[StickerId]) -> Vec<u8> {
+fn batch_result(status: CollisionStatus, revision: Revision, created: &[StickerId]) -> Value {
     let created: Vec<_> = created.iter().map(StickerId::to_string).collect();
-    let json = json!({
+    json!({
         "collision_status": status.as_str(),
         "revision": revision.0,
         "created": created,
-    });
-    json.to_string().into_bytes()
+    })
 }
 
 /// The answer to a batch that was refused for good: names the operation at

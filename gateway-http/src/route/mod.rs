@@ -7,13 +7,13 @@ mod query;
 pub use forwarded::{FORWARDED_FIELD, client_address};
 pub use origin::{OriginPolicy, OriginPolicyError};
 
+use desk_files::Kind;
 use desk_protocol::id::ParseIdError;
 use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 use desk_protocol::{LinkId, Revision};
 
 use crate::export::Format;
 use crate::http::{Method, RequestHead, Status};
-use crate::import::Source;
 use crate::limits::POLL_WAIT_S_MAX;
 use crate::problem::Problem;
 use crate::websocket::handshake::SESSION_KEY_FIELD;
@@ -272,17 +272,31 @@ pub fn submit_body(head: &RequestHead) -> Result<SubmitBody, Problem> {
     }
 }
 
-/// What the body of an import is declared as.
+/// What the type of an import's body suggests of its kind, which its content
+/// tells. The types are those that browsers and spreadsheets give such files; a
+/// browser that does not know the ending says `application/octet-stream` or
+/// nothing.
 ///
 /// # Errors
-/// 415 for anything else.
-pub fn import_source(head: &RequestHead) -> Result<Source, Problem> {
-    match head.content_type().as_deref() {
-        Some("application/json") => Ok(Source::Json),
-        Some("text/csv") => Ok(Source::Csv),
-        Some("text/plain") => Ok(Source::Lines),
-        _ => Err(unsupported_type("application/json, text/csv or text/plain")),
+/// 415 for pictures, forms and other types that no board has.
+pub fn import_hint(head: &RequestHead) -> Result<Option<Kind>, Problem> {
+    let Some(declared) = head.content_type() else { return Ok(None) };
+    let is_board = declared.starts_with("text/")
+        || declared.ends_with("+json")
+        || matches!(
+            declared.as_str(),
+            "application/json"
+                | "application/csv"
+                | "application/vnd.ms-excel"
+                | "application/octet-stream"
+        );
+    if !is_board {
+        return Err(unsupported_type(
+            "application/json, text/csv, text/markdown, text/html, text/plain or \
+             application/octet-stream",
+        ));
     }
+    Ok(Kind::suggested(&declared))
 }
 
 fn unsupported_type(expected: &str) -> Problem {

@@ -56,7 +56,14 @@ fn a_desk_from_new_to_remove() {
     let copied = out(run(&["import", json, "--title", "Copy", "--server", &url]));
     let copy = link(&copied, "edit");
     assert!(out(run(&["show", &copy])).starts_with("Copy: 2 stickers"));
-    for (format, has) in [("csv", "text"), ("md", "# From a shell"), ("svg", "<svg")] {
+    for (format, has) in [
+        ("csv", "text"),
+        ("md", "# From a shell"),
+        ("svg", "<svg"),
+        ("excalidraw", "originalText"),
+        ("tldr", "tldrawFileFormatVersion"),
+        ("canvas", "\"nodes\""),
+    ] {
         assert!(out(run(&["export", &edit, "--format", format])).contains(has), "{format}");
     }
 
@@ -81,6 +88,40 @@ fn failures_are_one_clear_line() {
     let empty = server.folder().join("empty.txt");
     std::fs::write(&empty, "\n").expect("a file");
     failure(run(&["import", empty.to_str().expect("UTF-8"), "--server", &url]));
+}
+
+#[test]
+fn files_of_other_tools_are_read_and_what_is_no_board_is_refused() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    let url = format!("{}/d/{}", server.url(), ada.id);
+    let file = |name: &str, text: &str| {
+        let path = server.folder().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let canvas = r#"{"nodes": [{"type": "text", "text": "a", "x": 0, "y": 0, "width": 9,
+        "height": 60}, {"type": "file", "file": "b.md"}]}"#;
+    // The name says nothing.
+    let told = out(run(&["import", &file("canvas.txt", canvas), "--link", &url]));
+    assert_eq!(
+        told,
+        "added  1\ntold   1 file not taken over\ntold   1 note held to a size that a note can have\n"
+    );
+    let table = file("issues.csv", "Summary,Priority\na,high\n");
+    out(run(&["import", &table, "--column", "text=priority", "--link", &url]));
+    let lines = file("lines.csv", "- not, an\n- item, of a list\n");
+    out(run(&["import", &lines, "--format", "lines", "--link", &url]));
+    let there = desk_e2e::desk::texts(&server, &ada.id);
+    assert_eq!(there, ["- item, of a list", "- not, an", "a", "high"]);
+
+    let map = file("map.json", "{\"type\": \"FeatureCollection\", \"features\": []}");
+    let said = failure(run(&["import", &map, "--link", &url]));
+    assert!(said.contains("map.json") && said.contains("FeatureCollection"), "{said}");
+    assert!(said.contains("Excalidraw, tldraw, JSON Canvas"), "{said}");
+    let said = failure(run(&["import", &table, "--column", "text=Nope", "--link", &url]));
+    assert!(said.contains("\"Summary\", \"Priority\""), "{said}");
+    assert_eq!(desk_e2e::desk::texts(&server, &ada.id).len(), 4, "nothing was added");
 }
 
 #[test]

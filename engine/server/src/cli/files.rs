@@ -4,32 +4,61 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
-use desk_client_native::Form;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use desk_client_native::Format;
+use desk_files::{Column, Imported, Kind, Options};
 
 use super::place::{Link, Place};
 use super::{Done, Failure, print};
 
 pub(crate) const EXPORT_EXAMPLES: &str = "\
 Examples:
-  $ sticker-desk export http://127.0.0.1:8080/d/38F1… --format md
+  $ sticker-desk export http://127.0.0.1:8080/d/38F1… --format excalidraw -o plan.excalidraw
   $ sticker-desk export http://127.0.0.1:8080/d/38F1… --format json -o backup.json --deleted";
 
 pub(crate) const IMPORT_EXAMPLES: &str = "\
 Examples:
   $ sticker-desk import backup.json --title \"Plans, again\"   makes a desk, prints its links
-  $ sticker-desk import notes.csv --link http://127.0.0.1:8080/d/38F1…
+  $ sticker-desk import trip.canvas --link http://127.0.0.1:8080/d/38F1…
+  $ sticker-desk import issues.csv --column text=Summary
   $ ls | sticker-desk import - --title Files                 a note a line
 
-A name that ends in .json is read as an export of ours, .csv as a table with a column
-\"text\", anything else as lines.";
+The content tells the kind of a file: the JSON or CSV of a desk, a file of Excalidraw,
+tldraw, JSON Canvas or Trello (its JSON), a table, cells as HTML, a Markdown list, or lines.
+The notes go beside those that are there. What is left out is told.";
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum Format {
-    Json,
-    Csv,
-    Md,
-    Svg,
+/// The names that `--format` of an import takes; the first leaves it to the content.
+const AUTO: &str = "auto";
+
+fn kinds() -> impl TypedValueParser<Value = Choice> {
+    let names = Kind::NAMES.map(|(name, _)| name);
+    PossibleValuesParser::new(std::iter::once(AUTO).chain(names)).map(|chosen| {
+        let named = Kind::NAMES.into_iter().find(|(name, _)| *name == chosen);
+        Choice(named.map(|(_, kind)| kind))
+    })
+}
+
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let names = Format::NAMES.map(|(name, _)| name);
+    PossibleValuesParser::new(names).map(|chosen| {
+        let named = Format::NAMES.into_iter().find(|(name, _)| *name == chosen);
+        named.expect("only these names are possible").1
+    })
+}
+
+/// A kind, or whichever it is.
+#[derive(Clone, Copy, Debug)]
+struct Choice(Option<Kind>);
+
+/// A column by the name that a table gives it: `text=Description`.
+fn column(text: &str) -> Result<(Column, String), String> {
+    let names = Column::NAMES.map(|(name, _)| name).join(", ");
+    let expected = || format!("expected FIELD=NAME, with a field of {names}");
+    let (field, name) = text.split_once('=').ok_or_else(expected)?;
+    let known = Column::NAMES.into_iter().find(|(known, _)| *known == field);
+    let (_, column) = known.ok_or_else(expected)?;
+    Ok((column, name.to_owned()))
 }
 
 /// See [`super::Command::Export`].
@@ -39,8 +68,8 @@ pub(crate) struct Export {
     link: Link,
 
     /// json: all there is, comes back by import; csv: a table, too; md: for
-    /// people; svg: a picture
-    #[arg(long, value_enum, default_value = "json")]
+    /// people; svg: a picture; the others: files of their tools
+    #[arg(long, value_parser = formats(), default_value = "json")]
     format: Format,
 
     /// Write to this file [default: the terminal]
@@ -57,14 +86,8 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) async fn run(self) -> Done {
-        let form = match self.format {
-            Format::Json => Form::Json,
-            Format::Csv => Form::Csv,
-            Format::Md => Form::Markdown,
-            Format::Svg => Form::Svg,
-        };
         let link = self.place.desk(&self.link);
-        let export = self.place.api_of(&link).export(link.id, form, self.deleted).await;
+        let export = self.place.api_of(&link).export(link.id, self.format, self.deleted).await;
         let export = export.map_err(Failure::new)?;
         match &self.output {
             Some(path) => std::fs::write(path, &export)
@@ -85,9 +108,18 @@ pub(crate) struct Import {
     #[arg(long, conflicts_with = "title")]
     link: Option<Link>,
 
-    /// Make a desk with this title [default: the file's name]
+    /// Make a desk with this title [default: the title in the file, or its name]
     #[arg(long)]
     title: Option<String>,
+
+    /// What the file is
+    #[arg(long, value_parser = kinds(), default_value = AUTO)]
+    format: Choice,
+
+    /// Take this column of a table, by the name in its first line: text=Summary
+    /// (also x, y, width, height, color)
+    #[arg(long, value_name = "FIELD=NAME", value_parser = column)]
+    column: Vec<(Column, String)>,
 
     #[command(flatten)]
     place: Place,
@@ -96,7 +128,7 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) async fn run(self) -> Done {
         // First the file: no desk is made for one that cannot be read.
-        let file = read(&self.file)?;
+        let Imported { board, report } = self.read()?;
         let (api, joined) = match &self.link {
             Some(link) => {
                 let link = self.place.desk(link);
@@ -106,13 +138,14 @@ impl Import {
             }
             None => {
                 let api = self.place.api();
-                let joined = api.create(&self.title(), false).await;
+                let joined = api.create(&self.title(&board.title), false).await;
                 (api, joined)
             }
         };
         let joined = joined.map_err(Failure::new)?;
         let (id, key) = (joined.link.id, &joined.session_key);
-        let added = match api.import(id, key, media_type(&self.file), &file).await {
+        let json = desk_files::json_value(&board).to_string();
+        let added = match api.import(id, key, "application/json", json.as_bytes()).await {
             Ok(added) => added,
             Err(error) => {
                 if self.link.is_none() {
@@ -124,6 +157,9 @@ impl Import {
             }
         };
         let mut text = format!("added  {added}\n");
+        for line in report.to_string().lines() {
+            text += &format!("told   {line}\n");
+        }
         if self.link.is_none() {
             text += &format!("edit   {}\n", joined.link);
             if let Some(owner) = &joined.owner_link {
@@ -134,9 +170,23 @@ impl Import {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn title(&self) -> String {
+    fn read(&self) -> Result<Imported, Failure> {
+        let file = read(&self.file)?;
+        let options = Options {
+            kind: self.format.0,
+            hint: Kind::suggested(&self.file.to_string_lossy()),
+            columns: self.column.clone(),
+            ..Options::default()
+        };
+        let name = self.file.display();
+        desk_files::read(&file, &options)
+            .map_err(|error| Failure::new(format_args!("{name}: {error}. Nothing was added")))
+    }
+
+    fn title(&self, in_file: &str) -> String {
         match &self.title {
             Some(title) => title.clone(),
+            None if !in_file.is_empty() => in_file.to_owned(),
             None => self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         }
     }
@@ -150,12 +200,4 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         return Ok(file);
     }
     std::fs::read(path).map_err(Failure::of(cannot()))
-}
-
-fn media_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some(json) if json.eq_ignore_ascii_case("json") => "application/json",
-        Some(csv) if csv.eq_ignore_ascii_case("csv") => "text/csv",
-        _ => "text/plain",
-    }
 }

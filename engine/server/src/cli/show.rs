@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use desk_client_native::Form;
+use desk_client_native::Format;
 use serde_json::Value;
 
 use super::place::{Link, Place};
@@ -35,7 +35,7 @@ impl Show {
     pub(crate) async fn run(self) -> Done {
         let link = self.place.desk(&self.link);
         let api = self.place.api_of(&link);
-        let export = api.export(link.id, Form::Json, false).await.map_err(Failure::new)?;
+        let export = api.export(link.id, Format::Json, false).await.map_err(Failure::new)?;
         let desk = serde_json::from_slice(&export).map_err(|_| {
             Failure::new("the server's answer is not a desk; is it a Sticker Desk?")
         })?;

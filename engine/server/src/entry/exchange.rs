@@ -3,6 +3,7 @@
 use desk_engine_core::identity::ParseKeyError;
 use desk_engine_core::service::{Deleted, Joined};
 use desk_engine_core::{Action, Reply, Request, SessionKey};
+use desk_files::Imported;
 use desk_gateway_http::bodies::{
     Collaboration, InitAnswer, InitTarget, finish_answer, links_answer, read_finish, read_init,
     read_links, removed_answer,
@@ -360,7 +361,7 @@ async fn remove(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
 
 async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
     let key = attempt!(session_key(head));
-    let source = attempt!(route::import_source(head));
+    let hint = attempt!(route::import_hint(head));
     // A label is welcome here, but nobody has to have one.
     let user = match head.values(route::USER_FIELD).next() {
         Some(_) => attempt!(route::user_label(head)).to_owned(),
@@ -371,11 +372,19 @@ async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer 
         other => return Ok(Err(unexpected(other))),
     }
     let body = body!(http);
-    let read = import::read(source, &body, http.limits(), &mut unnamed);
-    let operations = attempt!(read.map_err(|error| error.problem()));
+    let read = import::read(hint, &body, http.limits());
+    let Imported { board, report } = attempt!(read.map_err(|error| error.problem()));
+    // Where there is room is looked up first; a note that comes between stays
+    // visible, as the import only adds.
+    let content = match http.ask(Request::Export { link: desk, deleted: None }).await? {
+        Reply::Content(content) => content,
+        other => return Ok(Err(unexpected(other))),
+    };
+    let creations = import::creations(board, &content.desk, http.limits(), &mut unnamed);
+    let operations = attempt!(creations.map_err(|error| error.problem()));
     match http.ask(Request::Import { key, desk, user, operations }).await? {
         Reply::Synced { status, revision, created } => {
-            Ok(Ok(Some(import_answer(status, revision, &created))))
+            Ok(Ok(Some(import_answer(status, revision, &created, import::told(&report)))))
         }
         other => Ok(Err(unexpected(other))),
     }
