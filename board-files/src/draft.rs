@@ -164,7 +164,7 @@ fn whole(draft: &Draft, (x, y): (f64, f64)) -> Result<(i64, i64), ReadError> {
             return Ok(value.round() as i64);
         }
         let expected = format!("a coordinate, at most {SENSIBLE}");
-        Err(draft.spot.unexpected(name, &expected, value.to_string()))
+        Err(draft.spot.unexpected(name, &expected, format!("{value:e}")))
     };
     Ok((one("x", x)?, one("y", y)?))
 }

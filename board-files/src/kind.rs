@@ -141,7 +141,7 @@ fn unknown(found: &str, instead: &'static str) -> ReadError {
 /// Text that can only be meant as JSON. `[` alone also begins lines of people.
 fn is_json(start: &str) -> bool {
     let Some(rest) = start.strip_prefix('[') else { return start.starts_with('{') };
-    rest.trim_start().starts_with(['{', '[', '"', ']'])
+    rest.trim_start().starts_with(['{', '[', '"'])
         || serde_json::from_str::<IgnoredAny>(start).is_ok()
 }
 

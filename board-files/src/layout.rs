@@ -117,8 +117,8 @@ fn covers(own: &[Area], there: &[Area]) -> bool {
         while there.get(first).is_some_and(|other| other.right <= area.left) {
             first += 1;
         }
-        let near = there[first..].iter().take_while(|other| other.left < area.right);
-        if near.into_iter().any(|other| area.meets(other)) {
+        let mut near = there[first..].iter().take_while(|other| other.left < area.right);
+        if near.any(|other| area.meets(other)) {
             return true;
         }
     }

@@ -124,11 +124,11 @@ mod tests {
 
     #[test]
     fn a_part_that_would_grow_without_end_is_refused() {
-        let long = "a".repeat(1 << 20);
+        let long = "a".repeat(1 << 16);
         let small = compressed(&long);
         assert!(small.len() < 4_000, "{}", small.len());
-        assert_eq!(decompress_base64(&small, 1 << 20), Ok(long));
-        assert_eq!(decompress_base64(&small, (1 << 20) - 1), Err(LzError::TooLong));
+        assert_eq!(decompress_base64(&small, 1 << 16), Ok(long));
+        assert_eq!(decompress_base64(&small, (1 << 16) - 1), Err(LzError::TooLong));
     }
 
     #[test]

@@ -23,7 +23,16 @@ fn all(files: &[&str]) -> String {
 
 #[test]
 fn json_is_never_taken_for_lines() {
-    expect![[r#""#]].assert_eq(&all(&[
+    expect![[r#"
+        JSON of the type "FeatureCollection" cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
+        JSON that is a bare array cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
+        JSON that is a bare array cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
+        JSON that is a bare array cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
+        JSON that is malformed or cut (trailing characters at line 2 column 1) cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
+        JSON that is malformed or cut (key must be a string at line 1 column 3) cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
+        a file of tldraw from before its version 2 cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; open it at tldraw.com and save it again
+        a library of Excalidraw cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; insert it into a drawing and save that
+    "#]].assert_eq(&all(&[
         "{\"type\": \"FeatureCollection\"}",
         "[{\"text\": \"a\"}]",
         "[]",
@@ -47,12 +56,30 @@ fn files_of_no_kind_name_what_can_be_read() {
         b"a\x81b",
     ];
     let told: String = files.iter().map(|file| told(file) + "\n").collect();
-    expect![[r#""#]].assert_eq(&told);
+    expect![[r#"
+        a zip archive (FigJam, Miro .rtb, .tldraw and .xlsx are such) cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export the board as CSV or copy the cells, and a tldraw board as .tldr
+        a PNG picture cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export the drawing as .excalidraw or .tldr
+        a binary file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; a text in UTF-16 must begin with its mark
+        a picture or another XML file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export the drawing as .excalidraw, .tldr or .canvas
+        a page without a table cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; copy its text and import the lines
+        a drawing inside a Markdown file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export it from its app as .excalidraw
+        byte 1 is no UTF-8 text: expected text in UTF-8, or in UTF-16 with its mark
+    "#]].assert_eq(&told);
 }
 
 #[test]
 fn empty_files() {
-    expect![[r#""#]].assert_eq(&all(&[
+    expect![[r#"
+        lines of text: there are no notes in it
+        lines of text: there are no notes in it
+        a JSON Canvas: there are no notes in it
+        a JSON Canvas: there are no notes in it; 1 edge, 1 group not taken over
+        a desk's JSON: there are no notes in it
+        a table: there are no notes in it
+        an Excalidraw drawing: there are no notes in it
+        cells as HTML: there are no notes in it
+    "#]]
+    .assert_eq(&all(&[
         "",
         "\n \n",
         "{}",
@@ -66,7 +93,24 @@ fn empty_files() {
 
 #[test]
 fn wrong_values_are_placed() {
-    expect![[r#""#]].assert_eq(&all(&[
+    expect![[r#"
+        a desk's JSON: stickers[1].text: expected a string, found 5
+        a desk's JSON: stickers[0].y: expected a number, found nothing
+        a desk's JSON: stickers[0].color: expected a colour as #rrggbb, found "red"
+        a desk's JSON: line 1, column 35: unknown field `shape`, expected one of `id`, `x`, `y`, `width`, `height`, `color`, `z`, `text`, `author`, `created_at`, `deleted`
+        a desk's JSON: stickers[0].z: expected a whole number, found 1.5
+        a desk's JSON: line 1, column 14: invalid type: integer `7`, expected an array
+        a JSON Canvas: nodes[0].x: expected a number, found "left"
+        a JSON Canvas: nodes[0].text: expected a string, found nothing
+        a JSON Canvas: nodes[0].x: expected a coordinate, at most 1000000000000, found 1e300
+        a JSON Canvas: line 1, column 51: number out of range
+        an Excalidraw drawing: elements[0].width: expected a number, found nothing
+        a table: line 3, x: expected a number from -1000000 to 1000000, found "one"
+        a table: line 2, y: expected a number from -1000000 to 1000000, found "inf"
+        a table: line 2, deleted: expected true or false, found "maybe"
+        a table: line 2: expected a closing quote, found the end of the file
+        a Trello board: cards[0].idList: expected the id of a list, found "x"
+    "#]].assert_eq(&all(&[
         r#"{"stickers": [{"text": "a"}, {"text": 5}]}"#,
         r#"{"stickers": [{"text": "a", "x": 1}]}"#,
         r#"{"stickers": [{"text": "a", "color": "red"}]}"#,
@@ -105,7 +149,11 @@ fn shapes_in_a_circle_are_named() {
         ]),
         file(&[shape("shape:a", "page:p"), shape("shape:a", "page:p")]),
     ];
-    expect![[r#""#]].assert_eq(&all(&files.each_ref().map(String::as_str)));
+    expect![[r#"
+        a tldraw file: records[0].parentId: expected a parent that is not inside this shape, found "shape:a"
+        a tldraw file: records[1].parentId: expected a parent that is not inside this shape, found "shape:b"
+        a tldraw file: records[1].id: expected an id that no other record has, found "shape:a"
+    "#]].assert_eq(&all(&files.each_ref().map(String::as_str)));
 }
 
 #[test]
@@ -169,9 +217,12 @@ fn boards_that_leave_the_desk_are_moved_and_told() {
     assert_eq!(places, [1_000_000, 999_011]);
     let size = imported.board.notes[0].size;
     assert_eq!((size.width, size.height), (20, 4_000));
-    expect![[r#""#]].assert_eq(&imported.report.to_string());
+    expect![[r#"
+        the board was moved as a whole to fit
+        2 notes held to a size that a note can have"#]]
+    .assert_eq(&imported.report.to_string());
     let wide = format!(r#"{{"nodes": [{}, {}]}}"#, node(-1_500_000.0), node(1_500_000.0));
-    expect![[r#""#]].assert_eq(&told(wide.as_bytes()));
+    expect!["a JSON Canvas: nodes[1]: x is 1500000, further than 2000000 from another note; bring it nearer"].assert_eq(&told(wide.as_bytes()));
 }
 
 #[test]
@@ -207,5 +258,6 @@ fn a_kind_that_is_asked_for_is_not_guessed_again() {
     let imported = read(b"{\"nodes\": []}\n", &options).unwrap();
     assert_eq!(imported.board.notes[0].text, "{\"nodes\": []}");
     let options = Options { kind: Some(Kind::Canvas), ..Options::default() };
-    expect![[r#""#]].assert_eq(&read(b"one\ntwo\n", &options).unwrap_err().to_string());
+    expect!["a JSON Canvas: line 1, column 1: expected value"]
+        .assert_eq(&read(b"one\ntwo\n", &options).unwrap_err().to_string());
 }

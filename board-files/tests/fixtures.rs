@@ -179,12 +179,34 @@ fn trello_board() {
 
 #[test]
 fn cells_of_one_column() {
-    check(&clipboard("tasks-column-calc.clipboard.json"), expect![[r#""#]]);
+    check(
+        &clipboard("tasks-column-calc.clipboard.json"),
+        expect![[r#"
+        cells as HTML: ""
+        0,0 200×200 #ffe066 "Book the hall"
+        0,220 200×200 #b2f2bb "Print the flyers\n(two sizes)"
+        0,440 200×200 #ffc9c9 "Ask for the \"large\" tent"
+        0,880 200×200 #ffe066 "Rain plan & tea"
+    "#]],
+    );
 }
 
 #[test]
 fn cells_of_two_columns() {
-    check(&clipboard("tasks-table-calc.clipboard.json"), expect![[r#""#]]);
+    check(
+        &clipboard("tasks-table-calc.clipboard.json"),
+        expect![[r#"
+        cells as HTML: ""
+        0,0 200×200 #ffe066 "Book the hall"
+        220,0 200×200 #ffe066 "week 1"
+        0,220 200×200 #b2f2bb "Print the flyers\n(two sizes)"
+        220,220 200×200 #ffe066 "week 2"
+        0,440 200×200 #ffc9c9 "Ask for the \"large\" tent"
+        220,440 200×200 #ffe066 "week 2"
+        0,880 200×200 #ffe066 "Rain plan & tea"
+        220,880 200×200 #ffe066 "week 3"
+    "#]],
+    );
 }
 
 #[test]

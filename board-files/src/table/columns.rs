@@ -79,6 +79,15 @@ impl Field {
     pub(super) fn name(self) -> &'static str {
         NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
     }
+
+    /// What a cell of a number should hold.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::X | Self::Y => "a number from -1000000 to 1000000",
+            Self::Width | Self::Height => "a number from 20 to 4000",
+            _ => "a number",
+        }
+    }
 }
 
 /// Where the columns are.

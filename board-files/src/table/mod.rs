@@ -162,7 +162,7 @@ impl Reading<'_> {
             return Ok(());
         }
         let mut draft = Draft::new(spot, text);
-        let number = |field: Field| number(spot, field.name(), columns.cell(row, field));
+        let number = |field: Field| number(spot, field, columns.cell(row, field));
         draft.corner = match (number(Field::X)?, number(Field::Y)?) {
             (Some(x), Some(y)) => Some((x, y)),
             (None, None) => None,
@@ -212,13 +212,13 @@ impl Reading<'_> {
 
 /// A number as programs and spreadsheets of any language write it; an empty cell
 /// is none.
-fn number(spot: Spot, name: &str, cell: Option<&str>) -> Result<Option<f64>, ReadError> {
+fn number(spot: Spot, field: Field, cell: Option<&str>) -> Result<Option<f64>, ReadError> {
     let Some(cell) = cell else { return Ok(None) };
     let comma = cell.matches(',').count() == 1 && !cell.contains('.');
     let parsed = if comma { cell.replace(',', ".").parse() } else { cell.parse::<f64>() };
     match parsed {
         Ok(number) if number.is_finite() => Ok(Some(number)),
-        _ => Err(spot.unexpected(name, "a number", shown(cell))),
+        _ => Err(spot.unexpected(field.name(), field.expected(), shown(cell))),
     }
 }
 
