@@ -11,7 +11,6 @@ const CORES: &[&str] = &[
     "protocol/src/",
     "board-files/src/",
     "engine/core/src/",
-    "engine/keeper/src/",
     "client/core/src/",
     "storage-lsm/src/",
 ];
