@@ -235,5 +235,14 @@ fn bad_files_are_told() {
     ]
     .map(|file| notes(file.as_bytes()).unwrap_err() + "\n")
     .concat();
-    expect![[r#""#]].assert_eq(&told);
+    expect![[r#"
+        422 lines of text: there are no notes in it. Send at least one note; nothing was added.
+        422 the file has 501 notes, at most 500 are added at once. Split the file; nothing was added.
+        422 lines of text: line 1: the text has 10001 characters, at most 10000 fit a note; divide it. Change that note; nothing was added.
+        400 a table: line 3, x: expected a number from -1000000 to 1000000, found "one". Correct the file and send it again; nothing was added.
+        400 a table: line 2: expected a closing quote, found the end of the file. Correct the file and send it again; nothing was added.
+        400 JSON that is a bare array cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be. Correct the file and send it again; nothing was added.
+        400 a desk's JSON: stickers[1].y: expected a number, found nothing. Correct the file and send it again; nothing was added.
+        422 a desk's JSON: there are no notes in it. Send at least one note; nothing was added.
+    "#]].assert_eq(&told);
 }
