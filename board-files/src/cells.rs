@@ -24,11 +24,7 @@ pub(crate) fn read(html: &str, draught: &mut Draught) -> Result<(), ReadError> {
     for token in Tokenizer::new(html).flatten() {
         match token {
             Token::StartTag(tag) => table.start(&tag, draught)?,
-            Token::EndTag(tag) => {
-                if table.end(&tag.name, draught)? {
-                    return Ok(());
-                }
-            }
+            Token::EndTag(tag) if table.end(&tag.name, draught)? => return Ok(()),
             Token::String(text) => table.text(&text),
             _ => {}
         }

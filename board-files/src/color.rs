@@ -151,7 +151,7 @@ const NAMES: [(&str, u32); 148] = [
     ("lightgrey", 0xd3_d3_d3), ("lightpink", 0xff_b6_c1), ("lightsalmon", 0xff_a0_7a),
     ("lightseagreen", 0x20_b2_aa), ("lightskyblue", 0x87_ce_fa), ("lightslategray", 0x77_88_99),
     ("lightslategrey", 0x77_88_99), ("lightsteelblue", 0xb0_c4_de), ("lightyellow", 0xff_ff_e0),
-    ("lime", 0x00_ff_00), ("limegreen", 0x32_cd_32), ("linen", 0xfa_f0_e6),
+    ("lime", 0x00_ff_00), ("limegreen", 0x32cd32), ("linen", 0xfa_f0_e6),
     ("magenta", 0xff_00_ff), ("maroon", 0x80_00_00), ("mediumaquamarine", 0x66_cd_aa),
     ("mediumblue", 0x00_00_cd), ("mediumorchid", 0xba_55_d3), ("mediumpurple", 0x93_70_db),
     ("mediumseagreen", 0x3c_b3_71), ("mediumslateblue", 0x7b_68_ee),
@@ -173,7 +173,7 @@ const NAMES: [(&str, u32); 148] = [
     ("teal", 0x00_80_80), ("thistle", 0xd8_bf_d8), ("tomato", 0xff_63_47),
     ("turquoise", 0x40_e0_d0), ("violet", 0xee_82_ee), ("wheat", 0xf5_de_b3),
     ("white", 0xff_ff_ff), ("whitesmoke", 0xf5_f5_f5), ("yellow", 0xff_ff_00),
-    ("yellowgreen", 0x9a_cd_32),
+    ("yellowgreen", 0x9acd32),
 ];
 
 #[cfg(test)]

@@ -56,9 +56,21 @@ impl Kind {
         let name = name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let ending = name.rsplit(['.', '/']).next().unwrap_or_default();
         match ending {
-            "csv" | "tsv" | "tab" | "tab-separated-values" | "vnd.ms-excel" => Some(Self::Table),
+            "csv" | "tsv" | "tab" | "tab-separated-values" | "ms-excel" => Some(Self::Table),
             "md" | "markdown" | "x-markdown" => Some(Self::Markdown),
+            "excalidraw" => Some(Self::Excalidraw),
+            "tldr" => Some(Self::Tldraw),
+            "canvas" => Some(Self::Canvas),
+            _ if ending == "json" || ending.ends_with("+json") => Some(Self::Desk),
             _ => None,
+        }
+    }
+
+    /// Whether files of the kind are JSON.
+    const fn is_json(self) -> bool {
+        match self {
+            Self::Desk | Self::Excalidraw | Self::Tldraw | Self::Canvas | Self::Trello => true,
+            Self::Table | Self::Lines | Self::Markdown | Self::Cells => false,
         }
     }
 }
@@ -86,7 +98,8 @@ impl fmt::Display for Kind {
 /// says what it is.
 pub(crate) fn of_text(text: &str, hint: Option<Kind>) -> Result<Kind, ReadError> {
     let start = text.trim_start();
-    if is_json(start) {
+    // What is called JSON and is none was damaged, and is no lines either.
+    if is_json(start) || hint.is_some_and(Kind::is_json) {
         return of_json(start);
     }
     if start.starts_with('<') {

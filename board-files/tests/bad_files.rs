@@ -261,3 +261,26 @@ fn a_kind_that_is_asked_for_is_not_guessed_again() {
     expect!["a JSON Canvas: line 1, column 1: expected value"]
         .assert_eq(&read(b"one\ntwo\n", &options).unwrap_err().to_string());
 }
+
+#[test]
+fn what_is_called_json_and_is_none_is_no_lines() {
+    for name in ["a.json", "trip.canvas", "b.TLDR", "c.excalidraw", "application/problem+json"] {
+        for text in ["", "[", "one\ntwo\n", "<table><td>a</table>"] {
+            let options = Options { hint: Kind::suggested(name), ..Options::default() };
+            let error = read(text.as_bytes(), &options).unwrap_err().to_string();
+            assert!(error.starts_with("JSON that is malformed or cut"), "{name}, {text}: {error}");
+        }
+    }
+}
+
+#[test]
+fn names_and_media_types_suggest_a_kind() {
+    let tables = ["a.csv", "text/csv; charset=utf-8", "application/vnd.ms-excel", "a.b.TSV"];
+    for name in tables.into_iter().chain(["text/tab-separated-values"]) {
+        assert_eq!(Kind::suggested(name), Some(Kind::Table), "{name}");
+    }
+    assert_eq!(Kind::suggested("text/markdown"), Some(Kind::Markdown));
+    for name in ["text/plain", "application/octet-stream", "notes.txt", "-", "notes"] {
+        assert_eq!(Kind::suggested(name), None, "{name}");
+    }
+}

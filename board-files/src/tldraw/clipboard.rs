@@ -111,10 +111,10 @@ fn element_text(html: &str) -> String {
     let mut inside: Option<Vec<u8>> = None;
     for token in Tokenizer::new(html).flatten() {
         match token {
-            Token::StartTag(tag) if inside.is_none() => {
-                if tag.attributes.contains_key(&b"data-tldraw"[..]) {
-                    inside = Some(tag.name.to_vec());
-                }
+            Token::StartTag(tag)
+                if inside.is_none() && tag.attributes.contains_key(&b"data-tldraw"[..]) =>
+            {
+                inside = Some(tag.name.to_vec());
             }
             Token::EndTag(tag) if inside.as_deref() == Some(&tag.name) => break,
             Token::String(string) if inside.is_some() => text.extend_from_slice(&string),

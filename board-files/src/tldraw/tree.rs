@@ -108,7 +108,7 @@ fn in_order<'a>(
         .filter_map(|page| Some((page.id.text()?, page.index.text().unwrap_or_default())))
         .collect();
     let mut order: Vec<_> = of_pages.iter().collect();
-    order.sort_by_key(|(id, _)| (known.get(*id).is_none(), known.get(*id).copied(), **id));
+    order.sort_by_key(|(id, _)| (!known.contains_key(*id), known.get(*id).copied(), **id));
     order.into_iter().map(|(_, shapes)| shapes).collect()
 }
 
