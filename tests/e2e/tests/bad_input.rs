@@ -174,8 +174,10 @@ fn a_bad_body_leaves_the_connection_open() {
     ];
     for (method, target) in addresses {
         for body in [&b""[..], b"[", b"\xff", br#"{"name":"\ud800","create_new":true}"#, b"{}"] {
+            // An empty object is a JSON Canvas without notes.
+            let status = if target == own("import") && body == b"{}" { 422 } else { 400 };
             witness.sees_nothing_of(&server, &target, || {
-                send(&server, method, &target, &[(KEY, &owner), JSON], body).problem(400);
+                send(&server, method, &target, &[(KEY, &owner), JSON], body).problem(status);
             });
         }
     }
