@@ -1,9 +1,9 @@
 //! A clipboard's flavours: which of them has the content.
 
 use crate::error::ReadError;
-use crate::kind::{self, Kind};
+use crate::kind::Kind;
 use crate::report::Report;
-use crate::{Imported, Options, cells, draft, read_text};
+use crate::{Imported, Options, cells, draft, read_text, recognition};
 
 /// Reads what was copied, out of its flavours `(media type, text)`.
 ///
@@ -16,11 +16,11 @@ pub fn read_clipboard(flavours: &[(&str, &str)], options: &Options) -> Result<Im
     let flavour = |media: &str| flavours.iter().find(|(name, _)| *name == media);
     let html = flavour("text/html").map_or("", |(_, text)| text);
     let plain = flavour("text/plain").map_or("", |(_, text)| text);
-    let of_html = kind::of_text(html, None).ok();
+    let of_html = recognition::of_text(html, None).ok();
     if of_html == Some(Kind::Tldraw) {
         return read_text(html, Report::new(Kind::Tldraw), options);
     }
-    let of_plain = kind::of_text(plain, options.hint);
+    let of_plain = recognition::of_text(plain, options.hint);
     let is_text = matches!(of_plain, Ok(Kind::Lines | Kind::Markdown | Kind::Table));
     if is_text && of_html == Some(Kind::Cells) {
         return read_text(html, Report::new(Kind::Cells), options);

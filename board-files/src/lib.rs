@@ -46,6 +46,7 @@ mod lines;
 mod loose;
 mod lz_string;
 mod markdown;
+mod recognition;
 mod report;
 mod spot;
 mod svg;
@@ -110,11 +111,11 @@ pub fn read(file: &[u8], options: &Options) -> Result<Imported, ReadError> {
     if file.len() > FILE_BYTES_MAX {
         return Err(ReadError::TooLarge { found: file.len(), limit: FILE_BYTES_MAX });
     }
-    kind::of_bytes(file)?;
+    recognition::of_bytes(file)?;
     let decoded = encoding::decode(file, true)?;
     let kind = match options.kind {
         Some(kind) => kind,
-        None => kind::of_text(&decoded.text, options.hint)?,
+        None => recognition::of_text(&decoded.text, options.hint)?,
     };
     let plain = matches!(kind, Kind::Table | Kind::Lines | Kind::Markdown | Kind::Cells);
     if decoded.windows_1252 && !plain {
