@@ -97,11 +97,16 @@ fn named(name: &str) -> Option<Color> {
 }
 
 /// The one of `colors` that looks most like `color`: the least distance in Oklab
-/// (B. Ottosson, 2020).
+/// (B. Ottosson, 2020). Lightness counts half, since a note's hue is what people sort
+/// by: a pale green is nearer to a strong green than to a pale yellow.
 pub(crate) fn nearest<T: Copy>(color: Color, colors: &[(T, u32)]) -> Option<T> {
-    let wanted = oklab(color.0);
+    let seen = |rgb: u32| {
+        let [lightness, a, b] = oklab(rgb);
+        [lightness / 2.0, a, b]
+    };
+    let wanted = seen(color.0);
     let distance =
-        |rgb: u32| -> f64 { oklab(rgb).iter().zip(wanted).map(|(a, b)| (a - b) * (a - b)).sum() };
+        |rgb: u32| -> f64 { seen(rgb).iter().zip(wanted).map(|(a, b)| (a - b) * (a - b)).sum() };
     let least = colors.iter().min_by(|(_, a), (_, b)| distance(*a).total_cmp(&distance(*b)));
     least.map(|(what, _)| *what)
 }

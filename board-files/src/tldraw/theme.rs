@@ -47,6 +47,13 @@ pub(super) fn nearest(color: Color) -> &'static str {
     color::nearest(color, &fills).expect("the theme has colours")
 }
 
+/// The same for a box, of which black is grey.
+pub(super) fn nearest_of_box(color: Color) -> &'static str {
+    let fills = THEME.each_ref().map(|shades| (shades.name, shades.note));
+    let fills: Vec<_> = fills.into_iter().filter(|(name, _)| *name != "black").collect();
+    color::nearest(color, &fills).expect("the theme has colours")
+}
+
 /// A note's colour; none if the name is not known.
 pub(super) fn note(name: &str) -> Option<Color> {
     of(name).map(|shades| Color(shades.note))
@@ -62,4 +69,27 @@ pub(super) fn geo(name: &str, fill: &str) -> Option<Color> {
         "fill" => Color(shades.solid),
         _ => Color::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_palette_keeps_its_hues() {
+        let hues = [
+            (0xff_e0_66, "black"),
+            (0xb2_f2_bb, "light-green"),
+            (0xa5_d8_ff, "light-blue"),
+            (0xff_c9_c9, "light-red"),
+            (0xee_be_fa, "light-violet"),
+            (0xff_d8_a8, "yellow"),
+            (0xff_ff_ff, "white"),
+            (0xfa_52_52, "red"),
+        ];
+        for (color, name) in hues {
+            assert_eq!(nearest(Color(color)), name, "{color:06x}");
+        }
+        assert_eq!(nearest_of_box(Color::default()), "yellow");
+    }
 }

@@ -97,7 +97,7 @@ fn geo_props(note: &Note) -> Value {
     json!({
         "geo": "rectangle",
         "labelColor": "black",
-        "color": theme::nearest(note.color),
+        "color": theme::nearest_of_box(note.color),
         "fill": "solid",
         "dash": "draw",
         "size": "s",
