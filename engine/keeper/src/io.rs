@@ -95,7 +95,8 @@ pub enum Output {
     Measure,
     /// Call the store's `shutdown`, and say [`Input::Sealed`].
     Seal,
-    /// Give these to the manifest's owner; [`Input::EditsDurable`] answers.
+    /// Give these to the manifest's owner, none before an earlier one;
+    /// [`Input::EditsDurable`] answers, also for all before.
     Edits(Vec<Edit>),
     /// The log is durable up to here.
     Durable(Position),

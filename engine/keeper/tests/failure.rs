@@ -5,8 +5,8 @@ mod harness;
 use std::time::Duration;
 
 use desk_keeper::{Input, Why, Writable, limits};
-use desk_storage_lsm::Position;
 use desk_storage_lsm::memory_disk::Misfortune;
+use desk_storage_lsm::{Options, Position};
 use harness::*;
 
 #[test]
@@ -68,6 +68,28 @@ fn a_stop_tells_waits_stores_seals_and_ends() {
     assert_eq!(house.told.work.last(), Some(&"seal"));
     house.advance(Duration::from_secs(60));
     assert_eq!((house.told.stopped, house.keeper.poll_timeout()), (1, None));
+}
+
+/// Whoever drives the keeper may be wrong about what still waits for the log.
+#[test]
+fn a_stop_seals_nothing_while_a_refused_record_waits() {
+    let reserve = Options { disk_reserve_bytes: 1 << 20, ..options() };
+    let mut house = House::with(reserve, SETTINGS);
+    house.append(key(1), 10);
+    house.leave_free(1 << 19);
+    house.advance(limits::SPACE_TIME);
+    house.append(key(1), 10);
+    let refused = house.append(key(1), 10);
+    house.input(Input::Stop);
+    for _ in 0..100 {
+        house.input(Input::Left { open: 0, unstored: 0 });
+        house.advance(Duration::from_millis(10));
+    }
+    assert!(house.told.durable < refused && !house.told.work.contains(&"seal"));
+    house.leave_free(1 << 30);
+    house.advance(limits::UPKEEP_PAUSE);
+    assert_eq!((house.told.durable, house.told.stopped), (refused, 1));
+    assert_eq!(house.crash(reserve).has(key(1)), [1, 2, 3]);
 }
 
 #[test]
