@@ -15,6 +15,7 @@ pub mod ot_diamond;
 pub mod store_decoders;
 mod store_image;
 pub mod store_unchecked;
+pub mod web_streams;
 pub mod websocket_frames;
 
 /// A target's name and body.
@@ -39,5 +40,6 @@ pub const TARGETS: &[Target] = &[
     ("ot_diamond", ot_diamond::run),
     ("store_decoders", store_decoders::run),
     ("store_unchecked", store_unchecked::run),
+    ("web_streams", web_streams::run),
     ("websocket_frames", websocket_frames::run),
 ];

@@ -1,7 +1,7 @@
 //! The Entry Point's protocol, without I/O.
 //!
 //! What stands between a socket and the desks: HTTP/1.1 ([`http`]), WebSocket
-//! ([`websocket`]), the addresses ([`route`]), their bodies ([`bodies`],
+//! ([`websocket`]), WebTransport ([`webtransport`]), the addresses ([`route`]), their bodies ([`bodies`],
 //! [`operations`], [`export`], [`import`]), the embedded [`page`] and the errors ([`problem`]).
 //! It is **not** a server: it opens no socket, reads no clock, draws no random
 //! number, and does not know how an operation merges. The shell feeds bytes and
@@ -46,6 +46,7 @@ pub mod page;
 pub mod problem;
 pub mod route;
 pub mod websocket;
+pub mod webtransport;
 
 pub use desk_protocol::Time;
 pub use json::JsonError;

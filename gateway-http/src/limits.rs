@@ -92,3 +92,11 @@ pub const MESSAGE_BUFFER_KEPT_BYTES: usize = 4 << 10;
 /// many proxies give up. The interface promises it; the shard may end a poll
 /// earlier.
 pub const POLL_WAIT_S_MAX: u8 = 25;
+
+/// A request for WebTransport, in bytes, its header fields decoded. No policy: it is one
+/// address and a key, and a browser adds some hundred bytes.
+pub const CONNECT_BYTES_MAX: usize = 16 << 10;
+
+/// A capsule that closes a WebTransport session, in bytes: a code and 1024 bytes of a
+/// reason. The standard says so.
+pub const CAPSULE_BYTES_MAX: usize = 4 + 1_024;
