@@ -39,7 +39,7 @@ pub use identity::{Keyring, SessionKey};
 pub use management::Lifetime;
 pub use members::{Member, Members, QuietClient, RecentClient};
 pub use names::{ConnectionId, LogPosition, RequestId};
-pub use output::Output;
+pub use output::{Output, Way};
 pub use placement::Placement;
 pub use record::{Alias, DeskRecord, Links, StoredRecord};
 pub use service::{Reply, Request, ServiceError};

@@ -9,6 +9,24 @@ use crate::names::{ConnectionId, LogPosition, RequestId};
 use crate::record::StoredRecord;
 use crate::service::Reply;
 
+/// How a frame may travel, where its transport has more than one way. One way is right
+/// for all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// In order with all others that are ordered.
+    Ordered,
+    /// Presence: it may be lost, and may go as a datagram.
+    Lossy,
+    /// A part of a snapshot, in order with the other parts. It may go beside the frames
+    /// that are ordered: its revision says which welcome it belongs to.
+    Snapshot {
+        /// It is the first part.
+        first: bool,
+        /// It is the last part.
+        last: bool,
+    },
+}
+
 /// Something to do.
 #[derive(Debug)]
 pub enum Output {
@@ -54,8 +72,8 @@ pub enum Output {
         connection: ConnectionId,
         /// The frame, size-prefixed.
         frame: Arc<[u8]>,
-        /// Presence: may be lost, may go as a datagram.
-        lossy: bool,
+        /// How it may travel.
+        way: Way,
     },
     /// End a connection once what was sent before has left. The close frame is
     /// sent already. A planned stop says it again of those that it finds closing: they

@@ -18,7 +18,7 @@ use crate::gate::Gate;
 use crate::identity::Keyring;
 use crate::management::{Hot, Lifetimes};
 use crate::names::{ConnectionId, LogPosition, RequestId};
-use crate::output::Output;
+use crate::output::{Output, Way};
 use crate::service::{Reply, ServiceError};
 
 pub(crate) struct Env {
@@ -86,13 +86,13 @@ impl Env {
         position: LogPosition,
         to: ConnectionId,
         frame: Arc<[u8]>,
-        lossy: bool,
+        way: Way,
     ) {
         let Some(connection) = self.connections.get_mut(&to) else { return };
         connection.queued_bytes += frame.len();
         self.waiting_bytes += frame.len();
         let full = self.is_full(to);
-        self.gate.after(position, Output::Send { connection: to, frame, lossy });
+        self.gate.after(position, Output::Send { connection: to, frame, way });
         if full {
             self.bound_queue(to);
         }
@@ -136,7 +136,7 @@ impl Env {
         let Some(connection) = self.connections.get_mut(&to) else { return };
         let Some(session) = connection.session_mut() else { return };
         match &mut session.stream {
-            Stream::Live => self.queue(position, to, frame, false),
+            Stream::Live => self.queue(position, to, frame, Way::Ordered),
             Stream::Behind { deferred, .. } | Stream::Snapshot { deferred, .. } => {
                 let bytes = frame.len();
                 deferred.push_back(frame);
@@ -172,7 +172,7 @@ impl Env {
             self.waiting_bytes += commit.frame.len();
             self.stats.deliveries += 1;
             let frame = commit.frame.clone();
-            self.gate.after(position, Output::Send { connection: *id, frame, lossy: false });
+            self.gate.after(position, Output::Send { connection: *id, frame, way: Way::Ordered });
         }
         if let ForViewers::Snapshot = news.viewers {
             // Nothing else may be on its way to them that would make them go on.
@@ -225,8 +225,10 @@ impl Env {
                         return;
                     }
                     let frame = snapshot.frames[*next].clone();
+                    let first = *next == 0;
                     *next += 1;
-                    self.queue(hot.position, id, frame, false);
+                    let last = *next == snapshot.frames.len();
+                    self.queue(hot.position, id, frame, Way::Snapshot { first, last });
                 }
                 Stream::Behind { sent, deferred } => {
                     let room = limits.outbound_queue_bytes / 2;
@@ -238,7 +240,7 @@ impl Env {
                         session.stream = Stream::Live;
                         self.waiting_bytes -= std::mem::take(&mut connection.deferred_bytes);
                         for frame in deferred {
-                            self.queue(hot.position, id, frame, false);
+                            self.queue(hot.position, id, frame, Way::Ordered);
                         }
                         return;
                     }
@@ -258,7 +260,7 @@ impl Env {
                     }
                     for frame in frames {
                         self.stats.deliveries += 1;
-                        self.queue(hot.position, id, frame, false);
+                        self.queue(hot.position, id, frame, Way::Ordered);
                     }
                 }
             }
@@ -272,7 +274,7 @@ impl Env {
         let role = session.role;
         let welcome = hot.welcome(now, session.client, role, true);
         let frame = self.encode(&ServerFrame::Welcome(welcome));
-        self.queue(hot.position, id, frame, false);
+        self.queue(hot.position, id, frame, Way::Ordered);
         let snapshot = hot.snapshot(role);
         let Some(session) = self.connections.get_mut(&id).and_then(Connection::session_mut) else {
             return;
@@ -306,7 +308,7 @@ impl Env {
         let room = connection.queued_bytes <= self.config.limits.presence_queue_bytes;
         if live && room && !self.is_crowded() {
             self.stats.presence_sent += 1;
-            self.queue(position, to, frame.clone(), true);
+            self.queue(position, to, frame.clone(), Way::Lossy);
         }
     }
 
@@ -338,7 +340,7 @@ impl Env {
             return;
         }
         let frame = self.encode(&ServerFrame::Close { code, detail: detail.to_owned() });
-        self.queue(position, id, frame, false);
+        self.queue(position, id, frame, Way::Ordered);
         self.set_phase(id, Phase::Closing);
         self.gate.after(position, Output::Close { connection: id, code });
     }

@@ -15,6 +15,7 @@ use crate::identity::SessionKey;
 use crate::management::Submitted;
 use crate::management::Task;
 use crate::names::{ConnectionId, LogPosition};
+use crate::output::Way;
 use crate::service::{ServiceError, UNSTORABLE};
 
 impl Shard {
@@ -92,7 +93,7 @@ impl Shard {
                 self.pause(now, id, debt);
                 let frame = self.env.encode(&ServerFrame::Pong { nonce });
                 // A pong shows no state and waits for nothing.
-                self.env.queue(LogPosition(0), id, frame, false);
+                self.env.queue(LogPosition(0), id, frame, Way::Ordered);
             }
         }
     }
@@ -184,7 +185,7 @@ impl Shard {
             (None, None) => unreachable!("either commits or a snapshot follow"),
         };
         let frame = self.env.encode(&ServerFrame::Welcome(welcome));
-        self.env.queue(position, id, frame, false);
+        self.env.queue(position, id, frame, Way::Ordered);
         let session = Session {
             desk,
             link: key.link,
