@@ -74,12 +74,30 @@ impl Inbox {
 /// A snapshot on its way, and the commits that came ahead of its end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembly {
+    /// Parts of a snapshot whose welcome is still to come, where the two travel apart.
+    ahead: Vec<SnapshotChunk>,
     bytes: Vec<u8>,
     revision: Option<Revision>,
     pub(crate) early: Vec<Commit>,
 }
 
 impl Assembly {
+    /// Keeps a part until the welcome that it belongs to has come.
+    pub(crate) fn keep(&mut self, chunk: SnapshotChunk) -> Result<(), SnapshotError> {
+        let kept: usize = self.ahead.iter().map(|chunk| chunk.bytes.len()).sum();
+        let bytes = kept + chunk.bytes.len();
+        if bytes > SNAPSHOT_BYTES_MAX {
+            return Err(SnapshotError::TooLarge(bytes));
+        }
+        self.ahead.push(chunk);
+        Ok(())
+    }
+
+    /// Begins anew, and gives the parts that were kept.
+    pub(crate) fn restart(&mut self) -> Vec<SnapshotChunk> {
+        std::mem::take(self).ahead
+    }
+
     /// Takes the next part; the desk, once it is whole.
     pub(crate) fn add(&mut self, chunk: &SnapshotChunk) -> Result<Option<Desk>, SnapshotError> {
         let total = chunk.total as usize;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use desk_protocol::codec::encode_client;
 use desk_protocol::frame::{
-    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Role, Submit, Welcome,
+    BatchResult, ClientFrame, CloseCode, Hello, Outcome, Role, SnapshotChunk, Submit, Welcome,
 };
 use desk_protocol::{ClientSeq, ServerFrame, Time};
 
@@ -138,6 +138,20 @@ impl Client {
         Some(out)
     }
 
+    /// One's own presence, if it is to be sent: one frame, for lines that have a way of their
+    /// own for what may be lost. Ask it before [`Client::poll_transmit`], which takes it along.
+    pub fn poll_presence(&mut self, now: Time) -> Option<Vec<u8>> {
+        self.tell_time(now);
+        if self.line.state() != Line::Live {
+            return None;
+        }
+        let presence = self.own.take(now)?;
+        let mut out = Vec::new();
+        encode_client(&ClientFrame::Presence(presence), &mut out);
+        self.line.sent(self.now, out.len(), false);
+        Some(out)
+    }
+
     /// The next deadline, and what it is for.
     pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
         let live = self.line.state() == Line::Live;
@@ -237,11 +251,7 @@ impl Client {
                 }
             }
             ServerFrame::Commit(commit) => self.take_commit(commit),
-            ServerFrame::SnapshotChunk(chunk) => match self.assembly.add(&chunk) {
-                Ok(Some(desk)) => self.take_snapshot(desk),
-                Ok(None) => {}
-                Err(_) => self.give_up(Trouble::Unreadable),
-            },
+            ServerFrame::SnapshotChunk(chunk) => self.take_chunk(chunk),
             ServerFrame::Stale { client_seq, .. } => {
                 // Everything needed to catch up was sent before (rule 11).
                 if let Some(flight) = &mut self.pending.flight {
@@ -276,13 +286,34 @@ impl Client {
         self.limits = welcome.limits;
         self.target = welcome.revision;
         self.awaiting_snapshot = welcome.snapshot;
-        self.assembly = Assembly::default();
+        let ahead = self.assembly.restart();
         if !self.welcomed {
             self.welcomed = true;
             self.events.push_back(Event::Joined { author: welcome.author, role: welcome.role });
         }
         if let Some(last) = welcome.last {
             self.take_last(last);
+        }
+        for chunk in ahead {
+            self.take_chunk(chunk);
+        }
+    }
+
+    /// A part of a snapshot. It may come by a stream of its own: before its welcome, and
+    /// after all of a newer one.
+    fn take_chunk(&mut self, chunk: SnapshotChunk) {
+        let awaited = self.awaiting_snapshot.then_some(self.target);
+        let seen = self.ready.then(|| self.confirmed.revision());
+        let outdated = awaited.or(seen).is_some_and(|known| chunk.revision < known);
+        let done = match awaited == Some(chunk.revision) {
+            true => self.assembly.add(&chunk),
+            false if outdated => Ok(None),
+            false => self.assembly.keep(chunk).map(|()| None),
+        };
+        match done {
+            Ok(Some(desk)) => self.take_snapshot(desk),
+            Ok(None) => {}
+            Err(_) => self.give_up(Trouble::Unreadable),
         }
     }
 

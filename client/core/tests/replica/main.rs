@@ -1,6 +1,7 @@
 //! Clients against a tiny server, in one thread and made-up time.
 #![forbid(unsafe_code)]
 
+mod apart;
 mod disk;
 mod example;
 mod field;
