@@ -113,10 +113,11 @@ pub struct Collaboration {
     pub webtransport: Option<String>,
     /// The QUIC endpoint, `host:port`.
     pub quic: Option<String>,
-    /// SHA-256 of a self-made certificate.
+    /// SHA-256 of the self-made certificate that QUIC uses now.
     pub certificate_sha256: Option<[u8; 32]>,
-    /// The certificates to trust, DER.
-    pub certificates: Vec<Vec<u8>>,
+    /// SHA-256 of the self-made certificates that QUIC may use: the present one, and the
+    /// next.
+    pub certificates: Vec<[u8; 32]>,
     /// The shard that owns the desk.
     pub shard_hint: u16,
 }
@@ -145,7 +146,8 @@ impl InitAnswer {
     fn json(&self) -> Value {
         let url = |link: LinkId| format!("{}{link}", self.link_base);
         let at = &self.collaboration;
-        let certificates: Vec<_> = at.certificates.iter().map(|der| STANDARD.encode(der)).collect();
+        let certificates: Vec<_> =
+            at.certificates.iter().map(|hash| STANDARD.encode(hash)).collect();
         let mut json = json!({
             "session_key": self.session_key,
             "desk_id": self.link.to_string(),

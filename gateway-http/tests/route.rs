@@ -326,3 +326,24 @@ fn the_page_is_served_safely() {
     assert_eq!(packed.body.bytes()[..2], [0x1f, 0x8b]);
     assert_eq!(page("GET /", "Accept-Encoding: gzip;q=0").field("Content-Encoding"), None);
 }
+
+#[test]
+fn sessions_of_webtransport() {
+    let check = |authority: &str, origin| {
+        policy().check_session(authority, origin).map_err(|problem| problem.status.0)
+    };
+    // QUIC has a port of its own.
+    assert_eq!(check("localhost:8443", None), Ok(()), "programs send no origin");
+    assert_eq!(check("127.0.0.1:8443", Some("http://localhost:8080")), Ok(()));
+    assert_eq!(check("desk.example:8443", Some("https://desk.example")), Ok(()));
+    assert_eq!(check("localhost:8443", Some("http://localhost:5173")), Ok(()), "it is allowed");
+    assert_eq!(check("localhost:8443", Some("http://localhost:3000")), Err(403));
+    assert_eq!(check("localhost:8443", Some("https://evil.example")), Err(403));
+    assert_eq!(check("evil.example:8443", Some("https://evil.example")), Err(421));
+
+    let key = |path, query| route::session_of(path, query).map_err(|problem| problem.status.0);
+    assert_eq!(key(route::SESSION_PATH, Some("session_key=A-B%2DC")), Ok("A-B-C".to_owned()));
+    assert_eq!(key(route::SESSION_PATH, None), Err(401));
+    assert_eq!(key(route::SESSION_PATH, Some("session_key=%zz")), Err(400));
+    assert_eq!(key("/api/desk/collaboration/init", Some("session_key=A")), Err(404));
+}

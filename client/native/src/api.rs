@@ -40,8 +40,13 @@ pub struct Joined {
     pub desk: Vec<u8>,
     /// Where to open a WebSocket.
     pub websocket: Option<String>,
-    /// SHA-256 of the server's certificate, if it is one of its own making.
-    pub certificate_sha256: Option<[u8; 32]>,
+    /// Where QUIC is served (`host:port`), if it is.
+    pub quic: Option<String>,
+    /// SHA-256 of the certificates that QUIC may use, if they are of the server's own
+    /// making.
+    pub certificates: Vec<[u8; 32]>,
+    /// The shard that owns the desk.
+    pub shard_hint: u8,
 }
 
 /// A session key, in requests.
@@ -126,8 +131,17 @@ impl Api {
             expires_at: text("expires_at")?,
             desk: binary(&answer["desk"]).ok_or(RequestError::Unexpected("desk"))?,
             websocket: collaboration["websocket"].as_str().map(str::to_owned),
-            certificate_sha256: binary(&collaboration["certificate_sha256"])
-                .and_then(|sha256| sha256.try_into().ok()),
+            quic: collaboration["quic"].as_str().map(str::to_owned),
+            certificates: collaboration["certificates"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|hash| binary(hash)?.try_into().ok())
+                .collect(),
+            shard_hint: collaboration["shard_hint"]
+                .as_u64()
+                .and_then(|shard| u8::try_from(shard).ok())
+                .unwrap_or_default(),
         })
     }
 

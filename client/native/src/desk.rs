@@ -16,7 +16,7 @@ use crate::error::{Ended, OpenError, RequestError};
 use crate::folder::{Folder, Kept};
 use crate::random;
 use crate::shared::{Progress, Shared};
-use crate::transport::WebSocketTransport;
+use crate::transport::{Carrier, Carriers, Race};
 use crate::trust::Trust;
 
 /// How a desk is opened.
@@ -26,6 +26,8 @@ pub struct Options {
     pub user: String,
     /// How the server proves who it is.
     pub trust: Trust,
+    /// Which transports may carry the frames.
+    pub carriers: Carriers,
     /// Where to keep the client's state: a later run with the same folder goes
     /// on as the same client, even without the network. `None`: nowhere, and
     /// what is not acknowledged when the program ends is lost.
@@ -37,7 +39,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let undo_steps = desk_client_core::limits::UNDO_STEPS_MAX;
-        Self { user: String::new(), trust: Trust::System, folder: None, undo_steps }
+        let (trust, carriers) = (Trust::System, Carriers::Auto);
+        Self { user: String::new(), trust, carriers, folder: None, undo_steps }
     }
 }
 
@@ -145,10 +148,11 @@ impl Desk {
         options: Options,
         folder: Option<Folder>,
     ) -> Result<Self, OpenError> {
-        let mut client = Client::new(config(&options, joined.session_key, folder.is_some()));
+        let mut client =
+            Client::new(config(&options, joined.session_key.clone(), folder.is_some()));
         client.load(&joined.desk)?;
         let websocket = joined.websocket.as_deref();
-        let transport = WebSocketTransport::new(api.server(), websocket, &options.trust);
+        let transport = Race::joined(options.carriers, &api, &joined, &options.trust);
         // Links are at the address that was used: it is known to work from here.
         let link = api.server().desk(joined.link.id);
         if let Some(folder) = &folder {
@@ -170,17 +174,12 @@ impl Desk {
             OpenError::Restore { folder, error }
         })?;
         let websocket = kept.websocket.as_deref();
-        let transport = WebSocketTransport::new(&link.server, websocket, &options.trust);
         let api = Api::new(link.server.clone(), &options.trust);
+        let transport = Race::new(options.carriers, &api, link.id, websocket, &options.trust);
         Ok(Self::run(client, transport, Origin { api, link, owner_link: None }, Some(folder)))
     }
 
-    fn run(
-        client: Client,
-        transport: WebSocketTransport,
-        origin: Origin,
-        folder: Option<Folder>,
-    ) -> Self {
+    fn run(client: Client, transport: Race, origin: Origin, folder: Option<Folder>) -> Self {
         let shared = Arc::new(Shared::new(client, Clock::start()));
         tokio::spawn(driver::run(Arc::clone(&shared), Arc::new(transport), folder));
         let progress = shared.progress.subscribe();
@@ -325,6 +324,11 @@ impl Desk {
     /// Whether the work is safe.
     pub fn status(&self) -> Status {
         self.shared.lock().client.status()
+    }
+
+    /// What carries the frames now; `None` while there is no line.
+    pub fn carrier(&self) -> Option<Carrier> {
+        self.shared.lock().carrier
     }
 
     /// One's own number on the desk, once the server told it.

@@ -58,6 +58,7 @@ pub(crate) async fn run<T: Transport>(
         let open = matches!(connection, Connection::Open(_));
         let orders = shared.orders(open, writing.is_none());
         if orders.hang_up {
+            shared.carried_by(None);
             match std::mem::replace(&mut connection, Connection::None) {
                 Connection::Open(line) => drop(tokio::spawn(line.close())),
                 // An attempt that hangs ends with its future.
@@ -71,6 +72,9 @@ pub(crate) async fn run<T: Transport>(
         }
         if let Connection::Open(line) = &mut connection {
             orders.send.iter().for_each(|frames| line.queue(frames));
+            if let Some(frame) = orders.lossy {
+                line.send_lossy(frame);
+            }
         }
         if let (Some(records), Some(folder)) = (orders.persist, &folder) {
             writing = Some(Box::pin(folder.clone().write(records)));
@@ -81,14 +85,17 @@ pub(crate) async fn run<T: Transport>(
         tokio::select! {
             happened = connection.turn() => match happened {
                 Happened::Opened(line) => {
+                    shared.carried_by(Some(line.carrier()));
                     connection = Connection::Open(line);
                     shared.turn(|client, now| client.connected(now));
                 }
                 Happened::Received(bytes) => {
+                    transport.proven();
                     shared.turn(|client, now| client.receive(now, &bytes));
                 }
                 Happened::Ended(end) => {
                     connection = Connection::None;
+                    shared.carried_by(None);
                     shared.line_ended(end);
                 }
             },

@@ -1,8 +1,8 @@
 //! An asynchronous connection to a desk for programs.
 //!
 //! A [`Desk`] is one client of one desk: the replica and the pending queue of
-//! `desk-client-core`, driven by a tokio task that keeps a WebSocket open and
-//! opens it again when it is lost. [`Api`] has the requests beside it. It is
+//! `desk-client-core`, driven by a tokio task that keeps a line open, over QUIC
+//! or WebSocket, and opens it again when it is lost. [`Api`] has the requests beside it. It is
 //! **not** where merging happens, and it keeps nothing on disk unless
 //! [`Options::folder`] says where.
 //!
@@ -42,6 +42,7 @@ pub use address::{AddressError, DeskLink, Server};
 pub use api::{Api, Joined};
 pub use desk::{Desk, Events, Options};
 pub use error::{Ended, OpenError, RequestError};
+pub use transport::{Carrier, Carriers};
 pub use trust::Trust;
 
 pub use desk_gateway_http::export::Format;

@@ -27,3 +27,17 @@ pub const EVENTS_KEPT: usize = 1_024;
 
 /// Random bytes drawn at once for masking keys: one system call for 64 frames.
 pub const RANDOM_BYTES: usize = 256;
+
+/// How long QUIC is tried alone: the first packet is repeated about then.
+pub const QUIC_HEAD_START: Duration = Duration::from_millis(300);
+
+/// How long QUIC is left alone after WebSocket was faster, or after a line of it on which
+/// nothing came. Networks seldom change, and a lost race costs a moment each time.
+pub const QUIC_AVOIDED_TIME: Duration = Duration::from_secs(300);
+
+/// How often a QUIC connection says that it is there. A router forgets a silent one after
+/// 15 s or more, and the server after 30 s.
+pub const QUIC_PING_TIME: Duration = Duration::from_secs(10);
+
+/// How long nothing may come over a QUIC connection.
+pub const QUIC_IDLE_TIME: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use crate::clock::Clock;
 use crate::error::Ended;
 use crate::limits::EVENTS_KEPT;
-use crate::transport::LineEnd;
+use crate::transport::{Carrier, LineEnd};
 
 /// How far things went, for those who wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +44,8 @@ pub(crate) struct State {
     /// The driver is done.
     pub(crate) stopped: bool,
     pub(crate) ended: Option<Ended>,
+    /// What carries the line that is open.
+    pub(crate) carrier: Option<Carrier>,
     /// Why nothing is kept on disk any more.
     pub(crate) folder_error: Option<String>,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Orders {
     /// Open a line with this session key.
     pub(crate) connect: Option<String>,
     pub(crate) send: Vec<Vec<u8>>,
+    /// A frame that may be lost.
+    pub(crate) lossy: Option<Vec<u8>>,
     pub(crate) persist: Option<Records>,
     pub(crate) wake_at: Option<std::time::Instant>,
 }
@@ -70,6 +74,7 @@ impl Shared {
             stop: false,
             stopped: false,
             ended: None,
+            carrier: None,
             folder_error: None,
         };
         Self {
@@ -102,6 +107,11 @@ impl Shared {
         result
     }
 
+    /// What carries the line that is open now.
+    pub(crate) fn carried_by(&self, carrier: Option<Carrier>) {
+        self.lock().carrier = carrier;
+    }
+
     /// The line, or an attempt to open it, ended.
     pub(crate) fn line_ended(&self, end: LineEnd) {
         self.turn(|client, now| client.closed(now, end.trouble, &end.detail));
@@ -122,6 +132,7 @@ impl Shared {
             orders.persist = state.client.persist();
         }
         if open && !orders.hang_up {
+            orders.lossy = state.client.poll_presence(now);
             while let Some(frames) = state.client.poll_transmit(now) {
                 orders.send.push(frames);
             }

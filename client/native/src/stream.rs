@@ -31,7 +31,8 @@ impl std::fmt::Debug for Connector {
 
 impl Connector {
     pub(crate) fn new(server: Server, trust: &Trust) -> Self {
-        let tls = server.is_secure().then(|| TlsConnector::from(Arc::new(trust.config())));
+        let tls =
+            server.is_secure().then(|| TlsConnector::from(Arc::new(trust.config(b"http/1.1"))));
         Self { server, tls }
     }
 

@@ -21,18 +21,23 @@ pub enum Trust {
     #[default]
     System,
     /// By exactly the certificate with this SHA-256: a server with a self-made
-    /// one prints it, and `init` gives it as `certificate_sha256`.
+    /// one prints it.
     Certificate([u8; 32]),
+    /// By any of the certificates with these SHA-256: `init` gives them for QUIC.
+    Certificates(Vec<[u8; 32]>),
 }
 
 impl Trust {
-    /// The TLS configuration that follows from it.
-    pub(crate) fn config(&self) -> ClientConfig {
+    /// The TLS configuration that follows from it, for one protocol.
+    pub(crate) fn config(&self, protocol: &[u8]) -> ClientConfig {
         let crypto = Arc::new(provider::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match self {
             Self::System => system(&crypto),
             Self::Certificate(sha256) => {
-                Arc::new(Pinned { sha256: *sha256, crypto: Arc::clone(&crypto) })
+                Arc::new(Pinned { sha256: vec![*sha256], crypto: Arc::clone(&crypto) })
+            }
+            Self::Certificates(sha256) => {
+                Arc::new(Pinned { sha256: sha256.clone(), crypto: Arc::clone(&crypto) })
             }
         };
         let mut config = ClientConfig::builder_with_provider(crypto)
@@ -41,7 +46,7 @@ impl Trust {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         config
     }
 }
@@ -55,14 +60,14 @@ fn system(crypto: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
     match verifier {
         Ok(verifier) => verifier,
         // No authority is known to this machine: no certificate will do.
-        Err(_) => Arc::new(Pinned { sha256: [0; 32], crypto: Arc::clone(crypto) }),
+        Err(_) => Arc::new(Pinned { sha256: Vec::new(), crypto: Arc::clone(crypto) }),
     }
 }
 
-/// Believes one certificate, whatever name and time stand in it.
+/// Believes some certificates, whatever name and time stand in them.
 #[derive(Debug)]
 struct Pinned {
-    sha256: [u8; 32],
+    sha256: Vec<[u8; 32]>,
     crypto: Arc<CryptoProvider>,
 }
 
@@ -76,7 +81,7 @@ impl ServerCertVerifier for Pinned {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let found = ring::digest::digest(&ring::digest::SHA256, end_entity);
-        if found.as_ref() == self.sha256 {
+        if self.sha256.iter().any(|sha256| found.as_ref() == sha256) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))

@@ -64,9 +64,7 @@ pub(crate) struct Certificate {
 /// What clients are told of a self-made certificate.
 #[derive(Clone)]
 pub(crate) struct OwnCertificate {
-    /// DER.
-    pub(crate) der: Vec<u8>,
-    /// SHA-256 of it.
+    /// SHA-256 of its DER.
     pub(crate) sha256: [u8; 32],
 }
 
@@ -78,15 +76,15 @@ pub(crate) fn load(config: &Config, now: Time) -> Result<Option<Certificate>, Ce
     match &config.tls {
         Tls::Off => Ok(None),
         Tls::Files { cert, key } => {
-            let server = server_config(chain(cert, &read(cert)?)?, key_of(key, &read(key)?)?)?;
-            Ok(Some(Certificate { server, own: None }))
+            let (chain, key) = read_files(cert, key)?;
+            Ok(Some(Certificate { server: server_config(chain, key)?, own: None }))
         }
         Tls::SelfSigned => {
             let path = config.data.join(FILE);
             let pem = own_pem(&path, &names(config), now)?;
             let chain = chain(&path, &pem)?;
-            let der = chain.first().map(|der| der.to_vec()).unwrap_or_default();
-            let own = OwnCertificate { sha256: Sha256::digest(&der).into(), der };
+            let sha256 = Sha256::digest(&chain[0]).into();
+            let own = OwnCertificate { sha256 };
             let server = server_config(chain, key_of(&path, &pem)?)?;
             Ok(Some(Certificate { server, own: Some(own) }))
         }
@@ -101,11 +99,29 @@ impl OwnCertificate {
     }
 }
 
+/// A certificate chain and its key, as the operator gave them.
+///
+/// # Errors
+/// A file cannot be read, or holds something else.
+pub(crate) fn read_files(
+    cert: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CertificateError> {
+    Ok((chain(cert, &read(cert)?)?, key_of(key, &read(key)?)?))
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
     fs::read(path).map_err(|error| CertificateError::Io { path: path.to_owned(), error })
 }
 
-fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+/// The certificates in a file.
+///
+/// # Errors
+/// There are none.
+pub(crate) fn chain(
+    path: &Path,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let wrong = |error: String| CertificateError::Pem {
         path: path.to_owned(),
         what: "certificate chain in PEM",
@@ -116,7 +132,11 @@ fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Certif
     if chain.is_empty() { Err(wrong("there is none".to_owned())) } else { Ok(chain) }
 }
 
-fn key_of(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateError> {
+/// The private key in a file.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn key_of(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| CertificateError::Pem {
         path: path.to_owned(),
         what: "private key in PEM",
@@ -135,6 +155,21 @@ fn server_config(
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// TLS 1.3 alone, as QUIC needs it.
+///
+/// # Errors
+/// The key is not the certificate's, or of a kind that is not supported.
+pub(crate) fn tls13_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, CertificateError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?)
 }
 
 /// The file of the self-made certificate, made anew when it ends soon or the
@@ -164,7 +199,11 @@ const fn renewal_s() -> u64 {
     CERTIFICATE_RENEWAL_DAYS * 86_400
 }
 
-fn make(names: &[String], from: u64, until: u64) -> Result<String, rcgen::Error> {
+/// Makes a certificate for some names, in PEM with its key.
+///
+/// # Errors
+/// The system gives no key.
+pub(crate) fn make(names: &[String], from: u64, until: u64) -> Result<String, rcgen::Error> {
     let mut params = CertificateParams::default();
     for name in names {
         params.subject_alt_names.push(match name.parse::<IpAddr>() {
@@ -189,7 +228,7 @@ fn make(names: &[String], from: u64, until: u64) -> Result<String, rcgen::Error>
 }
 
 /// Names by which this machine may be reached.
-fn names(config: &Config) -> Vec<String> {
+pub(crate) fn names(config: &Config) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let mut add = |name: String| {
         if !names.contains(&name) {

@@ -1,13 +1,15 @@
 //! The addresses that the server listens on.
 
 use std::io::{ErrorKind, Read as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::Config;
 use crate::entry::Door;
-use crate::limits::PROBE_TIME;
+use crate::limits::{PROBE_TIME, QUIC_SHARDS_MAX};
+use crate::net::udp_group;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,70 @@ pub(crate) struct ListenError {
     error: std::io::Error,
     /// What sets it.
     flag: &'static str,
+}
+
+/// The UDP sockets of QUIC, bound and not yet received from.
+#[derive(Default)]
+pub(crate) struct QuicDoors {
+    /// Where they are bound: one address of each family at most.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The sockets of each shard, one of each address.
+    sockets: Vec<Vec<OwnedFd>>,
+}
+
+impl QuicDoors {
+    /// Binds the sockets of all shards. An address that nobody chose may be taken: then
+    /// QUIC is not served, and the log says so.
+    ///
+    /// # Errors
+    /// The address that the operator chose cannot be had.
+    pub(crate) fn open(config: &Config) -> Result<Self, ListenError> {
+        let shards = usize::from(config.shards);
+        let chosen = config.quic;
+        let failed = |error| ListenError { address: chosen, error, flag: "--quic" };
+        if shards > QUIC_SHARDS_MAX {
+            tracing::warn!("QUIC is not served: its connection ids name {QUIC_SHARDS_MAX} shards");
+            return Ok(Self::default());
+        }
+        let (address, sockets) = match udp_group::bind(chosen, shards) {
+            Ok(bound) => bound,
+            Err(error) if config.quic_chosen => return Err(failed(error)),
+            Err(error) => {
+                tracing::warn!(%chosen, %error, "QUIC is not served; choose an address by --quic");
+                return Ok(Self::default());
+            }
+        };
+        let mut doors = Self {
+            addresses: vec![address],
+            sockets: sockets.into_iter().map(|socket| vec![socket]).collect(),
+        };
+        if address.ip().is_unspecified() {
+            let other = match address.ip() {
+                IpAddr::V4(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                IpAddr::V6(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            };
+            // A socket for both families would cost IPv4 users what is known of their
+            // path at each change of their address.
+            match udp_group::bind(SocketAddr::new(other, address.port()), shards) {
+                Ok((other, sockets)) => {
+                    doors.addresses.push(other);
+                    for (shard, socket) in doors.sockets.iter_mut().zip(sockets) {
+                        shard.push(socket);
+                    }
+                }
+                Err(error) => tracing::warn!(%other, %error, "QUIC is served for one family"),
+            }
+        }
+        Ok(doors)
+    }
+
+    /// The sockets of the next shard, in the order of shards.
+    pub(crate) fn take(&mut self) -> Vec<(SocketAddr, OwnedFd)> {
+        if self.sockets.is_empty() {
+            return Vec::new();
+        }
+        self.addresses.iter().copied().zip(self.sockets.remove(0)).collect()
+    }
 }
 
 /// Addresses that are held until the shards listen on them.

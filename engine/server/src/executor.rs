@@ -1,6 +1,7 @@
 //! One executor: opens its shard's store, starts its tasks, turns its loop.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -13,9 +14,11 @@ use glommio::{LocalExecutorBuilder, Placement as Pinning};
 
 use crate::entry::{self, Door};
 use crate::limits::{RING_DEPTH, RING_IO_MEMORY_BYTES};
+use crate::net::quic::endpoint::Endpoint;
 use crate::net::readiness;
+use crate::net::udp::Udp;
 use crate::queue::Mesh;
-use crate::shard::{Message, Shell, own_manifest};
+use crate::shard::{Guests, Message, Shell, own_manifest};
 use crate::shared::Shared;
 
 /// What an executor is given.
@@ -30,6 +33,10 @@ pub(crate) struct Part {
     pub(crate) entropy: [u8; 32],
     pub(crate) core: ShardConfig,
     pub(crate) doors: Vec<(SocketAddr, Door)>,
+    /// The sockets of QUIC.
+    pub(crate) quic: Vec<(SocketAddr, OwnedFd)>,
+    /// 32 random bytes that QUIC's ids are drawn from.
+    pub(crate) quic_seed: [u8; 32],
     /// Told once whether the shard serves.
     pub(crate) report: Sender<Result<(), String>>,
 }
@@ -79,12 +86,20 @@ async fn guarded(task: impl Future<Output = ()>) {
 
 async fn start(part: Part) -> Result<Rc<Shell>, String> {
     let Part { index, shared, seed, mesh, manifest, keyring, entropy, core, doors, .. } = part;
+    let (quic, quic_seed) = (part.quic, part.quic_seed);
     readiness::start().map_err(|error| format!("sockets cannot be watched: {error}"))?;
     let data = shared.config.data.clone();
     let open = || Folder::open(&data);
     let disk = open().await.map_err(|error| error.to_string())?;
     let store = Store::open(disk, seed).await.map_err(|error| error.to_string())?;
-    let shell = Shell::new(index, shared, Shard::new(core, keyring, entropy), store, mesh);
+    let guests = guests(&shared, index, quic, quic_seed)
+        .map_err(|error| format!("QUIC's sockets cannot be watched: {error}"))?;
+    let sockets = guests.as_ref().map_or(0, Guests::sockets);
+    let core = Shard::new(core, keyring, entropy);
+    let shell = Shell::new(index, shared, core, store, mesh, guests);
+    for socket in 0..sockets {
+        glommio::spawn_local(guarded(Rc::clone(&shell).receive_datagrams(socket))).detach();
+    }
     if let Some(manifest) = manifest {
         let disk = open().await.map_err(|error| error.to_string())?;
         let owner = ManifestOwner::open(disk, manifest).await.map_err(|error| error.to_string())?;
@@ -99,4 +114,18 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
         glommio::spawn_local(guarded(accepting)).detach();
     }
     Ok(shell)
+}
+
+/// QUIC on this executor, if it is served.
+fn guests(
+    shared: &Shared,
+    index: usize,
+    sockets: Vec<(SocketAddr, OwnedFd)>,
+    seed: [u8; 32],
+) -> std::io::Result<Option<Guests>> {
+    let Some(quic) = &shared.quic else { return Ok(None) };
+    let attach = |(address, socket)| Udp::attach(socket, address);
+    let sockets = sockets.into_iter().map(attach).collect::<Result<Vec<_>, _>>()?;
+    let endpoint = Endpoint::new(&quic.keys, quic.server(), seed, index, shared.shards.len());
+    Ok(Some(Guests::new(endpoint, sockets)))
 }

@@ -10,6 +10,9 @@ use desk_engine_core::Keyring;
 /// The file of the key that session keys are made with: 32 random bytes.
 const SESSION_FILE: &str = "session.key";
 
+/// The file of the secret that QUIC's keys are derived from: 32 random bytes.
+const QUIC_FILE: &str = "quic.key";
+
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
@@ -54,11 +57,22 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 /// # Errors
 /// It cannot be read, is damaged, or cannot be made.
 pub(crate) fn keyring(folder: &Path) -> Result<Keyring, KeyError> {
-    let path = folder.join(SESSION_FILE);
+    Ok(Keyring::new(secret(folder.join(SESSION_FILE))?))
+}
+
+/// Reads the secret that QUIC's keys are derived from, or makes one. Call it under the
+/// folder's lock.
+///
+/// # Errors
+/// It cannot be read, is damaged, or cannot be made.
+pub(crate) fn quic_secret(folder: &Path) -> Result<[u8; 32], KeyError> {
+    secret(folder.join(QUIC_FILE))
+}
+
+fn secret(path: PathBuf) -> Result<[u8; 32], KeyError> {
     let bytes = read_or_make(&path, || Ok(random::<32>()?.to_vec()))?;
     let found = bytes.len();
-    let secret = bytes.try_into().map_err(|_| KeyError::Damaged { path, found })?;
-    Ok(Keyring::new(secret))
+    bytes.try_into().map_err(|_| KeyError::Damaged { path, found })
 }
 
 /// Reads a secret file, and makes it first if it is not there. What others may

@@ -7,6 +7,9 @@
 
 use std::time::Duration;
 
+/// The UDP port of QUIC.
+pub(crate) const QUIC_PORT: u16 = 8443;
+
 /// How long a new desk lives.
 pub(crate) const DESK_TTL: Duration = Duration::from_secs(7 * 86_400);
 
@@ -119,6 +122,16 @@ pub(crate) const CERTIFICATE_DAYS: u64 = 365;
 /// that is started once a month never shows an old one.
 pub(crate) const CERTIFICATE_RENEWAL_DAYS: u64 = 30;
 
+/// Days that a certificate lasts that clients trust by its hash: browsers take at most 14.
+/// One day before its making is added, for clocks that are behind.
+pub(crate) const PINNED_DAYS: u64 = 12;
+
+/// Days that it is in use. It is made as long before, and so told in time.
+pub(crate) const PINNED_TURN_DAYS: u64 = 5;
+
+/// How often the server looks whether a certificate is to be renewed. Tuning.
+pub(crate) const RENEWAL_LOOK: Duration = Duration::from_secs(3_600);
+
 /// Bytes of the WebSocket's own answers (pongs) that wait for a peer; past it
 /// the peer is not read until they have left, as after one read full of pings.
 /// No policy: nobody can tell.
@@ -168,3 +181,84 @@ pub(crate) const RING_DEPTH: usize = 128;
 /// Memory that must be lockable for the rings, in bytes: what the kernel asks for
 /// them, as they are made here.
 pub(crate) const MEMLOCK_BYTES: u64 = 512 << 10;
+
+/// Buffers of one receive of UDP. Tuning: more is received in the next.
+pub(crate) const UDP_BATCH: usize = 8;
+
+/// Bytes of each of these buffers: the largest batch of datagrams that the kernel gives as
+/// one. Safety: a shorter buffer would cut it.
+pub(crate) const UDP_BUFFER_BYTES: usize = 64 << 10;
+
+/// Receives of UDP in a row before other tasks of the shard run. Tuning.
+pub(crate) const UDP_RECEIVES: usize = 8;
+
+/// Datagrams that one send may hold. Tuning: more gives no gain, and a burst that a
+/// router drops.
+pub(crate) const UDP_SEGMENTS: usize = 10;
+
+/// How long nothing may come from the peer of a QUIC connection. A browser asks for a
+/// sign of life each 15 s and counts one second less, so it must not be under 17 s.
+pub(crate) const QUIC_IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// How long a handshake of QUIC may take, until the peer's hello can be read. Safety: half
+/// a connection is memory that nobody uses.
+pub(crate) const QUIC_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// Handshakes of a shard under way from which on new addresses must prove themselves.
+pub(crate) const QUIC_HANDSHAKES_FREE: usize = 64;
+
+/// Connections of a shard that begin in one second from which on new addresses must prove
+/// themselves.
+pub(crate) const QUIC_NEW_FREE: usize = 200;
+
+/// How many times [`QUIC_HANDSHAKES_FREE`] and [`QUIC_NEW_FREE`] lead to silence: whoever
+/// is real asks again.
+pub(crate) const QUIC_SILENCE_FACTOR: usize = 4;
+
+/// Streams in both directions that a peer may have open. A client of ours has one, and a
+/// browser one more. Safety: each may hold [`QUIC_STREAM_WINDOW`].
+pub(crate) const QUIC_BIDI_STREAMS: u32 = 8;
+
+/// Streams in one direction that a peer may have open. A browser ends a handshake that
+/// allows fewer than 3.
+pub(crate) const QUIC_UNI_STREAMS: u32 = 16;
+
+/// Bytes of one stream that may wait to be read: more than the largest frame's half, so
+/// that a frame takes few round trips.
+pub(crate) const QUIC_STREAM_WINDOW: u32 = 256 << 10;
+
+/// Bytes of all streams of a connection that may wait to be read.
+pub(crate) const QUIC_RECEIVE_WINDOW: u32 = 1 << 20;
+
+/// Bytes that a connection may have sent without an acknowledgement.
+pub(crate) const QUIC_SEND_WINDOW: u64 = 1 << 20;
+
+/// Bytes of datagrams that a connection may hold in each direction. Newer presence
+/// replaces older.
+pub(crate) const QUIC_DATAGRAM_BUFFER_BYTES: usize = 64 << 10;
+
+/// First packets of a shard that wait to be looked at. They are looked at once.
+pub(crate) const QUIC_INCOMING_MAX: usize = 512;
+
+/// Bytes that wait for each of them.
+pub(crate) const QUIC_INCOMING_BYTES_EACH: u64 = 64 << 10;
+
+/// Bytes that wait for all of them.
+pub(crate) const QUIC_INCOMING_BYTES: u64 = 4 << 20;
+
+/// How long an ending QUIC connection waits for its peer's answer to the last words.
+pub(crate) const QUIC_FAREWELL_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes of a QUIC guest's frames that its desk's shard has yet to take. The guest is not
+/// read meanwhile. Safety: the ring between shards holds them.
+pub(crate) const GUEST_UNTAKEN_BYTES: usize = 256 << 10;
+
+/// Handshakes of a shard under way, proven addresses or not. Safety: about 64 MiB.
+pub(crate) const QUIC_HANDSHAKES_MAX: usize = 2_048;
+
+/// Answers of a shard that belong to no connection and wait to be sent. Safety: more of
+/// them come of a flood, and whoever is real asks again.
+pub(crate) const QUIC_REPLIES_MAX: usize = 1_024;
+
+/// Shards that the first byte of a connection id can name.
+pub(crate) const QUIC_SHARDS_MAX: usize = 255;

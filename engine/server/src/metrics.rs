@@ -119,6 +119,12 @@ shard_metrics! {
         connections_accepted "sticker_desk_connections_accepted_total" "TCP connections accepted.",
         connections_refused "sticker_desk_connections_refused_total" "TCP connections closed at once, for want of descriptors.",
         handovers "sticker_desk_handovers_total" "Sockets given to the core of their desk.",
+        quic_accepted "sticker_desk_quic_accepted_total" "QUIC connections begun.",
+        quic_retried "sticker_desk_quic_retried_total" "First packets answered by a demand to prove the address.",
+        quic_ignored "sticker_desk_quic_ignored_total" "First packets that got no answer, for there were too many.",
+        quic_misrouted "sticker_desk_quic_misrouted_total" "QUIC datagrams that arrived at another shard than their connection's.",
+        quic_datagrams_unusable "sticker_desk_quic_datagrams_unusable_total" "QUIC datagrams that held no frame of use.",
+        guests_elsewhere "sticker_desk_quic_elsewhere_total" "QUIC connections whose desk is another shard's.",
         requests "sticker_desk_http_requests_total" "HTTP requests answered.",
         requests_failed "sticker_desk_http_requests_failed_total" "HTTP requests answered with a server error.",
         connection_panics "sticker_desk_connection_panics_total" "Connections ended by a defect in their task.",
@@ -151,6 +157,7 @@ shard_metrics! {
     }
     gauges {
         connections "sticker_desk_connections" "Open TCP connections.",
+        quic_connections "sticker_desk_quic_connections" "Open QUIC connections, those that are ending included.",
         websockets "sticker_desk_websockets" "Open WebSockets.",
         sessions "sticker_desk_sessions" "Sessions: connections that said hello and take part in a desk.",
         instances "sticker_desk_collaboration_instances" "Collaboration instances: desks in use, in memory.",

@@ -16,11 +16,13 @@ use signal_hook::iterator::Signals;
 
 use crate::certificate::Certificate;
 use crate::config::{Config, Settings};
-use crate::doors::{Doors, ListenError, shown};
+use crate::doors::{Doors, ListenError, QuicDoors, shown};
 use crate::entry::Door;
 use crate::executor::{self, Part, builder};
+use crate::limits::RENEWAL_LOOK;
 use crate::preflight::{self, Means, Unfit};
 use crate::queue::mesh;
+use crate::quic::{Quic, QuicError};
 use crate::recovery::{OpenError, Opened, open_store};
 use crate::shared::Shared;
 use crate::{certificate, clock, keys, log};
@@ -46,6 +48,9 @@ pub(crate) enum ServeError {
     /// The certificate.
     #[error(transparent)]
     Certificate(#[from] crate::certificate::CertificateError),
+    /// QUIC.
+    #[error(transparent)]
+    Quic(#[from] QuicError),
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -85,15 +90,22 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     let keyring = keys::keyring(&config.data)?;
     let certificate = certificate::load(&config, clock::wall())?;
     let mut doors = Doors::open(&config)?;
+    let mut quic_doors = QuicDoors::open(&config)?;
+    let quic = match quic_doors.addresses.is_empty() {
+        true => None,
+        false => Some(Quic::new(&config, quic_doors.addresses.clone())?),
+    };
     let opened = open_store(&config, means)?;
-    let shared = share(config, certificate, &doors, means)?;
+    let shared = share(config, certificate, quic, &doors, means)?;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| ServeError::Shard(format!("signals cannot be watched: {error}")))?;
-    let shards = start_shards(&shared.0, shared.1, opened, &keyring, &doors, &cores)?;
+    let doors_of = (&doors, &mut quic_doors);
+    let shards = start_shards(&shared.0, shared.1, opened, &keyring, doors_of, &cores)?;
     let shared = shared.0;
     doors.release();
     shared.ready.store(true, Ordering::SeqCst);
     announce(&shared, &doors);
+    let renewing = renew_certificates(&shared);
     for signal in signals.forever() {
         if signal == SIGHUP {
             shared.reload_certificate();
@@ -102,7 +114,20 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
         tracing::info!("stopping");
         break;
     }
+    drop(renewing);
     stop(&shared, shards)
+}
+
+/// Renews self-made certificates when it is time to, until what this gives is dropped.
+fn renew_certificates(shared: &Arc<Shared>) -> mpsc::Sender<()> {
+    let (running, stopped) = mpsc::channel();
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(RENEWAL_LOOK) {
+            shared.renew_certificate();
+        }
+    });
+    running
 }
 
 type Ends = Vec<crate::queue::Mesh<crate::shard::Message>>;
@@ -110,6 +135,7 @@ type Ends = Vec<crate::queue::Mesh<crate::shard::Message>>;
 fn share(
     config: Config,
     certificate: Option<Certificate>,
+    quic: Option<Quic>,
     doors: &Doors,
     means: Means,
 ) -> Result<(Arc<Shared>, Ends), ServeError> {
@@ -127,6 +153,7 @@ fn share(
         listen,
         bells: ends.first().expect("there is at least one shard").bells(),
         certificate: certificate.map(RwLock::new),
+        quic,
         connections_max: means.connections,
         ready: atomic::AtomicBool::new(false),
         stopping: atomic::AtomicBool::new(false),
@@ -145,7 +172,7 @@ fn start_shards(
     ends: Ends,
     opened: Opened,
     keyring: &Keyring,
-    doors: &Doors,
+    (doors, quic_doors): (&Doors, &mut QuicDoors),
     cores: &[usize],
 ) -> Result<Shards, ServeError> {
     let (report, reports) = mpsc::channel();
@@ -171,6 +198,8 @@ fn start_shards(
                 limits: Arc::new(config.limits.shard.clone()),
             },
             doors: doors.addresses(),
+            quic: quic_doors.take(),
+            quic_seed: keys::random()?,
             report: report.clone(),
         };
         // More shards than cores work, too; the kernel places them then.
@@ -198,6 +227,9 @@ fn start_shards(
 fn announce(shared: &Shared, doors: &Doors) {
     let scheme = shared.config.scheme();
     let mut line = format!("Sticker Desk is ready: {scheme}://{}", shown(shared.listen));
+    for address in shared.quic.iter().flat_map(Quic::addresses) {
+        line.push_str(&format!(", QUIC {address}"));
+    }
     if let Some(admin) = doors.address(Door::Admin) {
         line.push_str(&format!(", admin http://{}", shown(admin)));
     }

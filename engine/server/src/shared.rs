@@ -15,6 +15,7 @@ use crate::certificate::{Certificate, OwnCertificate};
 use crate::config::Config;
 use crate::metrics::ShardMetrics;
 use crate::queue::Doorbell;
+use crate::quic::Quic;
 use crate::{certificate, clock};
 
 /// Shared by all shards.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) bells: Arc<[Doorbell]>,
     /// The certificate for new connections, if they are encrypted.
     pub(crate) certificate: Option<RwLock<Certificate>>,
+    /// QUIC, if it is served.
+    pub(crate) quic: Option<Quic>,
     /// Bytes that wait for slow peers, see [`Unsent`].
     pub(crate) unsent: AtomicUsize,
     /// Connections that descriptors allow.
@@ -173,6 +176,7 @@ impl Shared {
 
     /// Reads the certificate again; connections that are open keep theirs.
     pub(crate) fn reload_certificate(&self) {
+        self.renew_certificate();
         let Some(certificate) = &self.certificate else { return };
         match certificate::load(&self.config, clock::wall()) {
             Ok(Some(new)) => {
@@ -181,6 +185,15 @@ impl Shared {
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "the certificate stays as it is"),
+        }
+    }
+
+    /// Reads QUIC's certificate again; a self-made one is renewed if it is time to.
+    pub(crate) fn renew_certificate(&self) {
+        let Some(quic) = &self.quic else { return };
+        match quic.reload(&self.config) {
+            Ok(()) => self.wake_all(),
+            Err(error) => tracing::error!(%error, "QUIC's certificate stays as it is"),
         }
     }
 

@@ -79,6 +79,21 @@ pub struct Export {
     pub deleted: bool,
 }
 
+/// The address of WebTransport sessions.
+pub const SESSION_PATH: &str = "/api/desk/collaboration/webtransport";
+
+/// The session key in the address of a WebTransport session.
+///
+/// # Errors
+/// 404 for another address, 401 without a key, 400 for a bad query.
+pub fn session_of(path: &str, query: Option<&str>) -> Result<String, Problem> {
+    if path != SESSION_PATH {
+        return Err(unknown_address(path));
+    }
+    let query = Query::parse(query)?;
+    query.text("session_key").map(str::to_owned).ok_or_else(missing_session_key)
+}
+
 /// What the body of a submit is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SubmitBody {

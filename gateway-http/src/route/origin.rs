@@ -80,6 +80,23 @@ impl OriginPolicy {
         ))
     }
 
+    /// Checks the host that a WebTransport session is asked of, and the page that asks.
+    /// Its port is QUIC's own.
+    ///
+    /// # Errors
+    /// 421, 403.
+    pub fn check_session(&self, authority: &str, origin: Option<&str>) -> Result<(), Problem> {
+        let host = Authority::parse(authority).map(|host| Authority { port: None, ..host });
+        if !host.is_some_and(|host| self.is_ours(&host)) {
+            return Err(Problem::new(Status::MISDIRECTED_REQUEST, "It is no host of ours."));
+        }
+        let Some(origin) = origin else { return Ok(()) };
+        if Origin::parse(origin).is_some_and(|origin| self.admits(&origin, None)) {
+            return Ok(());
+        }
+        Err(Problem::new(Status::FORBIDDEN, "Pages of that Origin may not connect here."))
+    }
+
     /// Names decide, not ports: a port may be forwarded, and a page cannot
     /// make a browser lie about the name. An address literal cannot be rebound.
     fn is_ours(&self, host: &Authority) -> bool {

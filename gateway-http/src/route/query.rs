@@ -27,6 +27,11 @@ impl Query {
         Ok(Self(parsed))
     }
 
+    /// A text as it is.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }

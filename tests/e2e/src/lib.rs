@@ -1,8 +1,8 @@
 //! End-to-end tests of the real binary over real sockets.
 //!
 //! The tests stand in `tests/`, by theme; this is their rig. [`Server`] starts,
-//! kills and restarts the binary; [`http`] and [`socket`] speak to it byte by
-//! byte, on code of their own, so that a mistake that server and product client
+//! kills and restarts the binary; [`http`], [`socket`], [`quic`] and [`web`] speak to it byte
+//! by byte, on code of their own, so that a mistake that server and product client
 //! share is seen; [`desk`] has the requests that most tests begin with, and a
 //! [`Witness`] must not notice what a test does to its desk.
 //! Nothing here waits for time: [`eventually`] waits for a condition.
@@ -12,17 +12,21 @@
 pub mod desk;
 pub mod http;
 pub mod ledger;
+pub mod quic;
 pub mod server;
 pub mod socket;
 pub mod volume;
 mod wait;
+pub mod web;
 mod witness;
 
 pub use desk::{Joined, create, join};
 pub use http::{Reply, delete, get, patch, post};
 pub use ledger::Ledger;
+pub use quic::Quic;
 pub use server::{Server, Setup};
 pub use socket::Socket;
 pub use volume::Volume;
 pub use wait::{PATIENCE, eventually, now, unix_seconds};
+pub use web::Web;
 pub use witness::Witness;

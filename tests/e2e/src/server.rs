@@ -231,6 +231,11 @@ impl Server {
         self.address
     }
 
+    /// Where it serves QUIC.
+    pub fn quic(&self) -> SocketAddr {
+        self.quic
+    }
+
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
         self.volume.as_ref().map_or_else(|| self.folder.path().join(DATA), Volume::view)

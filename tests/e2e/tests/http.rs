@@ -31,10 +31,12 @@ fn init_creates() {
     let websocket = format!("ws://{}/api/desk/collaboration/init", server.address());
     assert_eq!(collaboration["websocket"], websocket);
     assert!(collaboration["shard_hint"].is_u64());
-    // Not served yet, and said so.
-    for field in ["webtransport", "quic", "certificate_sha256"] {
-        assert_eq!(collaboration[field], Value::Null, "{field}");
-    }
+    assert_eq!(collaboration["quic"], server.quic().to_string());
+    let hashes = collaboration["certificates"].as_array().expect("hashes");
+    assert_eq!(hashes.len(), 2, "of the present certificate and the next");
+    assert_eq!(collaboration["certificate_sha256"], hashes[0]);
+    let webtransport = format!("https://{}/api/desk/collaboration/webtransport", server.quic());
+    assert_eq!(collaboration["webtransport"], webtransport);
     assert_eq!(desk::export(&server, id)["title"], "Ideas");
 }
 

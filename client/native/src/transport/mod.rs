@@ -1,13 +1,35 @@
-//! How frames travel. WebSocket is the first transport; another one implements
-//! [`Transport`] and [`Line`], and the driver does not notice.
+//! How frames travel. [`quic`] and [`websocket`] each open lines, and [`race`] chooses
+//! between them. The driver knows [`Transport`] and [`Line`] alone.
 
+mod quic;
+mod race;
 mod websocket;
 
 use std::future::Future;
 
 use desk_client_core::Trouble;
 
-pub(crate) use websocket::WebSocketTransport;
+pub use race::Carriers;
+pub(crate) use race::Race;
+
+/// A transport in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carrier {
+    /// QUIC.
+    Quic,
+    /// WebSocket.
+    WebSocket,
+}
+
+impl Carrier {
+    /// Its name, as people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "QUIC",
+            Self::WebSocket => "WebSocket",
+        }
+    }
+}
 
 /// Opens lines to one server.
 pub(crate) trait Transport: Send + Sync + 'static {
@@ -19,10 +41,21 @@ pub(crate) trait Transport: Send + Sync + 'static {
         &self,
         session_key: String,
     ) -> impl Future<Output = Result<Self::Line, LineEnd>> + Send;
+
+    /// Something came over the newest line: its transport gets through.
+    fn proven(&self);
 }
 
 /// An open line: frames in order, both ways.
 pub(crate) trait Line: Send + 'static {
+    /// What carries it.
+    fn carrier(&self) -> Carrier;
+
+    /// Sends one frame that may be lost. A line that has no other way queues it.
+    fn send_lossy(&mut self, frame: Vec<u8>) {
+        self.queue(&frame);
+    }
+
     /// Takes whole frames that are to be sent; the next [`Line::turn`] does.
     fn queue(&mut self, frames: &[u8]);
 
@@ -42,4 +75,9 @@ pub(crate) struct LineEnd {
     pub(crate) trouble: Trouble,
     /// In the words of whoever ended it, for logs.
     pub(crate) detail: String,
+}
+
+/// A line that is not there, for a reason that says nothing of the desk.
+fn lost(reason: impl std::fmt::Display) -> LineEnd {
+    LineEnd { trouble: Trouble::Lost, detail: reason.to_string() }
 }

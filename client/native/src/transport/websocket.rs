@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use desk_client_core::Trouble;
 
-use super::{Line, LineEnd, Transport};
+use super::{Carrier, Line, LineEnd, lost};
 use crate::address::Server;
 use crate::limits::{CLOSE_TIME, MESSAGE_BYTES_MAX};
 use crate::random::{self, MaskKeys};
@@ -18,7 +18,7 @@ use crate::wire::Wire;
 
 /// Opens WebSockets at one address.
 #[derive(Debug)]
-pub(crate) struct WebSocketTransport {
+pub(super) struct WebSocketTransport {
     connector: Connector,
     target: String,
 }
@@ -28,7 +28,7 @@ const TARGET: &str = "/api/desk/collaboration/init";
 
 impl WebSocketTransport {
     /// For `url` as `init` gave it (`ws://…`), else for `server` itself.
-    pub(crate) fn new(server: &Server, url: Option<&str>, trust: &Trust) -> Self {
+    pub(super) fn new(server: &Server, url: Option<&str>, trust: &Trust) -> Self {
         let given = url.and_then(|url| Server::split(url, ["ws", "wss"]));
         let (server, target) = match given {
             Some((server, path)) => (server, if path.is_empty() { "/" } else { path }),
@@ -37,7 +37,11 @@ impl WebSocketTransport {
         Self { connector: Connector::new(server, trust), target: target.to_owned() }
     }
 
-    async fn open(&self, session_key: &str) -> Result<WebSocketLine, LineEnd> {
+    /// Opens one. The core gives up what takes too long: it knows how bad the line is.
+    ///
+    /// # Errors
+    /// The server is not reached, or refuses.
+    pub(super) async fn open(&self, session_key: &str) -> Result<WebSocketLine, LineEnd> {
         let stream = self.connector.connect().await.map_err(lost)?;
         let mut wire = Wire::new(stream);
         let mut handshake = ClientHandshake::new(random::bytes(), session_key);
@@ -65,19 +69,6 @@ impl WebSocketTransport {
     }
 }
 
-fn lost(reason: impl std::fmt::Display) -> LineEnd {
-    LineEnd { trouble: Trouble::Lost, detail: reason.to_string() }
-}
-
-impl Transport for WebSocketTransport {
-    type Line = WebSocketLine;
-
-    async fn connect(&self, session_key: String) -> Result<WebSocketLine, LineEnd> {
-        // The core gives up what takes too long: it knows how bad the line is.
-        self.open(&session_key).await
-    }
-}
-
 /// An open WebSocket.
 pub(crate) struct WebSocketLine {
     wire: Wire,
@@ -89,6 +80,10 @@ pub(crate) struct WebSocketLine {
 }
 
 impl Line for WebSocketLine {
+    fn carrier(&self) -> Carrier {
+        Carrier::WebSocket
+    }
+
     fn queue(&mut self, frames: &[u8]) {
         self.socket.send(Opcode::Binary, frames, &mut self.wire.out);
     }

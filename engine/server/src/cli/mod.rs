@@ -149,6 +149,7 @@ mod tests {
             &format!("desk show {link}"),
             "desk show 01ARZ3NDEKTSV4RRFFQ69G5FAV --server http://127.0.0.1:9000",
             &format!("desk watch {link}"),
+            &format!("desk watch {link} --transport quic"),
             &format!("desk export {link} --format md -o notes.md --deleted"),
             "desk import notes.csv --title Notes",
             &format!("desk import - --link {link}"),
@@ -169,6 +170,7 @@ mod tests {
             &format!("desk export {link} --format doc"),
             &format!("desk import a.csv --link {link} --title T"),
             &format!("desk show {link} --certificate abc"),
+            &format!("desk watch {link} --transport pigeon"),
         ] {
             let error = parse(wrong).expect_err(wrong);
             assert_eq!(error.exit_code(), 2, "{wrong}");

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use clap::Args;
-use desk_client_native::{AddressError, Api, DeskLink, Server, Trust};
+use clap::{Args, ValueEnum};
+use desk_client_native::{AddressError, Api, Carriers, DeskLink, Server, Trust};
 use desk_protocol::LinkId;
 
 /// Which server, and how it proves itself.
@@ -22,12 +22,34 @@ pub(crate) struct Place {
     /// server with a self-made certificate prints it)
     #[arg(long, value_name = "SHA256")]
     certificate: Option<Fingerprint>,
+
+    /// What carries changes to and fro, for commands that stay connected: QUIC if it gets
+    /// through, or one of them alone
+    #[arg(long, value_enum, default_value_t = Transport::Auto)]
+    transport: Transport,
+}
+
+/// What may carry frames.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Transport {
+    Auto,
+    Quic,
+    Websocket,
 }
 
 impl Place {
     /// How the server proves itself.
     pub(crate) fn trust(&self) -> Trust {
         self.certificate.map_or(Trust::System, |Fingerprint(sha256)| Trust::Certificate(sha256))
+    }
+
+    /// What may carry frames.
+    pub(crate) fn carriers(&self) -> Carriers {
+        match self.transport {
+            Transport::Auto => Carriers::Auto,
+            Transport::Quic => Carriers::Quic,
+            Transport::Websocket => Carriers::WebSocket,
+        }
     }
 
     /// The server's interface.

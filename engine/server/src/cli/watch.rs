@@ -36,11 +36,13 @@ impl Watch {
         let options = Options {
             user: "watch".to_owned(),
             trust: self.place.trust(),
+            carriers: self.place.carriers(),
             undo_steps: 0,
             ..Options::default()
         };
         let desk = Desk::join_with(link, options).await.map_err(Failure::new)?;
         desk.live().await.map_err(Failure::new)?;
+        say_online(&desk);
         let mut events = desk.events();
         let mut shown = Shown::of(&desk);
         print(&format!("connected: {}, {}\n", shown.title, stickers(shown.stickers.len())))?;
@@ -58,7 +60,7 @@ impl Watch {
                     let words = trouble.words();
                     eprintln!("offline: {}. {}", words.head, words.body);
                 }
-                Event::Joined { .. } => eprintln!("online"),
+                Event::Joined { .. } => say_online(&desk),
                 Event::Closed { code, .. } => {
                     let words = Trouble::Server(code).words();
                     return Err(Failure::new(format!("{}. {}", words.head, words.body)));
@@ -66,6 +68,13 @@ impl Watch {
                 _ => {}
             }
         }
+    }
+}
+
+/// Tells what carries the line.
+fn say_online(desk: &Desk) {
+    if let Some(carrier) = desk.carrier() {
+        eprintln!("online over {}", carrier.name());
     }
 }
 

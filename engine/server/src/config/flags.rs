@@ -24,8 +24,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "ADDR", env = "STICKER_DESK_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// UDP address for QUIC and WebTransport [default: 127.0.0.1:8443].
-    /// Accepted and checked; clients are told of WebSocket only
+    /// UDP address for QUIC. 0.0.0.0 and [::] both stand for all addresses of both
+    /// families [default: port 8443 at the address of --listen]
     #[arg(long, value_name = "ADDR", env = "STICKER_DESK_QUIC")]
     pub(crate) quic: Option<SocketAddr>,
 

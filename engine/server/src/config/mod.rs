@@ -23,6 +23,10 @@ pub(crate) fn help() -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    /// Where QUIC is served.
+    pub(crate) quic: SocketAddr,
+    /// Whether the operator chose it: only then must it be had.
+    pub(crate) quic_chosen: bool,
     pub(crate) data: PathBuf,
     pub(crate) shards: u16,
     pub(crate) desk_ttl: Duration,
@@ -116,11 +120,15 @@ impl Config {
             (None, true) => SocketAddr::new(any, 8080),
             (None, false) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
         };
+        let quic = settings.quic.unwrap_or(SocketAddr::new(listen.ip(), defaults::QUIC_PORT));
+        let quic = if share { SocketAddr::new(any, quic.port()) } else { quic };
         let shards = settings.shards.unwrap_or(cores.max(1));
         let span =
             |setting: Option<quantity::Span>, default| setting.map_or(default, |span| span.0);
         let config = Self {
             listen,
+            quic,
+            quic_chosen: settings.quic.is_some(),
             data: settings.data.unwrap_or_else(|| PathBuf::from("./data")),
             shards,
             desk_ttl: span(settings.desk_ttl, defaults::DESK_TTL),
@@ -223,6 +231,14 @@ fn read_file(text: &str) -> Result<Settings, String> {
 }
 
 #[cfg(test)]
+impl Config {
+    /// The defaults, on a machine of two cores.
+    pub(crate) fn for_tests() -> Self {
+        Self::complete(Settings::default(), 2, 8 << 30).expect("the defaults go together")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -234,6 +250,8 @@ mod tests {
     fn defaults_are_those_of_the_interface() {
         let config = complete("").unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080".parse::<SocketAddr>().unwrap());
+        assert_eq!(config.quic, "127.0.0.1:8443".parse::<SocketAddr>().unwrap());
+        assert!(!config.quic_chosen);
         assert_eq!(config.data, PathBuf::from("./data"));
         assert_eq!(config.shards, 2);
         assert_eq!(config.desk_ttl, Duration::from_secs(7 * 86_400));
@@ -290,6 +308,7 @@ mod tests {
     fn share_listens_everywhere_with_tls() {
         let config = complete("share = true\nlisten = \"127.0.0.1:99\"").unwrap();
         assert_eq!(config.listen, "0.0.0.0:99".parse::<SocketAddr>().unwrap());
+        assert_eq!(config.quic, "0.0.0.0:8443".parse::<SocketAddr>().unwrap());
         assert_eq!(config.tls, Tls::SelfSigned);
         assert_eq!(config.scheme(), "https");
     }

@@ -21,6 +21,7 @@ use desk_protocol::{ClientFrame, LinkId, StickerId};
 use super::connection::{Gone, Http, host};
 use super::{Door, admission, answers, operator};
 use crate::clock;
+use crate::quic::Quic;
 
 /// What becomes of a connection after a request.
 pub(super) enum Next {
@@ -66,8 +67,7 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         Route::Import(link) => add_notes(http, head, link).await?,
         Route::Export(wanted) => send_export(http, head, wanted).await?,
         Route::Robots => Ok(Some(page::robots())),
-        // Older browsers do not take a WebSocket to the page's own host for 'self'.
-        Route::Page | Route::Asset => Ok(Some(page::respond(head, &websocket_base(http, head)))),
+        Route::Page | Route::Asset => Ok(Some(page::respond(head, &connect_sources(http, head)))),
         Route::Health => {
             operator::health(http);
             Ok(None)
@@ -173,6 +173,24 @@ fn websocket_base(http: &Http, head: &RequestHead) -> String {
     base(http, head).replacen("http", "ws", 1)
 }
 
+/// Where the page may connect beside its own address. Older browsers do not take a
+/// WebSocket to the page's own host for 'self', and QUIC has a port of its own.
+fn connect_sources(http: &Http, head: &RequestHead) -> String {
+    let mut sources = websocket_base(http, head);
+    if let Some(at) = quic_address(http, head) {
+        sources.push_str(&format!(" https://{at}"));
+    }
+    sources
+}
+
+/// Where QUIC is for who sent this request, `host:port`; `None` if it is not reached.
+fn quic_address(http: &Http, head: &RequestHead) -> Option<String> {
+    let base = base(http, head);
+    let authority = base.split_once("://").map_or(&*base, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    http.shell.shared.quic.as_ref()?.reached_from(authority)
+}
+
 fn session_key(head: &RequestHead) -> Result<SessionKey, Problem> {
     route::session_key(head)?.parse().map_err(|why: ParseKeyError| route::bad_session_key(why))
 }
@@ -217,7 +235,8 @@ async fn init(http: &mut Http, head: &RequestHead) -> Answer {
 fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
     let shared = &http.shell.shared;
     let websocket = format!("{}/api/desk/collaboration/init", websocket_base(http, head));
-    let own = shared.own_certificate();
+    let at = quic_address(http, head);
+    let hashes = shared.quic.as_ref().map(Quic::hashes).unwrap_or_default();
     InitAnswer {
         session_key: joined.key.to_string(),
         link: joined.link,
@@ -230,8 +249,10 @@ fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
         expires_at: Time::from_unix_seconds(joined.expires_at),
         collaboration: Collaboration {
             websocket,
-            certificate_sha256: own.as_ref().map(|own| own.sha256),
-            certificates: own.map(|own| own.der).into_iter().collect(),
+            webtransport: at.as_ref().map(|at| format!("https://{at}{}", route::SESSION_PATH)),
+            quic: at,
+            certificate_sha256: hashes.first().copied(),
+            certificates: hashes,
             shard_hint: shared.placement.shard(joined.link),
             ..Collaboration::default()
         },

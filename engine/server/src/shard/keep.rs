@@ -10,7 +10,7 @@ use desk_protocol::LinkId;
 use desk_storage_lsm::{Key, PressureLevel, UnixSecond};
 
 use super::manifest::OWNER;
-use super::{Kept, Message, Shell, guarded};
+use super::{Guests, Kept, Message, Shell, guarded};
 use crate::log::LinkHash;
 use crate::net::readiness;
 use crate::{clock, snapshot};
@@ -186,7 +186,9 @@ impl Shell {
             self.keep(Kept::Stop);
         }
         let stats = self.core.borrow().stats();
-        let open = stats.waiting_outputs + self.busy.get() + self.sockets.borrow().len();
+        let guests = self.guests.as_ref().map_or(0, Guests::open);
+        let lines = self.lines.borrow().len();
+        let open = stats.waiting_outputs + self.busy.get() + lines + guests;
         self.keep(Kept::Left { open, unstored: stats.unstored });
     }
 

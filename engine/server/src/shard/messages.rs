@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use desk_engine_core::{Input, Reply, Request, RequestId};
+use desk_engine_core::{ConnectionId, Input, Reply, Request, RequestId};
 use desk_protocol::Time;
 use desk_storage_lsm::{Edit, EditNumber, News};
 
+use super::order::{Misrouted, Order, Said};
 use super::socket::{Socket, Upgrade};
 use super::{Kept, Shell};
 use crate::net::stream::Detached;
@@ -38,6 +39,22 @@ pub(crate) enum Message {
     },
     /// A socket whose desk is the other's.
     Upgrade(Box<Upgrade<Detached>>),
+    /// From the home of a guest, for its desk.
+    Said {
+        /// The guest.
+        connection: ConnectionId,
+        /// What it says.
+        said: Said,
+    },
+    /// From the core of a guest's desk, for its home.
+    Order {
+        /// The guest.
+        connection: ConnectionId,
+        /// What is wanted of it.
+        order: Order,
+    },
+    /// A datagram of QUIC that arrived at the wrong shard.
+    Datagram(Box<Misrouted>),
     /// For the manifest's owner.
     Edits(Vec<Edit>),
     /// For the manifest's owner: the sender's part of a planned stop is on disk.
@@ -85,6 +102,9 @@ impl Shell {
                     Err(error) => tracing::warn!(%error, "a connection cannot be watched"),
                 }
             }
+            Message::Said { connection, said } => self.hear(connection, said),
+            Message::Order { connection, order } => self.obey_as_home(connection, order),
+            Message::Datagram(datagram) => self.take_misrouted(&datagram),
             Message::Edits(edits) => {
                 self.edits.borrow_mut().extend(edits);
                 self.manifest_wanted.set();
@@ -136,9 +156,6 @@ impl Shell {
     }
 
     fn open(self: &Rc<Self>, upgrade: Upgrade<crate::net::stream::Stream>) {
-        let count = self.next_connection.get();
-        self.next_connection.set(count + 1);
-        let id = desk_engine_core::ConnectionId((self.index as u64) << 48 | count);
-        Socket::start(self, id, upgrade);
+        Socket::start(self, self.name_connection(), upgrade);
     }
 }

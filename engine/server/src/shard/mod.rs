@@ -10,10 +10,13 @@
 //! call that could come back to it.
 
 mod ask;
+mod guests;
 mod keep;
+mod line;
 mod load;
 mod manifest;
 mod messages;
+mod order;
 mod socket;
 mod task;
 mod turn;
@@ -29,6 +32,7 @@ use desk_protocol::LinkId;
 use desk_storage_lsm::{Edit, Store};
 use rkyv::util::AlignedVec;
 
+pub(crate) use guests::Guests;
 pub(crate) use manifest::own_manifest;
 pub(crate) use messages::Message;
 pub(crate) use socket::Upgrade;
@@ -41,6 +45,7 @@ use crate::net::flag::Flag;
 use crate::queue::Mesh;
 use crate::shared::{ShardState, Shared};
 use ask::Pending;
+use line::Line;
 use load::Loads;
 use socket::Socket;
 
@@ -65,7 +70,12 @@ pub(crate) struct Shell {
     keeper: RefCell<Keeper<AlignedVec<16>>>,
     store: Store<Disk>,
     mesh: RefCell<Mesh<Message>>,
-    pub(crate) sockets: RefCell<BTreeMap<u64, Rc<Socket>>>,
+    /// The connections of this shard's desks.
+    lines: RefCell<BTreeMap<u64, Line>>,
+    /// How many of them are WebSockets.
+    websockets: Cell<usize>,
+    /// The QUIC connections that arrive here, if QUIC is served.
+    guests: Option<Guests>,
     /// Sockets with something to send.
     dirty: RefCell<Vec<Rc<Socket>>>,
     asked: RefCell<BTreeMap<u64, Pending>>,
@@ -119,6 +129,7 @@ impl Shell {
         core: Shard,
         store: Store<Disk>,
         mesh: Mesh<Message>,
+        guests: Option<Guests>,
     ) -> Rc<Self> {
         let settings = Settings {
             waiting_bytes_max: shared.config.limits.log_waiting_bytes,
@@ -133,7 +144,9 @@ impl Shell {
             keeper: RefCell::new(Keeper::new(settings)),
             store,
             mesh: RefCell::new(mesh),
-            sockets: RefCell::default(),
+            lines: RefCell::default(),
+            websockets: Cell::new(0),
+            guests,
             dirty: RefCell::default(),
             asked: RefCell::default(),
             next_request: Cell::new(1),
@@ -219,15 +232,10 @@ impl Shell {
         self.dirty.borrow_mut().push(Rc::clone(socket));
     }
 
-    fn socket(&self, connection: ConnectionId) -> Option<Rc<Socket>> {
-        self.sockets.borrow().get(&connection.0).cloned()
-    }
-
-    /// Does something to a socket that has to be flushed then.
-    fn with_socket(&self, connection: ConnectionId, act: impl FnOnce(&Socket)) {
-        if let Some(socket) = self.socket(connection) {
-            act(&socket);
-            socket.mark_dirty(self);
-        }
+    /// A name for a connection, used once.
+    fn name_connection(&self) -> ConnectionId {
+        let count = self.next_connection.get();
+        self.next_connection.set(count + 1);
+        ConnectionId((self.index as u64) << 48 | count)
     }
 }

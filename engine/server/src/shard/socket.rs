@@ -20,6 +20,7 @@ use desk_gateway_http::websocket::{
 use desk_protocol::Time;
 use desk_protocol::frame::CloseCode;
 
+use super::order::Order;
 use super::{Shell, spawn};
 use crate::limits::{PONGS_BYTES, WRITE_BYTES};
 use crate::net::byte_stream::ByteStream as _;
@@ -108,13 +109,24 @@ impl Socket {
         spawn(shell, reader, end);
     }
 
-    /// Queues a frame for the end of the turn.
-    pub(crate) fn push(&self, frame: Arc<[u8]>) {
-        self.outbox.borrow_mut().frames.push_back(frame);
+    /// Does what the core wants, at the end of the turn.
+    pub(super) fn obey(self: &Rc<Self>, shell: &Shell, order: Order) {
+        match order {
+            Order::Send { frame, .. } => self.outbox.borrow_mut().frames.push_back(frame),
+            Order::Close(code) => self.close_after(shell, code),
+            Order::Probe => self.probe(),
+            Order::Pause => return self.paused.set(true),
+            Order::Resume => {
+                self.paused.set(false);
+                return self.changed.set();
+            }
+            Order::Taken(_) => return,
+        }
+        self.mark_dirty(shell);
     }
 
     /// Ends the connection once what is queued has left.
-    pub(crate) fn close_after(&self, shell: &Shell, code: CloseCode) {
+    fn close_after(&self, shell: &Shell, code: CloseCode) {
         self.outbox.borrow_mut().close.get_or_insert(code);
         // A planned stop cannot wait for a peer that does not read, also if the peer
         // was told to go before.
@@ -128,24 +140,13 @@ impl Socket {
     }
 
     /// Asks the peer for a sign of life.
-    pub(crate) fn probe(&self) {
+    fn probe(&self) {
         let mut outbox = self.outbox.borrow_mut();
         self.protocol.borrow_mut().send(Opcode::Ping, b"", &mut outbox.raw);
     }
 
-    /// Stops reading.
-    pub(crate) fn pause(&self) {
-        self.paused.set(true);
-    }
-
-    /// Reads again.
-    pub(crate) fn resume(&self) {
-        self.paused.set(false);
-        self.changed.set();
-    }
-
     /// Sees to it that this turn flushes it.
-    pub(crate) fn mark_dirty(self: &Rc<Self>, shell: &Shell) {
+    fn mark_dirty(self: &Rc<Self>, shell: &Shell) {
         if !std::mem::replace(&mut self.outbox.borrow_mut().dirty, true) {
             shell.add_dirty(self);
         }
@@ -383,23 +384,5 @@ impl Socket {
         self.failed.set(true);
         self.deadline.set(None);
         shell.remove_socket(self.id);
-    }
-}
-
-impl Shell {
-    fn add_socket(&self, id: ConnectionId, socket: &Rc<Socket>, key: SessionKey) {
-        self.sockets.borrow_mut().insert(id.0, Rc::clone(socket));
-        // The HTTP connection that it was counts itself out.
-        self.connection_opened();
-        self.feed(Input::Opened { connection: id, key: Some(key) });
-        self.wake();
-    }
-
-    fn remove_socket(&self, id: ConnectionId) {
-        if self.sockets.borrow_mut().remove(&id.0).is_some() {
-            self.feed(Input::Closed { connection: id });
-            self.connection_closed();
-            self.wake();
-        }
     }
 }

@@ -12,6 +12,7 @@ use desk_storage_lsm::{Position, Sequence};
 use glommio::timer::Timer;
 
 use super::keep::key_of;
+use super::order::Order;
 use super::{Kept, Message, Shell};
 use crate::clock;
 
@@ -37,12 +38,14 @@ impl Shell {
         let started = clock::instant();
         self.mesh.borrow().bell().answer();
         self.take_messages();
+        self.turn_guests();
         self.act_on_time();
         self.keep_time();
         for round in 0..ROUNDS_MAX {
             self.carry_out();
             self.flush_sockets();
-            if self.dirty.borrow().is_empty() {
+            let more = self.turn_guests();
+            if self.dirty.borrow().is_empty() && !more {
                 break;
             }
             if round + 1 == ROUNDS_MAX {
@@ -80,25 +83,13 @@ impl Shell {
                 }
                 Output::Load { key } => self.load(key),
                 Output::Store { key, sequence, record } => self.store(key, sequence, &record),
-                Output::Send { connection, frame, .. } => {
-                    self.with_socket(connection, |socket| socket.push(frame));
+                Output::Send { connection, frame, way } => {
+                    self.order(connection, Order::Send { frame, way });
                 }
-                Output::Close { connection, code } => {
-                    self.with_socket(connection, |socket| socket.close_after(self, code));
-                }
-                Output::Probe { connection } => {
-                    self.with_socket(connection, |socket| socket.probe());
-                }
-                Output::Pause { connection } => {
-                    if let Some(socket) = self.socket(connection) {
-                        socket.pause();
-                    }
-                }
-                Output::Resume { connection } => {
-                    if let Some(socket) = self.socket(connection) {
-                        socket.resume();
-                    }
-                }
+                Output::Close { connection, code } => self.order(connection, Order::Close(code)),
+                Output::Probe { connection } => self.order(connection, Order::Probe),
+                Output::Pause { connection } => self.order(connection, Order::Pause),
+                Output::Resume { connection } => self.order(connection, Order::Resume),
                 Output::Reply { request, reply } => self.reply(request, reply),
             }
         }
@@ -128,6 +119,7 @@ impl Shell {
             self.with_core(|core| core.poll_timeout().map(|(at, _)| at)),
             self.keeper.borrow().poll_timeout().map(|(at, _)| at),
             self.deadlines.first(),
+            self.quic_timeout().map(|delay| self.clock.now() + delay),
         ];
         alarm.set(next.into_iter().flatten().min(), self.clock.now());
         let mut yielded = false;
@@ -158,7 +150,8 @@ impl Shell {
         metrics.turn_time.record(took);
         metrics.instances.set(stats.instances as u64);
         metrics.sessions.set(stats.sessions as u64);
-        metrics.websockets.set(self.sockets.borrow().len() as u64);
+        metrics.websockets.set(self.websockets.get() as u64);
+        self.count_guests();
         metrics.batches.set(stats.batches);
         metrics.operations.set(stats.operations);
         metrics.rejected.set(stats.rejected);

@@ -1,0 +1,232 @@
+//! Frames over QUIC: on the client's first stream, and in datagrams.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use desk_client_core::Trouble;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{
+    ClientConfig, ConnectError, Connection, ConnectionError, ConnectionId, Endpoint, IdleTimeout,
+    ReadError, RecvStream, SendStream, TransportConfig, VarInt, WriteError,
+};
+use tokio::time::timeout;
+
+use super::{Carrier, Line, LineEnd, lost};
+use crate::limits::{CLOSE_TIME, QUIC_IDLE_TIME, QUIC_PING_TIME, READ_BYTES};
+use crate::random;
+use crate::trust::Trust;
+
+/// The protocol of programs: frames on a stream.
+const ALPN: &[u8] = b"sticker-desk/1";
+
+/// Bytes of the first id that a connection is known by.
+const FIRST_ID_BYTES: usize = 16;
+
+/// Where QUIC is served, as `init` tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct QuicPlace {
+    /// `host:port`
+    pub(crate) authority: String,
+    /// The shard that owns the desk.
+    pub(crate) shard_hint: u8,
+    /// What certificate is trusted.
+    pub(crate) trust: Trust,
+}
+
+impl QuicPlace {
+    /// Opens a connection and its stream of frames.
+    ///
+    /// # Errors
+    /// There is no way to the server, or it is another one.
+    pub(super) async fn open(&self) -> Result<QuicLine, LineEnd> {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, _)) => host.trim_start_matches('[').trim_end_matches(']'),
+            None => return Err(lost("the address of QUIC has no port")),
+        };
+        let config = self.config()?;
+        let mut failure = lost("the name of the server has no address");
+        for address in tokio::net::lookup_host(&self.authority).await.map_err(lost)? {
+            match connect(address, host, config.clone()).await {
+                Ok(line) => return Ok(line),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn config(&self) -> Result<ClientConfig, LineEnd> {
+        let tls = self.trust.config(ALPN);
+        let crypto = QuicClientConfig::try_from(tls).map_err(lost)?;
+        let mut config = ClientConfig::new(Arc::new(crypto));
+        let shard = self.shard_hint;
+        // The first byte leads the first packet to the desk's shard.
+        config.initial_dst_cid_provider(Arc::new(move || {
+            let mut id: [u8; FIRST_ID_BYTES] = random::bytes();
+            id[0] = shard;
+            ConnectionId::new(&id)
+        }));
+        let mut transport = TransportConfig::default();
+        let idle = IdleTimeout::try_from(QUIC_IDLE_TIME).map_err(lost)?;
+        transport.keep_alive_interval(Some(QUIC_PING_TIME)).max_idle_timeout(Some(idle));
+        config.transport_config(Arc::new(transport));
+        Ok(config)
+    }
+}
+
+async fn connect(
+    address: SocketAddr,
+    host: &str,
+    config: ClientConfig,
+) -> Result<QuicLine, LineEnd> {
+    let any = match address {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(lost)?;
+    let connecting = endpoint.connect_with(config, address, host);
+    let connection = connecting.map_err(|error: ConnectError| lost(error))?.await.map_err(ended)?;
+    let (send, receive) = connection.open_bi().await.map_err(ended)?;
+    Ok(QuicLine {
+        endpoint,
+        connection,
+        send,
+        receive,
+        out: Vec::new(),
+        written: 0,
+        inbox: Inbox::default(),
+        snapshot: None,
+    })
+}
+
+/// An open connection.
+pub(crate) struct QuicLine {
+    endpoint: Endpoint,
+    connection: Connection,
+    send: SendStream,
+    receive: RecvStream,
+    /// What is to be written; `written` bytes of it already are.
+    out: Vec<u8>,
+    written: usize,
+    inbox: Inbox,
+    /// A snapshot on its way.
+    snapshot: Option<(RecvStream, Inbox)>,
+}
+
+/// The beginning of a frame whose rest is still to come. Each stream has one: a frame must
+/// not come amid another.
+#[derive(Default)]
+struct Inbox(Vec<u8>);
+
+impl Inbox {
+    /// What came, up to the end of its last whole frame.
+    fn take(&mut self, bytes: &Bytes) -> Vec<u8> {
+        self.0.extend_from_slice(bytes);
+        let mut whole = 0;
+        while let Some(size) = self.0[whole..].first_chunk() {
+            let frame = (u32::from_le_bytes(*size) as usize).saturating_add(size.len());
+            if frame > desk_protocol::limits::SERVER_FRAME_BYTES_MAX {
+                // The core sees that it is none.
+                whole = self.0.len();
+                break;
+            }
+            if self.0.len() - whole < frame {
+                break;
+            }
+            whole += frame;
+        }
+        let rest = self.0.split_off(whole);
+        std::mem::replace(&mut self.0, rest)
+    }
+}
+
+/// The next frames of a snapshot; `None` at its end.
+async fn next_of(snapshot: &mut Option<(RecvStream, Inbox)>) -> Option<Vec<u8>> {
+    let Some((stream, inbox)) = snapshot else { return std::future::pending().await };
+    // A stream that is cut off is as good as ended: the core waits for the rest in vain,
+    // and begins anew.
+    let chunk = stream.read_chunk(READ_BYTES, true).await.ok()??;
+    Some(inbox.take(&chunk.bytes))
+}
+
+impl Line for QuicLine {
+    fn carrier(&self) -> Carrier {
+        Carrier::Quic
+    }
+
+    fn send_lossy(&mut self, frame: Vec<u8>) {
+        if self.connection.send_datagram(frame.clone().into()).is_err() {
+            self.queue(&frame);
+        }
+    }
+
+    fn queue(&mut self, frames: &[u8]) {
+        self.out.extend_from_slice(frames);
+    }
+
+    async fn turn(&mut self) -> Result<Vec<u8>, LineEnd> {
+        loop {
+            if self.written == self.out.len() {
+                self.out.clear();
+                self.written = 0;
+            }
+            let rest = &self.out[self.written..];
+            tokio::select! {
+                written = self.send.write(rest), if !rest.is_empty() => match written {
+                    Ok(bytes) => self.written += bytes,
+                    Err(WriteError::ConnectionLost(error)) => return Err(ended(error)),
+                    // Its last words say why, if there are any.
+                    Err(_) => self.out.clear(),
+                },
+                read = self.receive.read_chunk(READ_BYTES, true) => match read {
+                    Ok(Some(chunk)) => {
+                        let frames = self.inbox.take(&chunk.bytes);
+                        if !frames.is_empty() {
+                            return Ok(frames);
+                        }
+                    }
+                    Ok(None) => return Err(lost("the server ended the stream")),
+                    Err(ReadError::ConnectionLost(error)) => return Err(ended(error)),
+                    Err(error) => return Err(lost(error)),
+                },
+                frames = next_of(&mut self.snapshot) => match frames {
+                    Some(frames) if frames.is_empty() => {}
+                    Some(frames) => return Ok(frames),
+                    None => self.snapshot = None,
+                },
+                // One at a time, in the order in which the server began them.
+                begun = self.connection.accept_uni(), if self.snapshot.is_none() => {
+                    self.snapshot = Some((begun.map_err(ended)?, Inbox::default()));
+                }
+                datagram = self.connection.read_datagram() => {
+                    return datagram.map(|frame| frame.to_vec()).map_err(ended);
+                }
+            }
+        }
+    }
+
+    async fn close(mut self) {
+        let goodbye = async {
+            // The server closes once it has read all of it.
+            let rest = self.out.split_off(self.written);
+            if self.send.write_all(&rest).await.is_ok() && self.send.finish().is_ok() {
+                self.connection.closed().await;
+            }
+        };
+        let _ = timeout(CLOSE_TIME, goodbye).await;
+        self.connection.close(VarInt::from_u32(0), b"");
+        let _ = timeout(CLOSE_TIME, self.endpoint.wait_idle()).await;
+    }
+}
+
+/// What the end of a connection means.
+fn ended(error: ConnectionError) -> LineEnd {
+    match &error {
+        ConnectionError::ApplicationClosed(close) => {
+            let number = u16::try_from(close.error_code.into_inner());
+            let trouble = number.map_or(Trouble::Lost, Trouble::of_websocket);
+            LineEnd { trouble, detail: String::from_utf8_lossy(&close.reason).into_owned() }
+        }
+        _ => lost(error),
+    }
+}

@@ -1,0 +1,260 @@
+//! QUIC: programs over it, alone and beside WebSocket.
+
+use desk_client_native::{Carrier, Carriers, Desk, NewSticker, Options};
+use desk_e2e::{PATIENCE, Quic, Server, Setup, create, eventually, join};
+use desk_protocol::frame::{ClientFrame, Presence, ServerFrame};
+use desk_protocol::{Operation, Revision, StickerId};
+use tokio::task::block_in_place;
+use tokio::time::timeout;
+
+fn note(text: &str) -> NewSticker {
+    NewSticker { text: text.to_owned(), ..NewSticker::default() }
+}
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("it does not take that long")
+}
+
+async fn opened(link: &str, carriers: Carriers) -> Desk {
+    let options = Options { carriers, ..Options::default() };
+    let link = link.parse().expect("a link");
+    let desk = soon(Desk::join_with(link, options)).await.expect("a desk");
+    soon(desk.live()).await.expect("a line");
+    desk
+}
+
+/// Three programs on one desk: two over QUIC, one over WebSocket.
+async fn three(server: &Server) -> [Desk; 3] {
+    let link = block_in_place(|| create(server, "Together"));
+    let link = format!("{}/d/{}", server.url(), link.id);
+    let desks = [
+        opened(&link, Carriers::Quic).await,
+        opened(&link, Carriers::Auto).await,
+        opened(&link, Carriers::WebSocket).await,
+    ];
+    let carriers = desks.each_ref().map(Desk::carrier);
+    let (quic, websocket) = (Some(Carrier::Quic), Some(Carrier::WebSocket));
+    assert_eq!(carriers, [quic, quic, websocket]);
+    desks
+}
+
+fn texts(desk: &Desk) -> Vec<(StickerId, String)> {
+    desk.view(|desk| desk.pile().map(|note| (note.id, note.text.value.clone())).collect())
+}
+
+/// Waits until all have saved what they made and seen what the others did.
+async fn settle(desks: &[Desk]) {
+    soon(async {
+        for desk in desks {
+            desk.saved().await.expect("it is saved");
+        }
+        let head = desks.iter().map(Desk::revision).max().expect("some desk");
+        for desk in desks {
+            let mut desk = desk.clone();
+            desk.wait(|client| client.confirmed().revision() >= head).await.expect("it comes");
+        }
+    })
+    .await;
+    for desk in desks {
+        assert_eq!(texts(desk), texts(&desks[0]));
+    }
+}
+
+fn edit(desks: &[Desk], id: StickerId, round: usize) {
+    for (which, desk) in desks.iter().enumerate() {
+        let text = desk.view(|desk| desk.sticker(id).expect("the sticker").text.value.clone());
+        desk.replace_text(id, &format!("{text} {which}.{round}")).expect("it is edited");
+        desk.add(note(&format!("note {which}.{round}"))).expect("it is added");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_over_quic_and_websocket_converge() {
+    let server = block_in_place(Server::new);
+    let desks = three(&server).await;
+    let id = desks[0].add(note("start")).expect("it is added");
+    settle(&desks).await;
+    for round in 0..20 {
+        edit(&desks, id, round);
+    }
+    settle(&desks).await;
+    assert_eq!(texts(&desks[0]).len(), 61);
+    let text = desks[2].view(|desk| desk.sticker(id).expect("it").text.value.clone());
+    for which in 0..3 {
+        for round in 0..20 {
+            assert!(text.contains(&format!("{which}.{round}")), "{text}");
+        }
+    }
+    assert_eq!(block_in_place(|| server.metric("sticker_desk_quic_misrouted_total")), 0);
+    assert_eq!(
+        block_in_place(|| server.metric("sticker_desk_quic_elsewhere_total")),
+        0,
+        "the hint of init leads to the desk's shard"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_is_found_again_over_quic() {
+    let mut server = block_in_place(Server::new);
+    let desks = three(&server).await;
+    let id = desks[0].add(note("start")).expect("it is added");
+    settle(&desks).await;
+    for round in 0..3 {
+        edit(&desks, id, round);
+        block_in_place(|| server.kill9());
+        edit(&desks, id, 10 + round);
+        block_in_place(|| server.up());
+        settle(&desks).await;
+    }
+    assert_eq!(texts(&desks[0]).len(), 1 + 3 * 6);
+    assert_eq!(desks[0].carrier(), Some(Carrier::Quic));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_1_a_guest_is_served_at_any_shard() {
+    let server = block_in_place(|| Setup::default().flag("--shards", "3").start());
+    let ada = block_in_place(|| create(&server, "Here and there"));
+    let mut lines = Vec::new();
+    for first in 0..3 {
+        let guest = block_in_place(|| join(&server, &ada.id));
+        let mut line = Quic::join(&server, &guest, first).await;
+        let welcomed = line.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()));
+        soon(welcomed).await;
+        lines.push(line);
+    }
+    let elsewhere = block_in_place(|| server.metric("sticker_desk_quic_elsewhere_total"));
+    assert_eq!(elsewhere, 2, "one of three arrives at the desk's shard");
+    block_in_place(|| ada.add(&server, 1, "for everybody"));
+    for line in &mut lines {
+        let committed = line.find(|frame| match frame {
+            ServerFrame::Commit(commit) => Some(commit.revision),
+            _ => None,
+        });
+        assert_eq!(soon(committed).await, Revision(1));
+    }
+    drop(lines);
+    block_in_place(|| {
+        eventually("their end", || (server.metric("sticker_desk_sessions") == 0).then_some(()));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_2_presence_travels_in_datagrams() {
+    let server = block_in_place(Server::new);
+    let ada = block_in_place(|| create(&server, ""));
+    let mut lines = Vec::new();
+    // At the desk's shard and at the other.
+    for first in [0, 1] {
+        let guest = block_in_place(|| join(&server, &ada.id));
+        let mut line = Quic::join(&server, &guest, first).await;
+        let author = line.find(|frame| match frame {
+            ServerFrame::Welcome(welcome) => Some(welcome.author),
+            _ => None,
+        });
+        let author = soon(author).await;
+        // What others sent it is dropped until its snapshot is there.
+        soon(line.snapshot()).await;
+        lines.push((line, author));
+    }
+    for (from, to) in [(0, 1), (1, 0)] {
+        let author = lines[from].1;
+        let name = format!("person {from}");
+        let shown = Presence { name: name.clone(), ..Presence::default() };
+        // Datagrams may be lost, and may hold anything.
+        lines[from].0.connection.send_datagram(vec![0; 9].into()).expect("it is small");
+        let seen = async {
+            loop {
+                lines[from].0.cast(&ClientFrame::Presence(shown.clone()));
+                let news = timeout(std::time::Duration::from_secs(1), lines[to].0.datagram());
+                let Ok(ServerFrame::Presence(people)) = news.await else { continue };
+                let of = people.iter().find(|person| person.author == author);
+                if of.is_some_and(|person| {
+                    person.presence.as_ref().is_some_and(|presence| presence.name == name)
+                }) {
+                    return;
+                }
+            }
+        };
+        soon(seen).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_3_a_snapshot_has_a_stream_of_its_own() {
+    let server = block_in_place(Server::new);
+    let ada = block_in_place(|| create(&server, "Large"));
+    let text = "x".repeat(9_000);
+    let count = 40;
+    block_in_place(|| {
+        for seq in 1..=count {
+            ada.add(&server, seq, &text);
+        }
+    });
+    let guest = block_in_place(|| join(&server, &ada.id));
+    let mut line = Quic::join(&server, &guest, 0).await;
+    let (bytes, revision) = soon(line.snapshot()).await;
+    assert!(bytes.len() > 300_000, "{} bytes", bytes.len());
+    assert_eq!(revision, Revision(count));
+    let head = line.find(|frame| match frame {
+        ServerFrame::Welcome(welcome) => Some((welcome.snapshot, welcome.revision)),
+        ServerFrame::SnapshotChunk(_) => panic!("it comes on its own stream"),
+        _ => None,
+    });
+    assert_eq!(soon(head).await, (true, revision));
+    // The product's own client puts it together.
+    let link = format!("{}/d/{}", server.url(), ada.id);
+    let desk = opened(&link, Carriers::Quic).await;
+    assert_eq!(texts(&desk).len() as u64, count);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_4_a_program_reads_last_words() {
+    let server = block_in_place(Server::new);
+    let ada = block_in_place(|| create(&server, ""));
+    for first in [0, 1] {
+        let guest = block_in_place(|| join(&server, &ada.id));
+        let mut line = Quic::join(&server, &guest, first).await;
+        let welcomed = line.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()));
+        soon(welcomed).await;
+        // The same number again is older than the newest connection's.
+        let mut late = Quic::join(&server, &guest, first).await;
+        let code = late.find(|frame| match frame {
+            ServerFrame::Close { code, .. } => Some(*code),
+            _ => None,
+        });
+        let code = soon(code).await;
+        assert!(soon(late.next()).await.is_none(), "the stream ends behind its last words");
+        let end = soon(late.connection.closed()).await;
+        let quinn::ConnectionError::ApplicationClosed(close) = end else { panic!("{end:?}") };
+        assert_eq!(close.error_code, quinn::VarInt::from_u32(code.websocket().into()));
+        assert_eq!(close.reason, code.as_str().as_bytes());
+        line.connection.close(quinn::VarInt::from_u32(0), b"");
+        block_in_place(|| {
+            eventually("its end", || (server.metric("sticker_desk_sessions") == 0).then_some(()));
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_6_a_new_address_ends_nothing() {
+    let server = block_in_place(Server::new);
+    let ada = block_in_place(|| create(&server, "On the move"));
+    let mut line = Quic::join(&server, &ada, 0).await;
+    let welcomed = line.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()));
+    soon(welcomed).await;
+    for seq in 1..=20 {
+        // Each batch is on its way when the address changes.
+        let title = format!("title {seq}");
+        let base = Revision(seq - 1);
+        line.submit(seq, base, vec![Operation::SetTitle { title, yielding: false }]).await;
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        line.endpoint.rebind(socket).expect("it is taken");
+        let committed = line.find(|frame| match frame {
+            ServerFrame::Commit(commit) => Some(commit.revision),
+            _ => None,
+        });
+        assert_eq!(soon(committed).await, Revision(seq));
+    }
+    assert_eq!(block_in_place(|| server.metric("sticker_desk_quic_accepted_total")), 1);
+    assert_eq!(block_in_place(|| server.metric("sticker_desk_quic_misrouted_total")), 0);
+}
