@@ -4,6 +4,8 @@ import { Server } from "./server.ts";
 interface Fixtures {
   /** Extra flags of `serve` for a file or a describe: `test.use({ flags: ["--shards", "2"] })`. */
   flags: string[];
+  /** Whether pages may use WebTransport. By default their line is a WebSocket, which tests cut. */
+  webtransport: boolean;
   /** A server of this test's own, started, removed afterwards. */
   server: Server;
   /** Opens a page of another person: a browser context of its own. */
@@ -13,18 +15,24 @@ interface Fixtures {
 /** Playwright's `test` with a real server. A page that logs an error fails its test. */
 export const test = base.extend<Fixtures>({
   flags: [[], { option: true }],
+  webtransport: [false, { option: true }],
+  context: async ({ context, webtransport }, use) => {
+    if (!webtransport) await withoutWebTransport(context);
+    await use(context);
+  },
   server: async ({ flags }, use) => {
     const server = await Server.launch(...flags);
     await use(server);
     await server.dispose();
   },
   baseURL: async ({ server }, use) => use(server.url),
-  person: async ({ browser, server }, use) => {
+  person: async ({ browser, server, webtransport }, use) => {
     const contexts: BrowserContext[] = [];
     const errors: string[] = [];
     await use(async () => {
       const context = await browser.newContext({ baseURL: server.url });
       contexts.push(context);
+      if (!webtransport) await withoutWebTransport(context);
       const page = await context.newPage();
       watch(page, errors);
       return page;
@@ -39,6 +47,11 @@ export const test = base.extend<Fixtures>({
     expect(errors, "uncaught errors of the page").toEqual([]);
   },
 });
+
+/** Takes WebTransport from all pages of a context, as a browser without it. */
+export async function withoutWebTransport(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => Reflect.deleteProperty(globalThis, "WebTransport"));
+}
 
 /** Collects what must never happen: an exception that nothing caught. */
 function watch(page: Page, errors: string[]): void {

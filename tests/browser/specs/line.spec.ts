@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "@playwright/test";
-import { expect, test as base } from "../fixtures.ts";
+import { expect, test as base, withoutWebTransport } from "../fixtures.ts";
 import { Proxy } from "../proxy.ts";
 import { Server } from "../server.ts";
 import { Cable, Desk } from "./desk.ts";
@@ -45,6 +45,7 @@ const test = base.extend<Fixtures>({
 
 async function open(browser: Browser, baseURL: string): Promise<Page> {
   const context = await browser.newContext({ baseURL });
+  await withoutWebTransport(context);
   return context.newPage();
 }
 

@@ -1,5 +1,6 @@
 /** The server's HTTP API, as far as the page uses it (INTERFACE.md). */
 import { learnServerTime } from "./clock.svelte";
+import { type Collaboration, learnPlace } from "./places";
 
 /** Until the server begins to answer, in milliseconds: a proxy may take a request and say nothing. */
 const ANSWER_MS_MAX = 8000;
@@ -18,6 +19,8 @@ export interface InitAnswer {
   author: number;
   revision: number;
   expires_at: string;
+  /** Where the desk can be reached. */
+  collaboration?: Collaboration;
 }
 
 /** The server's refusal, with its own words on what to do (RFC 9457). */
@@ -38,18 +41,25 @@ const KEY_HEADER = "WebSocket-Session-Key";
 
 /** Makes a desk and the creator's session. */
 export function createDesk(title: string): Promise<InitAnswer> {
-  return post("/api/desk/init", { name: title, create_new: true });
+  return init({ name: title, create_new: true });
 }
 
 /** A session on a desk. */
 export function joinDesk(link: string, signal: AbortSignal): Promise<InitAnswer> {
-  return post("/api/desk/init", { name: link, create_new: false }, { signal });
+  return init({ name: link, create_new: false }, signal);
 }
 
 /** Another session for the client of an old key, which keeps its identity; without the desk. */
 export function rejoinDesk(link: string, oldKey: string): Promise<InitAnswer> {
   const body = { name: link, create_new: false, session_key: oldKey, desk: false };
-  return post("/api/desk/init", body);
+  return init(body);
+}
+
+async function init(body: unknown, signal?: AbortSignal): Promise<InitAnswer> {
+  const to = signal === undefined ? {} : { signal };
+  const answer = await post<InitAnswer>("/api/desk/init", body, to);
+  learnPlace(answer.collaboration);
+  return answer;
 }
 
 /** The link of a role; made if there is none. Owner's only. */

@@ -1,0 +1,15 @@
+/** A transport's part of a line. */
+export interface Runner {
+  send(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Closes without a word to whoever opened it. */
+  close(): void;
+}
+
+/** What a transport tells. */
+export interface RunnerEvents {
+  opened(): void;
+  message(bytes: Uint8Array): void;
+  ended(code: number, detail: string): void;
+  /** It could not be opened. */
+  failed(why: string): void;
+}
