@@ -100,7 +100,8 @@ pub fn datagram(session: u64, payload: &[u8]) -> Vec<u8> {
 /// The session of a datagram, and what it holds; `None`: it is none of HTTP/3.
 pub fn split_datagram(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (quarter, length) = varint::read(bytes)?;
-    Some((quarter.checked_mul(4)?, &bytes[length..]))
+    // Streams have numbers of 62 bits.
+    (quarter < 1 << 60).then(|| (quarter * 4, &bytes[length..]))
 }
 
 #[cfg(test)]
