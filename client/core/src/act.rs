@@ -23,6 +23,49 @@ impl Client {
         self.perform(now, edits, None).map(|(action, _)| action)
     }
 
+    /// Does any number of edits as one user action, in as many batches as they need.
+    /// They are undone as one step. Answers the stickers that were made.
+    ///
+    /// # Errors
+    /// [`EditError`]; the desk has not changed. What could be redone may be lost.
+    pub fn act_together(
+        &mut self,
+        now: Time,
+        edits: Vec<Edit>,
+    ) -> Result<Vec<StickerId>, EditError> {
+        // The number is used up, so that no other action shares the group.
+        self.actions = Action(self.actions.0 + 1);
+        let group = Group(self.actions);
+        let mut made = Vec::new();
+        // Folding one batch takes the square of its operations: the whole is not tried.
+        let done = edits
+            .chunks(self.limits.batch_operations)
+            .try_for_each(|part| self.perform_part(now, part, group, &mut made));
+        if done.is_err() && self.history.undo.last().is_some_and(|step| step.group == group) {
+            self.undo(now);
+            while self.history.redo.pop_if(|step| step.group == group).is_some() {}
+        }
+        done.map(|()| made)
+    }
+
+    /// Does edits in as many batches as their bytes need.
+    fn perform_part(
+        &mut self,
+        now: Time,
+        edits: &[Edit],
+        group: Group,
+        made: &mut Vec<StickerId>,
+    ) -> Result<(), EditError> {
+        match self.perform(now, edits.to_vec(), Some(group)) {
+            Err(EditError::TooLarge) if edits.len() > 1 => {
+                let (first, second) = edits.split_at(edits.len() / 2);
+                self.perform_part(now, first, group, made)?;
+                self.perform_part(now, second, group, made)
+            }
+            result => result.map(|(_, created)| made.extend(created)),
+        }
+    }
+
     /// Makes a sticker.
     ///
     /// # Errors
@@ -312,10 +355,14 @@ impl Client {
         };
         let edits: Vec<Edit> =
             moves.iter().filter(moved).map(|(id, to)| Edit::Move { id: *id, to: *to }).collect();
-        if edits.is_empty() && !moves.is_empty() {
+        if edits.is_empty() {
             return self.may_edit().map(|()| self.actions);
         }
-        self.perform(now, edits, group).map(|(action, _)| action)
+        let group = group.unwrap_or(Group(Action(self.actions.0 + 1)));
+        edits
+            .chunks(self.limits.batch_operations)
+            .try_for_each(|part| self.perform_part(now, part, group, &mut Vec::new()))?;
+        Ok(self.actions)
     }
 
     /// Ends the drag and moves its sticker back to where it was.

@@ -24,6 +24,8 @@ pub struct DeskClient {
     now: Time,
     /// The next report tells the whole desk.
     reset: bool,
+    /// Changes that will be made as one step.
+    gathered: Option<Vec<Edit>>,
 }
 
 /// What to write before the next send; all of it in one transaction.
@@ -77,6 +79,7 @@ impl DeskClient {
             introduced: false,
             now: Time::default(),
             reset: true,
+            gathered: None,
         }
     }
 
@@ -201,7 +204,32 @@ impl DeskClient {
 
     // ---- changes
 
-    /// A new sticker; answers its id.
+    /// From here to [`DeskClient::act_gathered`] changes are only gathered.
+    pub fn gather(&mut self) {
+        self.gathered = Some(Vec::new());
+    }
+
+    /// Forgets what was gathered.
+    pub fn ungather(&mut self) {
+        self.gathered = None;
+    }
+
+    /// Makes all gathered changes, as one step of undo; answers the ids of new stickers.
+    ///
+    /// # Errors
+    /// Throws if the core refuses one of them. Nothing has changed then.
+    #[wasm_bindgen(js_name = actGathered)]
+    pub fn act_gathered(&mut self, now_ms: f64) -> Result<Vec<String>, JsError> {
+        let edits = self.gathered.take().unwrap_or_default();
+        if edits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.time(now_ms);
+        let made = self.client.act_together(now, edits)?;
+        Ok(made.iter().map(ToString::to_string).collect())
+    }
+
+    /// A new sticker; answers its id, which is empty while changes are gathered.
     ///
     /// # Errors
     /// Throws if the colour cannot be read, or the core refuses the note.
@@ -222,6 +250,10 @@ impl DeskClient {
             color: color.parse::<Color>()?,
             text: text.to_owned(),
         };
+        if let Some(gathered) = &mut self.gathered {
+            gathered.push(Edit::Create { id: None, note });
+            return Ok(String::new());
+        }
         let now = self.time(now_ms);
         Ok(self.client.create(now, note)?.to_string())
     }
@@ -305,6 +337,10 @@ impl DeskClient {
     }
 
     fn act(&mut self, now_ms: f64, edit: Edit) -> Result<(), JsError> {
+        if let Some(gathered) = &mut self.gathered {
+            gathered.push(edit);
+            return Ok(());
+        }
         let now = self.time(now_ms);
         self.client.act(now, vec![edit])?;
         Ok(())
@@ -319,14 +355,24 @@ impl DeskClient {
         Ok(self.client.drag_to(now, id.parse()?, Point { x, y })?)
     }
 
-    /// The hand lets go.
+    /// The hand lets go of stickers. `places`: an x and a y for each.
     ///
     /// # Errors
-    /// Throws if the id cannot be read, or the core refuses the change.
-    #[wasm_bindgen(js_name = "drop")]
-    pub fn drop_at(&mut self, now_ms: f64, id: &str, x: i32, y: i32) -> Result<(), JsError> {
+    /// Throws if an id cannot be read, or the core refuses the change.
+    #[wasm_bindgen(js_name = "dropAll")]
+    pub fn drop_all(
+        &mut self,
+        now_ms: f64,
+        ids: Vec<String>,
+        places: &[i32],
+    ) -> Result<(), JsError> {
         let now = self.time(now_ms);
-        self.client.drop_at(now, &[(id.parse()?, Point { x, y })])?;
+        let place = |(id, at): (&String, &[i32])| -> Result<_, JsError> {
+            Ok((id.parse()?, Point { x: at[0], y: at[1] }))
+        };
+        let moves = ids.iter().zip(places.chunks_exact(2)).map(place);
+        let moves: Vec<_> = moves.collect::<Result<_, JsError>>()?;
+        self.client.drop_at(now, &moves)?;
         Ok(())
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct NoteRecord {
     deleted: bool,
     /// The revision of its deletion or restoring: the order of the bin.
     deletion: u64,
+    /// Who deleted or restored it last.
+    remover: u32,
 }
 
 impl From<&Sticker> for NoteRecord {
@@ -36,6 +38,7 @@ impl From<&Sticker> for NoteRecord {
             author: sticker.author.0,
             deleted: sticker.deleted.value,
             deletion: sticker.deleted.stamp.revision.0,
+            remover: sticker.deleted.stamp.author.0,
         }
     }
 }
@@ -48,6 +51,8 @@ pub(crate) struct PersonRecord {
     color: String,
     cursor: Option<Place>,
     editing: Option<String>,
+    /// Where it writes there, in characters.
+    caret: Option<u32>,
     drag: Option<DragRecord>,
 }
 
@@ -75,6 +80,7 @@ impl PersonRecord {
             color: presence.color.to_string(),
             cursor: presence.cursor.map(|point| Place { x: point.x, y: point.y }),
             editing: presence.editing.map(|id| id.to_string()),
+            caret: presence.caret,
             drag: presence.drag.as_ref().map(|drag| DragRecord {
                 id: drag.sticker.to_string(),
                 x: drag.to.x,

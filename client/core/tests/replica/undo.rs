@@ -520,3 +520,32 @@ fn undo_21_an_undone_creation_gives_way_behind_an_undone_deletion() {
     assert_x(&mut net, id, 5);
     assert!(!net.sticker(0, id).deleted.value && !net.sticker(1, id).deleted.value);
 }
+
+#[test]
+fn many_edits_are_one_step_in_many_batches() {
+    let (mut net, id) = pair("");
+    let many = |count: i32| -> Vec<Edit> {
+        (0..count)
+            .map(|x| Edit::Create {
+                id: None,
+                note: NewSticker { position: at(x), ..NewSticker::default() },
+            })
+            .collect()
+    };
+    let now = net.now;
+    let made = net.client(0).act_together(now, many(1_200)).expect("sound edits");
+    assert_eq!(made.len(), 1_200);
+    net.settle();
+    assert_eq!(net.client(1).desk().live_stickers(), 1_201);
+    assert!(undo(&mut net));
+    net.settle();
+    assert_eq!(net.client(1).desk().live_stickers(), 1);
+
+    // The last one cannot be done, which is found after others are: none is.
+    let mut edits = many(2_100);
+    edits.push(Edit::Move { id: StickerId(id.0 ^ 1), to: FAR });
+    assert!(net.client(0).act_together(now, edits).is_err());
+    assert_eq!(net.client(0).desk().live_stickers(), 1);
+    assert!(!net.client(0).can_redo());
+    net.client(0).check_invariants();
+}
