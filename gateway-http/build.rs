@@ -25,6 +25,9 @@ fn main() -> io::Result<()> {
         files.push(("index.html".to_owned(), here.join("src/page/unbuilt.html")));
     }
     files.sort();
+    // The page's build puts the brotli form of a file beside the file.
+    let (packed, files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(name, _)| name.ends_with(".br"));
 
     let mut table = String::from("static FILES: &[File] = &[\n");
     for (index, (name, path)) in files.iter().enumerate() {
@@ -32,7 +35,7 @@ fn main() -> io::Result<()> {
         // Weak: the compressed form has the same content, not the same bytes.
         let etag = format!("W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(&bytes));
         let gzip = gzip(&bytes)?;
-        let packed = match gzip.len() < bytes.len() * 9 / 10 {
+        let gzip = match gzip.len() < bytes.len() * 9 / 10 {
             true => {
                 let file = out.join(format!("{index}.gz"));
                 fs::write(&file, gzip)?;
@@ -40,11 +43,17 @@ fn main() -> io::Result<()> {
             }
             false => "None".to_owned(),
         };
+        let brotli =
+            packed.iter().find(|(other, _)| other.strip_suffix(".br") == Some(name.as_str()));
+        let brotli = match brotli {
+            Some((_, path)) => format!("Some(include_bytes!({:?}))", path.canonicalize()?),
+            None => "None".to_owned(),
+        };
         let path = path.canonicalize()?;
         writeln!(
             table,
             "    File {{ path: {:?}, etag: {etag:?}, bytes: include_bytes!({path:?}), \
-             gzip: {packed} }},",
+             gzip: {gzip}, brotli: {brotli} }},",
             format!("/{name}"),
         )
         .expect("writing to memory does not fail");

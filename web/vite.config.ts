@@ -1,8 +1,64 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
+/** What every page needs besides its script: asked for while that is still on its way. */
+const AHEAD = [
+  [/desk_client_bg-.*\.wasm$/, { as: "fetch", type: "application/wasm" }],
+  [/onest-latin-wght-normal-.*\.woff2$/, { as: "font", type: "font/woff2" }],
+] as const;
+
+/** Names the module and the font in the page's head. */
+function preload(): Plugin {
+  return {
+    name: "preload",
+    transformIndexHtml: {
+      order: "post",
+      handler: (_, { bundle }) =>
+        AHEAD.flatMap(([name, attrs]) =>
+          Object.keys(bundle ?? {})
+            .filter((file) => name.test(file))
+            .map((file) => ({
+              tag: "link",
+              attrs: { rel: "preload", href: `/${file}`, crossorigin: "", ...attrs },
+              injectTo: "head" as const,
+            })),
+        ),
+    },
+  };
+}
+
+/** Puts a `.br` beside each file that brotli makes a tenth smaller; the server embeds both. */
+function brotli(): Plugin {
+  let folder = "";
+  return {
+    name: "brotli",
+    apply: "build",
+    configResolved: (config) => {
+      folder = config.build.outDir;
+    },
+    closeBundle: () => {
+      for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile() || entry.name.endsWith(".br")) continue;
+        const file = join(entry.parentPath, entry.name);
+        const bytes = readFileSync(file);
+        const packed = brotliCompressSync(bytes, {
+          params: {
+            [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+            [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+          },
+        });
+        if (packed.length < bytes.length * 0.9) writeFileSync(`${file}.br`, packed);
+      }
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), preload(), brotli()],
   build: {
     target: "es2022",
     // The server's Content-Security-Policy allows nothing but its own files.

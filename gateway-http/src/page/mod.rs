@@ -13,6 +13,8 @@ struct File {
     bytes: &'static [u8],
     /// The same, compressed, if that is worth it.
     gzip: Option<&'static [u8]>,
+    /// The same by brotli, which makes it smaller still.
+    brotli: Option<&'static [u8]>,
 }
 
 include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
@@ -57,10 +59,16 @@ pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
     if known && head.elements("if-none-match").any(|tag| tag == "*" || is_tag(tag, file.etag)) {
         return validators(Response::new(Status::NOT_MODIFIED));
     }
-    let gzip = file.gzip.filter(|_| accepts_gzip(head));
-    let body = Body::Static(gzip.unwrap_or(file.bytes));
+    let packed =
+        [("br", file.brotli), ("gzip", file.gzip)].into_iter().find_map(|(coding, bytes)| {
+            bytes.filter(|_| accepts(head, coding)).map(|bytes| (coding, bytes))
+        });
+    let body = Body::Static(packed.map_or(file.bytes, |(_, bytes)| bytes));
     let response = validators(Response::content(status, content_type(file.path), body));
-    if gzip.is_some() { response.with("Content-Encoding", "gzip") } else { response }
+    match packed {
+        Some((coding, _)) => response.with("Content-Encoding", coding),
+        None => response,
+    }
 }
 
 /// Adds the fields that every page and file carries.
@@ -91,16 +99,20 @@ fn is_tag(element: &str, etag: &str) -> bool {
     element.trim_start_matches("W/") == etag.trim_start_matches("W/")
 }
 
-fn accepts_gzip(head: &RequestHead) -> bool {
-    head.elements("accept-encoding").any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = matches!(parts.next(), Some("gzip" | "*"));
-        // "q=0", "q=0.0" and so on refuse; every other weight accepts.
-        let refused = parts.any(|part| {
-            part.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0_f32))
-        });
-        named && !refused
-    })
+/// Whether a content coding is taken: by its name, or else by `*`.
+fn accepts(head: &RequestHead, coding: &str) -> bool {
+    let weight = |name: &str| {
+        head.elements("accept-encoding").find_map(|element| {
+            let mut parts = element.split(';').map(str::trim);
+            (parts.next() == Some(name)).then(|| {
+                // "q=0", "q=0.0" and so on refuse; every other weight accepts.
+                !parts.any(|part| {
+                    part.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0_f32))
+                })
+            })
+        })
+    };
+    weight(coding).or_else(|| weight("*")).unwrap_or(false)
 }
 
 /// The build puts a hash of the content into the names below `/assets/`, so
