@@ -96,9 +96,54 @@ export class Desk {
   /** Where a note lies on the board, as `x,y` in board units. */
   place(note: Locator): Promise<string> {
     return note.evaluate((element) => {
-      const [x, y] = (element as HTMLElement).style.translate.split(" ");
-      return `${parseInt(x ?? "0", 10)},${parseInt(y ?? "0", 10)}`;
+      const { left, top } = (element as HTMLElement).style;
+      return `${parseInt(left, 10)},${parseInt(top, 10)}`;
     });
+  }
+
+  /** Pastes plain text onto the board. */
+  paste(text: string): Promise<void> {
+    return this.page.evaluate((words) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", words);
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    }, text);
+  }
+
+  /** What the overview shows: the share of pixels that are a note's, and a place of one. */
+  overview(): Promise<{ share: number; some: { x: number; y: number } }> {
+    return this.page.locator("canvas.overview").evaluate((element) => {
+      const canvas = element as HTMLCanvasElement;
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
+      let count = 0;
+      let some = { x: 0, y: 0, far: Infinity };
+      for (let at = 0; at < width * height; at++) {
+        if (data[4 * at + 3] === 0) continue;
+        count += 1;
+        const [x, y] = [at % width, Math.floor(at / width)];
+        const far = Math.hypot(x - width / 2, y - height / 2);
+        if (far < some.far) some = { x, y, far };
+      }
+      return { share: count / (width * height), some: { x: some.x, y: some.y } };
+    });
+  }
+
+  /** Somebody else's pointer in this colour, where it is drawn. */
+  pointer(color: string): Promise<{ x: number; y: number } | null> {
+    return this.page.locator("canvas.cursors").evaluate((element, wanted) => {
+      const canvas = element as HTMLCanvasElement;
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
+      const [red, green, blue] = [1, 3, 5].map((at) => parseInt(wanted.slice(at, at + 2), 16));
+      for (let at = 0; at < width * height; at++) {
+        const [r, g, b, a] = data.subarray(4 * at, 4 * at + 4);
+        if (a === 255 && r === red && g === green && b === blue) {
+          return { x: at % width, y: Math.floor(at / width) };
+        }
+      }
+      return null;
+    }, color);
   }
 
   /** Stops writing and selects nothing. */
@@ -158,11 +203,12 @@ function slowly(
   send: (message: string | Buffer) => void,
 ): (message: string | Buffer) => void {
   let count = 0;
-  let due = 0;
+  let last = Promise.resolve();
   return (message) => {
-    due = Math.max(due, Date.now() + delays[count++ % delays.length]!);
-    setTimeout(() => {
+    const late = new Promise<void>((due) => setTimeout(due, delays[count++ % delays.length]!));
+    // One waits for the other: of two timers that end at once either may come first.
+    last = Promise.all([last, late]).then(() => {
       if (there()) send(message);
-    }, due - Date.now());
+    });
   };
 }

@@ -72,22 +72,23 @@ test("others' cursors carry their names", async ({ person }) => {
   await ann.button("Done").click();
   const bob = await ann.join(await person());
 
+  const people = bob.page.getByRole("list", { name: "Who is here" });
+  const face = people.getByTitle("Ann Other");
+  await expect(face).toBeVisible();
+  const color = await face.evaluate((element) => element.style.getPropertyValue("--person"));
   await ann.page.mouse.move(500, 400);
   await ann.page.mouse.move(520, 410);
-  const cursor = bob.page.locator("[data-cursor]");
-  await expect(cursor).toHaveText("Ann Other");
-  const people = bob.page.getByRole("list", { name: "Who is here" });
-  await expect(people.getByTitle("Ann Other")).toBeVisible();
-
-  const before = await cursor.evaluate((element) => element.style.translate);
+  const near = async (x: number, y: number): Promise<boolean> => {
+    const at = await bob.pointer(color);
+    return at !== null && Math.hypot(at.x - x, at.y - y) < 6;
+  };
+  await expect.poll(() => near(520, 410)).toBe(true);
   await ann.page.mouse.move(900, 200);
-  await expect
-    .poll(() => cursor.evaluate((element) => element.style.translate))
-    .not.toBe(before);
+  await expect.poll(() => near(900, 200)).toBe(true);
 
   await ann.page.close();
-  await expect(cursor).toBeHidden();
-  await expect(people.getByTitle("Ann Other")).toBeHidden();
+  await expect.poll(() => bob.pointer(color)).toBeNull();
+  await expect(face).toBeHidden();
 });
 
 test("undo takes back one's own changes only", async ({ person }) => {

@@ -11,6 +11,7 @@ export interface Point {
   y: number;
 }
 
+/** How far out the wheel and the keys zoom. To show all notes the camera goes out further. */
 const SCALE_MIN = 0.1;
 const SCALE_MAX = 4;
 /** Below this scale nobody reads what is being written. */
@@ -49,7 +50,8 @@ export class Camera {
 
   /** Zooms, keeping what is under `at` where it is. */
   zoomAt(at: Point, factor: number): void {
-    const scale = Math.min(SCALE_MAX, Math.max(SCALE_MIN, this.scale * factor));
+    const least = Math.min(SCALE_MIN, this.scale);
+    const scale = Math.min(SCALE_MAX, Math.max(least, this.scale * factor));
     const ratio = scale / this.scale;
     this.x = at.x - (at.x - this.x) * ratio;
     this.y = at.y - (at.y - this.y) * ratio;
@@ -75,7 +77,7 @@ export class Camera {
       (this.width - 2 * margin) / edges.width,
       (this.height - 2 * FIT_MARGIN) / edges.height,
     );
-    this.scale = Math.max(SCALE_MIN, scale);
+    this.scale = scale;
     this.x = this.width / 2 - (edges.x + edges.width / 2) * this.scale;
     this.y = this.height / 2 - (edges.y + edges.height / 2) * this.scale;
   }
@@ -85,12 +87,18 @@ export class Camera {
     if (this.scale < READABLE) {
       const middle = { x: rect.x + rect.width / 2, y: rect.y + rect.height / 2 };
       const room = Math.min(this.width / rect.width, this.height / rect.height) * 0.8;
-      this.scale = Math.min(1, Math.max(SCALE_MIN, room));
+      this.scale = Math.min(1, room);
       this.x = this.width / 2 - middle.x * this.scale;
       // In the upper half: a phone's keyboard takes the lower.
       this.y = this.height * 0.4 - middle.y * this.scale;
     }
     this.reveal(rect);
+  }
+
+  /** Whether a part of `rect` is in the window. */
+  shows(rect: Rect): boolean {
+    const from = this.toBoard({ x: 0, y: 0 });
+    return meet(rect, { ...from, width: this.width / this.scale, height: this.height / this.scale });
   }
 
   /** Pans as little as shows the whole of `rect`, so that focus is never out of sight. */
@@ -108,6 +116,18 @@ function nudge(from: number, to: number, low: number, high: number): number {
   if (from < low) return low - from;
   if (to > high) return Math.max(high - to, low - from);
   return 0;
+}
+
+/** Whether two rectangles have a point in common. */
+export function meet(a: Rect, b: Rect): boolean {
+  return (
+    a.x <= b.x + b.width && b.x <= a.x + a.width && a.y <= b.y + b.height && b.y <= a.y + a.height
+  );
+}
+
+/** Whether a point lies in a rectangle. */
+export function inside({ x, y }: Point, rect: Rect): boolean {
+  return x >= rect.x && x <= rect.x + rect.width && y >= rect.y && y <= rect.y + rect.height;
 }
 
 /** The smallest rectangle around all of `rects`. */

@@ -44,6 +44,19 @@ describe("Camera", () => {
     expect(to.y).toBeLessThan(800);
   });
 
+  it("fits notes that lie further apart than the wheel zooms out", () => {
+    const view = camera();
+    view.fit([
+      { x: -1_000_000, y: 0, width: 200, height: 200 },
+      { x: 1_000_000, y: 0, width: 200, height: 200 },
+    ]);
+    expect(view.toScreen({ x: -1_000_000, y: 0 }).x).toBeGreaterThan(0);
+    expect(view.toScreen({ x: 1_000_000, y: 0 }).x).toBeLessThan(1000);
+    const far = view.scale;
+    view.zoomCenter(0.5);
+    expect(view.scale).toBe(far);
+  });
+
   it("pans only as far as shows a note", () => {
     const view = camera();
     view.reveal({ x: 400, y: 300, width: 200, height: 200 });

@@ -4,39 +4,52 @@ import type { BoardView } from "./view.svelte";
 /** Movement up to which a press is still a click, in screen pixels. */
 const CLICK_SLOP = 4;
 const TOUCH_SLOP = 9;
-/** Two presses make a double one within this time and distance. */
-const DOUBLE_MS = 350;
+/** Two taps make a double one within this time and distance; of a mouse the system decides. */
+const DOUBLE_MS = 400;
 const DOUBLE_DISTANCE = 24;
 /** A wheel at rest this long begins a new gesture. */
 const WHEEL_REST_MS = 180;
-/** A mouse's notch is at least this many pixels; a touchpad starts below it. */
+/** A mouse's notch is at least this many pixels of the screen, at every zoom of the browser; a touchpad starts below it. */
 const NOTCH = 100;
-
-const SIDE_MIN = 60;
-const SIDE_MAX = 4000;
 
 /** What the board does when a gesture says so. */
 export interface GestureActions {
   readonly editable: boolean;
-  rect(id: string): Rect | undefined;
-  /** A note follows the hand. */
-  drag(id: string, to: Point): void;
-  drop(id: string): void;
-  stretch(id: string, to: { width: number; height: number }): void;
-  release(id: string): void;
-  /** The note goes back to where the gesture took it. */
-  cancel(id: string): void;
+  /** The highest note at a point of the board. */
+  at(point: Point): string | null;
+  /** The hand takes the selected notes; `lead` is under the pointer. */
+  take(lead: string, copies: boolean): void;
+  /** They are this far from where they were taken. */
+  move(by: Point): void;
+  drop(): void;
+  stretch(by: Point): void;
+  release(): void;
+  /** All go back to where they were taken. */
+  cancel(): void;
+  /** A rectangle is drawn over the board, around what is to be selected; `null`: no more. */
+  surround(rect: Rect | null, adds: boolean): void;
   create(at: Point): void;
   edit(id: string): void;
   pointAt(at: Point | null): void;
 }
 
+interface Press {
+  kind: "press";
+  note: string | null;
+  at: Point;
+  slop: number;
+  grip: Point;
+  /** Shift, Ctrl or Cmd: adds to the selection, or draws a rectangle. */
+  adds: boolean;
+}
+
 type Mode =
   | { kind: "none" }
-  | { kind: "press"; note: string | null; at: Point; slop: number; grip: Point }
+  | Press
   | { kind: "pan" }
-  | { kind: "drag"; note: string; grip: Point }
-  | { kind: "resize"; note: string; from: Rect; at: Point }
+  | { kind: "drag"; grip: Point }
+  | { kind: "resize"; grip: Point }
+  | { kind: "surround"; grip: Point; adds: boolean }
   | { kind: "pinch"; distance: number; middle: Point };
 
 /** Turns pointers and the wheel into what is meant: pan, zoom, drag, resize, click. */
@@ -44,7 +57,11 @@ export class Gestures {
   #pointers = new Map<number, Point>();
   #mode: Mode = { kind: "none" };
   #lastClick = { time: -Infinity, at: { x: 0, y: 0 }, note: null as string | null };
+  /** The last two clicks of a mouse were on one thing. */
+  #same = false;
   #wheel = { time: -Infinity, zooms: false };
+  /** The space bar is down: a drag pans wherever it begins. */
+  pans = false;
 
   constructor(
     private readonly view: BoardView,
@@ -52,13 +69,16 @@ export class Gestures {
   ) {}
 
   down(event: PointerEvent): void {
+    this.view.deaf = false;
     const target = event.target as Element;
-    const handle = target.closest<HTMLElement>("[data-resize]")?.dataset["resize"];
+    const handle = target.closest<HTMLElement>("[data-resize]");
     const paper = target.closest<HTMLElement>("[data-note]");
-    const note = handle ?? paper?.dataset["note"] ?? null;
-    if (target.closest("textarea") !== null && this.#pointers.size === 0) return;
+    if (target.closest("textarea, button, a") !== null && this.#pointers.size === 0) return;
     if (event.button === 2) return;
     const at = { x: event.clientX, y: event.clientY };
+    const grip = this.view.camera.toBoard(at);
+    // What is no element is drawn by the overview: found by its place.
+    const note = paper?.dataset["note"] ?? this.actions.at(grip);
     this.#pointers.set(event.pointerId, at);
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     if (this.#pointers.size === 2) {
@@ -67,29 +87,25 @@ export class Gestures {
       return;
     }
     if (this.#pointers.size > 2) return;
-    if (event.button === 1) {
+    if (event.button === 1 || this.pans) {
       event.preventDefault();
       this.#mode = { kind: "pan" };
       return;
     }
-    const rect = note === null ? undefined : this.actions.rect(note);
-    if (note !== null && rect !== undefined) {
+    if (handle !== null && this.actions.editable) {
+      event.preventDefault();
+      this.actions.take(this.view.only ?? "", false);
+      this.#mode = { kind: "resize", grip };
+      return;
+    }
+    const adds = event.shiftKey || event.ctrlKey || event.metaKey;
+    if (note !== null) {
       // Focus by hand: with a captured pointer the browser's own choice is the board.
       event.preventDefault();
-      paper?.focus({ preventScroll: true });
-      if (handle !== undefined && this.actions.editable) {
-        this.#mode = { kind: "resize", note, from: rect, at: this.view.camera.toBoard(at) };
-        return;
-      }
+      if (!adds && !this.view.selected.has(note)) paper?.focus({ preventScroll: true });
     }
-    const grip = this.view.camera.toBoard(at);
-    this.#mode = {
-      kind: "press",
-      note,
-      at,
-      slop: event.pointerType === "touch" ? TOUCH_SLOP : CLICK_SLOP,
-      grip: rect === undefined ? grip : { x: grip.x - rect.x, y: grip.y - rect.y },
-    };
+    const slop = event.pointerType === "touch" ? TOUCH_SLOP : CLICK_SLOP;
+    this.#mode = { kind: "press", note, at, slop, grip, adds };
   }
 
   move(event: PointerEvent): void {
@@ -101,26 +117,16 @@ export class Gestures {
     if (before === undefined) return;
     this.#pointers.set(event.pointerId, at);
     const mode = this.#mode;
+    const board = this.view.camera.toBoard(at);
     if (mode.kind === "press" && Math.hypot(at.x - mode.at.x, at.y - mode.at.y) > mode.slop) {
-      this.#mode =
-        mode.note !== null && this.actions.editable
-          ? { kind: "drag", note: mode.note, grip: mode.grip }
-          : { kind: "pan" };
+      this.#mode = this.#begin(mode, event.altKey);
       // Nothing of the way so far is lost.
       if (this.#mode.kind === "pan") this.view.camera.panBy(at.x - mode.at.x, at.y - mode.at.y);
-      else this.#follow(at);
+      else this.#follow(board);
     } else if (mode.kind === "pan") {
       this.view.camera.panBy(at.x - before.x, at.y - before.y);
-    } else if (mode.kind === "drag") {
-      this.#follow(at);
-    } else if (mode.kind === "resize") {
-      const now = this.view.camera.toBoard(at);
-      const side = (value: number): number =>
-        Math.round(Math.min(SIDE_MAX, Math.max(SIDE_MIN, value)));
-      this.actions.stretch(mode.note, {
-        width: side(mode.from.width + now.x - mode.at.x),
-        height: side(mode.from.height + now.y - mode.at.y),
-      });
+    } else if (mode.kind === "drag" || mode.kind === "resize" || mode.kind === "surround") {
+      this.#follow(board);
     } else if (mode.kind === "pinch") {
       const next = this.#span();
       const { camera } = this.view;
@@ -139,9 +145,10 @@ export class Gestures {
       return;
     }
     this.#mode = { kind: "none" };
-    if (mode.kind === "drag") this.actions.drop(mode.note);
-    else if (mode.kind === "resize") this.actions.release(mode.note);
-    else if (mode.kind === "press") this.#click(mode.note, mode.at);
+    if (mode.kind === "drag") this.actions.drop();
+    else if (mode.kind === "resize") this.actions.release();
+    else if (mode.kind === "surround") this.actions.surround(null, mode.adds);
+    else if (mode.kind === "press") this.#click(mode, event.timeStamp, event.pointerType === "touch");
     if (event.pointerType === "touch") this.actions.pointAt(null);
   }
 
@@ -162,7 +169,7 @@ export class Gestures {
     const [dx, dy] = [event.deltaX * lines, event.deltaY * lines];
     if (event.timeStamp - this.#wheel.time > WHEEL_REST_MS) {
       // A mouse's wheel zooms, two fingers on a touchpad pan: told apart by the first step.
-      const notch = event.deltaMode !== WheelEvent.DOM_DELTA_PIXEL || Math.abs(dy) >= NOTCH;
+      const notch = event.deltaMode !== WheelEvent.DOM_DELTA_PIXEL || Math.abs(dy) * devicePixelRatio >= NOTCH;
       this.#wheel.zooms = dx === 0 && notch;
     }
     this.#wheel.time = event.timeStamp;
@@ -179,9 +186,10 @@ export class Gestures {
     }
   }
 
-  /** Esc during a drag puts the note back. */
+  /** Esc during a drag puts the notes back. */
   abort(): boolean {
-    const busy = this.#mode.kind === "drag" || this.#mode.kind === "resize";
+    const { kind } = this.#mode;
+    const busy = kind === "drag" || kind === "resize" || kind === "surround";
     if (busy) {
       this.#giveUp();
       this.#mode = { kind: "none" };
@@ -189,32 +197,69 @@ export class Gestures {
     return busy;
   }
 
-  #follow(at: Point): void {
-    const mode = this.#mode;
-    if (mode.kind !== "drag") return;
-    const board = this.view.camera.toBoard(at);
-    this.actions.drag(mode.note, {
-      x: Math.round(board.x - mode.grip.x),
-      y: Math.round(board.y - mode.grip.y),
-    });
+  /** What a press becomes when the pointer moves on. */
+  #begin(press: Press, alt: boolean): Mode {
+    const { note, grip, adds } = press;
+    if (note === null) return adds ? { kind: "surround", grip, adds } : { kind: "pan" };
+    if (!this.actions.editable) return { kind: "pan" };
+    if (!this.view.selected.has(note)) {
+      if (adds) this.view.toggle(note);
+      else this.view.select(note);
+    }
+    this.actions.take(note, alt);
+    return { kind: "drag", grip };
   }
 
-  #click(note: string | null, at: Point): void {
+  #follow(at: Point): void {
+    const mode = this.#mode;
+    if (mode.kind !== "drag" && mode.kind !== "resize" && mode.kind !== "surround") return;
+    const by = { x: at.x - mode.grip.x, y: at.y - mode.grip.y };
+    if (mode.kind === "drag") this.actions.move(by);
+    else if (mode.kind === "resize") this.actions.stretch(by);
+    else {
+      const rect = {
+        x: Math.min(at.x, mode.grip.x),
+        y: Math.min(at.y, mode.grip.y),
+        width: Math.abs(by.x),
+        height: Math.abs(by.y),
+      };
+      this.actions.surround(rect, mode.adds);
+    }
+  }
+
+  #click({ note, at, adds }: Press, time: number, touch: boolean): void {
+    if (adds) {
+      if (note !== null) this.view.toggle(note);
+      return;
+    }
     const last = this.#lastClick;
-    const time = performance.now();
+    this.#same = last.note === note;
     const double =
+      touch &&
       time - last.time < DOUBLE_MS &&
-      last.note === note &&
+      this.#same &&
       Math.hypot(at.x - last.at.x, at.y - last.at.y) < DOUBLE_DISTANCE;
     this.#lastClick = { time: double ? -Infinity : time, at, note };
-    if (!double) this.view.select(note);
-    else if (note !== null) this.actions.edit(note);
+    if (double) this.#open(note, at);
+    else this.view.select(note);
+  }
+
+  /** The second click of a mouse, as fast as the system wants it. */
+  double(event: MouseEvent): void {
+    if ((event as PointerEvent).pointerType === "touch" || this.view.editing !== null) return;
+    const { at, note } = this.#lastClick;
+    if (this.#same && event.button === 0) this.#open(note, at);
+  }
+
+  #open(note: string | null, at: Point): void {
+    if (note !== null) this.actions.edit(note);
     else this.actions.create(this.view.camera.toBoard(at));
   }
 
   #giveUp(): void {
-    const mode = this.#mode;
-    if (mode.kind === "drag" || mode.kind === "resize") this.actions.cancel(mode.note);
+    const { kind } = this.#mode;
+    if (kind === "drag" || kind === "resize") this.actions.cancel();
+    if (kind === "surround") this.actions.surround(null, true);
   }
 
   /** How far apart the first two pointers are, and the point between them. */

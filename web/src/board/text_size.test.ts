@@ -1,25 +1,43 @@
 import { describe, expect, it } from "vitest";
-import { textSize } from "./text_size";
+import { type Advance, fit } from "./text_size";
 
-describe("textSize", () => {
+/** About as Onest is: capitals and Cyrillic are wider than small Latin letters. */
+const advance: Advance = (sign) => {
+  if (sign === " ") return 0.25;
+  if (/[A-ZЖШЩЮФМ]/.test(sign)) return 0.75;
+  return /[А-я]/.test(sign) ? 0.6 : 0.52;
+};
+
+const size = (text: string, width = 200, height = 200): number =>
+  fit(text, width, height, advance).size;
+
+describe("the size of a text", () => {
   it("lets a word shout and a paragraph read", () => {
-    expect(textSize("Cake", 200, 200)).toBe(27);
-    expect(textSize("A sentence of middling length that takes some lines", 200, 200)).toBe(22);
-    expect(textSize("word ".repeat(60), 200, 200)).toBe(14);
+    expect(size("Cake")).toBe(56);
+    expect(size("A sentence of middling length that takes some lines")).toBe(22);
+    expect(size("word ".repeat(40))).toBe(14);
   });
 
   it("counts lines as well as letters", () => {
-    expect(textSize("a\n".repeat(9), 200, 200)).toBeLessThan(textSize("a".repeat(9), 200, 200));
+    expect(size("a\n".repeat(9))).toBeLessThan(size("a".repeat(9)));
   });
 
-  it("counts what is lost at the ends of lines", () => {
-    // The letters alone would fill four lines at the largest size; the words take five.
-    expect(textSize("antelopes dolphins cormorant pelican a cat", 200, 200)).toBe(22);
+  it("gives wide letters more room", () => {
+    const [small, large] = ["wide route: jury, forms, tables", "WIDE ROUTE: JURY, FORMS, TABLES"];
+    expect(size(large!)).toBeLessThan(size(small!));
   });
 
   it("grows with the paper, and never fails on a tiny one", () => {
     const words = "word ".repeat(40);
-    expect(textSize(words, 600, 600)).toBeGreaterThan(textSize(words, 200, 200));
-    expect(textSize(words, 20, 20)).toBe(14);
+    expect(size(words, 600, 600)).toBeGreaterThan(size(words));
+    expect(fit(words, 20, 20, advance)).toEqual({ size: 12, cut: true });
+  });
+
+  it("tells what is cut", () => {
+    expect(fit("word ".repeat(40), 200, 200, advance).cut).toBe(false);
+    expect(fit("word ".repeat(90), 200, 200, advance)).toEqual({ size: 12, cut: true });
+    expect(fit("line\n".repeat(12), 200, 200, advance).cut).toBe(true);
+    expect(fit("x".repeat(10_000), 200, 200, advance)).toEqual({ size: 12, cut: true });
+    expect(fit("", 200, 200, advance)).toEqual({ size: 56, cut: false });
   });
 });

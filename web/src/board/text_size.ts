@@ -1,44 +1,95 @@
 /** The sizes of a note's text, in board units, largest first. */
-const SIZES = [27, 22, 18, 16, 14] as const;
-/** Line height and mean width of a character, as shares of the size. */
+const SIZES = [56, 44, 34, 27, 22, 18, 16, 14, 12] as const;
+/** Line height, as a share of the size. */
 const LINE = 1.32;
-const CHARACTER = 0.53;
 /** From this size down a word longer than a line may be broken. */
 const BROKEN_FROM = 16;
 /** The paper's inner margin on either side, in board units. */
 export const PADDING = 16;
+/** Signs whose width is kept: more than an alphabet or two, less than all of Unicode. */
+const WIDTHS_MAX = 4000;
+
+/** How wide a sign is, as a share of the size. */
+export type Advance = (sign: string) => number;
+
+export interface Fit {
+  size: number;
+  /** Not even the smallest size shows all of it. */
+  cut: boolean;
+}
 
 /**
- * The largest size at which the text should fit its paper, by estimate: no
- * layout is read, so 2,000 notes cost nothing.
+ * The largest size at which the text fits its paper. The lines are counted from the widths
+ * of the signs: no layout is read, so 2,000 notes cost little.
  */
-export function textSize(text: string, width: number, height: number): number {
+export function fit(text: string, width: number, height: number, advance: Advance = measured): Fit {
   const room = { width: width - 2 * PADDING, height: height - 2 * PADDING };
-  return SIZES.find((size) => fits(text, size, room)) ?? SIZES[SIZES.length - 1]!;
+  const smallest = SIZES[SIZES.length - 1]!;
+  // A text of this many signs needs no measuring: nothing is this narrow.
+  const most = (room.width / (smallest * 0.2)) * (room.height / (smallest * LINE));
+  if (text.length > Math.max(200, most)) return { size: smallest, cut: true };
+  const lines = text.split("\n").map((line) => line.split(" ").map((word) => widthOf(word, advance)));
+  const size = SIZES.find((size) => fits(lines, size, room, advance(" ")));
+  return { size: size ?? smallest, cut: size === undefined };
+}
+
+function widthOf(word: string, advance: Advance): number {
+  let width = 0;
+  for (const sign of word) width += advance(sign);
+  return width;
 }
 
 /** Breaks the text at its spaces, as the browser will, and counts the lines. */
-function fits(text: string, size: number, room: { width: number; height: number }): boolean {
-  const lines = Math.floor(room.height / (size * LINE));
-  const columns = Math.floor(room.width / (size * CHARACTER));
-  if (lines < 1 || columns < 1 || text.length > lines * columns) return false;
+function fits(
+  lines: readonly (readonly number[])[],
+  size: number,
+  room: { width: number; height: number },
+  space: number,
+): boolean {
+  const most = Math.floor(room.height / (size * LINE));
+  // A little less than there is: kerning and rounding are not counted.
+  const wide = (room.width - 1) / size;
   let used = 0;
-  for (const line of text.split("\n")) {
+  for (const words of lines) {
     let filled = 0;
     used += 1;
-    for (const word of line.split(" ")) {
+    for (const word of words) {
       // A long word is broken in the middle only when no size spares it.
-      if (word.length > columns && size > BROKEN_FROM) return false;
-      const next = filled === 0 ? word.length : filled + 1 + word.length;
-      if (next <= columns) {
+      if (word > wide && size > BROKEN_FROM) return false;
+      const next = filled === 0 ? word : filled + space + word;
+      if (next <= wide) {
         filled = next;
       } else {
         used += filled === 0 ? 0 : 1;
-        used += Math.floor(word.length / (columns + 1));
-        filled = word.length % (columns + 1);
+        used += Math.max(0, Math.ceil(word / wide) - 1);
+        filled = word % wide;
       }
     }
-    if (used > lines) return false;
+    if (used > most) return false;
   }
-  return true;
+  return used <= most;
+}
+
+let widths = new Map<string, number>();
+let context: CanvasRenderingContext2D | null | undefined;
+
+/** As the page's font draws it; once that is loaded, for good. */
+function measured(sign: string): number {
+  const known = widths.get(sign);
+  if (known !== undefined) return known;
+  if (context === undefined) {
+    context = document.createElement("canvas").getContext("2d");
+    if (context !== null) {
+      context.font = `450 100px ${getComputedStyle(document.body).fontFamily}`;
+    }
+  }
+  const width = (context?.measureText(sign).width ?? 55) / 100;
+  if (widths.size > WIDTHS_MAX) widths = new Map();
+  widths.set(sign, width);
+  return width;
+}
+
+/** The font has come: what was measured with another is forgotten. */
+export function forgetWidths(): void {
+  widths = new Map();
 }

@@ -1,4 +1,5 @@
 import type { BoardView } from "../board/view.svelte";
+import type { Actions } from "../board/actions.svelte";
 import type { Session } from "../session/session.svelte";
 
 /** How far an arrow key moves a note, in board units; with Shift. */
@@ -8,9 +9,8 @@ const STEP_FAR = 100;
 const PAN = 80;
 const ZOOM_STEP = 1.25;
 
+/** What keys do besides work on notes. */
 export interface KeyActions {
-  add(): void;
-  remove(id: string): void;
   help(): void;
   /** Gives up a drag; `false` if there is none. */
   abort(): boolean;
@@ -21,31 +21,47 @@ export class BoardKeys {
   constructor(
     private readonly session: Session,
     private readonly view: BoardView,
-    private readonly actions: KeyActions,
+    private readonly actions: Actions,
+    private readonly page: KeyActions,
   ) {}
 
   down(event: KeyboardEvent): void {
     const target = event.target as Element;
     if (target.closest("input, textarea, dialog") !== null) return;
-    // Enter and Space belong to a focused button or link.
-    const onControl = target.closest("button, a") !== null;
+    if (this.view.deaf) {
+      if (event.key === "Escape") this.view.deaf = false;
+      return;
+    }
+    // A button or a field elsewhere has the keys while it has the focus; the tools of the
+    // selected notes leave all but their own to the notes.
+    const onBoard = target === document.body || target.closest(".board") !== null;
+    const onTools = target.closest("[data-tools]") !== null;
+    const own = target.closest("button, a") !== null && ["Enter", " "].includes(event.key);
     if (event.ctrlKey || event.metaKey) {
       if (this.#command(event)) event.preventDefault();
-    } else if (!event.altKey && !(onControl && event.key === "Enter") && this.#key(event)) {
+    } else if (!event.altKey && !own && (onBoard || onTools) && this.#key(event)) {
       event.preventDefault();
     }
   }
 
   #command(event: KeyboardEvent): boolean {
+    const is = (letter: string): boolean => letterOf(event) === letter;
+    if (is("a")) {
+      this.actions.selectAll();
+      return true;
+    }
     if (!this.session.canEdit) return false;
-    // By position as well: layouts without Latin letters have the same keys.
-    if (event.key.toLowerCase() === "z" || event.code === "KeyZ") {
+    if (is("z")) {
       if (event.shiftKey) this.session.redo();
       else this.session.undo();
       return true;
     }
-    if (event.key.toLowerCase() === "y" || event.code === "KeyY") {
+    if (is("y")) {
       this.session.redo();
+      return true;
+    }
+    if (is("d")) {
+      this.actions.duplicate();
       return true;
     }
     return false;
@@ -60,7 +76,7 @@ export class BoardKeys {
     const { camera } = this.view;
     switch (event.key) {
       case "Escape":
-        if (!this.actions.abort()) {
+        if (!this.page.abort()) {
           (document.activeElement as HTMLElement | null)?.blur();
           this.view.select(null);
         }
@@ -79,49 +95,53 @@ export class BoardKeys {
         camera.fit([...this.session.notes.values()].map((note) => note.rect));
         return true;
       case "?":
-        this.actions.help();
+        this.page.help();
         return true;
     }
     const way = arrow(event.key);
-    if (way === undefined || (this.view.selected !== null && this.session.canEdit)) return false;
+    if (way === undefined || (this.view.selected.size > 0 && this.session.canEdit)) return false;
     camera.panBy(-way.x * PAN, -way.y * PAN);
     return true;
   }
 
   #change(event: KeyboardEvent): boolean {
-    if (event.key.toLowerCase() === "n" || event.code === "KeyN") {
+    if (letterOf(event) === "n") {
       this.actions.add();
       return true;
     }
-    const id = this.view.selected;
-    const note = id === null ? undefined : this.session.notes.get(id);
-    if (id === null || note === undefined) return false;
+    if (this.view.selected.size === 0) return false;
     const way = arrow(event.key);
     if (way !== undefined) {
       const step = event.shiftKey ? STEP_FAR : STEP;
-      const to = { x: note.place.x + way.x * step, y: note.place.y + way.y * step };
-      this.session.move(id, to);
-      this.view.camera.reveal({ ...note.rect, ...to });
+      this.actions.move({ x: way.x * step, y: way.y * step });
       return true;
     }
+    const only = this.view.only;
     switch (event.key) {
       case "Enter":
       case "F2":
-        this.view.edit(id, note.rect);
-        return true;
+        if (only !== null) this.view.edit(only, this.session.notes.get(only)?.rect);
+        return only !== null;
       case "Delete":
       case "Backspace":
-        this.actions.remove(id);
+        this.actions.remove();
         return true;
       case "]":
-        this.session.raise(id);
+        this.actions.raise();
         return true;
       case "[":
-        this.session.lower(id);
+        this.actions.lower();
         return true;
     }
     return false;
   }
+}
+
+/** The letter decides; where it is not Latin, the key's place on the keyboard. */
+function letterOf(event: KeyboardEvent): string {
+  const key = event.key.toLowerCase();
+  if (/^[a-z]$/.test(key) || !event.code.startsWith("Key")) return key;
+  return event.code.slice(3).toLowerCase();
 }
 
 function arrow(key: string): { x: number; y: number } | undefined {

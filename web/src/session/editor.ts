@@ -11,6 +11,8 @@ export interface FieldState {
 /** Typing into one note. The core carries text and carets across what others do. */
 export class TextEditor {
   readonly text: string;
+  /** Something was written, be it gone again. */
+  typed = false;
   #listener: (() => void) | undefined;
 
   constructor(
@@ -35,6 +37,7 @@ export class TextEditor {
 
   /** The field now shows `value`, its caret is at `caret`. */
   input(value: string, caret: number): void {
+    this.typed = true;
     try {
       this.driver.run((core, now) => core.editorInput(now, value, caret));
     } catch (error) {

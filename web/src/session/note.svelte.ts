@@ -1,4 +1,4 @@
-import type { Point } from "../board/camera.svelte";
+import type { Point, Rect } from "../board/camera.svelte";
 
 /** A note as the core shows it: confirmed state with this client's own changes on top. */
 export interface NoteRecord {
@@ -14,45 +14,111 @@ export interface NoteRecord {
   deleted: boolean;
 }
 
+/** So long a note is new, in milliseconds: those that come into sight later do not move. */
+const FRESH_MS = 300;
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
 /** One note on the board: its record, and what people are doing with it now. */
 export class Note {
   readonly id: string;
-  record: NoteRecord = $state.raw() as NoteRecord;
-  /** Where this person's hand holds it, until the drop. */
-  held: Point | null = $state.raw(null);
-  /** Its size under this person's hand. */
-  stretched: { width: number; height: number } | null = $state.raw(null);
-  /** Where somebody else's hand holds it. */
-  led: Point | null = $state.raw(null);
+  #record: NoteRecord = $state.raw() as NoteRecord;
+  #held: Point | null = $state.raw(null);
+  #stretched: Size | null = $state.raw(null);
+  #led: Point | null = $state.raw(null);
 
-  readonly place = $derived(this.held ?? this.led ?? this.record);
-  readonly size = $derived(this.stretched ?? this.record);
-
-  /** `fresh`: it came while the desk was open, and may settle in sight. */
+  /**
+   * `born`: when it came, if that was while the desk was open: it may settle in sight.
+   * `moved`: told whenever the note looks otherwise from afar.
+   */
   constructor(
     record: NoteRecord,
-    readonly fresh: boolean,
+    private readonly born: number | undefined,
+    private readonly moved: () => void,
   ) {
     this.id = record.id;
-    this.record = record;
+    this.#record = record;
   }
 
-  get rect(): { x: number; y: number; width: number; height: number } {
-    return {
-      x: this.place.x,
-      y: this.place.y,
-      width: this.size.width,
-      height: this.size.height,
-    };
+  /** It has only just come. */
+  get fresh(): boolean {
+    return this.born !== undefined && performance.now() - this.born < FRESH_MS;
+  }
+
+  get record(): NoteRecord {
+    return this.#record;
+  }
+
+  set record(next: NoteRecord) {
+    const last = this.#record;
+    this.#record = next;
+    const same =
+      last.x === next.x &&
+      last.y === next.y &&
+      last.width === next.width &&
+      last.height === next.height &&
+      last.z === next.z &&
+      last.color === next.color;
+    if (!same) this.moved();
+  }
+
+  /** Where this person's hand holds it, until the drop. */
+  get held(): Point | null {
+    return this.#held;
+  }
+
+  set held(to: Point | null) {
+    this.#held = to;
+    this.moved();
+  }
+
+  /** Its size under this person's hand. */
+  get stretched(): Size | null {
+    return this.#stretched;
+  }
+
+  set stretched(to: Size | null) {
+    this.#stretched = to;
+    this.moved();
+  }
+
+  /** Where somebody else's hand holds it. */
+  get led(): Point | null {
+    return this.#led;
+  }
+
+  set led(to: Point | null) {
+    this.#led = to;
+    this.moved();
+  }
+
+  get place(): Point {
+    return this.#held ?? this.#led ?? this.#record;
+  }
+
+  get size(): Size {
+    return this.#stretched ?? this.#record;
+  }
+
+  get rect(): Rect {
+    const { x, y } = this.place;
+    const { width, height } = this.size;
+    return { x, y, width, height };
   }
 }
 
-/** Someone else on the desk. */
-export interface Person {
-  author: number;
-  name: string;
-  color: string;
-  cursor: Point | null;
+/** Someone else on the desk. What it shows changes often, who it is does not. */
+export class Person {
+  name: string = $state("");
+  color: string = $state("");
+  cursor: Point | null = $state.raw(null);
   /** The note being typed into. */
-  editing: string | null;
+  editing: string | null = $state(null);
+  /** Where it writes there, in characters. */
+  caret: number | null = $state(null);
+
+  constructor(readonly author: number) {}
 }

@@ -7,7 +7,14 @@ export interface PersonRecord {
   color: string;
   cursor: { x: number; y: number } | null;
   editing: string | null;
+  caret: number | null;
   drag: { id: string; x: number; y: number } | null;
+}
+
+/** When and by whom a note was deleted or restored last. */
+export interface Deletion {
+  deletion: number;
+  remover: number;
 }
 
 export interface UnsavedRecord {
@@ -38,7 +45,7 @@ export interface Report {
   dropLine?: true;
   closed?: Trouble;
   reset?: true;
-  notes?: (NoteRecord & { deletion: number })[];
+  notes?: (NoteRecord & Deletion)[];
   gone?: string[];
   title?: string;
   people?: PersonRecord[];

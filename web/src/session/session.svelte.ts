@@ -1,5 +1,5 @@
 import { SvelteMap } from "svelte/reactivity";
-import type { Point } from "../board/camera.svelte";
+import type { Point, Rect } from "../board/camera.svelte";
 import { text } from "../text/en";
 import { toasts } from "../ui/toasts.svelte";
 import { DeskClient } from "../wasm/desk_client";
@@ -15,20 +15,27 @@ import {
 import { Carriers } from "./carrier";
 import { learnServerTime } from "./clock.svelte";
 import { loadCore } from "./core";
+import { Hand } from "./hand";
 import { Driver } from "./driver";
 import { TextEditor } from "./editor";
 import { failure, type Gone } from "./gone";
 import { takeNewDesk } from "./handover";
 import { knownLinks, type Links } from "./links";
-import { Note, type NoteRecord, type Person } from "./note.svelte";
+import { Note, type NoteRecord, Person } from "./note.svelte";
 import { profile } from "./profile.svelte";
 import { forgetDesk, recentDesk, rememberDesk } from "./recent";
 import { Storage, type StoredClient } from "./storage";
 import { claimClient } from "./tab";
 import { describeUnsaved, type UnsavedChange } from "./unsaved";
-import type { PersonRecord, Status, Trouble, Report } from "./report";
+import type { Deletion, PersonRecord, Status, Trouble, Report } from "./report";
 
 export { TextEditor };
+
+/** A note to be made. */
+export interface NewNote extends Rect {
+  color: string;
+  text?: string;
+}
 
 /** A first join that failed for want of a line is tried again after this long. */
 const REOPEN_MS = 4000;
@@ -41,9 +48,15 @@ export class Session {
   ended: Trouble | null = $state.raw(null);
 
   readonly notes = new SvelteMap<string, Note>();
-  readonly #deleted = new SvelteMap<string, NoteRecord & { deletion: number }>();
-  /** Deleted notes, the last deleted first. */
-  readonly bin = $derived([...this.#deleted.values()].sort((a, b) => b.deletion - a.deletion));
+  /** Changes when a note comes, goes, moves or looks otherwise from afar. */
+  layout = $state(0);
+  readonly #deleted = new SvelteMap<string, NoteRecord & Deletion>();
+  /** Deleted notes that say something, the last deleted first. */
+  readonly bin = $derived(
+    [...this.#deleted.values()]
+      .filter((note) => note.text.trim() !== "")
+      .sort((a, b) => b.deletion - a.deletion),
+  );
   people: Person[] = $state.raw([]);
   unsaved: UnsavedChange[] = $state.raw([]);
   /** Texts that the server never got, of a desk that is gone. */
@@ -74,8 +87,12 @@ export class Session {
   #swept = false;
   #reopen: ReturnType<typeof setTimeout> | undefined;
   #editor: TextEditor | undefined;
+  /** Notes in others' hands. */
+  readonly #led = new Set<string>();
   #pointer: { pending: boolean; to: Point | null } = { pending: false, to: null };
-  #hand: { pending: boolean; id: string; to: Point } | undefined;
+
+  /** What this person's hand does with notes. */
+  readonly hand = new Hand(this.notes, this);
 
   constructor(readonly id: string) {}
 
@@ -203,13 +220,24 @@ export class Session {
     this.links = knownLinks(this.id, this.role, answer);
   }
 
+  /** Who deleted a note that is in the bin now; `undefined`: this person, or nobody known. */
+  remover(id: string): Person | undefined {
+    const author = this.#deleted.get(id)?.remover;
+    return this.people.find((person) => person.author === author);
+  }
+
+  /** Whether a note was deleted and can be put back. */
+  isDeleted(id: string): boolean {
+    return this.#deleted.has(id);
+  }
+
   // ---- what the core tells
 
   #take(report: Report): void {
     if (report.reset === true) this.#keepOnly(report.notes ?? []);
     for (const record of report.notes ?? []) this.#put(record);
     for (const id of report.gone ?? []) {
-      this.notes.delete(id);
+      this.#drop(id);
       this.#deleted.delete(id);
     }
     const known = this.title;
@@ -236,40 +264,68 @@ export class Session {
     if (report.fieldBehind === true) this.#editor?.foreign();
   }
 
-  #put(record: NoteRecord & { deletion: number }): void {
+  #put(record: NoteRecord & Deletion): void {
     if (record.deleted) {
-      this.notes.delete(record.id);
+      this.#drop(record.id);
       this.#deleted.set(record.id, record);
       return;
     }
     this.#deleted.delete(record.id);
     const note = this.notes.get(record.id);
-    if (note === undefined) this.notes.set(record.id, new Note(record, this.phase === "open"));
-    else note.record = record;
+    if (note !== undefined) {
+      note.record = record;
+      return;
+    }
+    const born = this.phase === "open" ? performance.now() : undefined;
+    this.notes.set(record.id, new Note(record, born, () => this.#moved()));
+    this.#moved();
+  }
+
+  #drop(id: string): void {
+    if (this.notes.delete(id)) this.#moved();
+  }
+
+  #moved(): void {
+    this.layout += 1;
   }
 
   #keepOnly(records: readonly NoteRecord[]): void {
     const ids = new Set(records.map((record) => record.id));
-    for (const id of this.notes.keys()) if (!ids.has(id)) this.notes.delete(id);
+    for (const id of this.notes.keys()) if (!ids.has(id)) this.#drop(id);
     for (const id of this.#deleted.keys()) if (!ids.has(id)) this.#deleted.delete(id);
   }
 
-  #meet(people: readonly PersonRecord[]): void {
-    this.people = people.map((person) => ({
-      author: person.author,
-      name: person.name === "" ? text.people.guest(person.author) : person.name,
-      color: person.color,
-      cursor: person.cursor,
-      editing: person.editing,
-    }));
-    const led = new Map(people.flatMap(({ drag }) => (drag === null ? [] : [[drag.id, drag]])));
-    for (const note of this.notes.values()) {
-      const drag = led.get(note.id);
-      if (drag === undefined) {
-        if (note.led !== null) note.led = null;
-      } else if (note.led?.x !== drag.x || note.led.y !== drag.y) {
-        note.led = { x: drag.x, y: drag.y };
-      }
+  #meet(records: readonly PersonRecord[]): void {
+    const known = new Map(this.people.map((person) => [person.author, person]));
+    const people = records.map((record) => {
+      const person = known.get(record.author) ?? new Person(record.author);
+      person.name = record.name === "" ? text.people.guest(record.author) : record.name;
+      person.color = record.color;
+      const { cursor } = record;
+      if (cursor?.x !== person.cursor?.x || cursor?.y !== person.cursor?.y) person.cursor = cursor;
+      person.editing = record.editing;
+      person.caret = record.caret;
+      return person;
+    });
+    const same =
+      people.length === this.people.length && people.every((one, at) => one === this.people[at]);
+    if (!same) this.people = people;
+    this.#lead(new Map(records.flatMap(({ drag }) => (drag === null ? [] : [[drag.id, drag]]))));
+  }
+
+  /** Shows notes in others' hands where those hold them. */
+  #lead(hands: ReadonlyMap<string, Point>): void {
+    for (const id of this.#led) {
+      const note = this.notes.get(id);
+      if (hands.has(id)) continue;
+      this.#led.delete(id);
+      if (note !== undefined) note.led = null;
+    }
+    for (const [id, { x, y }] of hands) {
+      const note = this.notes.get(id);
+      if (note === undefined) continue;
+      this.#led.add(id);
+      if (note.led?.x !== x || note.led.y !== y) note.led = { x, y };
     }
   }
 
@@ -360,46 +416,86 @@ export class Session {
 
   // ---- changes
 
-  create(at: {
-    x: number;
-    y: number;
-    width: number;
-    height: number;
-    color: string;
-    text?: string;
-  }): string | undefined {
-    return this.#change((core, now) =>
+  create(at: NewNote): string | undefined {
+    return this.change((core, now) =>
       core.create(now, at.x, at.y, at.width, at.height, at.color, at.text ?? ""),
     );
   }
 
-  move(id: string, to: Point): void {
-    this.#change((core, now) => core.move(now, id, to.x, to.y));
+  /** Makes all changes of `edit` as one step of undo; answers the ids of new notes. */
+  together(edit: (core: DeskClient, now: number) => void): string[] | undefined {
+    return this.change((core, now) => {
+      core.gather();
+      try {
+        edit(core, now);
+      } catch (error) {
+        core.ungather();
+        throw error;
+      }
+      return core.actGathered(now);
+    });
   }
 
-  recolor(id: string, color: string): void {
-    if (this.notes.get(id)?.record.color === color) return;
-    this.#change((core, now) => core.recolor(now, id, color));
+  /** Notes that come as they are, as one step. */
+  add(notes: readonly NewNote[]): string[] {
+    const made = this.together((core, now) => {
+      for (const { x, y, width, height, color, text } of notes) {
+        core.create(now, x, y, width, height, color, text ?? "");
+      }
+    });
+    return made ?? [];
   }
 
-  raise(id: string): void {
-    this.#change((core, now) => core.raise(now, id));
+  place(places: ReadonlyMap<string, Point>): void {
+    this.together((core, now) => {
+      for (const [id, { x, y }] of places) {
+        const known = this.notes.get(id)?.record;
+        if (known !== undefined && (known.x !== x || known.y !== y)) core.move(now, id, x, y);
+      }
+    });
   }
 
-  lower(id: string): void {
-    this.#change((core, now) => core.lower(now, id));
+  recolor(ids: Iterable<string>, color: string): void {
+    this.#each(ids, (core, now, note) => {
+      if (note.record.color !== color) core.recolor(now, note.id, color);
+    });
   }
 
-  remove(id: string): boolean {
-    return this.#change((core, now) => (core.remove(now, id), true)) ?? false;
+  /** Puts notes on top, in the order in which they lie. */
+  raise(ids: Iterable<string>): void {
+    this.#each(ids, (core, now, note) => core.raise(now, note.id));
   }
 
-  restore(id: string): void {
-    this.#change((core, now) => core.unremove(now, id));
+  lower(ids: Iterable<string>): void {
+    this.#each(ids, (core, now, note) => core.lower(now, note.id), true);
+  }
+
+  remove(ids: Iterable<string>): boolean {
+    return this.#each(ids, (core, now, note) => core.remove(now, note.id));
+  }
+
+  /** The same change to several notes, the lowest first. */
+  #each(
+    ids: Iterable<string>,
+    edit: (core: DeskClient, now: number, note: Note) => void,
+    highestFirst = false,
+  ): boolean {
+    const notes = [...ids].flatMap((id) => this.notes.get(id) ?? []);
+    notes.sort((a, b) => (a.record.z - b.record.z || (a.id < b.id ? -1 : 1)) * (highestFirst ? -1 : 1));
+    const done = this.together((core, now) => {
+      for (const note of notes) edit(core, now, note);
+    });
+    return done !== undefined;
+  }
+
+  restore(ids: Iterable<string>): void {
+    this.together((core, now) => {
+      for (const id of ids) core.unremove(now, id);
+    });
   }
 
   rename(title: string): void {
-    this.#change((core, now) => core.rename(now, title));
+    this.change((core, now) => core.rename(now, title));
   }
 
   undo(): void {
@@ -429,66 +525,14 @@ export class Session {
     if (made !== undefined) this.dismiss(number);
   }
 
-  #change<T>(call: (core: DeskClient, now: number) => T): T | undefined {
+  /** Makes a change, or tells why it cannot be made. */
+  change<T>(call: (core: DeskClient, now: number) => T): T | undefined {
     try {
       return this.#driver?.run(call);
     } catch (error) {
       toasts.show(error instanceof Error ? error.message : String(error));
       return undefined;
     }
-  }
-
-  // ---- gestures
-
-  drag(id: string, to: Point): void {
-    const note = this.notes.get(id);
-    if (note === undefined) return;
-    note.held = to;
-    const waiting = this.#hand?.pending === true;
-    this.#hand = { pending: true, id, to };
-    if (waiting) return;
-    requestAnimationFrame(() => {
-      const hand = this.#hand;
-      if (hand?.pending !== true) return;
-      hand.pending = false;
-      this.#change((core, now) => core.drag(now, hand.id, hand.to.x, hand.to.y));
-    });
-  }
-
-  drop(id: string): void {
-    this.#hand = undefined;
-    const note = this.notes.get(id);
-    const to = note?.held;
-    if (note === undefined || to === null || to === undefined) {
-      // Somebody deleted it under the hand.
-      this.#driver?.run((core, now) => core.cancelDrag(now));
-      return;
-    }
-    this.#change((core, now) => core.drop(now, id, to.x, to.y));
-    note.held = null;
-  }
-
-  stretch(id: string, to: { width: number; height: number }): void {
-    const note = this.notes.get(id);
-    if (note !== undefined) note.stretched = to;
-  }
-
-  release(id: string): void {
-    const note = this.notes.get(id);
-    const to = note?.stretched;
-    if (note === undefined || to === null || to === undefined) return;
-    this.#change((core, now) => core.resize(now, id, to.width, to.height));
-    note.stretched = null;
-  }
-
-  cancelGesture(id: string): void {
-    this.#hand = undefined;
-    const note = this.notes.get(id);
-    if (note === undefined) return;
-    note.stretched = null;
-    if (note.held === null) return;
-    note.held = null;
-    this.#driver?.run((core, now) => core.cancelDrag(now));
   }
 
   // ---- text

@@ -44,6 +44,7 @@ export const en = {
 
   tools: {
     label: "Tools",
+    look: "Zoom",
     add: "Add a note",
     addShort: "Note",
     color: "Colour for new notes",
@@ -69,9 +70,40 @@ export const en = {
     lower: "To the back",
     edit: "Edit text",
     delete: "Delete",
-    deleted: "Note deleted",
+    toolsOf: (count: number) => `${count} notes`,
+    count: (count: number) => `${count} notes`,
+    duplicate: "Duplicate",
+    deleted: (count: number) => (count === 1 ? "Note deleted" : `${count} notes deleted`),
+    pasted: (count: number) => `${count} notes pasted`,
+    beside: {
+      left: "New note on the left",
+      right: "New note on the right",
+      above: "New note above",
+      below: "New note below",
+    },
     restored: "Note restored",
-    editing: (name: string) => `${name} is writing`,
+    editing: (names: readonly string[]) =>
+      names.length === 1 ? `${names[0]} is writing` : `${names.join(", ")} are writing`,
+    read: "Read all of it",
+    whole: "The whole note",
+    taken: (who: string | undefined) =>
+      who === undefined
+        ? "The note that you were writing in was deleted."
+        : `${who} deleted the note that you were writing in.`,
+    putBack: "Put it back",
+  },
+
+  arrange: {
+    title: "Arrange",
+    left: "Align left",
+    center: "Align centres",
+    right: "Align right",
+    top: "Align top",
+    middle: "Align middles",
+    bottom: "Align bottom",
+    across: "Equal gaps across",
+    down: "Equal gaps down",
+    tidy: "Tidy up",
   },
 
   colors: {
@@ -178,14 +210,18 @@ export const en = {
     rows: [
       ["Double-click, N", "New note"],
       ["Enter, double-click", "Write in the note"],
+      ["Tab, Ctrl Enter while writing", "The next note beside, below"],
       ["Esc", "Stop writing, select nothing"],
-      ["Tab", "Next note"],
-      ["Arrows", "Move the note (Shift: far), or pan the desk"],
-      ["Delete", "Delete the note"],
+      ["Shift and click, Shift and drag", "Select several notes"],
+      ["Ctrl A", "Select all notes"],
+      ["Arrows", "Move the notes (Shift: far), or pan the desk"],
+      ["Delete", "Delete the notes"],
+      ["Ctrl D, Alt and drag", "Duplicate"],
+      ["Ctrl C, Ctrl X, Ctrl V", "Copy, cut, paste; each pasted line becomes a note"],
       ["] and [", "To the front, to the back"],
       ["Ctrl Z, Ctrl Shift Z", "Undo, redo your own changes"],
       ["Wheel, pinch", "Zoom"],
-      ["Drag, two fingers", "Pan the desk"],
+      ["Drag, two fingers, Space and drag", "Pan the desk"],
       ["+ and −, 0, 1", "Zoom in and out, 100%, show all"],
     ],
   },

@@ -1,0 +1,226 @@
+import type { Note } from "../session/note.svelte";
+import type { NewNote, Session } from "../session/session.svelte";
+import { text } from "../text/en";
+import { toasts } from "../ui/toasts.svelte";
+import {
+  align,
+  beside,
+  distribute,
+  type Edge,
+  freePlace,
+  type Piece,
+  type Side,
+  tidy,
+} from "./arrange";
+import { bounds, type Point, type Rect } from "./camera.svelte";
+import { type Cutting, read, write } from "./clip";
+import type { BoardView } from "./view.svelte";
+
+/** The side of a new note, in board units: the protocol's default. */
+const SIDE = 200;
+/** Notes that are duplicated far from each other would be looked for: they are put beside. */
+const SHIFT = 24;
+
+/** What a person does with notes, by keys, pointer and tools alike. */
+export class Actions {
+  /** A note that was made to be written in: without a word it goes again. */
+  #fresh: { id: string; record: Note["record"] } | undefined;
+  /** Where the pointer is on the board, while it is there. */
+  pointer: Point | null = null;
+
+  constructor(
+    private readonly session: Session,
+    private readonly view: BoardView,
+  ) {}
+
+  /** The selected notes, as they lie. */
+  get notes(): Note[] {
+    return [...this.view.selected].flatMap((id) => this.session.notes.get(id) ?? []);
+  }
+
+  // ---- new notes
+
+  /** A new note with its middle here, open for writing. */
+  createAt(at: Point): void {
+    this.#open({ x: at.x - SIDE / 2, y: at.y - SIDE / 2, width: SIDE, height: SIDE });
+  }
+
+  /** A new note where the eye is, over no other. */
+  add(): void {
+    const middle = this.view.camera.center();
+    const wanted = { x: middle.x - SIDE / 2, y: middle.y - SIDE / 2, width: SIDE, height: SIDE };
+    this.#open({ ...wanted, ...freePlace(wanted, this.#taken()) });
+  }
+
+  /** The next note beside this one: of its size and colour, over no other. */
+  next(id: string, side: Side): void {
+    const note = this.session.notes.get(id);
+    // An empty note is the next one already.
+    if (note === undefined || (this.#fresh?.id === id && note.record.text.trim() === "")) return;
+    const wanted = beside(note.rect, side);
+    this.view.editing = null;
+    this.#open({ ...wanted, ...freePlace(wanted, this.#taken()) }, note.record.color);
+  }
+
+  #open(rect: Rect, color = this.view.paper): void {
+    const whole = { ...rect, x: Math.round(rect.x), y: Math.round(rect.y) };
+    const made = this.session.create({ ...whole, color });
+    const note = made === undefined ? undefined : this.session.notes.get(made);
+    if (note === undefined) return;
+    this.#fresh = { id: note.id, record: note.record };
+    this.view.edit(note.id, note.rect);
+    this.view.camera.reveal(note.rect);
+  }
+
+  /** Writing has ended. A new note that says nothing was not meant. */
+  written(id: string, typed: boolean): void {
+    const fresh = this.#fresh;
+    if (fresh?.id !== id) return;
+    this.#fresh = undefined;
+    const record = this.session.notes.get(id)?.record;
+    if (record === undefined || record.text.trim() !== "") return;
+    const untouched =
+      !typed &&
+      record.color === fresh.record.color &&
+      record.x === fresh.record.x &&
+      record.y === fresh.record.y &&
+      record.width === fresh.record.width &&
+      record.height === fresh.record.height;
+    if (untouched && this.session.canUndo) this.session.undo();
+    else this.session.remove([id]);
+  }
+
+  /**
+   * The note was deleted under the hands. What is typed on is no command; the next click,
+   * or Esc, ends that.
+   */
+  taken(id: string): void {
+    if (!this.session.isDeleted(id) || !this.session.canEdit) return;
+    this.view.deaf = true;
+    const who = this.session.remover(id)?.name;
+    toasts.show(text.note.taken(who), {
+      label: text.note.putBack,
+      run: () => {
+        this.view.deaf = false;
+        this.session.restore([id]);
+        this.view.edit(id, this.session.notes.get(id)?.rect);
+      },
+    });
+  }
+
+  #taken(): Rect[] {
+    return [...this.session.notes.values()].map((note) => note.rect);
+  }
+
+  // ---- the selected notes
+
+  selectAll(): void {
+    this.view.selectAll(this.session.notes.keys());
+  }
+
+  remove(): void {
+    const ids = this.notes.map((note) => note.id);
+    if (ids.length === 0 || !this.session.remove(ids)) return;
+    this.view.select(null);
+    this.view.home();
+    toasts.show(text.note.deleted(ids.length), {
+      label: text.tools.undo,
+      run: () => this.session.restore(ids),
+    });
+  }
+
+  /** Copies beside the notes: to the right, as far as they are wide, if that is free. */
+  duplicate(): void {
+    const notes = this.notes;
+    const all = bounds(notes.map((note) => note.rect));
+    if (all === undefined) return;
+    const to = freePlace(beside(all, "right"), this.#taken());
+    const far = Math.hypot(to.x - all.x, to.y - all.y) > 3 * (all.width + all.height);
+    const [dx, dy] = far ? [SHIFT, SHIFT] : [to.x - all.x, to.y - all.y];
+    this.copyTo(notes.map(({ rect }) => ({ ...rect, x: rect.x + dx, y: rect.y + dy })));
+  }
+
+  /** Copies of the selected notes at these places, in their order. */
+  copyTo(places: readonly Rect[]): void {
+    const notes = this.notes;
+    const copies = notes.flatMap(({ record: { color, text: words } }, at) => {
+      const rect = places[at];
+      return rect === undefined ? [] : [{ ...rounded(rect), color, text: words }];
+    });
+    this.#put(copies);
+  }
+
+  #put(notes: readonly NewNote[]): void {
+    const made = this.session.add(notes);
+    if (made.length === 0) return;
+    this.view.selectAll(made);
+    const all = bounds(notes);
+    if (all !== undefined) this.view.camera.reveal(all);
+  }
+
+  move(by: Point): void {
+    const notes = this.notes;
+    const moved = notes.map(({ id, rect }) => ({ ...rect, id, x: rect.x + by.x, y: rect.y + by.y }));
+    this.session.place(new Map(moved.map((rect) => [rect.id, rect])));
+    const all = bounds(moved);
+    if (all !== undefined) this.view.camera.reveal(all);
+  }
+
+  recolor(color: string): void {
+    this.view.paper = color;
+    this.session.recolor(this.view.selected, color);
+  }
+
+  raise(): void {
+    this.session.raise(this.view.selected);
+  }
+
+  lower(): void {
+    this.session.lower(this.view.selected);
+  }
+
+  align(edge: Edge): void {
+    this.session.place(align(this.#pieces(), edge));
+  }
+
+  distribute(way: "across" | "down"): void {
+    this.session.place(distribute(this.#pieces(), way));
+  }
+
+  tidy(): void {
+    this.session.place(tidy(this.#pieces()));
+  }
+
+  #pieces(): Piece[] {
+    return this.notes.map((note) => ({ id: note.id, ...note.rect }));
+  }
+
+  // ---- the clipboard
+
+  copy(data: DataTransfer): boolean {
+    const notes = this.notes.map(({ rect, record }): Cutting => ({
+      ...rect,
+      color: record.color,
+      text: record.text,
+    }));
+    if (notes.length > 0) write(data, notes);
+    return notes.length > 0;
+  }
+
+  /** Notes, lines and cells become notes where the pointer is, else where the eye is. */
+  paste(data: DataTransfer): boolean {
+    const { camera } = this.view;
+    const notes = read(data, this.view.paper, this.pointer ?? camera.center());
+    const all = bounds(notes);
+    if (all === undefined) return false;
+    const to = freePlace(all, this.#taken());
+    const [dx, dy] = [to.x - all.x, to.y - all.y];
+    this.#put(notes.map((note) => ({ ...note, ...rounded({ ...note, x: note.x + dx, y: note.y + dy }) })));
+    if (notes.length > 1) toasts.show(text.note.pasted(notes.length));
+    return true;
+  }
+}
+
+function rounded({ x, y, width, height }: Rect): Rect {
+  return { x: Math.round(x), y: Math.round(y), width, height };
+}
