@@ -35,6 +35,11 @@ pub const SEGMENT_BYTES_MIN: u64 = 32 * 1024;
 /// one fit a `u32`. The format's.
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
+/// The fewest segments of one shard's log: one is written, one waits, and one is freed.
+/// Safety: with fewer, changes would be refused while the oldest is freed. A smaller
+/// budget is not kept to, so whoever takes it from a person refuses it.
+pub const SEGMENTS_PER_SHARD_MIN: usize = 3;
+
 /// The most segments that one shard's log uses at once. The header of a
 /// segment lists all others that are still needed, in one block. The format's;
 /// how much of the disk the log takes is chosen by its budget.

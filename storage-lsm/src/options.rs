@@ -3,7 +3,8 @@
 use crate::key::{Seconds, ShardCount};
 use crate::limits::{
     MANIFEST_SLOT_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENTS_PER_SHARD_MAX,
-    STAMP_AHEAD_SECONDS, STAMP_BEHIND_SECONDS, TABLE_BYTES_MAX, TABLES_PER_BUCKET,
+    SEGMENTS_PER_SHARD_MIN, STAMP_AHEAD_SECONDS, STAMP_BEHIND_SECONDS, TABLE_BYTES_MAX,
+    TABLES_PER_BUCKET,
 };
 use crate::log::writer::segment_bytes_for;
 use crate::manifest::slot;
@@ -17,7 +18,8 @@ pub struct Options {
     pub bucket: Seconds,
     /// The length of a log segment in bytes, a multiple of 4,096.
     pub segment_bytes: u64,
-    /// How many bytes the logs of all shards may take together.
+    /// How many bytes the logs of all shards may take together. Each shard has
+    /// [`SEGMENTS_PER_SHARD_MIN`] segments all the same.
     pub log_budget_bytes: u64,
     /// A table is sealed when it has this many bytes, at most
     /// [`TABLE_BYTES_MAX`]. Not for operators: buckets give disk space back, and
@@ -106,11 +108,17 @@ impl Options {
         segment_bytes_for(payload)
     }
 
-    /// How many segments one shard's log may use: at least three, so that one
-    /// can be written while one waits and one is freed.
+    /// The smallest budget of the log that is kept to.
+    pub const fn log_budget_min(segment_bytes: u64, shards: u16) -> u64 {
+        segment_bytes.saturating_mul(SEGMENTS_PER_SHARD_MIN as u64).saturating_mul(shards as u64)
+    }
+
+    /// How many segments one shard's log may use.
     pub(crate) fn segments_per_shard(&self, shards: ShardCount) -> usize {
         let count = self.log_budget_bytes / self.segment_bytes / u64::from(shards.get());
-        usize::try_from(count).unwrap_or(usize::MAX).clamp(3, SEGMENTS_PER_SHARD_MAX)
+        usize::try_from(count)
+            .unwrap_or(usize::MAX)
+            .clamp(SEGMENTS_PER_SHARD_MIN, SEGMENTS_PER_SHARD_MAX)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::Config;
+use crate::config::{Config, sums};
 use crate::limits::{DESCRIPTORS_RESERVED, LOG_BUDGET_BYTES, MEMLOCK_BYTES};
 
 /// A check that failed: what is wrong and what helps, in one line.
@@ -123,7 +123,9 @@ fn disk(config: &Config) -> Result<u64, Unfit> {
             config.data.display()
         );
     }
-    Ok(config.log_budget_bytes.unwrap_or_else(|| LOG_BUDGET_BYTES.min(total / 10)))
+    let least = sums::log_budget_min(&config.limits, config.shards);
+    let usual = || LOG_BUDGET_BYTES.min(total / 10).max(least);
+    Ok(config.log_budget_bytes.unwrap_or_else(usual))
 }
 
 /// A store that exists may always be opened: reading needs no space.

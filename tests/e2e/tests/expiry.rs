@@ -96,7 +96,7 @@ fn the_files_of_a_bucket_go_in_the_run_that_made_them() {
     let server = short()
         .limit("segment", "\"256KiB\"")
         .limit("frame", "\"16KiB\"")
-        .flag("--log-budget", "512KiB")
+        .flag("--log-budget", "1536KiB")
         .start();
     let id = server.id();
     for round in 0..2 {
@@ -178,7 +178,7 @@ fn a_file_that_cannot_be_removed_stops_nothing_else() {
     let server = short()
         .limit("segment", "\"256KiB\"")
         .limit("frame", "\"16KiB\"")
-        .flag("--log-budget", "512KiB")
+        .flag("--log-budget", "1536KiB")
         .start();
     create(&server, "").add(&server, 1, "short-lived");
     let table = eventually("a table", || {

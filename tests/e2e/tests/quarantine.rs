@@ -99,7 +99,7 @@ fn a_desk_whose_table_is_damaged_says_so() {
     let mut server = Setup::default()
         .limit("segment", "\"256KiB\"")
         .limit("frame", "\"16KiB\"")
-        .flag("--log-budget", "512KiB")
+        .flag("--log-budget", "1536KiB")
         .start();
     let desks = three_desks(&server);
     let data = server.data();

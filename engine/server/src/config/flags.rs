@@ -57,8 +57,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "BYTES", env = "STICKER_DESK_MEMORY")]
     pub(crate) memory: Option<Bytes>,
 
-    /// Disk space for the log, all shards together [default: 4GiB, or 10% of
-    /// the disk if that is less]
+    /// Disk space for the log, all shards together, at least three segments each
+    /// [default: 4GiB, or 10% of the disk if that is less]
     #[arg(long, value_name = "BYTES", env = "STICKER_DESK_LOG_BUDGET")]
     pub(crate) log_budget: Option<Bytes>,
 

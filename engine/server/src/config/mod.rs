@@ -179,6 +179,17 @@ impl Config {
                  limits.frame"
             ));
         }
+        let least = sums::log_budget_min(&self.limits, self.shards);
+        if let Some(budget) = self.log_budget_bytes.filter(|budget| *budget < least) {
+            return no(format!(
+                "--log-budget is {}, and the logs of {} shards with limits.segment = {} take at \
+                 least {}: raise --log-budget, or lower --shards or limits.segment",
+                quantity::Bytes(budget),
+                self.shards,
+                quantity::Bytes(segment),
+                quantity::Bytes(least),
+            ));
+        }
         for (what, least, found) in [
             ("websocket-message", "frame", *websocket_message_bytes),
             ("body", "frame", http.body_bytes),
@@ -298,6 +309,11 @@ mod tests {
             ("public-url = \"desk\"", "--public-url"),
             ("http-redirect = \"127.0.0.1:1\"", "--http-redirect"),
             ("[limits]\nsegment = \"256KiB\"", "raise limits.segment or lower limits.frame"),
+            (
+                "shards = 3\nlog-budget = \"8MiB\"\n[limits]\nsegment = \"1MiB\"",
+                "--log-budget is 8MiB, and the logs of 3 shards with limits.segment = 1MiB take at \
+                 least 9MiB",
+            ),
         ] {
             let said = complete(toml).unwrap_err().to_string();
             assert!(said.contains(says), "{toml}: {said}");

@@ -34,6 +34,11 @@ pub(crate) const fn segment_bytes_min(limits: &Limits) -> u64 {
     Options::segment_bytes_for(record_bytes_max(limits))
 }
 
+/// The smallest budget of the log, all shards together.
+pub(crate) const fn log_budget_min(limits: &Limits, shards: u16) -> u64 {
+    Options::log_budget_min(limits.segment_bytes, shards)
+}
+
 /// The largest stored record of a desk at any configuration: what was there stays when a
 /// limit is lowered.
 pub(crate) const VALUE_BYTES: usize = {
