@@ -241,11 +241,14 @@ impl Disk for Folder {
     /// opened by their paths, and what is written would be torn apart.
     async fn space(&self) -> Result<Space, DiskError> {
         let shown = self.path.display().to_string();
-        if id(&self.path)? != self.id {
+        let path = self.path.to_path_buf();
+        // Both calls wait for a file system that hangs, and the executor must not.
+        let look = move || (id(&path), rustix::fs::statvfs(path.as_path()));
+        let (found, stat) = glommio::executor().spawn_blocking(look).await;
+        if found? != self.id {
             let fault = Fault::Changed;
             return Err(DiskError { operation: "find again", file: shown, fault });
         }
-        let stat = rustix::fs::statvfs(self.path.as_path());
         let stat = stat.map_err(|error| of_io("measure", &shown, &error.into()))?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
         Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })

@@ -92,3 +92,18 @@ fn a_folder_in_anothers_place_is_noticed() {
         folder.space().await.unwrap();
     });
 }
+
+/// A file system that hangs answers no call, and the executor goes on meanwhile.
+#[test]
+fn the_executor_does_not_wait_for_the_free_space() {
+    let root = tempfile::tempdir().unwrap();
+    run(async {
+        let folder = Folder::open(root.path()).await.unwrap();
+        let mut space = std::pin::pin!(folder.space());
+        let first = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(space.as_mut().poll(context).is_ready())
+        });
+        assert!(!first.await, "it was asked for in the executor's thread");
+        space.await.unwrap();
+    });
+}
