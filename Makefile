@@ -35,6 +35,10 @@ bench: build $(if $(filter store,$(or $(ONLY),store)),compare-store) ## The benc
 bench-quick: build $(if $(filter store,$(ONLY)),compare-store) ## A coarse benchmark in under 5 minutes
 	@cargo run --quiet --release -p desk-bench -- --quick $(if $(ONLY),--only $(ONLY))
 
+.PHONY: instructions
+instructions: ## Instructions of the core for one operation, counted by valgrind
+	@tools/instructions
+
 .PHONY: compare-store
 compare-store: ## The store comparison's program, with the other stores (see its --help)
 	@tools/need cc rust rocksdb
