@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::driver;
 use crate::error::{Ended, OpenError, RequestError};
 use crate::folder::{Folder, Kept};
+use crate::origin::Origin;
 use crate::random;
 use crate::shared::{Progress, Shared};
 use crate::transport::{Carrier, Carriers, Race};
@@ -58,13 +59,6 @@ pub struct Desk {
     seen: u64,
     origin: Arc<Origin>,
     _handle: Arc<Handle>,
-}
-
-/// Where the desk came from.
-struct Origin {
-    api: Api,
-    link: DeskLink,
-    owner_link: Option<DeskLink>,
 }
 
 /// Stops the driver with the last handle.
@@ -181,10 +175,11 @@ impl Desk {
 
     fn run(client: Client, transport: Race, origin: Origin, folder: Option<Folder>) -> Self {
         let shared = Arc::new(Shared::new(client, Clock::start()));
-        tokio::spawn(driver::run(Arc::clone(&shared), Arc::new(transport), folder));
+        let (origin, transport) = (Arc::new(origin), Arc::new(transport));
+        tokio::spawn(driver::run(Arc::clone(&shared), transport, Arc::clone(&origin), folder));
         let progress = shared.progress.subscribe();
         let handle = Arc::new(Handle(Arc::clone(&shared)));
-        Self { shared, progress, seen: 0, origin: Arc::new(origin), _handle: handle }
+        Self { shared, progress, seen: 0, origin, _handle: handle }
     }
 
     // ---- edits
@@ -369,16 +364,14 @@ impl Desk {
     // ---- ending
 
     /// Joins again after the connection has ended, as the same client if the
-    /// server still knows it. Only at a person's wish.
+    /// server still knows it. Only at a person's wish: where the server has only forgotten
+    /// the key, the desk is joined again by itself.
     ///
     /// # Errors
     /// The server did not let us in.
     pub async fn rejoin(&self) -> Result<(), RequestError> {
-        let old_key = self.session_key();
-        let joined = self.origin.api.join(self.origin.link.id, Some(&old_key), false).await?;
-        self.shared.lock().ended = None;
-        let (key, resumed) = (&joined.session_key, joined.resumed);
-        self.shared.act(|client, now| client.rejoin(now, key, resumed));
+        let joined = self.origin.rejoin(&self.session_key()).await?;
+        self.shared.rejoined(&joined.session_key, joined.resumed);
         Ok(())
     }
 

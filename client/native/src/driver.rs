@@ -8,11 +8,15 @@ use std::time::Instant;
 
 use desk_client_core::Token;
 
+use crate::api::Joined;
+use crate::error::RequestError;
 use crate::folder::Folder;
+use crate::origin::Origin;
 use crate::shared::Shared;
 use crate::transport::{Line, LineEnd, Transport};
 
 type Attempt<L> = Pin<Box<dyn Future<Output = Result<L, LineEnd>> + Send>>;
+type Joining = Pin<Box<dyn Future<Output = Result<Joined, RequestError>> + Send>>;
 type Writing = Pin<Box<dyn Future<Output = io::Result<Token>> + Send>>;
 
 enum Connection<L> {
@@ -48,10 +52,12 @@ impl<L: Line> Connection<L> {
 pub(crate) async fn run<T: Transport>(
     shared: Arc<Shared>,
     transport: Arc<T>,
+    origin: Arc<Origin>,
     folder: Option<Folder>,
 ) {
     let mut connection: Connection<T::Line> = Connection::None;
     let mut writing: Option<Writing> = None;
+    let mut joining: Option<Joining> = None;
     // The core counts the time of its first attempt from here.
     shared.turn(|client, now| client.handle_timeout(now));
     loop {
@@ -69,6 +75,10 @@ pub(crate) async fn run<T: Transport>(
             let transport = Arc::clone(&transport);
             let attempt = Box::pin(async move { transport.connect(key).await });
             connection = Connection::Opening(attempt);
+        }
+        if let Some(key) = orders.rejoin {
+            let origin = Arc::clone(&origin);
+            joining = Some(Box::pin(async move { origin.rejoin(&key).await }));
         }
         if let Connection::Open(line) = &mut connection {
             orders.send.iter().for_each(|frames| line.queue(frames));
@@ -101,7 +111,14 @@ pub(crate) async fn run<T: Transport>(
             },
             () = shared.wake.notified() => {}
             () = due(orders.wake_at) => shared.turn(|client, now| client.handle_timeout(now)),
-            outcome = written(&mut writing) => {
+            outcome = done(&mut joining) => {
+                joining = None;
+                match outcome {
+                    Ok(joined) => shared.rejoined(&joined.session_key, joined.resumed),
+                    Err(_) => shared.stays_out(),
+                }
+            }
+            outcome = done(&mut writing) => {
                 writing = None;
                 match outcome {
                     Ok(token) => shared.persisted(token),
@@ -126,9 +143,10 @@ async fn due(at: Option<Instant>) {
     }
 }
 
-async fn written(writing: &mut Option<Writing>) -> io::Result<Token> {
-    match writing {
-        Some(writing) => writing.await,
+/// What came of something that may be under way.
+async fn done<R>(under_way: &mut Option<Pin<Box<dyn Future<Output = R> + Send>>>) -> R {
+    match under_way {
+        Some(under_way) => under_way.await,
         None => pending().await,
     }
 }

@@ -31,6 +31,7 @@ mod error;
 mod folder;
 mod http;
 pub mod limits;
+mod origin;
 mod random;
 mod shared;
 mod stream;

@@ -4,8 +4,9 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use desk_client_core::{Client, Event, Records, Token};
+use desk_client_core::{Client, Event, Line, Records, Token};
 use desk_protocol::Time;
+use desk_protocol::frame::CloseCode;
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::clock::Clock;
@@ -46,6 +47,10 @@ pub(crate) struct State {
     pub(crate) ended: Option<Ended>,
     /// What carries the line that is open.
     pub(crate) carrier: Option<Carrier>,
+    /// The server has forgotten the key: the desk is to be joined again.
+    rejoin: bool,
+    /// How the line ended for that. A second such end before the line was live is final.
+    forgotten: Option<Ended>,
     /// Why nothing is kept on disk any more.
     pub(crate) folder_error: Option<String>,
 }
@@ -57,6 +62,8 @@ pub(crate) struct Orders {
     pub(crate) hang_up: bool,
     /// Open a line with this session key.
     pub(crate) connect: Option<String>,
+    /// Join the desk again, with this key.
+    pub(crate) rejoin: Option<String>,
     pub(crate) send: Vec<Vec<u8>>,
     /// A frame that may be lost.
     pub(crate) lossy: Option<Vec<u8>>,
@@ -75,6 +82,8 @@ impl Shared {
             stopped: false,
             ended: None,
             carrier: None,
+            rejoin: false,
+            forgotten: None,
             folder_error: None,
         };
         Self {
@@ -128,6 +137,9 @@ impl Shared {
         if std::mem::take(&mut state.connect) {
             orders.connect = Some(state.client.session_key().to_owned());
         }
+        if std::mem::take(&mut state.rejoin) {
+            orders.rejoin = Some(state.client.session_key().to_owned());
+        }
         if free {
             orders.persist = state.client.persist();
         }
@@ -141,6 +153,25 @@ impl Shared {
         let deadline = state.client.poll_timeout();
         orders.wake_at = deadline.map(|(at, _)| state.clock.instant(at));
         orders
+    }
+
+    /// The desk was joined again.
+    pub(crate) fn rejoined(&self, session_key: &str, resumed: bool) {
+        self.lock().ended = None;
+        self.act(|client, now| client.rejoin(now, session_key, resumed));
+    }
+
+    /// The desk cannot be joined again: its end stays.
+    pub(crate) fn stays_out(&self) {
+        let mut state = self.lock();
+        if let Some(ended) = state.forgotten.clone() {
+            let event = Event::Closed { code: ended.code, detail: ended.detail.clone() };
+            state.ended = Some(ended);
+            // Nobody may be listening.
+            let _ = self.events.send(event);
+        }
+        drop(state);
+        self.progress.send_modify(|progress| progress.turn += 1);
     }
 
     /// Everything up to `token` is on disk.
@@ -165,13 +196,23 @@ impl Shared {
                 Event::Closed { code, detail } => {
                     state.hang_up = true;
                     let pending = state.client.pending();
-                    state.ended = Some(Ended { code: *code, detail: detail.clone(), pending });
+                    let ended = Ended { code: *code, detail: detail.clone(), pending };
+                    if *code == CloseCode::KeyVoid && state.forgotten.is_none() {
+                        // The desk is there and has only forgotten this client: nobody
+                        // needs to decide.
+                        (state.rejoin, state.forgotten) = (true, Some(ended));
+                        continue;
+                    }
+                    state.ended = Some(ended);
                 }
                 Event::Changed { .. } | Event::Reset => view = true,
                 _ => {}
             }
             // Nobody may be listening.
             let _ = self.events.send(event);
+        }
+        if state.client.line() == Line::Live {
+            state.forgotten = None;
         }
         if any {
             self.progress.send_modify(|progress| {

@@ -1,6 +1,6 @@
 //! Programs on `desk-client-native`: they converge, and go on by themselves.
 
-use desk_client_native::{Desk, Edit, NewSticker, Options, Status};
+use desk_client_native::{Desk, Edit, Event, NewSticker, Options, Status, Trouble};
 use desk_e2e::{PATIENCE, Server, Setup};
 use desk_protocol::frame::{CloseCode, Role};
 use desk_protocol::{Point, StickerId};
@@ -125,6 +125,47 @@ async fn a_finished_session_is_told_and_can_be_rejoined() {
     soon(bob.live()).await.expect("a line");
     bob.replace_text(id, "kept on").expect("it is edited");
     soon(bob.saved()).await.expect("it is saved");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn line_1_a_forgotten_key_is_replaced_by_itself() {
+    let mut server = Server::new();
+    let ada = soon(Desk::create(&server.url(), "")).await.expect("a desk");
+    let id = ada.add(note("before")).expect("it is added");
+    soon(ada.saved()).await.expect("it is saved");
+    tokio::task::block_in_place(|| {
+        server.stop();
+        // Another secret voids every key.
+        std::fs::remove_file(server.data().join("session.key")).expect("a secret");
+        server.up();
+    });
+    ada.replace_text(id, "after").expect("it is edited");
+    soon(ada.saved()).await.expect("it is saved under a new key");
+    soon(ada.live()).await.expect("a line");
+    assert_eq!(ada.role(), Some(Role::Owner), "it came by the owner's link");
+    // A desk that is gone meanwhile says so.
+    let bob = soon(Desk::join(&ada.link().to_string())).await.expect("a desk");
+    soon(bob.live()).await.expect("a line");
+    ada.api()
+        .delete(ada.owner_link().expect("the creator's").id, &ada.session_key())
+        .await
+        .expect("gone");
+    let ended = soon(bob.clone().wait(|_| false)).await.expect_err("it has ended");
+    assert_eq!(ended.code, CloseCode::Deleted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_waits_for_a_place_on_a_full_desk() {
+    let server = Setup::default().limit("connections-per-desk", "1").start();
+    let ada = soon(Desk::create(&server.url(), "")).await.expect("a desk");
+    soon(ada.live()).await.expect("a line");
+    let bob = soon(Desk::join(&ada.link().to_string())).await.expect("a desk");
+    let mut events = bob.events();
+    let full = Trouble::Server(CloseCode::DeskFull);
+    soon(async { while events.next().await != (Event::LineDead { trouble: full }) {} }).await;
+    assert_eq!(full.words().head, "This desk is full");
+    soon(ada.close()).await;
+    soon(bob.live()).await.expect("a place");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
