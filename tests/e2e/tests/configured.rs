@@ -254,7 +254,7 @@ fn polls_and_history(server: &Server) {
     let ada: Joined = create(server, "");
     let refused = ada.poll(server, 0, 1);
     assert!(refused.field("Retry-After").is_some());
-    refused.problem(429);
+    assert_eq!(refused.code(429), "desk_full");
     ada.add(server, 1, "note");
     assert!(ada.poll(server, 0, 0).expect(200).json()["desk"].is_object(), "nothing is kept");
 }

@@ -2,8 +2,7 @@
 
 use std::io::Write as _;
 
-use desk_e2e::http::{KEY, connect, request, send};
-use desk_e2e::socket::HANDSHAKE;
+use desk_e2e::http::{connect, request, send};
 use desk_e2e::{PATIENCE, Reply, Server, Setup, Socket, create, get, join, now};
 use desk_protocol::frame::CloseCode;
 
@@ -102,30 +101,22 @@ fn a_slow_head_is_given_up() {
 }
 
 #[test]
-fn a_full_desk_says_when_to_come_back() {
+fn a_full_desk_is_told_by_a_close_code() {
     let server = Setup::default().limit("connections-per-desk", "2").start();
     let ada = create(&server, "");
     let bob = join(&server, &ada.id);
     let carol = join(&server, &ada.id);
     let first = Socket::live(&server, &ada.key);
     let _second = Socket::live(&server, &bob.key);
-    let mut fields = HANDSHAKE.to_vec();
-    fields.push((KEY, &carol.key));
-    let mut third = Socket::ask(&server, &fields);
-    if third.reply.status == 101 {
-        third.hello(&carol.key, 1, None, "");
-        assert_eq!(third.closed().0, CloseCode::DeskFull);
-    } else {
-        assert!(third.reply.field("Retry-After").is_some());
-        assert_eq!(third.reply.code(429), "desk_full");
-    }
+    // A page learns nothing of a handshake that is refused, so the hello is.
+    let mut third = Socket::open(&server, &carol.key);
+    third.hello(&carol.key, 1, None, "");
+    let (code, _, end) = third.closed();
+    assert_eq!((code, end.code, end.reason.as_str()), (CloseCode::DeskFull, 4013, "desk_full"));
     // A place that is given up is free again.
     drop(first);
     desk_e2e::eventually("a free place", || {
-        let mut socket = Socket::ask(&server, &fields);
-        if socket.reply.status != 101 {
-            return None;
-        }
+        let mut socket = Socket::open(&server, &carol.key);
         socket.hello(&carol.key, 2, None, "");
         matches!(socket.frame(), desk_protocol::ServerFrame::Welcome(_)).then_some(())
     });

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use desk_e2e::http::{KEY, connect, request, send};
-use desk_e2e::socket::{HANDSHAKE, creation, masked, submit_frame};
+use desk_e2e::socket::{creation, masked, submit_frame};
 use desk_e2e::{Joined, Reply, Server, Setup, Socket, Witness, get, join};
 use desk_protocol::codec::encode_client;
 use desk_protocol::frame::{CloseCode, Outcome};
@@ -245,20 +245,13 @@ fn a_crowded_desk_lets_its_people_come_back() {
     // Two may be on their way to the last place.
     let mut first = Socket::open(&server, &carol.key);
     let mut second = Socket::open(&server, &dave.key);
-    witness.sees_nothing_of(&server, "one too many, in a hello", || {
+    witness.sees_nothing_of(&server, "one too many", || {
         first.hello(&carol.key, 1, None, "");
         first.catch_up();
         second.hello(&dave.key, 1, None, "");
         let (code, _, end) = second.closed();
         assert_eq!((code, end.code), (CloseCode::DeskFull, CloseCode::DeskFull.websocket()));
         assert!(second.hang_up(), "it ends in order");
-    });
-    witness.sees_nothing_of(&server, "one too many, in an upgrade", || {
-        let mut fields = HANDSHAKE.to_vec();
-        fields.push((KEY, &dave.key));
-        let reply = Socket::ask(&server, &fields).reply;
-        assert!(reply.field("Retry-After").is_some());
-        reply.problem(429);
     });
     // Whose line broke comes back, also while the old one is not known to be dead.
     witness.sees_nothing_of(&server, "a newer connection of a client", || {

@@ -228,10 +228,6 @@ impl Shard {
     fn attach(&mut self, desk: LinkId, key: &SessionKey) -> Served {
         let keyring = self.env.keyring.clone();
         self.hot(desk).authorize(&keyring, key)?;
-        let limit = self.env.config.limits.connections_per_desk;
-        if self.desks.get(&desk).is_some_and(|slot| !slot.room.has_place(key.client, limit)) {
-            return Err(ServiceError::DeskFull);
-        }
         Ok(Reply::Allowed)
     }
 
@@ -360,7 +356,7 @@ impl Shard {
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
-            return Some(Err(ServiceError::TooMany("polls wait on this desk")));
+            return Some(Err(ServiceError::DeskFull));
         }
         self.env.add_poll(&mut slot.room, request, poll);
         None
