@@ -4,6 +4,8 @@
 //! beyond its range is tested beside the list; here each row sets some and
 //! watches the real server.
 
+use std::time::Duration;
+
 use desk_e2e::http::send;
 use desk_e2e::server::run;
 use desk_e2e::socket::{creation, submit_frame};
@@ -53,6 +55,15 @@ const ROWS: &[Row] = &[
         histories_and_times,
     ),
     (&[("polls-per-desk", "0"), ("history-size", "0")], polls_and_history),
+    (&[("probe-after", "\"1h\"")], |server| {
+        let (_looks, mut silent) = one_looks_and_one_is_silent(server);
+        assert!(silent.is_silent(SILENCE), "it was asked for a sign of life");
+    }),
+    (&[("probe-after", "\"100ms\""), ("probe-time", "\"1h\"")], |server| {
+        let (mut looks, mut silent) = one_looks_and_one_is_silent(server);
+        assert!(!silent.is_silent(desk_e2e::PATIENCE), "it is asked for a sign of life");
+        assert!(looks.is_silent(SILENCE), "it was shown as gone");
+    }),
     (&[("text-history-size", "0")], |server| assert!(late_edits_are_taken(server))),
     (&[("transform-steps", "1000")], costly_edits),
     (&[("text-history-deltas", "0")], |server| assert!(late_edits_are_taken(server))),
@@ -257,6 +268,28 @@ fn polls_and_history(server: &Server) {
     assert_eq!(refused.code(429), "desk_full");
     ada.add(server, 1, "note");
     assert!(ada.poll(server, 0, 0).expect(200).json()["desk"].is_object(), "nothing is kept");
+}
+
+/// Longer than a server at its defaults takes to ask somebody for a sign of life, and, once
+/// it has asked, to show somebody as gone.
+const SILENCE: Duration = Duration::from_millis(3_500);
+
+/// Two people who see each other, and have read all that there is.
+fn one_looks_and_one_is_silent(server: &Server) -> (Socket, Socket) {
+    let ada = create(server, "");
+    let bob = join(server, &ada.id);
+    let (mut looks, mut silent) = (Socket::live(server, &ada.key), Socket::live(server, &bob.key));
+    for (socket, hidden) in [(&mut silent, true), (&mut looks, false)] {
+        socket.send(&ClientFrame::Presence(Presence { hidden, ..Presence::default() }));
+    }
+    for (socket, other) in [(&mut looks, 2), (&mut silent, 1)] {
+        let shows = |frame: ServerFrame| match frame {
+            ServerFrame::Presence(people) => people.iter().any(|one| one.author.0 == other),
+            _ => false,
+        };
+        while !shows(socket.frame()) {}
+    }
+    (looks, silent)
 }
 
 /// An edit of a sticker's text.
