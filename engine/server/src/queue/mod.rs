@@ -236,4 +236,42 @@ mod tests {
             assert!(next == many || ends[0].bell().answer(), "the sender is told of the room");
         }
     }
+
+    /// Both ends run into the moment in which the ring becomes empty while the producer
+    /// finds it full, again and again. Without the fences one of them sees neither the room
+    /// nor the flag, and what was left behind waits for ever.
+    #[test]
+    fn nobody_sleeps_while_there_is_room() {
+        const ROUNDS: usize = 200_000;
+        let mut ends = mesh::<usize>(2, 1);
+        let (mut consumer, mut producer) = (ends.remove(1), ends.remove(0));
+        let capacity = {
+            let lane = producer.lane(1);
+            (0..).take_while(|_| lane.to.push(0).is_ok()).count()
+        };
+        let taker = std::thread::spawn(move || {
+            let mut taken = 0;
+            while taken < capacity + ROUNDS {
+                match consumer.receive(0) {
+                    Some(_) => taken += 1,
+                    None => std::hint::spin_loop(),
+                }
+            }
+        });
+        // One message more than the ring takes is always left behind.
+        for round in 0..ROUNDS {
+            producer.send(1, round);
+            producer.flush();
+            let mut waited = 0_u64;
+            while !producer.lane(1).outbox.is_empty() {
+                if producer.bell().answer() {
+                    producer.flush();
+                }
+                waited += 1;
+                assert!(waited < 1 << 32, "asleep in round {round} though there is room");
+                std::hint::spin_loop();
+            }
+        }
+        taker.join().unwrap();
+    }
 }

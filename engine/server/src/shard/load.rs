@@ -1,6 +1,5 @@
 //! Desks from the store.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -17,27 +16,39 @@ use crate::snapshot;
 /// Keys that are read, and those that wait for their turn.
 #[derive(Default)]
 pub(super) struct Loads {
-    waiting: RefCell<VecDeque<LinkId>>,
-    reading: Cell<usize>,
+    waiting: VecDeque<LinkId>,
+    reading: usize,
+}
+
+impl Loads {
+    /// The key to read next, unless as many are read as may be.
+    fn begin(&mut self) -> Option<LinkId> {
+        if self.reading == LOADS_MAX {
+            return None;
+        }
+        let key = self.waiting.pop_front()?;
+        self.reading += 1;
+        Some(key)
+    }
+
+    fn end(&mut self) {
+        self.reading -= 1;
+    }
 }
 
 impl Shell {
     /// Reads a key, beside everything else and after as many as may be read at a time.
     pub(super) fn load(self: &Rc<Self>, key: LinkId) {
-        self.loads.waiting.borrow_mut().push_back(key);
+        self.loads.borrow_mut().waiting.push_back(key);
         self.read_next();
     }
 
     fn read_next(self: &Rc<Self>) {
-        if self.loads.reading.get() == LOADS_MAX {
-            return;
-        }
-        let Some(key) = self.loads.waiting.borrow_mut().pop_front() else { return };
-        self.loads.reading.update(|reading| reading + 1);
+        let Some(key) = self.loads.borrow_mut().begin() else { return };
         let shell = Rc::clone(self);
         glommio::spawn_local(async move {
             let found = shell.look_up(key).await;
-            shell.loads.reading.update(|reading| reading - 1);
+            shell.loads.borrow_mut().end();
             shell.metrics().loads.add(1);
             shell.feed(Input::Loaded { key, found });
             shell.read_next();
@@ -82,5 +93,31 @@ impl Shell {
         if named.len() < UNREADABLE_NAMED_MAX && named.insert(link) {
             tracing::error!(desk = %LinkHash(link), %error, "{what}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> LinkId {
+        LinkId::from_bytes((number as u128).to_be_bytes())
+    }
+
+    #[test]
+    fn so_many_desks_are_read_at_a_time_and_the_others_in_turn() {
+        let keys = 3 * LOADS_MAX;
+        let mut loads = Loads::default();
+        loads.waiting.extend((0..keys).map(key));
+        for number in 0..LOADS_MAX {
+            assert_eq!(loads.begin(), Some(key(number)));
+        }
+        for number in LOADS_MAX..keys {
+            assert_eq!(loads.begin(), None, "{LOADS_MAX} are read");
+            loads.end();
+            assert_eq!(loads.begin(), Some(key(number)));
+        }
+        (0..LOADS_MAX).for_each(|_| loads.end());
+        assert_eq!((loads.begin(), loads.reading), (None, 0));
     }
 }

@@ -81,7 +81,7 @@ pub(crate) struct Shell {
     asked: RefCell<BTreeMap<u64, Pending>>,
     next_request: Cell<u64>,
     next_connection: Cell<u64>,
-    loads: Loads,
+    loads: RefCell<Loads>,
     /// Desks that could not be read when they were last asked for.
     unreadable: RefCell<BTreeSet<LinkId>>,
     /// Edits of the manifest that arrived at its owner's shard.
@@ -151,7 +151,7 @@ impl Shell {
             asked: RefCell::default(),
             next_request: Cell::new(1),
             next_connection: Cell::new(1),
-            loads: Loads::default(),
+            loads: RefCell::default(),
             unreadable: RefCell::default(),
             edits: RefCell::default(),
             stopped: Cell::new(0),
