@@ -129,6 +129,17 @@ const OPERATION_BYTES: usize = 128;
 const PART_BYTES: usize = 8;
 
 impl Operation {
+    /// Roughly the bytes of memory that it takes.
+    pub fn memory_bytes(&self) -> usize {
+        let text = match self {
+            Self::Create(create) => create.text.len(),
+            Self::EditText { delta, .. } => delta.cost(),
+            Self::SetTitle { title, .. } => title.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + text
+    }
+
     /// What it takes in a frame, at the most, in bytes.
     pub fn encoded_bytes_max(&self) -> usize {
         let content = match self {

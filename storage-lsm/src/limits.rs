@@ -87,6 +87,14 @@ pub const TABLE_ROOM_BYTES: u64 = 64 * 1024;
 /// with more a slow disk is only noticed later.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Memory of a shard's store in bytes, besides values and what grows with the number of
+/// keys: a block that is written and read back, three batches of the log, two parts of a
+/// log that are read, and two slots of the manifest.
+pub const BUFFERS_BYTES_MAX: usize = 2 * TABLE_BLOCK_BYTES_MAX
+    + 3 * BATCH_BYTES_MAX
+    + 2 * REPLAY_WINDOW_BYTES
+    + 2 * MANIFEST_SLOT_BYTES;
+
 /// The size of one manifest slot, in bytes: room for about 40,000 tables. The
 /// format's.
 pub const MANIFEST_SLOT_BYTES: usize = 1024 * 1024;

@@ -20,6 +20,7 @@ pub mod admission;
 mod bucket;
 pub mod collaboration;
 pub mod collisions;
+mod copies;
 mod gate;
 pub mod identity;
 pub mod journal;
@@ -35,8 +36,9 @@ pub mod shard;
 
 pub use admission::{Action, Admission, AdmissionLimits, Source};
 pub use bucket::Rate;
+pub use copies::Copied;
 pub use identity::{Keyring, SessionKey};
-pub use management::Lifetime;
+pub use management::{Lifetime, desk_memory_bytes_max};
 pub use members::{Member, Members, QuietClient, RecentClient};
 pub use names::{ConnectionId, LogPosition, RequestId};
 pub use output::{Output, Way};

@@ -266,5 +266,32 @@ pub const STORE_PUT_OFF_KEYS_MAX: usize = 4_096;
 /// that somebody still asks for. No policy: one that is forgotten is looked up again.
 pub const LINKS_PER_DESK_MAX: usize = 16;
 
+/// Bytes of memory that the store of a shard may always take for desks at rest: ten
+/// thousand desks, however little memory the operator gives. No policy; with more memory
+/// half of it is what counts.
+pub const STORE_BYTES_MIN: usize = 1 << 20;
+
 /// Inputs that wait for a desk to be loaded; past it the request is refused.
 pub const LOADING_QUEUE_MAX: usize = 4_000;
+
+/// Bytes of batches and texts that wait for desks of a shard to be loaded; past it they are
+/// refused. A disk that hangs must not fill the memory; a healthy one has some KiB of them
+/// at a time. No policy.
+pub const LOADING_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of copies of a shard's desks that readers still take although the desks have
+/// changed since. Past it nobody gets one more copy; who comes again soon finds room. No
+/// policy, as the next: a usual desk has 100 KiB, so that hundreds of readers on slow
+/// lines may each have a copy of its own.
+pub const OLD_COPIES_BYTES_MAX: usize = 128 << 20;
+
+/// The same of one desk, so that the readers of one desk take no room of all others.
+pub const OLD_COPIES_PER_DESK_BYTES_MAX: usize = 32 << 20;
+
+/// When a reader that has missed too much looks again for room for its copy. No policy:
+/// room comes when others have read theirs.
+pub const COPY_RETRY_TIME: Duration = Duration::from_secs(1);
+
+/// Memory that a connection takes at the core, in bytes, besides what waits for it: its
+/// state, its presence, its place in the sets of its desk and its timers.
+pub const CONNECTION_BYTES: usize = 2 << 10;

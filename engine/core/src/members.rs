@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use desk_protocol::frame::{BatchResult, Outcome};
+use desk_protocol::limits::BATCH_OPERATIONS_CEILING;
 use desk_protocol::{Author, ClientId, ClientSeq, CollisionStatus, Operation, Revision, StickerId};
 
 use crate::limits::{READERS_PER_DESK_MAX, RECENT_ANSWER_BYTES_MAX, RECENT_CLIENTS_MAX};
@@ -170,6 +171,16 @@ impl Members {
         size_of::<QuietClient>() * self.quiet.capacity()
             + RECENT_BYTES * self.recent.len()
             + self.answer_bytes
+    }
+
+    /// The most that [`Members::bytes`] says of a desk that so many clients may change.
+    pub(crate) const fn bytes_max(changers: usize) -> usize {
+        // A list doubles as it grows, and the answer that passes the bound is the last.
+        let quiet = 2 * (changers + READERS_PER_DESK_MAX + RECENT_CLIENTS_MAX);
+        size_of::<QuietClient>() * quiet
+            + RECENT_BYTES * (RECENT_CLIENTS_MAX + 1)
+            + RECENT_ANSWER_BYTES_MAX
+            + 8 * BATCH_OPERATIONS_CEILING
     }
 
     /// The quiet clients, for formats; one that is in [`Members::recent`] too is

@@ -9,7 +9,12 @@ use desk_protocol::{
 };
 
 use crate::admission::Source;
+use crate::copies::Copied;
 use crate::identity::SessionKey;
+
+/// No more copies of desks are made for now.
+pub(crate) const TOO_MANY_COPIES: ServiceError =
+    ServiceError::Unavailable("slow readers still take too many older copies of desks");
 
 /// What is said of a desk whose record no table takes.
 pub(crate) const UNSTORABLE: &str =
@@ -173,7 +178,7 @@ pub struct EncodedSnapshot {
 #[derive(Clone, Debug)]
 pub struct Joined {
     /// The content, if asked for.
-    pub content: Option<Arc<EncodedSnapshot>>,
+    pub content: Option<Arc<Copied<EncodedSnapshot>>>,
     /// The session key.
     pub key: SessionKey,
     /// The link joined by; at creation the edit link.
@@ -196,7 +201,7 @@ pub struct Joined {
 #[derive(Clone, Debug)]
 pub struct Content {
     /// The content, copied once a revision and shared.
-    pub desk: Arc<Desk>,
+    pub desk: Arc<Copied<Desk>>,
     /// In seconds since the Unix epoch.
     pub created_at: u64,
     /// In seconds since the Unix epoch.
@@ -218,7 +223,7 @@ pub enum Polled {
     /// The revision is older than what is kept.
     Content(Box<Content>),
     /// The same, where frames were wanted.
-    Snapshot(Arc<EncodedSnapshot>),
+    Snapshot(Arc<Copied<EncodedSnapshot>>),
 }
 
 /// What a request got.

@@ -82,6 +82,37 @@ pub(crate) const READER_STALL: Duration = Duration::from_secs(30);
 /// of the largest desk on slow lines.
 pub(crate) const UNSENT_BYTES: usize = 256 << 20;
 
+/// Bytes of requests and messages that have not arrived whole or are being served, in the
+/// process: two hundred of the largest bodies at a time.
+pub(crate) const UNREAD_BYTES: usize = 256 << 20;
+
+/// Bytes of these that each connection may have without being counted: the head of a usual
+/// request. Tuning: the count is shared by all shards.
+pub(crate) const BUFFERED_BYTES: usize = 4 << 10;
+
+/// Memory of a connection in bytes, besides what waits to be sent and what of its requests
+/// is counted. An idle WebSocket takes 2 KiB, a request under way some more.
+pub(crate) const CONNECTION_BYTES: usize = 16 << 10;
+
+/// The same of its encryption: a greeting of 64 KiB, the longest that is taken, and one
+/// record. An idle one takes a tenth.
+pub(crate) const TLS_BYTES: usize = 88 << 10;
+
+/// Times that a request of JSON is larger in memory than it is in bytes, while a shard
+/// reads it: a number of one digit and its comma.
+pub(crate) const JSON_FACTOR: usize = 32;
+
+/// Times that a desk is larger in an export than in the limits of a desk: text of control
+/// characters alone, in JSON.
+pub(crate) const EXPORT_FACTOR: usize = 6;
+
+/// Bytes of memory that a key takes in the index of the store, without spare room.
+pub(crate) const KEY_BYTES: u64 = 17;
+
+/// Memory of an executor in bytes, besides the store's buffers: its rings, its scratch
+/// buffers, its stack, and the messages to other shards.
+pub(crate) const EXECUTOR_BYTES: usize = 16 << 20;
+
 /// A silent peer is probed after this time, so that connections of machines
 /// that vanished end. Browsers' pages ping more often by themselves.
 pub(crate) const KEEPALIVE_TIME: Duration = Duration::from_secs(60);

@@ -171,6 +171,7 @@ shard_metrics! {
         log_pressure "sticker_desk_log_pressure" "0 low, 1 snapshots asked for, 2 urgent, 3 full.",
         log_lag "sticker_desk_log_uncommitted" "Records appended and not yet durable.",
         memory_bytes "sticker_desk_memory_bytes" "Bytes of desks in memory, roughly.",
+        store_memory_bytes "sticker_desk_store_memory_bytes" "Bytes of memory that the store takes for desks at rest, roughly.",
         waiting_outputs "sticker_desk_outputs_waiting" "Outputs that wait for the log.",
         unwritable "sticker_desk_store_unwritable" "1 while the store takes no records.",
         poisoned "sticker_desk_store_poisoned" "1 if a write failed and the store takes none until restart.",

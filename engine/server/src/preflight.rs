@@ -44,6 +44,7 @@ pub(crate) fn machine_bytes() -> u64 {
 /// What keeps the server from working at all.
 pub(crate) fn check(config: &Config) -> Result<Means, Unfit> {
     memlock();
+    memory(config);
     clock()?;
     let connections = descriptors(config)?;
     let log_budget_bytes = disk(config)?;
@@ -67,6 +68,18 @@ fn memlock() {
         tracing::warn!(
             "only {bytes} bytes of memory may be locked, the rings may need {MEMLOCK_BYTES}: if the \
              start fails, raise it with `ulimit -l unlimited` or LimitMEMLOCK=infinity"
+        );
+    }
+}
+
+fn memory(config: &Config) {
+    let (most, machine) = (config.memory_bytes_max(), machine_bytes());
+    if most > machine {
+        tracing::warn!(
+            "the machine has {} MiB of memory, and the server may take {} MiB when every bound is \
+             reached at once: lower limits.connections, limits.unsent, limits.unread or --shards",
+            machine >> 20,
+            most >> 20
         );
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use desk_disk::Folder;
+use desk_engine_core::limits::STORE_BYTES_MIN;
 use desk_storage_lsm::disk::Durability;
 use desk_storage_lsm::{
     ClockState, ManifestSeed, Options, Recovered, RecoveryReport, Seconds, ShardCount, ShardSeed,
@@ -13,6 +14,7 @@ use glommio::Placement as Pinning;
 
 use crate::config::Config;
 use crate::executor::builder;
+use crate::limits::KEY_BYTES;
 use crate::preflight::{self, Means, Unfit};
 use crate::{clock, keys};
 
@@ -33,6 +35,20 @@ pub(crate) enum OpenError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] keys::KeyError),
+    /// The memory.
+    #[error(
+        "the {keys} desks and links of the data folder take {} MiB of memory, and --memory has {} \
+         MiB for them: raise --memory to at least {} MiB",
+        .needed >> 20, .room >> 20, ((2 * .needed) >> 20) + 1
+    )]
+    Memory {
+        /// Keys in the store.
+        keys: u64,
+        /// Bytes of their index.
+        needed: u64,
+        /// Bytes that there are.
+        room: u64,
+    },
     /// The store.
     #[error("cannot open the data folder {path}: {error}", path = .path.display())]
     Store {
@@ -79,7 +95,18 @@ pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, OpenEr
     });
     let Recovered { manifest, seeds, report } = recovered.map_err(failed)?;
     tell(&report);
+    has_memory_for(report.keys, config.memory_bytes, config.shards)?;
     Ok(Opened { manifest, seeds })
+}
+
+/// Whether the index of so many keys takes no more of `--memory` than it may.
+///
+/// # Errors
+/// [`OpenError::Memory`].
+fn has_memory_for(keys: u64, memory_bytes: u64, shards: u16) -> Result<(), OpenError> {
+    let needed = keys.saturating_mul(KEY_BYTES);
+    let room = (memory_bytes / 2).max(u64::from(shards) * STORE_BYTES_MIN as u64);
+    if needed <= room { Ok(()) } else { Err(OpenError::Memory { keys, needed, room }) }
 }
 
 /// Logs what recovery found.
@@ -107,5 +134,19 @@ fn tell(report: &RecoveryReport) {
             "the store is damaged: desks with a gap are not served, and what a lost table had is \
              older now or gone; look with `sticker-desk inspect`"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_desks_than_memory_has_room_for_stop_the_start() {
+        has_memory_for(60_000_000, 2 << 30, 2).expect("a gibibyte is enough");
+        has_memory_for(100_000, 0, 2).expect("some are always kept");
+        let said = has_memory_for(70_000_000, 2 << 30, 2).unwrap_err().to_string();
+        let why = "take 1134 MiB of memory, and --memory has 1024 MiB for them: raise --memory to";
+        assert!(said.contains(why), "{said}");
     }
 }

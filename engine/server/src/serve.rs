@@ -14,6 +14,7 @@ use glommio::{ExecutorJoinHandle, Placement as Pinning};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::budget::Budget;
 use crate::certificate::Certificate;
 use crate::config::{Config, Settings};
 use crate::doors::{Doors, ListenError, QuicDoors, shown};
@@ -158,7 +159,8 @@ fn share(
         ready: atomic::AtomicBool::new(false),
         stopping: atomic::AtomicBool::new(false),
         finished: atomic::AtomicBool::new(false),
-        unsent: atomic::AtomicUsize::new(0),
+        unsent: Budget::new(config.limits.unsent_bytes),
+        unread: Budget::new(config.limits.unread_bytes),
         admission: Mutex::new(Admission::new(config.limits.admission)),
         config,
     });

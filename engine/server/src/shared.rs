@@ -11,6 +11,7 @@ use desk_gateway_http::route::OriginPolicy;
 use desk_keeper::{Why, Writable};
 use rustls::ServerConfig;
 
+use crate::budget::Budget;
 use crate::certificate::{Certificate, OwnCertificate};
 use crate::config::Config;
 use crate::metrics::ShardMetrics;
@@ -40,8 +41,10 @@ pub(crate) struct Shared {
     pub(crate) certificate: Option<RwLock<Certificate>>,
     /// QUIC, if it is served.
     pub(crate) quic: Option<Quic>,
-    /// Bytes that wait for slow peers, see [`Unsent`].
-    pub(crate) unsent: AtomicUsize,
+    /// Bytes of answers that peers have yet to take.
+    pub(crate) unsent: Arc<Budget>,
+    /// Bytes of requests and messages that have not arrived whole, or are being served.
+    pub(crate) unread: Arc<Budget>,
     /// Connections that descriptors allow.
     pub(crate) connections_max: usize,
     /// All shards serve.
@@ -212,26 +215,5 @@ impl Shared {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.wake_all();
-    }
-}
-
-/// Bytes of one write that a peer has yet to take, out of what the process may hold.
-pub(crate) struct Unsent {
-    shared: Arc<Shared>,
-    bytes: usize,
-}
-
-impl Unsent {
-    /// Holds so many bytes; `None` if that is more than the process may (`unsent`).
-    pub(crate) fn hold(shared: &Arc<Shared>, bytes: usize) -> Option<Self> {
-        let before = shared.unsent.fetch_add(bytes, Ordering::Relaxed);
-        let held = Self { shared: Arc::clone(shared), bytes };
-        (before + bytes <= shared.config.limits.unsent_bytes).then_some(held)
-    }
-}
-
-impl Drop for Unsent {
-    fn drop(&mut self) {
-        self.shared.unsent.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -315,6 +315,15 @@ impl Connection {
         }
     }
 
+    /// Bytes of requests that are kept, whole or not.
+    pub fn buffered_bytes(&self) -> usize {
+        let body = match &self.state {
+            State::Body { content, .. } => content.capacity(),
+            _ => 0,
+        };
+        self.input.capacity() + body
+    }
+
     /// Whether the last answer was given: write the output, then close this
     /// direction and go on reading until [`is_closed`](Self::is_closed).
     pub fn is_ending(&self) -> bool {

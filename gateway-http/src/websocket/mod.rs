@@ -222,6 +222,11 @@ impl WebSocket {
         self.state == State::Open
     }
 
+    /// Bytes of a message that has not arrived whole.
+    pub fn buffered_bytes(&self) -> usize {
+        self.receiver.buffered_bytes()
+    }
+
     /// Whether nothing more will be sent or understood: flush and end the stream.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed

@@ -125,6 +125,10 @@ impl Receiver {
         }
     }
 
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.message.capacity()
+    }
+
     pub(super) fn message(&self) -> &[u8] {
         &self.message
     }

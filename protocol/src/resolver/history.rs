@@ -67,6 +67,11 @@ impl TextHistories {
         self.held.is_some()
     }
 
+    /// Bytes of all deltas that are kept.
+    pub fn bytes(&self) -> usize {
+        self.recent.bytes + self.held.as_ref().map_or(0, |held| held.bytes)
+    }
+
     /// Drops everything, as a crash does.
     pub fn clear(&mut self) {
         *self = Self::new(self.recent.limits);

@@ -181,6 +181,11 @@ impl Holds {
         self.parts.values().map(Part::keys).sum()
     }
 
+    /// Roughly the bytes of memory that all this takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.parts.values().map(Part::memory_bytes).sum()
+    }
+
     /// The part of the key's bucket, if it has any: buckets do not overlap, so
     /// in any other part the key is unknown.
     fn part_mut(&mut self, key: &Key) -> Option<&mut Part> {

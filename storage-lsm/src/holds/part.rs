@@ -152,6 +152,13 @@ impl Part {
         ranges as usize + self.pinned.len()
     }
 
+    /// Roughly: the table of keys, and each key once more among the open keys of a
+    /// segment, in a tree that is two thirds full.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let entry = size_of::<Key>() + size_of::<Held>();
+        self.keys.capacity() * (entry + 1) + self.keys.len() * size_of::<Key>() * 3 / 2
+    }
+
     /// The oldest segment that snapshots can free, of those from `from` on.
     pub(super) fn oldest(&self, from: Age) -> Option<Age> {
         // A range begins before its end and before its first uncovered record, so only

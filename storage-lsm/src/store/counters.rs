@@ -29,6 +29,9 @@ pub struct StoreCounters {
     pub index_bytes: u64,
     /// Bytes of memory for the directories of tables that are written, now.
     pub directory_bytes: u64,
+    /// Bytes of memory that grow with the number of keys and of records in the logs, now:
+    /// the two before, and what the store knows of the logs.
+    pub memory_bytes: u64,
     /// Keys whose log records no durable snapshot covers, now.
     pub held_keys: u64,
     /// Bytes of values that wait to be written, now.

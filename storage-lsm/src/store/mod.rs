@@ -418,10 +418,16 @@ impl<D: Disk> Store<D> {
     /// Counts and sizes for metrics.
     pub fn counters(&self) -> StoreCounters {
         let state = self.state.borrow();
+        let index_bytes: usize =
+            state.shares.values().map(|share| share.index.memory_bytes()).sum();
+        let directory_bytes = state.directory_bytes();
+        let recovered = state.shares.values().map(|share| share.recovered.memory_bytes());
+        let log_bytes = state.holds.memory_bytes() + recovered.sum::<usize>();
         StoreCounters {
             keys: state.shares.values().map(|share| share.index.len() as u64).sum(),
-            index_bytes: state.shares.values().map(|share| share.index.memory_bytes() as u64).sum(),
-            directory_bytes: state.directory_bytes() as u64,
+            index_bytes: index_bytes as u64,
+            directory_bytes: directory_bytes as u64,
+            memory_bytes: (index_bytes + directory_bytes + log_bytes) as u64,
             held_keys: state.holds.keys() as u64,
             backlog_bytes: state.backlog_bytes as u64,
             quarantined: state.quarantined.len() as u64,

@@ -164,6 +164,13 @@ impl Recovered {
         self.segments.iter().map(|segment| u64::from(segment.linked)).sum()
     }
 
+    /// Roughly the bytes of memory that the list takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let links: usize = self.pieces.iter().map(Vec::capacity).sum();
+        let odd = self.odd.values().map(|records| records.capacity() * size_of::<RecordRef>());
+        links * size_of::<Link>() + self.chains.capacity() * size_of::<Chain>() + odd.sum::<usize>()
+    }
+
     /// The key's records, in the order of their sequences.
     pub(crate) fn get(&self, key: &Key) -> Vec<RecordRef> {
         match self.chain(key) {

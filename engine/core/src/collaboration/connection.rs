@@ -9,8 +9,9 @@ use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
 
 use super::silence::Silence;
 use crate::bucket::Bucket;
+use crate::copies::Copied;
 use crate::identity::SessionKey;
-use crate::limits::ShardLimits;
+use crate::limits::{CONNECTION_BYTES, ShardLimits};
 use crate::service::EncodedSnapshot;
 
 /// A connection, from its opening to its end.
@@ -91,7 +92,7 @@ pub(crate) enum Stream {
     /// A snapshot replaces the missing commits.
     Snapshot {
         /// The snapshot.
-        snapshot: Arc<EncodedSnapshot>,
+        snapshot: Arc<Copied<EncodedSnapshot>>,
         /// The next of its frames.
         next: usize,
         /// Frames that must not overtake the snapshot.
@@ -144,3 +145,9 @@ impl Connection {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+// Twice for its place in the sets of its desk, its timers and its presence.
+const _: () = assert!(2 * size_of::<Connection>() + PERSON_BYTES <= CONNECTION_BYTES);
+
+/// The presence of somebody whose name is as long as it may be, roughly.
+const PERSON_BYTES: usize = 512;

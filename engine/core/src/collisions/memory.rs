@@ -40,6 +40,11 @@ impl Memory {
         }
     }
 
+    /// Bytes of the text histories.
+    pub(crate) fn bytes(&self) -> usize {
+        self.histories.bytes()
+    }
+
     /// The limits for a batch of a client, now. Forgets clients that were waited for
     /// too long.
     pub(super) fn limits_for(

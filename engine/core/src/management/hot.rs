@@ -11,14 +11,16 @@ use desk_protocol::{
 
 use crate::collaboration::{ForViewers, News, Ring, RingCommit};
 use crate::collisions::{self, Arrival, Memory, Ordered};
+use crate::copies::{Accounts, Copied, OldCopies};
 use crate::gate::Gate;
 use crate::identity::{Keyring, SessionKey};
 use crate::journal::{self, Entry};
 use crate::limits::{ENDED_EPOCHS_KNOWN, ShardLimits};
+use crate::members::Members;
 use crate::names::LogPosition;
 use crate::output::Output;
 use crate::record::{DeskRecord, StoredRecord};
-use crate::service::{Content, EncodedSnapshot, ServiceError};
+use crate::service::{Content, EncodedSnapshot, ServiceError, TOO_MANY_COPIES};
 
 /// A desk's record, with what makes it quick.
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl Hot {
         record: DeskRecord,
         stored: u64,
         limits: Arc<ShardLimits>,
+        old_copies: &OldCopies,
         now: Time,
     ) -> Self {
         Self {
@@ -63,7 +66,7 @@ impl Hot {
             storing_bytes: 0,
             unstorable_until: Time(0),
             leaving: false,
-            snapshots: Snapshots::default(),
+            snapshots: Snapshots::new(old_copies),
             used_at: now,
             counted_bytes: 0,
             limits,
@@ -206,7 +209,7 @@ impl Hot {
                 self.append(gate, entry);
                 let news = News { editors, viewers };
                 self.ring.push(news.clone());
-                self.snapshots = Snapshots::default();
+                self.snapshots.outdate();
                 Submitted::Accepted(news, created)
             }
             Ordered::Rejected { client_seq, operation, detail } => {
@@ -242,14 +245,24 @@ impl Hot {
     }
 
     /// The content as a role gets it, encoded once a revision.
-    pub(crate) fn snapshot(&mut self, role: Role) -> Arc<EncodedSnapshot> {
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`]: too many old copies are still read.
+    pub(crate) fn snapshot(
+        &mut self,
+        role: Role,
+    ) -> Result<Arc<Copied<EncodedSnapshot>>, ServiceError> {
         let desk = &self.record.desk;
         let viewers = role == Role::Viewer && desk.deleted_stickers() > 0;
+        let has_room = self.snapshots.has_room();
         let known = match viewers {
             true => &mut self.snapshots.viewers,
             false => &mut self.snapshots.editors,
         };
         let chunk_bytes = self.limits.snapshot_chunk_bytes;
+        if known.is_none() {
+            has_room?;
+        }
         let snapshot = known.get_or_insert_with(|| {
             let bytes = match viewers {
                 true => codec::encode_snapshot(&desk.for_viewers()),
@@ -257,28 +270,36 @@ impl Hot {
             };
             let revision = desk.revision();
             let frames = chunks(revision, &bytes, chunk_bytes);
-            Arc::new(EncodedSnapshot { revision, frames })
+            Copied::new(EncodedSnapshot { revision, frames }, bytes.len())
         });
-        Arc::clone(snapshot)
+        Ok(Arc::clone(snapshot))
     }
 
     /// The content as a role gets it, for exports: copied once a revision.
-    pub(crate) fn content(&mut self, role: Role) -> Content {
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`]: too many old copies are still read.
+    pub(crate) fn content(&mut self, role: Role) -> Result<Content, ServiceError> {
         let desk = &self.record.desk;
         let viewers = role == Role::Viewer && desk.deleted_stickers() > 0;
+        let has_room = self.snapshots.has_room();
         let copy = match viewers {
             true => &mut self.snapshots.viewers_copy,
             false => &mut self.snapshots.editors_copy,
         };
-        let copied = copy.get_or_insert_with(|| match viewers {
-            true => Arc::new(desk.for_viewers()),
-            false => Arc::new(desk.clone()),
+        if copy.is_none() {
+            has_room?;
+        }
+        let copied = copy.get_or_insert_with(|| {
+            let copied = if viewers { desk.for_viewers() } else { desk.clone() };
+            let bytes = COPY_FACTOR * (copied.live_bytes() + copied.deleted_bytes());
+            Copied::new(copied, bytes)
         });
-        Content {
+        Ok(Content {
             desk: Arc::clone(copied),
             created_at: u64::from(self.record.key.created_second()),
             expires_at: self.record.expires_at,
-        }
+        })
     }
 
     /// Whether no table has taken its record a short time ago.
@@ -313,8 +334,13 @@ impl Hot {
     pub(crate) fn memory_bytes(&self) -> usize {
         let content = self.record.desk.live_bytes() + self.record.desk.deleted_bytes();
         let copies = [&self.snapshots.editors_copy, &self.snapshots.viewers_copy];
-        let copied = 2 * content * copies.iter().filter(|copy| copy.is_some()).count();
-        HOT_BYTES + 4 * content + copied + 2 * self.ring.bytes() + self.record.members.bytes()
+        let copied = COPY_FACTOR * content * copies.iter().filter(|copy| copy.is_some()).count();
+        HOT_BYTES
+            + 4 * content
+            + copied
+            + 2 * self.ring.bytes()
+            + self.memory.bytes()
+            + self.record.members.bytes()
     }
 
     /// The links that lead here besides the key.
@@ -334,6 +360,19 @@ const RECORD_BYTES: usize = 512;
 /// What an empty desk takes in memory.
 const HOT_BYTES: usize = 4 << 10;
 
+/// What a sticker takes in memory, in parts of what it counts in the limits of a desk.
+const COPY_FACTOR: usize = 2;
+
+/// The most that one desk takes in memory within these limits.
+pub const fn desk_memory_bytes_max(limits: &ShardLimits) -> usize {
+    let order = &limits.order;
+    let content = order.desk.desk_bytes + order.bin.bytes;
+    let histories = order.history.bytes + order.held.bytes;
+    let members = Members::bytes_max(limits.clients_per_desk);
+    // Itself and its encoded snapshots, then two copies for exports.
+    HOT_BYTES + (4 + 2 * COPY_FACTOR) * content + 2 * limits.ring_bytes + histories + members
+}
+
 /// What came of a batch.
 pub(crate) enum Submitted {
     Accepted(News, Vec<StickerId>),
@@ -342,14 +381,42 @@ pub(crate) enum Submitted {
 }
 
 /// The content at the desk's revision, as far as somebody asked for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Snapshots {
-    editors: Option<Arc<EncodedSnapshot>>,
+    editors: Option<Arc<Copied<EncodedSnapshot>>>,
     /// None where the two are the same, because nothing is deleted.
-    viewers: Option<Arc<EncodedSnapshot>>,
+    viewers: Option<Arc<Copied<EncodedSnapshot>>>,
     /// The same as desks, for JSON and exports.
-    editors_copy: Option<Arc<Desk>>,
-    viewers_copy: Option<Arc<Desk>>,
+    editors_copy: Option<Arc<Copied<Desk>>>,
+    viewers_copy: Option<Arc<Copied<Desk>>>,
+    accounts: Accounts,
+}
+
+impl Snapshots {
+    fn new(old_copies: &OldCopies) -> Self {
+        let accounts = Accounts::new(old_copies);
+        Self { editors: None, viewers: None, editors_copy: None, viewers_copy: None, accounts }
+    }
+
+    fn has_room(&self) -> Result<(), ServiceError> {
+        self.accounts.has_room().then_some(()).ok_or(TOO_MANY_COPIES)
+    }
+
+    /// The desk has changed, or leaves memory.
+    fn outdate(&mut self) {
+        for snapshot in [self.editors.take(), self.viewers.take()].into_iter().flatten() {
+            snapshot.outdate(&self.accounts);
+        }
+        for copy in [self.editors_copy.take(), self.viewers_copy.take()].into_iter().flatten() {
+            copy.outdate(&self.accounts);
+        }
+    }
+}
+
+impl Drop for Snapshots {
+    fn drop(&mut self) {
+        self.outdate();
+    }
 }
 
 /// Which of the stickers that a batch names are deleted.

@@ -5,6 +5,7 @@ mod hot;
 mod lifetime;
 mod slot;
 
+pub use hot::desk_memory_bytes_max;
 pub(crate) use hot::{Hot, Submitted};
 pub use lifetime::Lifetime;
 pub(crate) use lifetime::Lifetimes;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use desk_protocol::frame::{Hello, Submit};
-use desk_protocol::{LinkId, Time};
+use desk_protocol::{LinkId, Operation, Time};
 
 use super::hot::Hot;
 use crate::collaboration::Room;
@@ -61,6 +61,26 @@ pub(crate) enum Task {
     },
     /// The log is under pressure.
     Store,
+}
+
+impl Task {
+    /// Roughly the bytes of the batch or the texts in it; 0 for what is small.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |operations: &[Operation]| operations.iter().map(Operation::memory_bytes).sum();
+        match self {
+            Self::Submit { submit, .. } => of(&submit.operations),
+            Self::Request { body, .. } => match &**body {
+                Request::Sync { submit, base_texts, .. } => {
+                    let texts: usize = base_texts.iter().map(|(_, text)| text.len()).sum();
+                    of(&submit.operations) + texts
+                }
+                Request::Finish { diff: Some(submit), .. } => of(&submit.operations),
+                Request::Import { operations, .. } => of(operations),
+                _ => 0,
+            },
+            Self::Hello { .. } | Self::Pump { .. } | Self::Store => 0,
+        }
+    }
 }
 
 impl Slot {

@@ -12,7 +12,7 @@ use super::timers::Timer;
 use crate::collaboration::Poll;
 use crate::collisions::Arrival;
 use crate::journal::{self, Entry};
-use crate::limits::{LINKS_PER_DESK_MAX, STORE_PUT_OFF_TIME};
+use crate::limits::{LINKS_PER_DESK_MAX, LOADING_BYTES_MAX, STORE_PUT_OFF_TIME};
 use crate::management::{Content, Hot, Submitted, Task};
 use crate::names::LogPosition;
 use crate::output::Output;
@@ -37,10 +37,14 @@ impl Shard {
                 self.run(now, key, task);
             }
             Content::Absent | Content::Loading => {
-                if slot.waiting.len() >= self.env.config.limits.loading_queue {
+                let bytes = task.bytes();
+                if slot.waiting.len() >= self.env.config.limits.loading_queue
+                    || (bytes > 0 && self.env.loading_bytes + bytes > LOADING_BYTES_MAX)
+                {
                     let why = ServiceError::Unavailable("too much waits for the desk to load");
                     return self.fail(now, task, &why);
                 }
+                self.env.loading_bytes += bytes;
                 slot.waiting.push_back(task);
                 if matches!(slot.content, Content::Absent) {
                     slot.content = Content::Loading;
@@ -87,7 +91,8 @@ impl Shard {
         match result {
             Ok((StoredRecord::Alias(alias), _)) => self.follow(now, key, alias.desk),
             Ok((StoredRecord::Desk(record), stored)) => {
-                let hot = Hot::new(record, stored, Arc::clone(&self.env.config.limits), now);
+                let limits = Arc::clone(&self.env.config.limits);
+                let hot = Hot::new(record, stored, limits, &self.env.old_copies, now);
                 self.warm(now, key, hot);
                 self.run_waiting(now, key);
             }
@@ -124,16 +129,17 @@ impl Shard {
         }
         let Some(mut slot) = self.desks.remove(&alias) else { return };
         self.storing.resume(alias);
-        let waited = slot.waiting.len();
-        slot.waiting.retain(|task| !matches!(task, Task::Store));
-        if slot.waiting.len() < waited {
+        let mut waiting = self.env.take_waiting(&mut slot);
+        let waited = waiting.len();
+        waiting.retain(|task| !matches!(task, Task::Store));
+        if waiting.len() < waited {
             self.store_alias(alias, desk);
         }
-        if slot.waiting.is_empty() {
+        if waiting.is_empty() {
             return;
         }
         self.know_link(alias, desk);
-        for task in slot.waiting {
+        for task in waiting {
             self.with_desk(now, desk, task);
         }
     }
@@ -175,6 +181,7 @@ impl Shard {
                 return self.load_if_wanted(key);
             }
             let Some(task) = slot.waiting.pop_front() else { return };
+            self.env.loading_bytes -= task.bytes();
             self.run(now, key, task);
         }
     }
@@ -189,7 +196,7 @@ impl Shard {
 
     fn fail_waiting(&mut self, now: Time, key: LinkId, why: &ServiceError) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
-        let waiting = std::mem::take(&mut slot.waiting);
+        let waiting = self.env.take_waiting(slot);
         if waiting.iter().any(|task| matches!(task, Task::Store)) {
             self.storing.put_off(now, key);
         }
@@ -232,8 +239,10 @@ impl Shard {
                 self.env.broadcast(now, hot, &slot.room, news);
                 for request in slot.room.polls.requests() {
                     let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
-                    let polled = polled(hot, &poll);
-                    self.env.reply(position, request, Reply::Polled(polled));
+                    match polled(hot, &poll) {
+                        Ok(polled) => self.env.reply(position, request, Reply::Polled(polled)),
+                        Err(why) => self.env.fail(position, request, why),
+                    }
                 }
                 self.count_memory(desk);
                 self.make_room(now, desk);
@@ -340,7 +349,7 @@ impl Shard {
         let Some(slot) = self.desks.get_mut(&key) else { return };
         self.env.close_all(now, position, &mut slot.room, code, &why.to_string());
         self.env.fail_polls(position, &mut slot.room, why);
-        let waiting = std::mem::take(&mut slot.waiting);
+        let waiting = self.env.take_waiting(slot);
         self.cool(key);
         self.remove_slot(key);
         for task in waiting {
@@ -397,7 +406,7 @@ impl Shard {
 
     /// Over the memory budget, the longest unused desk goes; never `keep`.
     pub(super) fn make_room(&mut self, now: Time, keep: LinkId) {
-        if self.env.stats.memory_bytes <= self.env.config.memory_bytes {
+        if !self.env.is_memory_short() {
             return;
         }
         let stays = |key: &LinkId| match self.desks.get(key).map(|slot| &slot.content) {
@@ -425,16 +434,19 @@ fn touch(by_use: &mut BTreeSet<(Time, LinkId)>, now: Time, key: LinkId, hot: &mu
 }
 
 /// The answer to a poll of a desk in memory.
-pub(super) fn polled(hot: &mut Hot, poll: &Poll) -> Polled {
+///
+/// # Errors
+/// The content cannot be copied now.
+pub(super) fn polled(hot: &mut Hot, poll: &Poll) -> Result<Polled, ServiceError> {
     if let Some(commits) = hot.ring.after(poll.since, poll.role) {
         let (commits, frames) =
             commits.map(|news| (Arc::clone(&news.commit), Arc::clone(&news.frame))).unzip();
-        return Polled::Commits { revision: hot.record.desk.revision(), commits, frames };
+        return Ok(Polled::Commits { revision: hot.record.desk.revision(), commits, frames });
     }
-    match poll.frames {
-        true => Polled::Snapshot(hot.snapshot(poll.role)),
-        false => Polled::Content(Box::new(hot.content(poll.role))),
-    }
+    Ok(match poll.frames {
+        true => Polled::Snapshot(hot.snapshot(poll.role)?),
+        false => Polled::Content(Box::new(hot.content(poll.role)?)),
+    })
 }
 
 /// A record from what the store and the log have of it.

@@ -14,12 +14,14 @@ use super::timers::{Timer, Timers};
 use crate::collaboration::{
     Connection, ForViewers, News, Pauses, Phase, Poll, Polls, Room, Stream,
 };
+use crate::copies::{Accounts, OldCopies};
 use crate::gate::Gate;
 use crate::identity::Keyring;
-use crate::management::{Hot, Lifetimes};
+use crate::limits::{COPY_RETRY_TIME, STORE_BYTES_MIN};
+use crate::management::{Hot, Lifetimes, Slot, Task};
 use crate::names::{ConnectionId, LogPosition, RequestId};
 use crate::output::{Output, Way};
-use crate::service::{Reply, ServiceError};
+use crate::service::{Reply, ServiceError, TOO_MANY_COPIES};
 
 pub(crate) struct Env {
     pub(crate) config: ShardConfig,
@@ -37,6 +39,12 @@ pub(crate) struct Env {
     /// Whether the store takes writes.
     pub(crate) writable: bool,
     pub(crate) draining: bool,
+    /// Bytes that the store takes in memory for desks that are not in use.
+    pub(crate) store_bytes: usize,
+    /// Bytes of what waits for desks to be loaded.
+    pub(crate) loading_bytes: usize,
+    /// What readers keep of desks that have changed since.
+    pub(crate) old_copies: OldCopies,
     /// Bytes and desks that the shell was given to store.
     pub(crate) storing_bytes: usize,
     pub(crate) storing_keys: usize,
@@ -56,6 +64,31 @@ impl Env {
             return self.gate.at_once(Output::Reply { request, reply });
         }
         self.reply(position, request, reply);
+    }
+
+    /// Whether the desks in use take more memory than the store leaves them.
+    pub(crate) fn is_memory_short(&self) -> bool {
+        let left = self.config.memory_bytes - self.store_bytes.min(self.config.memory_bytes / 2);
+        self.stats.memory_bytes > left
+    }
+
+    /// Whether the store has room in memory for one more key.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub(crate) fn has_room_for_keys(&self) -> Result<(), ServiceError> {
+        if self.store_bytes <= (self.config.memory_bytes / 2).max(STORE_BYTES_MIN) {
+            return Ok(());
+        }
+        Err(ServiceError::Unavailable("the server's memory has no room for more desks"))
+    }
+
+    /// Whether a desk that has no old copies may be copied.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`].
+    pub(crate) fn has_room_for_copies(&self) -> Result<(), ServiceError> {
+        Accounts::new(&self.old_copies).has_room().then_some(()).ok_or(TOO_MANY_COPIES)
     }
 
     pub(crate) fn encode(&mut self, frame: &ServerFrame) -> Arc<[u8]> {
@@ -245,7 +278,10 @@ impl Env {
                         return;
                     }
                     let Some(missed) = hot.ring.after(*sent, role) else {
-                        self.replace(now, hot, id);
+                        if self.replace(now, hot, id).is_err() {
+                            self.timers.arm(now + COPY_RETRY_TIME, Timer::Pump(id));
+                            return;
+                        }
                         continue;
                     };
                     let mut total = queued;
@@ -269,15 +305,20 @@ impl Env {
 
     /// The commits that a connection misses are gone: it gets a snapshot, and
     /// is told where it stands, once more.
-    fn replace(&mut self, now: Time, hot: &mut Hot, id: ConnectionId) {
-        let Some(session) = self.connections.get(&id).and_then(Connection::session) else { return };
+    ///
+    /// # Errors
+    /// No snapshot can be had now.
+    fn replace(&mut self, now: Time, hot: &mut Hot, id: ConnectionId) -> Result<(), ServiceError> {
+        let Some(session) = self.connections.get(&id).and_then(Connection::session) else {
+            return Ok(());
+        };
         let role = session.role;
+        let snapshot = hot.snapshot(role)?;
         let welcome = hot.welcome(now, session.client, role, true);
         let frame = self.encode(&ServerFrame::Welcome(welcome));
         self.queue(hot.position, id, frame, Way::Ordered);
-        let snapshot = hot.snapshot(role);
         let Some(session) = self.connections.get_mut(&id).and_then(Connection::session_mut) else {
-            return;
+            return Ok(());
         };
         let deferred = match &mut session.stream {
             Stream::Behind { deferred, .. } | Stream::Snapshot { deferred, .. } => {
@@ -286,6 +327,7 @@ impl Env {
             Stream::Live => VecDeque::new(),
         };
         session.stream = Stream::Snapshot { snapshot, next: 0, deferred };
+        Ok(())
     }
 
     /// Presence to everybody in the room; whoever is busy goes without.
@@ -359,6 +401,13 @@ impl Env {
         }
         room.fences.leave_all(now);
         room.presence = Default::default();
+    }
+
+    /// Takes all that waits for a desk to be loaded.
+    pub(crate) fn take_waiting(&mut self, slot: &mut Slot) -> VecDeque<Task> {
+        let waiting = std::mem::take(&mut slot.waiting);
+        self.loading_bytes -= waiting.iter().map(Task::bytes).sum::<usize>();
+        waiting
     }
 
     /// Lets a request wait for the next commit of its desk.

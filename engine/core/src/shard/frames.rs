@@ -147,6 +147,13 @@ impl Shard {
             return self.env.close(position, id, why.close_code(), &why.to_string());
         }
         let Some(hot) = slot.hot() else { return };
+        let since = hello.revision.filter(|revision| hot.ring.after(*revision, role).is_some());
+        let snapshot = match since.is_none().then(|| hot.snapshot(role)).transpose() {
+            Ok(snapshot) => snapshot,
+            Err(why) => {
+                return self.env.close(position, id, why.close_code(), &why.to_string());
+            }
+        };
         let known = hot.record.members.get(key.client).is_some();
         let author = match known || self.env.writable {
             true => hot.join(&mut self.env.gate, key.client),
@@ -174,8 +181,6 @@ impl Shard {
         slot.room.active_at = now;
         let everybody = slot.room.presence.everybody(self.env.config.limits.presence_frame_bytes);
         let Some(hot) = slot.hot() else { return };
-        let since = hello.revision.filter(|revision| hot.ring.after(*revision, role).is_some());
-        let snapshot = since.is_none().then(|| hot.snapshot(role));
         let welcome = hot.welcome(now, key.client, role, snapshot.is_some());
         let stream = match (since, snapshot) {
             (Some(sent), _) => Stream::Behind { sent, deferred: VecDeque::new() },

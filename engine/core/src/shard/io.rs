@@ -22,7 +22,9 @@ pub struct ShardConfig {
     pub placement: Placement,
     /// How long a session without changes stays in memory.
     pub session_idle: Duration,
-    /// Bytes of hot desks, roughly; the longest unused go beyond it.
+    /// Bytes of desks in use and of what the store keeps in memory, roughly; beyond it
+    /// the longest unused desks go. The store has half of it at the most, and no desk is
+    /// made that would take it further.
     pub memory_bytes: usize,
     /// What it holds desks and connections to; shared by all of them.
     pub limits: Arc<ShardLimits>,
@@ -112,6 +114,11 @@ pub enum Input {
     },
     /// The store refuses writes (no space, poisoned) or takes them again.
     Writable(bool),
+    /// So much memory the store takes for desks that are not in use.
+    StoreMemory {
+        /// Bytes of its index and of all else that grows with the number of desks.
+        bytes: usize,
+    },
     /// The log failed and takes no record any more. Pending replies, and any later reply
     /// that depends on undurable records, become `Unavailable`. Durable desks can still
     /// be read.

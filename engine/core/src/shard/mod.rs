@@ -24,7 +24,7 @@ use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
 use crate::admission::{Rates, Source};
-use crate::collaboration::Phase;
+use crate::collaboration::{Connection, Phase};
 use crate::gate::{self, Gate};
 use crate::identity::Keyring;
 use crate::management::{Content, Lifetimes, Slot, Task};
@@ -72,6 +72,9 @@ impl Shard {
                 stats: ShardStats::default(),
                 writable: true,
                 draining: false,
+                store_bytes: 0,
+                loading_bytes: 0,
+                old_copies: Default::default(),
                 storing_bytes: 0,
                 storing_keys: 0,
             },
@@ -99,6 +102,7 @@ impl Shard {
             Input::Unstorable { key, sequence } => self.unstorable(now, key, sequence),
             Input::Pressure { keys, pace } => self.store_soon(now, keys, pace),
             Input::Writable(writable) => self.env.writable = writable,
+            Input::StoreMemory { bytes } => self.env.store_bytes = bytes,
             Input::LogFailed => self.log_failed(now),
             Input::Drain => self.drain(now),
         }
@@ -137,6 +141,11 @@ impl Shard {
                         }
                     }
                 }
+                Timer::Pump(id) => {
+                    if let Some(desk) = self.env.connections.get(&id).and_then(Connection::desk) {
+                        self.with_desk(now, desk, Task::Pump { connection: id });
+                    }
+                }
                 Timer::Presence(desk) => {
                     let position = self.position(desk);
                     if let Some(slot) = self.desks.get_mut(&desk) {
@@ -161,6 +170,8 @@ impl Shard {
             links: self.aliases.len(),
             connections: self.env.connections.len(),
             waiting_bytes: self.env.waiting_bytes,
+            loading_bytes: self.env.loading_bytes,
+            old_copies_bytes: self.env.old_copies.bytes(),
             waiting_outputs: self.env.gate.waiting(),
             unstored: self.unstored(),
             ..self.env.stats

@@ -91,7 +91,9 @@ impl Shard {
     }
 
     pub(super) fn create(&mut self, now: Time, request: RequestId, title: String, content: bool) {
-        if let Err(why) = self.may_write().and_then(|()| self.check_title(&title)) {
+        let may = self.may_write().and_then(|()| self.env.has_room_for_keys());
+        let may = may.and_then(|()| if content { self.env.has_room_for_copies() } else { Ok(()) });
+        if let Err(why) = may.and_then(|()| self.check_title(&title)) {
             return self.env.fail(LogPosition(0), request, why);
         }
         let Ok(second) = u32::try_from(now.unix_seconds()) else {
@@ -111,12 +113,14 @@ impl Shard {
         self.add_alias(owner, key, expires);
         let entry = Entry::Created { expires_at, owner, title: title.clone() };
         let record = DeskRecord::new(key, owner, expires_at, title);
-        let mut hot = Hot::new(record, 0, Arc::clone(&self.env.config.limits), now);
+        let limits = Arc::clone(&self.env.config.limits);
+        let mut hot = Hot::new(record, 0, limits, &self.env.old_copies, now);
         hot.position = self.env.gate.append(key, 1, expires, entry.encode());
         let client = self.env.entropy.client();
         let author = hot.join(&mut self.env.gate, client).expect("a new desk has room");
+        let content = content.then(|| hot.snapshot(Role::Owner)).transpose();
         let joined = Joined {
-            content: content.then(|| hot.snapshot(Role::Owner)),
+            content: content.expect("there is room for copies"),
             key: self.env.keyring.issue(owner, client, Role::Owner, hot.record.key_epoch),
             link: key,
             owner_link: Some(owner),
@@ -211,9 +215,10 @@ impl Shard {
         let Content::Hot(hot) = &mut slot.content else {
             unreachable!("a task runs on a desk in memory")
         };
+        let content = content.then(|| hot.snapshot(role)).transpose()?;
         let author = hot.join(&mut self.env.gate, client)?;
         Ok(Reply::Joined(Box::new(Joined {
-            content: content.then(|| hot.snapshot(role)),
+            content,
             key: keyring.issue(bound, client, role, hot.record.key_epoch),
             link,
             owner_link: None,
@@ -227,6 +232,7 @@ impl Shard {
 
     fn attach(&mut self, desk: LinkId, key: &SessionKey) -> Served {
         let keyring = self.env.keyring.clone();
+        // Whether the desk is full its hello is told, by a code that a page can read.
         self.hot(desk).authorize(&keyring, key)?;
         Ok(Reply::Allowed)
     }
@@ -352,7 +358,7 @@ impl Shard {
         if since < head || wait_seconds == 0 {
             let polled = polled(hot, &poll);
             self.count_memory(desk);
-            return Some(Ok(Reply::Polled(polled)));
+            return Some(polled.map(Reply::Polled));
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
@@ -404,6 +410,7 @@ impl Shard {
             return Ok(Reply::Link { role, link });
         }
         self.may_write()?;
+        self.env.has_room_for_keys()?;
         let link = self.env.entropy.alias(desk);
         let expires_at = self.hot(desk).expires_at();
         self.add_alias(link, desk, expires_at);
@@ -486,7 +493,7 @@ impl Shard {
         let hot = self.hot(desk);
         let mut role = hot.record.links.role(link).ok_or(ServiceError::LinkReplaced)?;
         let Some(Deleted { key }) = deleted else {
-            return Ok(self.content(desk, Role::Viewer));
+            return self.content(desk, Role::Viewer);
         };
         if role == Role::Viewer
             && let Some(key) = key
@@ -500,13 +507,13 @@ impl Shard {
                 needed: "ask by the edit link, or with an editor's session key",
             });
         }
-        Ok(self.content(desk, role))
+        self.content(desk, role)
     }
 
-    fn content(&mut self, desk: LinkId, role: Role) -> Reply {
-        let content = Box::new(self.hot(desk).content(role));
+    fn content(&mut self, desk: LinkId, role: Role) -> Served {
+        let content = Box::new(self.hot(desk).content(role)?);
         self.count_memory(desk);
-        Reply::Content(content)
+        Ok(Reply::Content(content))
     }
 }
 

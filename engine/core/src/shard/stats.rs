@@ -19,6 +19,10 @@ pub struct ShardStats {
     pub sessions: usize,
     /// Bytes that hot desks take, roughly.
     pub memory_bytes: usize,
+    /// Bytes of batches and texts that wait for desks to be loaded.
+    pub loading_bytes: usize,
+    /// Bytes of copies that readers take of desks that have changed since.
+    pub old_copies_bytes: usize,
     /// Desks created.
     pub desks_created: u64,
     /// Batches committed.

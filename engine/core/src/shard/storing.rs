@@ -135,8 +135,11 @@ impl Shard {
     }
 
     fn store_pace(&self) -> StorePace {
-        let memory_is_short = self.env.stats.memory_bytes > self.env.config.memory_bytes;
-        if self.env.draining || memory_is_short { StorePace::Urgent } else { self.storing.pace }
+        if self.env.draining || self.env.is_memory_short() {
+            StorePace::Urgent
+        } else {
+            self.storing.pace
+        }
     }
 
     /// Stores as many as one step may.

@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     Hello(ConnectionId),
     /// A connection over its rate is read again.
     Resume(ConnectionId),
+    /// A connection that is behind may find room for a copy of its desk.
+    Pump(ConnectionId),
     /// Presence of a desk goes out.
     Presence(LinkId),
     /// A poll has waited long enough.
@@ -33,6 +35,7 @@ impl Timer {
         match self {
             Timer::Hello(_) => "hello",
             Timer::Resume(_) => "resume",
+            Timer::Pump(_) => "pump",
             Timer::Presence(_) => "presence",
             Timer::Poll(_) => "poll",
             Timer::Watch(_) => "watch",

@@ -52,8 +52,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "TIME", env = "STICKER_DESK_SESSION_IDLE")]
     pub(crate) session_idle: Option<Span>,
 
-    /// Memory for desks in use, all shards together [default: a quarter of the
-    /// machine's]
+    /// Memory for desks in use and the index of all desks, all shards together
+    /// [default: a quarter of the machine's]
     #[arg(long, value_name = "BYTES", env = "STICKER_DESK_MEMORY")]
     pub(crate) memory: Option<Bytes>,
 

@@ -37,6 +37,7 @@ pub(crate) struct Limits {
     pub(crate) probe_time: Duration,
     pub(crate) reader_stall: Duration,
     pub(crate) unsent_bytes: usize,
+    pub(crate) unread_bytes: usize,
     pub(crate) free_space_bytes: u64,
     pub(crate) disk_reserve_bytes: u64,
 }
@@ -59,6 +60,7 @@ impl Default for Limits {
             probe_time: limits::KEEPALIVE_TIME,
             reader_stall: limits::READER_STALL,
             unsent_bytes: limits::UNSENT_BYTES,
+            unread_bytes: limits::UNREAD_BYTES,
             free_space_bytes: limits::FREE_SPACE_BYTES,
             disk_reserve_bytes: limits::DISK_RESERVE_BYTES,
         }
@@ -248,6 +250,8 @@ pub(crate) const LIMITS: &[Limit] = &[
         "how long a peer may take nothing of what is sent to it, or not acknowledge it, before its connection ends"),
     limit!("The process", "unsent", Bytes unsent_bytes, MIB, 1_048_576 * MIB,
         "bytes of answers that wait for slow peers; a peer that brings it past this is cut off"),
+    limit!("The process", "unread", Bytes unread_bytes, MIB, 1_048_576 * MIB,
+        "bytes of requests and messages that have not arrived whole or are being served; a peer that brings it past this is cut off"),
     limit!("The process", "keep-alive-probe-time", Time probe_time, 1_000, 86_400_000,
         "silence of a peer after which it is probed, so that connections of vanished machines end"),
 ];
@@ -412,6 +416,15 @@ pub(crate) fn document() -> String {
         );
     }
     out
+}
+
+/// The defaults, but for one limit that is as high as it may be.
+#[cfg(test)]
+pub(super) fn at_most(key: &str) -> Limits {
+    let limit = LIMITS.iter().find(|limit| limit.key == key).expect("there is such a limit");
+    let mut limits = Limits::default();
+    limit.set(&mut limits, limit.most).expect("it lies in the range");
+    limits
 }
 
 #[cfg(test)]

@@ -134,7 +134,9 @@ impl Config {
             desk_ttl: span(settings.desk_ttl, defaults::DESK_TTL),
             bucket: span(settings.bucket, defaults::BUCKET),
             session_idle: span(settings.session_idle, defaults::SESSION_IDLE),
-            memory_bytes: settings.memory.map_or(machine_bytes / 4, |bytes| bytes.0),
+            memory_bytes: settings
+                .memory
+                .map_or_else(|| usual_memory_bytes(machine_bytes), |bytes| bytes.0),
             log_budget_bytes: settings.log_budget.map(|bytes| bytes.0),
             tls,
             http_redirect: settings.http_redirect,
@@ -147,6 +149,7 @@ impl Config {
             limits: settings.limits,
         };
         config.check()?;
+        config.check_memory(machine_bytes)?;
         Ok(config)
     }
 
@@ -213,10 +216,43 @@ impl Config {
         Ok(())
     }
 
+    /// What the process holds at most, in bytes.
+    pub(crate) fn memory_bytes_max(&self) -> u64 {
+        self.process(&self.limits, self.memory_bytes).memory_bytes_max()
+    }
+
+    fn process<'a>(&self, limits: &'a Limits, memory_bytes: u64) -> sums::Process<'a> {
+        let is_encrypted = self.tls != Tls::Off;
+        sums::Process { limits, memory_bytes, shards: self.shards, is_encrypted }
+    }
+
+    /// The defaults start on any machine. Whoever sets more has to have it.
+    fn check_memory(&self, machine_bytes: u64) -> Result<(), ConfigError> {
+        let most = self.memory_bytes_max();
+        let defaults = Limits::default();
+        let usual = self.process(&defaults, usual_memory_bytes(machine_bytes)).memory_bytes_max();
+        if most <= machine_bytes.max(usual) {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes >> 20;
+        Err(ConfigError::Impossible(format!(
+            "the server may take {} MiB of memory, --memory = {} MiB among them, and the machine \
+             has {} MiB: lower --memory or the limits that `serve --help` sums",
+            mib(most),
+            mib(self.memory_bytes),
+            mib(machine_bytes)
+        )))
+    }
+
     /// Where a redirect and the printed link lead: `https` or `http`.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.tls == Tls::Off { "http" } else { "https" }
     }
+}
+
+/// A quarter of the machine is for desks.
+const fn usual_memory_bytes(machine_bytes: u64) -> u64 {
+    machine_bytes / 4
 }
 
 fn tls(settings: &Settings, share: bool) -> Result<Tls, ConfigError> {
@@ -310,6 +346,11 @@ mod tests {
             ("http-redirect = \"127.0.0.1:1\"", "--http-redirect"),
             ("[limits]\nsegment = \"256KiB\"", "raise limits.segment or lower limits.frame"),
             (
+                "memory = \"1TiB\"",
+                "--memory = 1048576 MiB among them, and the machine has 8192 MiB",
+            ),
+            ("[limits]\nunsent = \"1TiB\"", "lower --memory or the limits that"),
+            (
                 "shards = 3\nlog-budget = \"8MiB\"\n[limits]\nsegment = \"1MiB\"",
                 "--log-budget is 8MiB, and the logs of 3 shards with limits.segment = 1MiB take at \
                  least 9MiB",
@@ -318,6 +359,17 @@ mod tests {
             let said = complete(toml).unwrap_err().to_string();
             assert!(said.contains(says), "{toml}: {said}");
         }
+    }
+
+    #[test]
+    fn the_defaults_start_on_a_small_machine() {
+        let machine_bytes = 1 << 30;
+        let config = |toml| Config::complete(read_file(toml).expect("good TOML"), 2, machine_bytes);
+        let config = |toml| config(toml).map(|config| config.memory_bytes_max());
+        let usual = config("").expect("it starts");
+        assert!(usual > machine_bytes, "and a warning says so");
+        assert!(config("memory = \"64MiB\"").expect("it takes less") < usual);
+        assert!(config("memory = \"512MiB\"").is_err());
     }
 
     #[test]

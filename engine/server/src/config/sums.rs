@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use desk_engine_core::desk_memory_bytes_max;
 use desk_engine_core::limits::{
-    READERS_PER_DESK_MAX, RECENT_ANSWER_BYTES_MAX, RECENT_CLIENTS_MAX, STORE_FLIGHT_BYTES,
+    LOADING_BYTES_MAX, OLD_COPIES_BYTES_MAX, READERS_PER_DESK_MAX, RECENT_ANSWER_BYTES_MAX,
+    RECENT_CLIENTS_MAX, STORE_BYTES_MIN, STORE_FLIGHT_BYTES,
 };
 use desk_protocol::limits::{
     BATCH_OPERATIONS_CEILING, DELETED_STICKERS_CEILING, DESK_BYTES_CEILING,
@@ -11,11 +13,13 @@ use desk_protocol::limits::{
     TITLE_CHARS_CEILING,
 };
 use desk_storage_lsm::Options;
-use desk_storage_lsm::limits::BACKLOG_BYTES_MAX;
+use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, BUFFERS_BYTES_MAX};
 
 use super::limits::{CLIENTS_CEILING, Limits};
 use super::quantity::Bytes;
-use crate::limits::LOADS_MAX;
+use crate::limits::{
+    CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, JSON_FACTOR, KEY_BYTES, LOADS_MAX, TLS_BYTES,
+};
 use crate::snapshot::{CLIENT_BYTES, RECENT_CLIENT_BYTES, STICKER_BYTES};
 
 /// What an entry of the log takes besides the operations of its commit: client, label,
@@ -56,6 +60,17 @@ pub(crate) const VALUE_BYTES: usize = {
     stickers + texts + clients + answers + purged + registers + title + ENTRY_BYTES
 };
 
+/// What the process is made of, for the sum of its memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process<'a> {
+    pub(crate) limits: &'a Limits,
+    /// `--memory`, in bytes.
+    pub(crate) memory_bytes: u64,
+    pub(crate) shards: u16,
+    /// Whether connections are encrypted.
+    pub(crate) is_encrypted: bool,
+}
+
 /// One part of what the process holds.
 struct Part {
     what: &'static str,
@@ -65,33 +80,65 @@ struct Part {
     once: u64,
 }
 
-/// What the process holds at most besides `--memory`, which the desks in use share.
-fn parts(limits: &Limits) -> [Part; 6] {
-    let value = VALUE_BYTES as u64;
-    let per_shard = |what, per_shard| Part { what, per_shard, once: 0 };
-    [
-        per_shard(
-            "changes that wait for the disk (`log-waiting`)",
-            limits.log_waiting_bytes as u64,
-        ),
-        per_shard("frames that wait for connections (`outbound-queues`)", {
-            limits.shard.outbound_queues_bytes as u64
-        }),
-        per_shard("copies of desks that are being stored", STORE_FLIGHT_BYTES as u64 + value),
-        per_shard("stored desks that wait for their table", BACKLOG_BYTES_MAX as u64 + value),
-        per_shard("desks that are being read", LOADS_MAX as u64 * value),
-        Part {
-            what: "answers that slow peers have not taken (`unsent`)",
-            per_shard: 0,
-            once: limits.unsent_bytes as u64,
-        },
-    ]
-}
+impl Process<'_> {
+    /// What the process holds at most, in bytes, when every bound is reached at once.
+    pub(crate) fn memory_bytes_max(self) -> u64 {
+        let beside: u64 = self.parts().iter().map(|part| self.bytes_of(part)).sum();
+        self.memory_bytes.saturating_add(beside)
+    }
 
-/// What the process holds at most besides `--memory`, with so many shards.
-pub(crate) fn beside_memory(limits: &Limits, shards: u16) -> u64 {
-    let shards = u64::from(shards);
-    parts(limits).iter().map(|part| part.per_shard * shards + part.once).sum()
+    fn bytes_of(self, part: &Part) -> u64 {
+        part.once.saturating_add(part.per_shard.saturating_mul(self.shards.into()))
+    }
+
+    /// Everything besides `--memory`.
+    fn parts(self) -> [Part; 13] {
+        let limits = self.limits;
+        let value = VALUE_BYTES as u64;
+        let per_shard = |what, bytes: usize| Part { what, per_shard: bytes as u64, once: 0 };
+        let once = |what, bytes: usize| Part { what, per_shard: 0, once: bytes as u64 };
+        let desk = &limits.shard.order.desk;
+        let content = desk.desk_bytes + limits.shard.order.bin.bytes;
+        let connection = CONNECTION_BYTES + if self.is_encrypted { TLS_BYTES } else { 0 };
+        [
+            per_shard(
+                "the one desk that may stay though `--memory` is used up, and the least that the \
+                 store may have",
+                desk_memory_bytes_max(&limits.shard) + STORE_BYTES_MIN,
+            ),
+            per_shard("changes that wait for the disk (`log-waiting`)", limits.log_waiting_bytes),
+            per_shard(
+                "frames that wait for connections (`outbound-queues`)",
+                limits.shard.outbound_queues_bytes,
+            ),
+            per_shard(
+                "copies of desks that slow readers still take, and one that is being made",
+                OLD_COPIES_BYTES_MAX + 2 * content,
+            ),
+            per_shard("copies of desks that are being stored", STORE_FLIGHT_BYTES + VALUE_BYTES),
+            per_shard("stored desks that wait for their table", BACKLOG_BYTES_MAX + VALUE_BYTES),
+            Part {
+                what: "desks that are being read",
+                per_shard: LOADS_MAX as u64 * value,
+                once: 0,
+            },
+            per_shard("what waits for desks to be read", LOADING_BYTES_MAX),
+            per_shard(
+                "one request that is taken apart, and one export that is written",
+                JSON_FACTOR * limits.http.body_bytes + 2 * EXPORT_FACTOR * content,
+            ),
+            per_shard(
+                "buffers of the store and of the executor",
+                BUFFERS_BYTES_MAX + EXECUTOR_BYTES,
+            ),
+            once("answers that slow peers have not taken (`unsent`)", limits.unsent_bytes),
+            once("requests and messages on their way (`unread`)", limits.unread_bytes),
+            once(
+                "`connections`, each with its state",
+                limits.connections.saturating_mul(connection),
+            ),
+        ]
+    }
 }
 
 /// The sums at the defaults, for `serve --help` and `docs/limits.md`.
@@ -101,32 +148,44 @@ pub(super) fn help() -> String {
         "Limits that meet are summed at the start, and a configuration that cannot hold is \
          refused.\n\n",
     );
-    let written = |bytes: u64| Bytes(bytes).to_string();
     let (record, segment) = (record_bytes_max(&limits) as u64, segment_bytes_min(&limits));
     let _ = write!(
         out,
         "- The longest record of the log takes {record} bytes, so `segment` is at least {segment} \
          bytes. Both shrink with `frame` and `batch-operations`.\n\
+         - `--log-budget` is at least three segments a shard.\n\
          - The largest desk that the ranges above allow is stored in {VALUE_BYTES} bytes; a value \
          of the store has at most {}.\n\
-         - Desks in use share `--memory`. The process holds at most this besides:\n\n\
+         - `--memory` is for the desks in use and for the store's index of all desks. The index \
+         takes at most half of it; {KEY_BYTES} bytes a desk at rest, and as much for each further \
+         link. Past that no desk is made (503), and a start is refused.\n\
+         - The process holds at most `--memory` and these bytes:\n\n\
          | what | each shard | once |\n|---|---|---|\n",
         desk_storage_lsm::limits::VALUE_BYTES_MAX
     );
-    for part in parts(&limits) {
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} |",
-            part.what,
-            if part.per_shard == 0 { "".to_owned() } else { written(part.per_shard) },
-            if part.once == 0 { "".to_owned() } else { written(part.once) },
-        );
+    let defaults =
+        |shards| Process { limits: &limits, memory_bytes: 0, shards, is_encrypted: false };
+    let written = |bytes: u64| match bytes {
+        0 => String::new(),
+        bytes => Bytes(bytes).to_string(),
+    };
+    let parts = defaults(1).parts();
+    for Part { what, per_shard, once } in &parts {
+        let _ = writeln!(out, "| {what} | {} | {} |", written(*per_shard), written(*once));
     }
+    let each: u64 = parts.iter().map(|part| part.per_shard).sum();
+    let once: u64 = parts.iter().map(|part| part.once).sum();
     let _ = write!(
         out,
-        "\nWith two shards that is {} MiB at the very most, when every bound is reached at once. \
-         A desk at rest takes 17 bytes of the index, and each connection some KiB.\n",
-        beside_memory(&limits, 2) >> 20
+        "\nThat is `--memory`, {} MiB a shard and {} MiB once; with two shards {} MiB beside \
+         `--memory`. With https each connection may take {} KiB more. All bounds at once are far \
+         from what a server sees. A configuration that raises the sum above the machine's memory \
+         is refused; the defaults start anywhere, with a warning. The sum leaves out what one \
+         turn of a shard holds for milliseconds.\n",
+        each >> 20,
+        once >> 20,
+        defaults(2).memory_bytes_max() >> 20,
+        TLS_BYTES >> 10,
     );
     out
 }
@@ -161,9 +220,48 @@ mod tests {
     #[test]
     fn the_parts_of_memory_add_up_to_what_is_said() {
         let limits = Limits::default();
-        let of = |shards| beside_memory(&limits, shards);
-        assert_eq!(of(2) - of(1), of(3) - of(2), "each shard adds the same");
-        assert!(document().contains(&format!("{} MiB", of(2) >> 20)));
+        let of = |memory_bytes, shards, is_encrypted| {
+            Process { limits: &limits, memory_bytes, shards, is_encrypted }.memory_bytes_max()
+        };
+        let (one, two) = (of(0, 1, false), of(0, 2, false));
+        assert_eq!(of(7 << 30, 2, false), (7 << 30) + two, "`--memory` and a constant");
+        assert_eq!(two - one, of(0, 3, false) - two, "each shard adds the same");
+        let encryption = (limits.connections * TLS_BYTES) as u64;
+        assert_eq!(of(0, 2, true) - two, encryption);
+        let said = format!(
+            "{} MiB a shard and {} MiB once; with two shards {} MiB",
+            (two - one) >> 20,
+            (one - (two - one)) >> 20,
+            two >> 20
+        );
+        assert!(document().contains(&said), "{said}");
+    }
+
+    /// Every limit that makes the process larger is in the sum.
+    #[test]
+    fn whatever_is_raised_is_in_the_sum_of_memory() {
+        let total = |limits: &Limits| {
+            let process = Process { limits, memory_bytes: 0, shards: 1, is_encrypted: false };
+            process.memory_bytes_max()
+        };
+        let before = total(&Limits::default());
+        for key in [
+            "desk-size",
+            "deleted-size",
+            "clients-per-desk",
+            "history-size",
+            "text-history-size",
+            "held-text-size",
+            "outbound-queues",
+            "body",
+            "connections",
+            "log-waiting",
+            "unsent",
+            "unread",
+        ] {
+            let limits = crate::config::limits::at_most(key);
+            assert!(total(&limits) > before, "{key} is not in the sum");
+        }
     }
 
     #[test]

@@ -104,7 +104,7 @@ mod tests {
             (ServiceError::DeskFull, 429),
             (ServiceError::Expired, 410),
             (gap, 422),
-            (ServiceError::TooMany("polls wait"), 429),
+            (ServiceError::TooMany("clients changed this desk"), 429),
             (ServiceError::Unavailable("the disk is full"), 503),
         ] {
             let problem = problem(&error);

@@ -11,13 +11,14 @@ use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
 use super::Door;
+use crate::budget::Held;
+use crate::limits::BUFFERED_BYTES;
 use crate::net::byte_stream::ByteStream as _;
 use crate::net::deadlines::Deadline;
 use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
 use crate::shard::{Shell, Upgrade};
-use crate::shared::Unsent;
 
 /// A connection and what its requests need.
 pub(super) struct Http {
@@ -28,6 +29,8 @@ pub(super) struct Http {
     protocol: Connection,
     deadline: Deadline,
     changed: Rc<Flag>,
+    /// What of the request in hand, and of those behind it, counts for the process.
+    unread: Held,
     /// The peer sends nothing more.
     ended: bool,
     /// Our direction was ended.
@@ -45,6 +48,7 @@ impl Http {
         Self {
             protocol: Connection::with_limits(shell.clock.now(), shell.shared.config.limits.http),
             deadline: shell.deadlines.waiter(Rc::clone(&changed)),
+            unread: Held::nothing(&shell.shared.unread),
             shell,
             door,
             peer,
@@ -62,6 +66,8 @@ impl Http {
             if self.protocol.is_closed() {
                 return Ok(None);
             }
+            // The request before was answered.
+            self.unread.set(self.unread_bytes()).map_err(|_| Gone)?;
             let now = self.now();
             match self.protocol.poll_event(now) {
                 Err(error) => self.refuse(&error.into()),
@@ -76,6 +82,11 @@ impl Http {
 
     pub(super) fn now(&self) -> Time {
         self.shell.clock.now()
+    }
+
+    /// Bytes of requests beyond what every connection may have.
+    fn unread_bytes(&self) -> usize {
+        self.protocol.buffered_bytes().saturating_sub(BUFFERED_BYTES)
     }
 
     /// Answers the request in hand.
@@ -198,6 +209,10 @@ impl Http {
             } else {
                 let now = self.shell.clock.now();
                 self.protocol.handle_bytes(now, &buffer[..read]);
+                // Until it is answered a request counts as a whole, its body too.
+                if self.unread.at_least(self.unread_bytes()).is_err() {
+                    return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+                }
             }
             Poll::Ready(Ok(()))
         })
@@ -215,10 +230,12 @@ impl Http {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => return Err(Gone),
         };
-        if sent == output.len() && self.stream.is_flushed() {
+        let bytes = output.len() - sent + self.stream.unflushed_bytes();
+        if bytes == 0 {
             return Ok(());
         }
-        let _unsent = Unsent::hold(&self.shell.shared, output.len() - sent).ok_or(Gone)?;
+        let mut unsent = Held::nothing(&self.shell.shared.unsent);
+        unsent.set(bytes).map_err(|_| Gone)?;
         self.set_deadline(None);
         std::future::poll_fn(|context| {
             while sent < output.len() {

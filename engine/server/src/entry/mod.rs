@@ -77,3 +77,28 @@ impl Drop for Busy {
         self.shell.busy.set(self.shell.busy.get() - 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use desk_engine_core::limits::CONNECTION_BYTES as CORE_BYTES;
+
+    use super::*;
+    use crate::limits::{BUFFERED_BYTES, CONNECTION_BYTES};
+    use crate::shard::socket_bytes;
+
+    /// What a function's future takes.
+    const fn of_run<F: Future>(_: fn(Http) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    const fn of_serve<F: Future>(_: fn(Rc<Shell>, Stream, SocketAddr, Door) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_takes_no_more_than_is_said() {
+        let request = of_run(run) + of_serve(serve);
+        let most = CORE_BYTES + BUFFERED_BYTES + request.max(socket_bytes());
+        assert!(most <= CONNECTION_BYTES, "{most}: {request} or {}", socket_bytes());
+    }
+}

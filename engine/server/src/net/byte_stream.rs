@@ -25,8 +25,8 @@ pub(crate) trait ByteStream {
     /// Takes a part as soon as it can.
     fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-    /// Whether everything taken has left for the network.
-    fn is_flushed(&self) -> bool;
+    /// Bytes that were taken and have not left for the network.
+    fn unflushed_bytes(&self) -> usize;
 
     /// Waits until everything taken has left.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;

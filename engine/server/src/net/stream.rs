@@ -82,10 +82,10 @@ impl ByteStream for Stream {
         }
     }
 
-    fn is_flushed(&self) -> bool {
+    fn unflushed_bytes(&self) -> usize {
         match self {
-            Self::Plain(tcp) => tcp.is_flushed(),
-            Self::Tls(tls) => tls.is_flushed(),
+            Self::Plain(tcp) => tcp.unflushed_bytes(),
+            Self::Tls(tls) => tls.unflushed_bytes(),
         }
     }
 
@@ -153,7 +153,7 @@ mod tests {
             let mut stream = handed_over.recv().unwrap().attach().unwrap();
             assert_eq!(receive(&mut stream).await, b"two");
             assert_eq!(stream.try_send(b"three").unwrap(), 5);
-            assert!(stream.is_flushed());
+            assert_eq!(stream.unflushed_bytes(), 0);
             stream.end(Shutdown::Both);
         });
         second.unwrap().join().unwrap();

@@ -81,8 +81,8 @@ impl ByteStream for Tcp {
         self.watched.poll_write(context, || send(self.watched.socket(), bytes, SEND))
     }
 
-    fn is_flushed(&self) -> bool {
-        true
+    fn unflushed_bytes(&self) -> usize {
+        0
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -115,7 +115,7 @@ impl ByteStream for TlsStream {
             // The answer of a handshake must be sent before more is read.
             self.session.collect()?;
             self.flush_some()?;
-            if !self.is_flushed() && self.session.connection.is_handshaking() {
+            if self.unflushed_bytes() > 0 && self.session.connection.is_handshaking() {
                 std::task::ready!(self.poll_flush(context))?;
             }
             let read = scratch::cipher(|cipher| {
@@ -137,7 +137,7 @@ impl ByteStream for TlsStream {
 
     fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.flush_some()?;
-        if !self.is_flushed() {
+        if self.unflushed_bytes() > 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.encrypt(bytes)
@@ -148,8 +148,8 @@ impl ByteStream for TlsStream {
         Poll::Ready(self.encrypt(bytes))
     }
 
-    fn is_flushed(&self) -> bool {
-        self.session.out.is_empty()
+    fn unflushed_bytes(&self) -> usize {
+        self.session.out.len()
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

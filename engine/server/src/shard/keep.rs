@@ -214,6 +214,8 @@ impl Shell {
             PressureLevel::Full => 3,
         });
         let counters = self.store.counters();
+        metrics.store_memory_bytes.set(counters.memory_bytes);
+        self.feed(Input::StoreMemory { bytes: counters.memory_bytes as usize });
         metrics.log_written_bytes.set(counters.log_bytes);
         metrics.table_written_bytes.set(counters.table_bytes);
         metrics.stored_keys.set(counters.keys);

@@ -36,6 +36,8 @@ pub(crate) use guests::Guests;
 pub(crate) use manifest::own_manifest;
 pub(crate) use messages::Message;
 pub(crate) use socket::Upgrade;
+#[cfg(test)]
+pub(crate) use socket::socket_bytes;
 pub(crate) use task::spawn;
 
 use crate::clock::Clock;

@@ -22,13 +22,13 @@ use desk_protocol::frame::CloseCode;
 
 use super::order::Order;
 use super::{Shell, spawn};
-use crate::limits::{PONGS_BYTES, WRITE_BYTES};
+use crate::budget::Held;
+use crate::limits::{BUFFERED_BYTES, PONGS_BYTES, WRITE_BYTES};
 use crate::net::byte_stream::ByteStream as _;
 use crate::net::deadlines::Deadline;
 use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
-use crate::shared::Unsent;
 
 /// A connection that becomes a WebSocket.
 pub(crate) struct Upgrade<S> {
@@ -50,6 +50,8 @@ pub(crate) struct Socket {
     outbox: RefCell<Outbox>,
     /// The beginning of a frame whose rest is still to come.
     inbox: RefCell<Vec<u8>>,
+    /// What of the messages and of the protocol's own answers counts for the process.
+    unread: RefCell<Held>,
     /// The core reads nothing from it for a while.
     paused: Cell<bool>,
     /// Not read before it takes the protocol's own answers.
@@ -73,7 +75,7 @@ struct Outbox {
     /// Bytes of frames in `unsent`, told to the core when they have left.
     unsent_frames: usize,
     /// Its share of what the process may hold.
-    unsent_held: Option<Unsent>,
+    unsent_held: Option<Held>,
     /// A task waits for the socket to take it.
     sending: bool,
     close: Option<CloseCode>,
@@ -92,6 +94,7 @@ impl Socket {
             protocol: RefCell::new(WebSocket::new(Role::Server, message_bytes)),
             outbox: RefCell::new(Outbox { raw: answer, ..Outbox::default() }),
             inbox: RefCell::default(),
+            unread: RefCell::new(Held::nothing(&shell.shared.unread)),
             paused: Cell::new(false),
             held: Cell::new(false),
             close_by: Cell::new(None),
@@ -165,6 +168,9 @@ impl Socket {
             self.held.set(false);
             self.changed.set();
         }
+        if !self.unread.borrow().is_nothing() {
+            self.count_unread();
+        }
     }
 
     /// Whether as many of the protocol's own answers wait as may.
@@ -191,13 +197,15 @@ impl Socket {
         };
         metrics.writes.add(1);
         metrics.written_bytes.add(sent as u64);
-        if sent == out.len() && self.stream.borrow().is_flushed() {
+        let unsent = out.len() - sent + self.stream.borrow().unflushed_bytes();
+        if unsent == 0 {
             return Some(frames);
         }
-        let Some(held) = Unsent::hold(&shell.shared, out.len() - sent) else {
+        let mut held = Held::nothing(&shell.shared.unsent);
+        if held.set(unsent).is_err() {
             self.failed.set(true);
             return None;
-        };
+        }
         let mut outbox = self.outbox.borrow_mut();
         outbox.unsent_held = Some(held);
         outbox.sending = true;
@@ -215,7 +223,7 @@ impl Socket {
     fn gather(&self, shell: &Shell, out: &mut Vec<u8>) -> usize {
         let mut outbox = self.outbox.borrow_mut();
         let mut protocol = self.protocol.borrow_mut();
-        out.append(&mut outbox.raw);
+        out.append(&mut std::mem::take(&mut outbox.raw));
         if !protocol.is_open() {
             return outbox.frames.drain(..).map(|frame| frame.len()).sum();
         }
@@ -359,7 +367,18 @@ impl Socket {
             self.outbox.borrow_mut().raw.append(&mut answers);
             self.mark_dirty(shell);
         }
+        self.count_unread();
         shell.wake();
+    }
+
+    /// Counts what is kept of messages that are not whole, and of the protocol's answers.
+    fn count_unread(&self) {
+        let message = self.protocol.borrow().buffered_bytes();
+        let kept = message + self.inbox.borrow().capacity() + self.outbox.borrow().raw.capacity();
+        if self.unread.borrow_mut().set(kept.saturating_sub(BUFFERED_BYTES)).is_err() {
+            tracing::debug!("a WebSocket was cut off: too much of messages has not arrived whole");
+            self.failed.set(true);
+        }
     }
 
     /// Hands frames to the core. A frame may be cut by messages, though no
@@ -385,4 +404,16 @@ impl Socket {
         self.deadline.set(None);
         shell.remove_socket(self.id);
     }
+}
+
+/// What a WebSocket takes, besides bytes that come and go.
+#[cfg(test)]
+pub(crate) fn socket_bytes() -> usize {
+    fn of_read<F: Future>(_: fn(Rc<Socket>, Rc<Shell>, Vec<u8>) -> F) -> usize {
+        size_of::<F>()
+    }
+    fn of_send<F: Future>(_: fn(Rc<Socket>, Rc<Shell>) -> F) -> usize {
+        size_of::<F>()
+    }
+    size_of::<Socket>() + of_read(Socket::read) + of_send(Socket::send_rest)
 }
