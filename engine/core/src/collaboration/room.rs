@@ -9,15 +9,15 @@ use super::polls::DeskPolls;
 use super::presence::PresenceRoom;
 use crate::names::ConnectionId;
 
-/// Connections, fences, presence and polls of a desk. It outlives the desk's
-/// content in memory: parked connections stay in it.
+/// Connections, fences, presence and polls of a desk. A room stays while the desk's
+/// content is out of memory, because connections stay open then.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     pub(crate) connections: BTreeSet<ConnectionId>,
     /// For each client its newest connection.
     pub(crate) fences: Fences,
     pub(crate) presence: PresenceRoom,
-    /// Whether the desk is looked at within [`crate::limits::WATCH_INTERVAL`].
+    /// Whether a timer is armed that looks for silent connections.
     pub(crate) watched: bool,
     pub(crate) polls: DeskPolls,
     /// When anyone last changed the desk or joined it.
@@ -30,9 +30,9 @@ impl Room {
         self.connections.is_empty() && self.polls.is_empty()
     }
 
-    /// Whether one more connection of a client finds a place, where so many may be
-    /// here. A client whose line broke takes over the place of its older
-    /// connection, which may long not be known to be dead.
+    /// Whether one more connection of a client finds a place among `connections_max`. A
+    /// client whose line broke takes over the place of its older connection, which may not
+    /// be known to be dead yet.
     pub(crate) fn has_place(&self, client: ClientId, connections_max: usize) -> bool {
         self.fences.newest(client).is_some() || self.connections.len() < connections_max
     }
@@ -58,7 +58,7 @@ impl Room {
         self.fences.newest(client) == Some(connection)
     }
 
-    /// Lets a connection go. Says whether its client is gone with it.
+    /// Removes a connection. Returns whether its client has no connection any more.
     pub(crate) fn leave(&mut self, now: Time, client: ClientId, connection: ConnectionId) -> bool {
         self.connections.remove(&connection);
         self.fences.leave(now, client, connection)

@@ -22,7 +22,7 @@ use crate::output::Output;
 use crate::record::{DeskRecord, StoredRecord};
 use crate::service::{Content, EncodedSnapshot, ServiceError, TOO_MANY_COPIES};
 
-/// A desk's record, with what makes it quick.
+/// A desk's record, with its caches and its place in the log.
 #[derive(Debug)]
 pub(crate) struct Hot {
     pub(crate) record: DeskRecord,
@@ -34,16 +34,16 @@ pub(crate) struct Hot {
     pub(crate) stored: u64,
     /// The sequence that is being stored.
     pub(crate) storing: Option<u64>,
-    /// The bytes of that, roughly.
+    /// Roughly the bytes of the record that is being stored.
     pub(crate) storing_bytes: usize,
     /// Until when the desk takes no changes, because no table takes its record.
     pub(crate) unstorable_until: Time,
-    /// Whether it leaves memory once it is stored: nobody has used it since.
+    /// Whether the desk leaves memory once it is stored. A use of the desk resets this.
     pub(crate) leaving: bool,
     snapshots: Snapshots,
     /// Its place in the order of use.
     pub(crate) used_at: Time,
-    /// What it counts in the shard's memory.
+    /// The bytes that the shard's memory account has for this desk.
     pub(crate) counted_bytes: usize,
     limits: Arc<ShardLimits>,
 }
@@ -74,7 +74,8 @@ impl Hot {
         }
     }
 
-    /// Logs one more step of the record, which the caller has taken or takes.
+    /// Appends one more step of the record to the log. The caller applies the step to the
+    /// record.
     pub(crate) fn append(&mut self, gate: &mut Gate, entry: Vec<u8>) {
         self.record.sequence += 1;
         let DeskRecord { key, sequence, .. } = self.record;
@@ -87,7 +88,7 @@ impl Hot {
         Time::from_unix_seconds(self.record.expires_at)
     }
 
-    /// What a key grants here, whether its client is known or was forgotten.
+    /// The role that a session key grants. The client of the key need not be known.
     ///
     /// # Errors
     /// [`ServiceError::KeyOfReplacedLink`], [`ServiceError::Finished`],
@@ -131,7 +132,7 @@ impl Hot {
         Err(ServiceError::NotAllowed { role, action, needed })
     }
 
-    /// The number of a client, which joins if it never did or was forgotten.
+    /// The author number of a client. A client that is not known joins by this.
     ///
     /// # Errors
     /// [`ServiceError::TooMany`].
@@ -189,7 +190,8 @@ impl Hot {
         Ok(())
     }
 
-    /// Orders a batch, logs what came of it and encodes it for everyone, once.
+    /// Orders a batch, appends the result to the log, and encodes the commit once for all
+    /// recipients.
     pub(crate) fn submit(
         &mut self,
         gate: &mut Gate,
@@ -222,7 +224,7 @@ impl Hot {
         }
     }
 
-    /// Where a client stands; `snapshot` says what follows.
+    /// The `Welcome` for a client. `snapshot` says whether a snapshot follows it.
     pub(crate) fn welcome(
         &self,
         now: Time,
@@ -302,7 +304,7 @@ impl Hot {
         })
     }
 
-    /// Whether no table has taken its record a short time ago.
+    /// Whether a table has refused the record a short time ago.
     pub(crate) fn is_unstorable(&self, now: Time) -> bool {
         now < self.unstorable_until
     }
@@ -312,8 +314,8 @@ impl Hot {
         self.record.sequence > self.stored
     }
 
-    /// Asks for the record to be stored, unless that is under way; says whether
-    /// it did.
+    /// Asks for the record to be stored, unless that is under way or the store has it.
+    /// Returns whether it asked.
     pub(crate) fn store(&mut self, gate: &mut Gate) -> bool {
         if self.storing.is_some() || !self.is_dirty() {
             return false;
@@ -376,11 +378,11 @@ pub const fn desk_memory_bytes_max(limits: &ShardLimits) -> usize {
 /// What came of a batch.
 pub(crate) enum Submitted {
     Accepted(News, Vec<StickerId>),
-    /// Never [`Ordered::Accepted`].
+    /// Any other outcome; never [`Ordered::Accepted`].
     Not(Ordered),
 }
 
-/// The content at the desk's revision, as far as somebody asked for it.
+/// Copies of the content at the desk's revision, each made when somebody first asks.
 #[derive(Debug)]
 struct Snapshots {
     editors: Option<Arc<Copied<EncodedSnapshot>>>,

@@ -1,4 +1,4 @@
-//! Desks come into memory, are put in order, and leave it.
+//! How desks are loaded, how their batches are ordered, and how they leave memory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Shard {
                     self.expire(now, key);
                     return self.fail(now, task, &ServiceError::Expired);
                 }
-                // That the log asks for it is no use of a desk.
+                // A wish of the log to store a desk does not count as a use of it.
                 if !matches!(task, Task::Store) {
                     self.use_hot(now, key);
                 }
@@ -54,8 +54,8 @@ impl Shard {
         }
     }
 
-    /// Whether a desk, by its key, is in memory and may be used, which it is
-    /// then counted as.
+    /// Whether the desk under a key is in memory and has not expired. If so, this counts
+    /// as a use of the desk.
     pub(super) fn use_hot(&mut self, now: Time, key: LinkId) -> bool {
         let Some(slot) = self.desks.get_mut(&key) else { return false };
         let expired = slot.expires_at.is_some_and(|at| at <= now);
@@ -121,8 +121,8 @@ impl Shard {
         self.make_room(now, key);
     }
 
-    /// An alias was found: what waited goes to its desk, except that the link
-    /// itself is to be stored.
+    /// The key turned out to be an alias. Its waiting tasks go to its desk; a wish to store
+    /// the key itself is served here.
     fn follow(&mut self, now: Time, alias: LinkId, desk: LinkId) {
         if desk == alias {
             return self.fail_waiting(now, alias, &ServiceError::NoDesk);
@@ -154,8 +154,8 @@ impl Shard {
         if slot.links.len() <= LINKS_PER_DESK_MAX {
             return;
         }
-        // The good links stay: the newest of them may not be durable yet, and could
-        // not be looked up.
+        // Valid links stay in the table: the newest may not be durable yet, and a lookup
+        // in the store would not find it.
         let good = slot.hot().map(|hot| hot.record.links);
         let is_good = |link: &LinkId| good.is_some_and(|good| good.role(*link).is_some());
         let void = slot.links.iter().position(|link| !is_good(link)).unwrap_or(0);
@@ -163,7 +163,7 @@ impl Shard {
         self.aliases.remove(&forgotten);
     }
 
-    /// A link was replaced: whoever asks for it looks it up.
+    /// Forgets a replaced link. The next request for it reads the store.
     pub(super) fn forget_link(&mut self, link: LinkId, desk: LinkId) {
         self.aliases.remove(&link);
         if let Some(slot) = self.desks.get_mut(&desk) {
@@ -177,7 +177,7 @@ impl Shard {
                 return self.expire(now, key);
             }
             if !matches!(slot.content, Content::Hot(_)) {
-                // A task ended the session; what comes behind it loads again.
+                // The task before ended the session. The tasks behind it load the desk again.
                 return self.load_if_wanted(key);
             }
             let Some(task) = slot.waiting.pop_front() else { return };
@@ -203,14 +203,14 @@ impl Shard {
         for task in waiting {
             self.fail(now, task, why);
         }
-        // Parked connections and polls of a desk that is not to be had.
+        // The desk cannot be loaded: its parked connections and polls end.
         let Some(slot) = self.desks.get_mut(&key) else { return };
         self.env.close_all(now, LogPosition(0), &mut slot.room, why.close_code(), &why.to_string());
         self.env.fail_polls(LogPosition(0), &mut slot.room, why);
         self.forget_if_unused(key);
     }
 
-    /// Nothing is under a key: it never was, or its time is over.
+    /// Why the store has nothing under a key: the desk never existed, or has expired.
     fn missing(&self, now: Time, key: LinkId) -> ServiceError {
         if self.env.lifetimes.is_over(key.created_second(), now) {
             ServiceError::Expired
@@ -219,7 +219,7 @@ impl Shard {
         }
     }
 
-    /// Puts a batch into its desk's order and tells everyone.
+    /// Orders a batch on its desk, and sends the commit to every connection and poll.
     pub(super) fn order(
         &mut self,
         now: Time,
@@ -268,9 +268,9 @@ impl Shard {
         }
     }
 
-    /// No table takes a record. Only memory and the log have the desk's newest steps, so
-    /// none are added for a while, and the log asks for them in vain. The desk stays in
-    /// memory. After the while people may make it smaller.
+    /// No table takes the desk's record. Only memory and the log have its newest steps, so
+    /// the desk stays in memory and refuses changes for a while. After that people may make
+    /// it smaller.
     pub(super) fn unstorable(&mut self, now: Time, key: LinkId, sequence: u64) {
         self.storing.put_off(now, key);
         let Some(slot) = self.desks.get_mut(&key) else { return };
@@ -284,9 +284,9 @@ impl Shard {
         }
     }
 
-    /// Lets a desk leave memory: at once if the store has all of it, else once it
-    /// has, in its turn, and unless somebody uses it before. Connections stay,
-    /// parked.
+    /// Lets a desk leave memory: at once if the store has all of it. Otherwise the desk is
+    /// queued to be stored first, and stays if somebody uses it before. Its connections
+    /// stay open.
     pub(super) fn evict(&mut self, now: Time, key: LinkId) {
         let Some(slot) = self.desks.get_mut(&key) else { return };
         let Content::Hot(hot) = &mut slot.content else { return };
@@ -301,7 +301,7 @@ impl Shard {
             return;
         }
         if !hot.is_dirty() {
-            // Nothing to store, but the log is still on its way.
+            // The store has all of it, and the log's newest record is not durable yet.
             self.env.timers.arm(now + self.env.config.limits.leave_grace, Timer::Idle(key));
             return;
         }
@@ -336,8 +336,7 @@ impl Shard {
         }
     }
 
-    /// A desk that was deleted or has expired leaves at once, with all that
-    /// waits for it.
+    /// Drops a desk that was deleted or has expired, and fails all that waits for it.
     pub(super) fn drop_desk(
         &mut self,
         now: Time,
@@ -372,7 +371,8 @@ impl Shard {
     pub(super) fn arm_idle(&mut self, now: Time, key: LinkId) {
         let session_idle = self.env.config.session_idle;
         let Some(slot) = self.desks.get_mut(&key) else { return };
-        // One timer at a time, but an emptied room may not wait for the long one.
+        // One timer is enough, unless the room has just become empty: then the desk may
+        // leave earlier than the armed timer says.
         if slot.idle_armed && !slot.room.is_empty() {
             return;
         }
@@ -404,7 +404,7 @@ impl Shard {
         hot.counted_bytes = bytes;
     }
 
-    /// Over the memory budget, the longest unused desk goes; never `keep`.
+    /// Evicts the longest unused desk while memory is short, but never `keep`.
     pub(super) fn make_room(&mut self, now: Time, keep: LinkId) {
         if !self.env.is_memory_short() {
             return;
@@ -420,11 +420,11 @@ impl Shard {
     }
 }
 
-/// How far down the order of use an eviction looks for a desk that is not on
-/// its way out already.
+/// How many of the longest unused desks an eviction looks at to find one that is not
+/// leaving already.
 const EVICTION_LOOK: usize = 64;
 
-/// Notes a use of a desk, coarsely: the order need not be exact.
+/// Notes a use of a desk, to the second: evictions need no exact order.
 fn touch(by_use: &mut BTreeSet<(Time, LinkId)>, now: Time, key: LinkId, hot: &mut Hot) {
     if now.since(hot.used_at).as_secs() >= 1 {
         by_use.remove(&(hot.used_at, key));
@@ -449,7 +449,7 @@ pub(super) fn polled(hot: &mut Hot, poll: &Poll) -> Result<Polled, ServiceError>
     })
 }
 
-/// A record from what the store and the log have of it.
+/// Rebuilds a record from its snapshot in the store and its entries in the log.
 fn rebuild(
     key: LinkId,
     record: Option<Box<StoredRecord>>,

@@ -32,7 +32,7 @@ pub(crate) struct Env {
     pub(crate) timers: Timers,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) polls: Polls,
-    /// What waits for all connections, in bytes.
+    /// Bytes that are queued for all connections.
     pub(crate) waiting_bytes: usize,
     pub(crate) encoder: Encoder,
     pub(crate) stats: ShardStats,
@@ -51,13 +51,13 @@ pub(crate) struct Env {
 }
 
 impl Env {
-    /// Answers a request with what was computed at `position`.
+    /// Answers a request. The answer leaves once the log is durable up to `position`.
     pub(crate) fn reply(&mut self, position: LogPosition, request: RequestId, reply: Reply) {
         self.gate.after(position, Output::Reply { request, reply });
     }
 
-    /// What cannot be done shows no state, so that is said at once, also while the
-    /// log stands still.
+    /// Fails a request. `Unavailable` shows no state, so it leaves at once, also while the
+    /// log is stuck.
     pub(crate) fn fail(&mut self, position: LogPosition, request: RequestId, why: ServiceError) {
         let reply = Reply::Failed(why);
         if let Reply::Failed(ServiceError::Unavailable(_)) = reply {
@@ -97,7 +97,7 @@ impl Env {
         bytes.into()
     }
 
-    /// Moves a connection on, and counts those that take part in a desk.
+    /// Sets the phase of a connection, and counts connections that have a session.
     pub(crate) fn set_phase(&mut self, id: ConnectionId, phase: Phase) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         self.stats.sessions -= usize::from(connection.session().is_some());
@@ -105,7 +105,7 @@ impl Env {
         self.stats.sessions += usize::from(connection.session().is_some());
     }
 
-    /// The shell has ended a connection.
+    /// Forgets a connection that the shell has ended.
     pub(crate) fn remove_connection(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.remove(&id) else { return };
         self.timers.disarm(connection.hello_by, Timer::Hello(id));
@@ -131,8 +131,8 @@ impl Env {
         }
     }
 
-    /// Stops reading a connection while more waits for it than may, and reads it
-    /// again after that: who reads no answers can ask for no more of them.
+    /// Pauses reading from a connection while its outbound queue is full, and resumes it
+    /// after that. A client that reads no answers can thus ask for no more of them.
     pub(crate) fn bound_queue(&mut self, id: ConnectionId) {
         let full = self.is_full(id);
         self.set_pauses(id, |pauses| pauses.queue = full);
@@ -144,12 +144,14 @@ impl Env {
         waiting > limits.outbound_queue_bytes || (waiting > 0 && self.is_crowded())
     }
 
-    /// Whether more waits for all connections than may: each gets one frame at a time.
+    /// Whether the queues of all connections together are full. Then each connection gets
+    /// one frame at a time.
     fn is_crowded(&self) -> bool {
         self.waiting_bytes > self.config.limits.outbound_queues_bytes
     }
 
-    /// Changes why a connection is not read, and tells the shell if it matters.
+    /// Changes the reasons to pause a connection, and tells the shell when the first one
+    /// comes or the last one goes.
     pub(crate) fn set_pauses(&mut self, id: ConnectionId, change: impl FnOnce(&mut Pauses)) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let before = connection.pauses.any();
@@ -180,9 +182,9 @@ impl Env {
         }
     }
 
-    /// Sends a commit to everyone who is up to date. Who reads too slowly falls
-    /// behind, and gets the rest as it reads; as does a viewer whom a snapshot
-    /// brings up to date.
+    /// Sends a commit to every connection that is up to date. A connection whose queue is
+    /// full falls behind, and gets the rest as it reads. So does a viewer whom only a
+    /// snapshot brings up to date.
     pub(crate) fn broadcast(&mut self, now: Time, hot: &mut Hot, room: &Room, news: &News) {
         let position = hot.position;
         let crowded = self.is_crowded();
@@ -208,7 +210,7 @@ impl Env {
             self.gate.after(position, Output::Send { connection: *id, frame, way: Way::Ordered });
         }
         if let ForViewers::Snapshot = news.viewers {
-            // Nothing else may be on its way to them that would make them go on.
+            // A viewer without queued bytes gets no `Sent` that would pump it later.
             for id in &room.connections {
                 self.pump(now, hot, *id);
             }
@@ -223,7 +225,7 @@ impl Env {
         }
     }
 
-    /// The shell has stored a desk, or need not any more.
+    /// The shell has stored a desk, or the desk is gone.
     pub(crate) fn store_ended(&mut self, hot: &mut Hot) {
         if hot.storing.take().is_some() {
             self.storing_bytes -= std::mem::take(&mut hot.storing_bytes);
@@ -231,8 +233,8 @@ impl Env {
         }
     }
 
-    /// Gives a connection that is behind what it misses, as far as its queue
-    /// allows.
+    /// Queues missing commits or snapshot chunks for a connection that is behind, as far as
+    /// its queue allows.
     pub(crate) fn pump(&mut self, now: Time, hot: &mut Hot, id: ConnectionId) {
         let limits = Arc::clone(&self.config.limits);
         loop {
@@ -303,8 +305,8 @@ impl Env {
         }
     }
 
-    /// The commits that a connection misses are gone: it gets a snapshot, and
-    /// is told where it stands, once more.
+    /// Begins a snapshot for a connection whose missing commits are no longer kept. A new
+    /// `Welcome` precedes it.
     ///
     /// # Errors
     /// No snapshot can be had now.
@@ -330,7 +332,7 @@ impl Env {
         Ok(())
     }
 
-    /// Presence to everybody in the room; whoever is busy goes without.
+    /// Sends presence to every connection of the room whose queue is short.
     pub(crate) fn send_presence(&mut self, position: LogPosition, room: &mut Room) {
         for frame in room.presence.news(self.config.limits.presence_frame_bytes) {
             for id in &room.connections {
@@ -354,7 +356,7 @@ impl Env {
         }
     }
 
-    /// Sees to it that presence goes out within its interval.
+    /// Arms the timer for the next presence frame.
     pub(crate) fn arm_presence(&mut self, now: Time, desk: LinkId, room: &mut Room) {
         if room.presence.armed || !room.presence.has_news() {
             return;
@@ -368,8 +370,7 @@ impl Env {
         self.timers.arm(at, Timer::Presence(desk));
     }
 
-    /// Tells a connection that it ends, and why; once. It is the caller's to take it
-    /// out of its room.
+    /// Tells a connection once that it ends, and why. The caller takes it out of its room.
     pub(crate) fn close(
         &mut self,
         position: LogPosition,
@@ -416,7 +417,7 @@ impl Env {
         self.polls.add(&mut room.polls, request, poll);
     }
 
-    /// A request waits no more, if it did.
+    /// Takes a waiting poll off its desk, if there is one under this request.
     pub(crate) fn take_poll(&mut self, room: &mut Room, request: RequestId) -> Option<Poll> {
         let poll = self.polls.take(&mut room.polls, request)?;
         self.timers.disarm(poll.until, Timer::Poll(request));

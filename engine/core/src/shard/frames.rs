@@ -19,8 +19,8 @@ use crate::output::Way;
 use crate::service::{ServiceError, UNSTORABLE};
 
 impl Shard {
-    /// Takes bytes from a connection: whole frames from its front. Returns how
-    /// many were used up; the shell keeps the rest and adds to it.
+    /// Takes the whole frames at the front of a connection's bytes. Returns how many bytes
+    /// were used up. The shell keeps the rest and appends the next read to it.
     pub fn receive(&mut self, now: Time, id: ConnectionId, bytes: &[u8]) -> usize {
         let mut used = 0;
         let limit = self.env.config.limits.order.desk.frame_bytes;
@@ -66,7 +66,7 @@ impl Shard {
                 let Some(desk) = self.env.connections.get(&id).and_then(Connection::desk) else {
                     return;
                 };
-                // The usual case, without a task that would have to be boxed.
+                // The usual case needs no boxed task.
                 if self.use_hot(now, desk) {
                     return self.submit(now, desk, id, submit);
                 }
@@ -126,7 +126,7 @@ impl Shard {
         self.with_desk(now, key.link, Task::Hello { connection: id, hello });
     }
 
-    /// A hello whose desk is in memory.
+    /// Serves a hello whose desk is in memory.
     pub(super) fn hello(&mut self, now: Time, desk: LinkId, id: ConnectionId, hello: Hello) {
         let Some(connection) = self.env.connections.get(&id) else { return };
         // It may have been told to go while the desk was loaded.
@@ -207,7 +207,7 @@ impl Shard {
         }
     }
 
-    /// A batch whose desk is in memory.
+    /// Serves a batch whose desk is in memory.
     pub(super) fn submit(&mut self, now: Time, desk: LinkId, id: ConnectionId, submit: Submit) {
         let Some(session) = self.env.connections.get(&id).and_then(Connection::session) else {
             return;
@@ -278,7 +278,7 @@ impl Shard {
         self.env.send(position, id, frame);
     }
 
-    /// Ends a connection, wherever it stands.
+    /// Ends a connection in any phase.
     pub(super) fn end(&mut self, now: Time, id: ConnectionId, code: CloseCode, detail: &str) {
         let Some(connection) = self.env.connections.get(&id) else { return };
         let position = connection.desk().map_or(LogPosition(0), |desk| self.position(desk));

@@ -4,7 +4,7 @@
 //! [`Shard::receive`], carries out what [`Shard::poll_output`] gives, calls
 //! [`Shard::handle_timeout`] when [`Shard::poll_timeout`] is due, and says with
 //! [`Input::Durable`] how far the log got. One turn may feed many inputs before
-//! it drains the outputs; that is what batches the log and the network.
+//! it drains the outputs; this batches writes of the log and of the network.
 
 mod desks;
 mod entropy;
@@ -43,9 +43,10 @@ use timers::{Timer, Timers};
 pub struct Shard {
     env: Env,
     desks: BTreeMap<LinkId, Slot>,
-    /// Desks by their further links; each desk's slot lists those that lead to it.
+    /// Keys of desks by their other links. Each desk's slot lists the links that lead to
+    /// it.
     aliases: BTreeMap<LinkId, LinkId>,
-    /// Desks in memory by their last use, coarsely: who goes first.
+    /// Desks in memory by the second of their last use. The first is evicted first.
     by_use: BTreeSet<(Time, LinkId)>,
     storing: Storing,
     /// How often an address may bring a desk a new client.
@@ -131,8 +132,8 @@ impl Shard {
                 }
                 Timer::Resume(id) => {
                     if let Some(connection) = self.env.connections.get_mut(&id) {
-                        // What was read together with the first frame past
-                        // the rate is owed, too.
+                        // Frames that came in the same read as the first one past the
+                        // rate count as well.
                         let owed = connection.batches.debt(now).max(connection.presence.debt(now));
                         if let Some(owed) = owed {
                             self.env.timers.arm(now + owed, Timer::Resume(id));
@@ -198,7 +199,8 @@ impl Shard {
         self.env.reply(position, request, Reply::Polled(nothing));
     }
 
-    /// Nobody waits for what will not come. Who comes again reads what is durable.
+    /// The log failed: every connection ends, and every waiting poll fails. Clients that
+    /// come again read what is durable.
     fn log_failed(&mut self, now: Time) {
         self.env.writable = false;
         let detail = "the server cannot store changes any more";
@@ -212,8 +214,7 @@ impl Shard {
         self.env.gate.fail();
     }
 
-    /// Ends every connection and answers every poll, each at its desk's place in the
-    /// log.
+    /// Ends every connection and fails every poll, each at the log position of its desk.
     fn close_everybody(
         &mut self,
         now: Time,
@@ -237,7 +238,7 @@ impl Shard {
         connections.filter(|(_, connection)| are(&connection.phase)).map(|(id, _)| *id).collect()
     }
 
-    /// The server goes down: everyone is told, nobody is left waiting.
+    /// Begins a planned stop: connections are told, and waiting requests are answered.
     fn drain(&mut self, now: Time) {
         self.env.draining = true;
         let why = ServiceError::Unavailable("the server is going down");
@@ -250,7 +251,7 @@ impl Shard {
             let code = CloseCode::Draining;
             self.env.gate.after(self.env.gate.appended(), Output::Close { connection, code });
         }
-        // The next start need not replay what is in tables.
+        // What is in a table need not be replayed at the next start.
         let dirty = self.desks.iter().filter_map(|(key, slot)| match &slot.content {
             Content::Hot(hot) if hot.is_dirty() => Some(*key),
             _ => None,
@@ -280,7 +281,7 @@ impl Shard {
         }
     }
 
-    /// A task whose desk cannot be had.
+    /// Fails a task whose desk cannot be loaded.
     fn fail(&mut self, now: Time, task: Task, why: &ServiceError) {
         match task {
             Task::Request { request, .. } => {

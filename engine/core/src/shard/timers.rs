@@ -1,4 +1,4 @@
-//! The deadlines of a shard, one ordered set.
+//! The deadlines of a shard, in one ordered set.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use desk_protocol::{LinkId, Time};
 
 use crate::names::{ConnectionId, RequestId};
 
-/// What is due. A timer that no longer matters is passed over when it fires.
+/// What is due. A timer whose reason has gone does nothing when it fires.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Timer {
     /// A connection must have said hello.
@@ -19,7 +19,7 @@ pub(crate) enum Timer {
     Presence(LinkId),
     /// A poll has waited long enough.
     Poll(RequestId),
-    /// The silent are looked for on a desk.
+    /// Connections of a desk that have fallen silent are looked for.
     Watch(LinkId),
     /// A desk may be unused.
     Idle(LinkId),

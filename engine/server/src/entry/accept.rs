@@ -31,16 +31,16 @@ pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) 
             // The listener is closed with this.
             None => return,
             Some(Ok(accepted)) => {
-                // Bound first, so that the descriptor is this stream's whatever
-                // comes: asked before, it is closed if the peer is gone, and
-                // closed again later, when it may be another's.
+                // The stream is bound first, so that it owns the descriptor. glommio closes
+                // the descriptor of an unbound stream twice if its peer is gone, and the
+                // second time it may belong to another file.
                 let stream = accepted.bind_to_executor();
                 let peer = stream.peer_addr();
                 let limits = &shell.shared.config.limits;
                 let tcp = Tcp::accepted(&stream, limits.probe_time, limits.reader_stall);
                 match (tcp, peer) {
                     (Ok(tcp), Ok(peer)) => welcome(&shell, tcp, peer, door),
-                    // It is gone again.
+                    // The peer is gone already.
                     (_, Err(_)) => {}
                     (Err(error), Ok(peer)) => {
                         tracing::warn!(%error, %peer, "a connection cannot be watched");
@@ -49,7 +49,7 @@ pub(crate) async fn accept(shell: Rc<Shell>, listener: TcpListener, door: Door) 
                 }
             }
             Some(Err(error)) => {
-                // Mostly descriptors have run out; some will come back.
+                // Most often no descriptor is left. Some come back when connections end.
                 tracing::warn!(%error, "a connection cannot be accepted");
                 shell.metrics().connections_refused.add(1);
                 Timer::new(ACCEPT_PAUSE).await;

@@ -10,8 +10,8 @@ use desk_gateway_http::route::client_address;
 use super::answers;
 use super::connection::Http;
 
-/// Whose rate a request counts for. Requests from this machine count for nobody's: a proxy
-/// may stand here that was not given by `--trusted-proxy`, and all come by it.
+/// The address whose rate a request counts for. Requests from this machine have none: all
+/// may come through a proxy here that `--trusted-proxy` does not name.
 pub(super) fn source(http: &Http, head: &RequestHead) -> Option<Source> {
     let proxies = &http.shell.shared.config.trusted_proxy;
     let is_trusted = |address| proxies.iter().any(|proxies| proxies.contains(address));
@@ -28,7 +28,8 @@ pub(super) fn admit(http: &Http, source: Option<Source>, action: Action) -> Resu
     let mut admission = match http.shell.shared.admission.try_lock() {
         Ok(admission) => admission,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Another shard looks one up: this one waits for no other, and counts one less.
+        // Another shard holds the lock. A shard waits for no other, so this request is not
+        // counted.
         Err(TryLockError::WouldBlock) => return Ok(()),
     };
     let what = match action {

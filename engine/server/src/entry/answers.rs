@@ -1,4 +1,4 @@
-//! What the services say, as answers of HTTP.
+//! Replies of the services, rendered as answers of HTTP.
 
 use desk_engine_core::ServiceError;
 use desk_engine_core::service::{Content, Polled};
@@ -14,7 +14,7 @@ const RETRY_AFTER_S: u32 = 2;
 /// Why a request was not served.
 pub(super) fn problem(error: &ServiceError) -> Problem {
     let say = |status| Problem::new(status, sentence(&error.to_string()));
-    // Connections end for these reasons, too, with the same word.
+    // The same word names the reason when a connection ends.
     let coded = |status| say(status).coded(error.close_code().as_str());
     match error {
         ServiceError::KeyVoid | ServiceError::Finished | ServiceError::KeyOfReplacedLink => {
@@ -39,14 +39,15 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
     }
 }
 
-/// A problem as whoever asked reads it: a page for a person who followed a link.
+/// A problem in the form that the client can read: a page for a person who followed a
+/// link, and JSON for all others.
 pub(super) fn refusal(head: &RequestHead, problem: &Problem) -> Response {
     let reads = matches!(head.method(), Method::Get | Method::Head);
     let person = reads && head.accepts("text/html") && !head.path().starts_with("/api/");
     if person { problem.to_page() } else { problem.to_response() }
 }
 
-/// The answer to something that an owner should not have said.
+/// The answer when the owner's reply is of another kind than was asked for.
 pub(super) fn defect() -> Problem {
     tracing::error!("a service gave an answer of another kind than was asked for");
     Problem::new(Status::INTERNAL_SERVER_ERROR, "The server has a defect; its log says more.")
@@ -80,7 +81,7 @@ pub(super) fn exported(content: &Content) -> ExportedDesk<'_> {
     }
 }
 
-/// The core's errors are clauses; a detail is a sentence.
+/// Makes a sentence of an error of the core, which is a clause.
 fn sentence(clause: &str) -> String {
     let mut chars = clause.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());

@@ -1,4 +1,4 @@
-//! One HTTP connection: bytes in, answers out, until it ends or is upgraded.
+//! One HTTP connection, from its first byte until it ends or is upgraded.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -33,11 +33,11 @@ pub(super) struct Http {
     unread: Held,
     /// The peer sends nothing more.
     ended: bool,
-    /// Our direction was ended.
+    /// The server's direction of the stream was ended.
     shut: bool,
 }
 
-/// The peer is gone; nobody reads an answer.
+/// The peer is gone, and would read no answer.
 #[derive(Debug)]
 pub(super) struct Gone;
 
@@ -72,7 +72,7 @@ impl Http {
             match self.protocol.poll_event(now) {
                 Err(error) => self.refuse(&error.into()),
                 Ok(Some(Arrived::Head(head))) => return Ok(Some(head)),
-                // The exchange takes the body that it asked for.
+                // A body is taken where it was asked for, in `Http::body`.
                 Ok(Some(Arrived::Body(_))) => {}
                 Ok(None) if self.protocol.is_closed() => {}
                 Ok(None) => self.wait().await?,
@@ -135,9 +135,8 @@ impl Http {
         &self.shell.shared.config.limits.shard.order.desk
     }
 
-    /// Asks the owner of a desk. A peer that goes away meanwhile abandons what
-    /// it asked for; one that only ended its direction still gets an answer,
-    /// unless it polls.
+    /// Asks the owner of a desk. If the peer goes away meanwhile, the request is abandoned.
+    /// A peer that only ended its direction still gets an answer, unless it polls.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Gone> {
         let polls = matches!(request, Request::Poll { .. });
         let shell = Rc::clone(&self.shell);
@@ -167,8 +166,8 @@ impl Http {
         .await
     }
 
-    /// Sets or lifts the deadline. One that is now the shard's first needs a turn,
-    /// which sets the timer anew.
+    /// Sets or removes the deadline. If it becomes the first one of the shard, a turn has to
+    /// arm the shard's timer anew.
     fn set_deadline(&self, until: Option<Time>) {
         if self.deadline.set(until) {
             self.shell.wake();

@@ -1,4 +1,4 @@
-//! One request: what it asks for, who serves it, what it gets.
+//! One request, from its head to its answer.
 
 use desk_engine_core::identity::ParseKeyError;
 use desk_engine_core::service::{Deleted, Joined};
@@ -92,10 +92,10 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
     Ok(Next::Request)
 }
 
-/// An answer; `None` if it was given already; a problem.
+/// An answer, or `None` if it was given already; or a problem to answer with.
 type Answer = Result<Result<Option<Response>, Problem>, Gone>;
 
-/// Gives a problem to the caller of a function that answers.
+/// Returns a problem to the caller of a function that answers.
 macro_rules! attempt {
     ($result:expr) => {
         match $result {
@@ -105,7 +105,7 @@ macro_rules! attempt {
     };
 }
 
-/// Takes the body, or ends: it was refused, and that was answered.
+/// Takes the body. If it was refused, and answered so, the caller ends.
 macro_rules! body {
     ($http:expr) => {
         match $http.body().await? {
@@ -115,7 +115,7 @@ macro_rules! body {
     };
 }
 
-/// What is asked for; `None`: a takedown.
+/// The route of a request; `None` for a takedown.
 fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
     let refuse = |problem: Problem| answers::refusal(head, &problem);
     if http.door == Door::Redirect {
@@ -152,7 +152,7 @@ fn redirect(http: &Http, head: &RequestHead) -> Response {
         .with("Location", format!("{base}{}{query}", head.path()))
 }
 
-/// How this server is reached by who sent this request.
+/// The base URL by which the sender of this request reaches the server.
 fn base(http: &Http, head: &RequestHead) -> String {
     let shared = &http.shell.shared;
     if let Some(url) = &shared.config.public_url {
@@ -206,7 +206,7 @@ async fn init(http: &mut Http, head: &RequestHead) -> Answer {
     attempt!(route::require_json(head));
     let body = body!(http);
     let wanted = attempt!(read_init(&body, http.limits().title_chars));
-    // A key that cannot be read is as good as none: the client begins anew.
+    // With a key that cannot be read the client joins as a new one.
     let old_key = wanted.old_key.and_then(|key| key.parse().ok());
     let content = wanted.content;
     let source = admission::source(http, head);
@@ -321,7 +321,8 @@ fn submit_frame(body: &[u8], limits: &DeskLimits) -> Result<Submit, Problem> {
     }
 }
 
-/// The id of a sticker whose sender chose none: its desk's owner gives it one.
+/// The placeholder for the id of a sticker that its sender did not choose. The shard of
+/// the desk replaces it.
 const fn unnamed() -> StickerId {
     StickerId(0)
 }
@@ -354,7 +355,7 @@ async fn finish(http: &mut Http, head: &RequestHead) -> Answer {
 async fn links(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
     let key = attempt!(session_key(head));
     attempt!(route::require_json(head));
-    // Who may not is told before the body is read.
+    // A sender without the right is refused before the body is read.
     match http.ask(Request::MayOwn { key, desk }).await? {
         Reply::Allowed => {}
         other => return Ok(Err(unexpected(other))),

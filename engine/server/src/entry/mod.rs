@@ -1,10 +1,9 @@
 //! The Entry Point: from an accepted socket to an answer or an upgrade.
 //!
-//! [`mod@accept`] takes connections in, [`connection`] is one HTTP connection, and
-//! [`exchange`] serves its requests through the owners of desks; the loop that
-//! joins the two stands here. [`admission`] holds addresses to their rates,
-//! [`answers`] renders what owners say, and [`operator`] is what only the operator
-//! may ask.
+//! [`mod@accept`] accepts connections. [`connection`] is one HTTP connection, and
+//! [`exchange`] serves its requests through the shards that own the desks; the loop that
+//! joins the two stands here. [`admission`] holds addresses to their rates, [`answers`]
+//! renders replies, and [`operator`] serves what only the operator may ask for.
 
 mod accept;
 mod admission;
@@ -37,7 +36,7 @@ pub(crate) enum Door {
 /// Serves an accepted connection to its end.
 async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
     let http = Http::new(shell, stream, peer, door);
-    // The future of the requests is large and the connection may wait long.
+    // Boxed, because this future is large and most of the time no request is under way.
     if let Err(error) = Box::pin(run(http)).await {
         tracing::debug!(%peer, ?error, "an HTTP connection was cut off");
     }

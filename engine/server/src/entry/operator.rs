@@ -61,7 +61,7 @@ fn is_near(peer: IpAddr) -> bool {
     peer.to_canonical().is_loopback()
 }
 
-/// Prometheus text. With an admin address it is there only.
+/// Metrics as Prometheus text. With an admin address they are served there only.
 pub(super) fn metrics(http: &mut Http) {
     if http.door != Door::Admin && http.shell.shared.config.admin.is_some() {
         let detail = "Metrics are at the server's admin address.";
@@ -75,12 +75,12 @@ pub(super) fn metrics(http: &mut Http) {
     );
 }
 
-/// Liveness: this executor runs.
+/// Liveness: an answer shows that this executor runs.
 pub(super) fn health(http: &mut Http) {
     http.respond(&plain(Status::OK, "ok\n"));
 }
 
-/// Readiness: desks are served and written.
+/// Readiness: desks are served, and changes are taken.
 pub(super) fn ready(http: &mut Http) {
     let response = match http.shell.shared.unready() {
         None => plain(Status::OK, "ready\n"),

@@ -59,7 +59,7 @@ impl Shell {
     pub(super) fn add_socket(&self, id: ConnectionId, socket: &Rc<Socket>, key: SessionKey) {
         self.lines.borrow_mut().insert(id.0, Line::Socket(Rc::clone(socket)));
         self.websockets.update(|count| count + 1);
-        // The HTTP connection that it was counts itself out.
+        // The task of the HTTP connection that was upgraded counts its own end.
         self.connection_opened();
         self.feed(Input::Opened { connection: id, key: Some(key) });
         self.wake();

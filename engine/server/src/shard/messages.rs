@@ -1,4 +1,4 @@
-//! What shards say to each other.
+//! Messages between shards.
 
 use std::rc::Rc;
 
@@ -13,9 +13,9 @@ use crate::net::stream::Detached;
 
 /// A message between two shards.
 pub(crate) enum Message {
-    /// For a desk of the other. Its answer has a reserved place.
+    /// A request for a desk of the receiver. A place for the answer is reserved.
     Request {
-        /// Its name; says who asks.
+        /// Names the request, and in its upper bits the shard that asks.
         request: RequestId,
         /// What is asked.
         body: Box<Request>,
@@ -32,12 +32,12 @@ pub(crate) enum Message {
         /// To this request.
         request: RequestId,
     },
-    /// It was taken note of; what was not answered by now will not be.
+    /// The abandoning is known here. A request that has no answer by now gets none.
     Abandoned {
         /// The request.
         request: RequestId,
     },
-    /// A socket whose desk is the other's.
+    /// An upgraded socket whose desk belongs to the receiver.
     Upgrade(Box<Upgrade<Detached>>),
     /// From the home of a guest, for its desk.
     Said {
@@ -61,15 +61,15 @@ pub(crate) enum Message {
     Stopped,
     /// From the manifest's owner: these edits are durable.
     EditsDurable(EditNumber),
-    /// From the manifest's owner: it can write no more. No bucket is made from
-    /// now on, and the next start would know no new segment or table, so no shard
-    /// goes on.
+    /// From the manifest's owner: the manifest cannot be written any more. No bucket can be
+    /// made, and the next start would not know of new segments and tables. So no shard
+    /// takes changes from now on.
     Poisoned(String),
     /// From the manifest's owner.
     News {
         /// What changed.
         news: News,
-        /// By which time.
+        /// The time of the owner's clock that the news were decided by.
         at: Time,
     },
 }
@@ -116,7 +116,7 @@ impl Shell {
             Message::EditsDurable(number) => self.keep(Kept::EditsDurable(number)),
             Message::Poisoned(why) => self.keep(Kept::Failed(why)),
             Message::News { news, at } => {
-                // What has gone by the owner's time has gone by ours.
+                // A bucket that has expired by the owner's clock has expired by this one.
                 self.clock.catch_up(at);
                 self.keep(Kept::News(news));
                 self.tell_lifetimes();

@@ -1,13 +1,13 @@
-//! The shell around one core's desks: what [`desk_engine_core::Shard`] says is
-//! done here, on one executor.
+//! The shell around one shard's core: it carries out the outputs of
+//! [`desk_engine_core::Shard`] on one executor.
 //!
 //! Tasks of a shard share one [`Shell`]. Connections and requests hand their
 //! input to the core at once and ask for a turn ([`Shell::wake`]); the loop
 //! ([`turn`]) then carries out all outputs, so that one turn serves whatever
 //! arrived since the last: one batch of the log, one write a connection.
 //!
-//! A `RefCell` here is borrowed only between two awaits and never across a
-//! call that could come back to it.
+//! A `RefCell` here is never borrowed across an await, nor across a call that could
+//! borrow it again.
 
 mod ask;
 mod guests;
@@ -65,10 +65,10 @@ pub(crate) struct Shell {
     pub(crate) shared: Arc<Shared>,
     /// This shard's clock.
     pub(crate) clock: Clock,
-    /// Times that connections wait for.
+    /// Deadlines of connections.
     pub(crate) deadlines: Rc<Deadlines>,
     core: RefCell<Shard>,
-    /// What decides about records between the core and the store.
+    /// Decides what becomes of records between the core and the store.
     keeper: RefCell<Keeper<AlignedVec<16>>>,
     store: Store<Disk>,
     mesh: RefCell<Mesh<Message>>,
@@ -107,9 +107,9 @@ pub(crate) struct Shell {
 
 /// Calls the core or the keeper.
 ///
-/// A panic in there is a broken invariant of the desks in memory. What is on disk is
-/// whole, so the process ends at once and loudly, and the next start reads it; going on
-/// could only damage it.
+/// A panic in there is a broken invariant of the desks in memory. The data on the disk is
+/// sound, so the process ends at once, and the next start reads the disk. A process that
+/// went on could damage it.
 fn guarded<R>(call: impl FnOnce() -> R) -> R {
     struct Guard;
     impl Drop for Guard {
@@ -180,7 +180,7 @@ impl Shell {
         self.turn_wanted.set();
     }
 
-    /// What others decide upon.
+    /// The state of this shard that other shards decide by.
     pub(crate) fn state(&self) -> &ShardState {
         &self.shared.shards[self.index]
     }
@@ -223,13 +223,13 @@ impl Shell {
         self.with_core(|core| core.handle(now, Input::Sent { connection, bytes }));
     }
 
-    /// Hands bytes of a connection to the core; how many it used up.
+    /// Hands bytes of a connection to the core. Returns how many it used up.
     pub(crate) fn receive(&self, connection: ConnectionId, bytes: &[u8]) -> usize {
         let now = self.clock.now();
         self.with_core(|core| core.receive(now, connection, bytes))
     }
 
-    /// Sees to it that a socket is flushed in this turn or the next.
+    /// Queues a socket to be flushed in this turn or the next.
     pub(crate) fn add_dirty(&self, socket: &Rc<Socket>) {
         self.dirty.borrow_mut().push(Rc::clone(socket));
     }

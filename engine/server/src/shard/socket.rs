@@ -1,9 +1,9 @@
-//! A WebSocket on its desk's core.
+//! A WebSocket on the shard of its desk.
 //!
-//! One task reads. Frames to send gather here until the end of the shard's
-//! turn, and leave in one write and one message; only a peer that reads too
-//! slowly gets a second task, which waits until its socket takes more. Buffers
-//! are lent by the thread, so an idle connection holds none.
+//! One task reads. Frames to send are queued until the end of the shard's turn, and leave
+//! in one write and one message. A peer that reads too slowly gets a second task, which
+//! waits until the socket takes more. The thread lends its buffers, so an idle connection
+//! has none.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ pub(crate) struct Upgrade<S> {
     pub(crate) answer: Vec<u8>,
     /// What came behind the request: frames.
     pub(crate) leftover: Vec<u8>,
-    /// The key that was asked about.
+    /// The session key of the handshake.
     pub(crate) key: SessionKey,
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Socket {
     inbox: RefCell<Vec<u8>>,
     /// What of the messages and of the protocol's own answers counts for the process.
     unread: RefCell<Held>,
-    /// The core reads nothing from it for a while.
+    /// The core has paused reading from this connection.
     paused: Cell<bool>,
-    /// Not read before it takes the protocol's own answers.
+    /// Reading is paused until the peer takes pongs that it asked for.
     held: Cell<bool>,
     /// When the connection ends at the latest.
     close_by: Cell<Option<Time>>,
@@ -69,7 +69,7 @@ struct Outbox {
     /// Bytes of the protocol itself: the handshake's answer, pongs, closes.
     raw: Vec<u8>,
     frames: VecDeque<Arc<[u8]>>,
-    /// What the socket did not take, and how much of it has gone since.
+    /// Bytes that the socket did not take at once, and how many of them have left since.
     unsent: Vec<u8>,
     unsent_from: usize,
     /// Bytes of frames in `unsent`, told to the core when they have left.
@@ -173,7 +173,7 @@ impl Socket {
         }
     }
 
-    /// Whether as many of the protocol's own answers wait as may.
+    /// Whether too many bytes of pongs wait for the peer.
     fn owes_answers(&self) -> bool {
         self.outbox.borrow().raw.len() > PONGS_BYTES
     }
@@ -298,7 +298,7 @@ impl Socket {
             glommio::executor().yield_if_needed().await;
         }
         if !self.failed.get() {
-            // What is left, such as the answer to a close, goes if it can.
+            // The answer to a close may still be queued.
             self.flush(&shell);
         }
         self.stream.borrow_mut().end(Shutdown::Both);
@@ -381,8 +381,8 @@ impl Socket {
         }
     }
 
-    /// Hands frames to the core. A frame may be cut by messages, though no
-    /// client of ours does it.
+    /// Hands frames to the core. The protocol lets a frame span messages, although the
+    /// clients of this repository send whole frames.
     fn deliver(&self, shell: &Shell, message: &[u8]) {
         let mut inbox = self.inbox.borrow_mut();
         if inbox.is_empty() {

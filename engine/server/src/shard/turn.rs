@@ -1,5 +1,5 @@
-//! The loop of a shard. A turn has no period: it comes when something arrived,
-//! when the log got further, when another shard rang, or when a time has come.
+//! The loop of a shard. A turn has no period. It begins when input has arrived, when the
+//! log has become durable further, when another shard rings, or when a deadline is due.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,9 +16,9 @@ use super::order::Order;
 use super::{Kept, Message, Shell};
 use crate::clock;
 
-/// Rounds of outputs and writes in one turn. A write makes room in a queue,
-/// which may bring more to write; what remains waits for the next turn, so
-/// that reading gets its share.
+/// Rounds of outputs and writes in one turn. A write makes room in a queue, and the core
+/// may fill the room at once. After so many rounds the rest waits for the next turn, so
+/// that sockets are read in between.
 const ROUNDS_MAX: usize = 4;
 
 impl Shell {
@@ -112,8 +112,8 @@ impl Shell {
         }
     }
 
-    /// Waits for a reason to turn. Whatever else is ready runs first, also when
-    /// there is a reason already: that is what gathers a turn's inputs.
+    /// Waits for a reason to turn. Other ready tasks run first, even if there is a reason
+    /// already, so that one turn serves many inputs.
     async fn wait(&self, alarm: &mut Alarm) {
         let next = [
             self.with_core(|core| core.poll_timeout().map(|(at, _)| at)),
@@ -133,7 +133,7 @@ impl Shell {
                 if yielded {
                     return Poll::Ready(());
                 }
-                // What was taken is a reason still.
+                // The flag was cleared by the poll above and is still needed.
                 self.turn_wanted.set();
                 context.waker().wake_by_ref();
             }
@@ -179,12 +179,12 @@ struct Alarm {
 }
 
 impl Alarm {
-    /// Sees to it that it goes off at `next`, or before: one that goes off too
-    /// early costs a turn, which is less than to move it each time.
+    /// Arms the timer for `next`, unless it goes off earlier anyway. A turn too early costs
+    /// less than a new timer for each change.
     fn set(&mut self, next: Option<Time>, now: Time) {
         let Some(next) = next else { return };
         if self.set.as_ref().is_none_or(|(at, _)| *at > next) {
-            // The executor's timer takes no zero.
+            // glommio's timer needs a duration above zero.
             let delay = next.since(now).max(Duration::from_micros(1));
             self.set = Some((next, Timer::new(delay)));
         }
