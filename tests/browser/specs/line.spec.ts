@@ -115,6 +115,24 @@ test("a page that is too slow for its hello comes back by itself", async ({ brow
   await remove();
 });
 
+test("a full desk says so, and lets in whoever waits", async ({ browser }) => {
+  const { flags, remove } = await limits("connections-per-desk = 1");
+  const server = await Server.launch(...flags);
+  const ann = await open(browser, server.url);
+  await ann.goto("/");
+  await ann.getByRole("button", { name: "New desk" }).click();
+  await new Desk(ann).expectSaved();
+  const bob = await open(browser, server.url);
+  await bob.goto(ann.url());
+  const waiting = new Desk(bob);
+  await expect(waiting.status).toContainText("This desk is full");
+  await ann.context().close();
+  await waiting.expectSaved();
+  await bob.context().close();
+  await server.dispose();
+  await remove();
+});
+
 test("hello goes out before the notes are drawn", async ({ person }) => {
   const ann = await Desk.create(await person());
   await ann.add("a note");
