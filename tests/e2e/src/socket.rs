@@ -13,6 +13,7 @@ use desk_protocol::{
 
 use crate::http::{KEY, Reply, connect, request};
 use crate::server::Server;
+use crate::wait::now;
 
 /// An open WebSocket.
 #[derive(Debug)]
@@ -229,6 +230,25 @@ impl Socket {
     /// The stream below, for what no client should do.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
+    }
+
+    /// Whether no frame of the desk protocol arrives within `time`. Pings are
+    /// answered on the way.
+    pub fn is_told_nothing(&mut self, time: Duration) -> bool {
+        let end = now() + time;
+        while let left = end.saturating_duration_since(now())
+            && !left.is_zero()
+        {
+            if self.is_silent(left) {
+                return true;
+            }
+            match self.read_message() {
+                Some((0x89, payload)) => self.message(0x8a, &payload),
+                Some((0x8a, _)) => {}
+                _ => return false,
+            }
+        }
+        true
     }
 
     /// Whether nothing arrives within `time`.

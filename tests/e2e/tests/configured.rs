@@ -62,7 +62,7 @@ const ROWS: &[Row] = &[
     (&[("probe-after", "\"100ms\""), ("probe-time", "\"1h\"")], |server| {
         let (mut looks, mut silent) = one_looks_and_one_is_silent(server);
         assert!(!silent.is_silent(desk_e2e::PATIENCE), "it is asked for a sign of life");
-        assert!(looks.is_silent(SILENCE), "it was shown as gone");
+        assert!(looks.is_told_nothing(SILENCE), "it was shown as gone");
     }),
     (&[("text-history-size", "0")], |server| assert!(late_edits_are_taken(server))),
     (&[("transform-steps", "1000")], costly_edits),
