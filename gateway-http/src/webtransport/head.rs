@@ -78,7 +78,7 @@ impl Head {
 
 /// A type that means nothing, and is sent to see that it is ignored.
 pub(super) const fn is_reserved(kind: u64) -> bool {
-    kind >= 0x21 && (kind - 0x21) % 0x1f == 0
+    kind >= 0x21 && (kind - 0x21).is_multiple_of(0x1f)
 }
 
 /// What a stream in one direction of a session begins with.

@@ -254,7 +254,6 @@ fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
             certificate_sha256: hashes.first().copied(),
             certificates: hashes,
             shard_hint: shared.placement.shard(joined.link),
-            ..Collaboration::default()
         },
     }
 }
