@@ -43,9 +43,12 @@ impl Shell {
         self.keep_time();
         for round in 0..ROUNDS_MAX {
             self.carry_out();
+            let written = !self.dirty.borrow().is_empty();
+            // What has left makes room: the core may give more, which the next round or
+            // the next turn carries out.
             self.flush_sockets();
             let more = self.turn_guests();
-            if self.dirty.borrow().is_empty() && !more {
+            if !written && !more {
                 break;
             }
             if round + 1 == ROUNDS_MAX {
