@@ -40,8 +40,9 @@ impl Server {
         let out = child.stdout.take().expect("its output is piped");
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line).expect("it says something");
-        let url = line.trim().rsplit_once("http://").expect("it says where it is").1;
-        Self { address: url.parse().expect("an address"), child }
+        let address = line.split_once("http://").expect("it says where it is").1;
+        let end = address.find([',', '\n']).expect("the line has an end");
+        Self { address: address[..end].parse().expect("an address"), child }
     }
 
     fn kill(mut self) {

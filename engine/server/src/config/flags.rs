@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "ADDR", env = "STICKER_DESK_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// UDP address for QUIC. 0.0.0.0 and [::] both stand for all addresses of both
+    /// UDP address for QUIC. 0.0.0.0 and `[::]` both stand for all addresses of both
     /// families [default: port 8443 at the address of --listen]
     #[arg(long, value_name = "ADDR", env = "STICKER_DESK_QUIC")]
     pub(crate) quic: Option<SocketAddr>,

@@ -1,7 +1,7 @@
 //! QUIC without sockets: connections that carry frames.
 //!
 //! [`endpoint`] holds the connections of one shard. It takes datagrams in, gives
-//! datagrams and events out, and has one deadline. [`line`] is one connection: frames both
+//! datagrams and events out, and has one deadline. [`mod@line`] is one connection: frames both
 //! ways in [`outbox`] and out of streams, a browser's session in [`web`], and its end in
 //! [`ending`]. [`ids`] makes connection ids that lead to their shard, and [`settings`] says
 //! how QUIC is spoken here.
