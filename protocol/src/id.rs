@@ -10,6 +10,26 @@ use std::str::FromStr;
 
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// What each byte stands for as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < DIGITS.len() {
+        values[DIGITS[digit] as usize] = digit as u8;
+        values[DIGITS[digit].to_ascii_lowercase() as usize] = digit as u8;
+        digit += 1;
+    }
+    values[b'O' as usize] = 0;
+    values[b'o' as usize] = 0;
+    values[b'I' as usize] = 1;
+    values[b'i' as usize] = 1;
+    values[b'L' as usize] = 1;
+    values[b'l' as usize] = 1;
+    values
+};
+
+const NO_DIGIT: u8 = 255;
+
 /// Why a written identifier was not understood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ParseIdError {
@@ -59,19 +79,16 @@ fn decode(text: &str, digits: usize, bits: u32) -> Result<u128, ParseIdError> {
     }
     let mut number = 0u128;
     for (position, byte) in bytes.iter().enumerate() {
-        let upper = match byte.to_ascii_uppercase() {
-            b'O' => b'0',
-            b'I' | b'L' => b'1',
-            other => other,
-        };
-        let digit = DIGITS.iter().position(|&d| d == upper);
-        let digit = digit.ok_or(ParseIdError::Digit { position: position + 1 })?;
+        let digit = VALUES[usize::from(*byte)];
+        if digit == NO_DIGIT {
+            return Err(ParseIdError::Digit { position: position + 1 });
+        }
         if number >> (bits - 5) != 0 {
             let others = 5 * (digits as u32 - 1);
             let most = char::from(DIGITS[(1 << (bits - others)) - 1]);
             return Err(ParseIdError::Overflow { digits, bits, most });
         }
-        number = number << 5 | digit as u128;
+        number = number << 5 | u128::from(digit);
     }
     Ok(number)
 }

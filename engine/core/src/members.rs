@@ -129,12 +129,17 @@ impl Members {
     /// # Panics
     /// If the client never joined.
     pub fn remember(&mut self, client: ClientId, result: BatchResult) {
-        let member = self.get(client).expect("a client joins before it submits");
-        self.changers += usize::from(member.newest == ClientSeq(0));
         self.answer_bytes += answer_bytes(&result);
-        let recent = RecentClient { author: member.author, last: Some(result) };
-        if let Some(RecentClient { last: Some(before), .. }) = self.recent.insert(client, recent) {
-            self.answer_bytes -= answer_bytes(&before);
+        if let Some(recent) = self.recent.get_mut(&client) {
+            match recent.last.replace(result) {
+                Some(before) => self.answer_bytes -= answer_bytes(&before),
+                None => self.changers += 1,
+            }
+        } else {
+            let quiet = self.find(client).expect("a client joins before it submits");
+            let (author, is_reader) = (Author(quiet.author), quiet.is_reader());
+            self.changers += usize::from(is_reader);
+            self.recent.insert(client, RecentClient { author, last: Some(result) });
         }
         self.settle_if_many();
     }

@@ -219,7 +219,8 @@ fn encode_result<'b>(
 ) -> WIPOffset<wire::Answer<'b>> {
     let (outcome_type, outcome) = match &result.outcome {
         Outcome::Applied { revision, status: found, created } => {
-            let created = builder.create_vector_from_iter(created.iter().map(|id| id.0));
+            let created: Vec<_> = created.iter().map(|id| id.0).collect();
+            let created = builder.create_vector(&created);
             let args = wire::AppliedArgs {
                 revision: revision.0,
                 status: status(*found),

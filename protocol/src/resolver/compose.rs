@@ -96,6 +96,11 @@ impl Batch {
         if found > limit {
             return Err(BatchError::TooMany { found, limit });
         }
+        // One operation, the usual case, is in normal form as it is.
+        if let [only] = &operations[..] {
+            let invalid = |reason| BatchError::Invalid { operation: 0, reason };
+            return check(only, limits).map_err(invalid).map(|()| Self { operations });
+        }
         let mut folding = Folding { limits: Some(*limits), ..Folding::new(operations.len()) };
         let mut edited = BTreeSet::new();
         for (index, operation) in operations.into_iter().enumerate() {

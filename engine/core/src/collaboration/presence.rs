@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use desk_protocol::codec;
+use desk_protocol::codec::Encoder;
 use desk_protocol::frame::{Person, Presence, ServerFrame};
 use desk_protocol::{Author, Time};
 
@@ -82,7 +82,7 @@ impl PresenceRoom {
 
     /// Frames with what changed since the last tick, each of at most so many
     /// bytes if it has more than one person.
-    pub(crate) fn news(&mut self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
+    pub(crate) fn news(&mut self, frame_bytes: usize, encoder: &mut Encoder) -> Vec<Arc<[u8]>> {
         let changed = std::mem::take(&mut self.changed);
         let told = changed.iter().filter_map(|author| self.people.get_key_value(author));
         let news = told.map(|(author, shown)| person(*author, shown)).collect();
@@ -92,13 +92,14 @@ impl PresenceRoom {
                 self.people.remove(&author);
             }
         }
-        frames(news, frame_bytes)
+        frames(news, frame_bytes, encoder)
     }
 
     /// Frames with everybody, for someone who just came.
-    pub(crate) fn everybody(&self, frame_bytes: usize) -> Vec<Arc<[u8]>> {
+    pub(crate) fn everybody(&self, frame_bytes: usize, encoder: &mut Encoder) -> Vec<Arc<[u8]>> {
         let here = self.people.iter().filter(|(_, shown)| shown.visible().is_some());
-        frames(here.map(|(author, shown)| person(*author, shown)).collect(), frame_bytes)
+        let here = here.map(|(author, shown)| person(*author, shown)).collect();
+        frames(here, frame_bytes, encoder)
     }
 }
 
@@ -113,7 +114,7 @@ fn person(author: Author, shown: &Shown) -> Person {
 }
 
 /// Packs people into frames that fit a datagram; each frame stands alone.
-fn frames(people: Vec<Person>, frame_bytes: usize) -> Vec<Arc<[u8]>> {
+fn frames(people: Vec<Person>, frame_bytes: usize, encoder: &mut Encoder) -> Vec<Arc<[u8]>> {
     let mut frames = Vec::new();
     let mut group: Vec<Person> = Vec::new();
     let mut estimate = FRAME_OVERHEAD_BYTES;
@@ -121,14 +122,14 @@ fn frames(people: Vec<Person>, frame_bytes: usize) -> Vec<Arc<[u8]>> {
         let bytes = PERSON_OVERHEAD_BYTES
             + person.presence.as_ref().map_or(0, |presence| presence.name.len());
         if !group.is_empty() && estimate + bytes > frame_bytes {
-            frames.push(encode(std::mem::take(&mut group)));
+            frames.push(encode(std::mem::take(&mut group), encoder));
             estimate = FRAME_OVERHEAD_BYTES;
         }
         estimate += bytes;
         group.push(person);
     }
     if !group.is_empty() {
-        frames.push(encode(group));
+        frames.push(encode(group, encoder));
     }
     frames
 }
@@ -139,9 +140,9 @@ const FRAME_OVERHEAD_BYTES: usize = 64;
 /// What a person takes besides the name, at the most: tables, cursor, drag.
 const PERSON_OVERHEAD_BYTES: usize = 132;
 
-fn encode(people: Vec<Person>) -> Arc<[u8]> {
-    let mut frame = Vec::new();
-    codec::encode_server(&ServerFrame::Presence(people), &mut frame);
+fn encode(people: Vec<Person>, encoder: &mut Encoder) -> Arc<[u8]> {
+    let mut frame = Vec::with_capacity(FRAME_OVERHEAD_BYTES + PERSON_OVERHEAD_BYTES);
+    encoder.server(&ServerFrame::Presence(people), &mut frame);
     frame.into()
 }
 
@@ -149,6 +150,7 @@ fn encode(people: Vec<Person>) -> Arc<[u8]> {
 mod tests {
     use super::*;
     use crate::limits::PRESENCE_FRAME_BYTES_MAX;
+    use desk_protocol::codec;
     use desk_protocol::frame::Drag;
     use desk_protocol::limits::PERSON_NAME_CHARS_MAX;
     use desk_protocol::{Point, StickerId};
@@ -170,7 +172,7 @@ mod tests {
         for author in 1..=500 {
             room.show(Author(author), busy(&"ж".repeat(80)), PERSON_NAME_CHARS_MAX);
         }
-        let frames = room.news(PRESENCE_FRAME_BYTES_MAX);
+        let frames = room.news(PRESENCE_FRAME_BYTES_MAX, &mut Encoder::new());
         let mut seen = 0;
         for frame in &frames {
             assert!(frame.len() <= PRESENCE_FRAME_BYTES_MAX, "{} bytes", frame.len());
@@ -182,21 +184,24 @@ mod tests {
             seen += people.len();
         }
         assert_eq!(seen, 500);
-        assert!(room.news(PRESENCE_FRAME_BYTES_MAX).is_empty(), "news is told once");
+        assert!(
+            room.news(PRESENCE_FRAME_BYTES_MAX, &mut Encoder::new()).is_empty(),
+            "news is told once"
+        );
     }
 
     #[test]
     fn leaving_is_told_once_and_the_counter_grows() {
         let mut room = PresenceRoom::default();
         room.show(Author(1), busy("a"), 40);
-        room.news(PRESENCE_FRAME_BYTES_MAX);
+        room.news(PRESENCE_FRAME_BYTES_MAX, &mut Encoder::new());
         room.leave(Author(1));
         room.leave(Author(2));
-        assert_eq!(room.news(PRESENCE_FRAME_BYTES_MAX).len(), 1);
-        assert!(room.everybody(PRESENCE_FRAME_BYTES_MAX).is_empty());
+        assert_eq!(room.news(PRESENCE_FRAME_BYTES_MAX, &mut Encoder::new()).len(), 1);
+        assert!(room.everybody(PRESENCE_FRAME_BYTES_MAX, &mut Encoder::new()).is_empty());
         assert!(!room.has_news());
         room.show(Author(1), busy("a"), 40);
-        let frames = room.news(PRESENCE_FRAME_BYTES_MAX);
+        let frames = room.news(PRESENCE_FRAME_BYTES_MAX, &mut Encoder::new());
         let Ok(codec::Decoded::Frame(_, Some(ServerFrame::Presence(people)))) =
             codec::decode_server(&frames[0])
         else {

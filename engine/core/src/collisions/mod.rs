@@ -13,7 +13,7 @@ use desk_protocol::resolver::{
     self, Acceptance, BatchError, Refusal, Rejection, RejectionReason, Submission, TextHistories,
 };
 use desk_protocol::text::{Order, diff};
-use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Revision, StickerId, Time};
+use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Operation, Revision, StickerId, Time};
 
 use crate::limits::ShardLimits;
 use crate::members::Member;
@@ -104,7 +104,7 @@ pub fn order(
     }
 
     let client_seq = submit.client_seq;
-    let sent: Vec<_> = submit.operations.iter().map(|op| (op.name(), op.sticker())).collect();
+    let sent = Sent::of(&submit.operations);
     let made_at = submit.made_at.min(submit.base);
     let order_limits = memory.limits_for(client, &limits.order, now);
     let door = match made_at < submit.base {
@@ -115,7 +115,7 @@ pub fn order(
         Ok(batch) => batch,
         Err(error) => {
             let operation = error.operation().unwrap_or(0);
-            let detail = match (&error, sent.get(operation)) {
+            let detail = match (&error, sent.list().get(operation)) {
                 (BatchError::Invalid { reason, .. }, Some((name, _))) => {
                     format!("{name}: {reason}")
                 }
@@ -130,7 +130,7 @@ pub fn order(
         match rebase_onto_head(record, histories, submit.base, &mut batch, base_texts, &door) {
             Ok(rebased) => rebased,
             Err(rejection) => {
-                let operation = position_as_sent(&sent, &rejection);
+                let operation = sent.position(&rejection);
                 let detail = format!("{}: {}", rejection.name, rejection.reason);
                 memory.got_through(client);
                 return reject(record, client, client_seq, operation, detail);
@@ -164,7 +164,7 @@ pub fn order(
         }
         Err(Refusal::Stale(sticker)) => Ordered::Stale(sticker),
         Err(Refusal::Rejected(rejection)) => {
-            let operation = position_as_sent(&sent, &rejection);
+            let operation = sent.position(&rejection);
             let detail = format!("{}: {}", rejection.name, rejection.reason);
             reject(record, client, client_seq, operation, detail)
         }
@@ -223,13 +223,41 @@ fn reject(
     Ordered::Rejected { client_seq, operation, detail }
 }
 
-/// The index of the rejected operation in the order that was sent. The normal form
-/// has another order, so the sticker identifies the operation.
-fn position_as_sent(sent: &[(&'static str, Option<StickerId>)], rejection: &Rejection) -> u32 {
-    let same_sticker = |at: &(&'static str, Option<StickerId>)| at.1 == rejection.sticker;
-    let position = sent
-        .iter()
-        .position(|at| same_sticker(at) && at.0 == rejection.name)
-        .or_else(|| sent.iter().position(same_sticker));
-    position.unwrap_or(rejection.operation) as u32
+/// The operations of a batch in the order that was sent, for its rejection. A batch of
+/// one operation, the usual one, takes no list.
+enum Sent {
+    One([SentOperation; 1]),
+    Many(Vec<SentOperation>),
+}
+
+/// Its name and its sticker.
+type SentOperation = (&'static str, Option<StickerId>);
+
+impl Sent {
+    fn of(operations: &[Operation]) -> Self {
+        let sent = |operation: &Operation| (operation.name(), operation.sticker());
+        match operations {
+            [only] => Self::One([sent(only)]),
+            many => Self::Many(many.iter().map(sent).collect()),
+        }
+    }
+
+    fn list(&self) -> &[SentOperation] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+
+    /// The index of the rejected operation. The normal form has another order, so the
+    /// sticker identifies the operation.
+    fn position(&self, rejection: &Rejection) -> u32 {
+        let same_sticker = |at: &SentOperation| at.1 == rejection.sticker;
+        let sent = self.list();
+        let position = sent
+            .iter()
+            .position(|at| same_sticker(at) && at.0 == rejection.name)
+            .or_else(|| sent.iter().position(same_sticker));
+        position.unwrap_or(rejection.operation) as u32
+    }
 }

@@ -24,15 +24,18 @@ impl Shard {
     pub(super) fn with_desk(&mut self, now: Time, link: LinkId, task: Task) {
         let key = self.aliases.get(&link).copied().unwrap_or(link);
         let slot = self.desks.entry(key).or_default();
-        match slot.content {
-            Content::Hot(_) => {
+        match &mut slot.content {
+            Content::Hot(hot) => {
                 if slot.expires_at.is_some_and(|at| at <= now) {
                     self.expire(now, key);
                     return self.fail(now, task, &ServiceError::Expired);
                 }
                 // A wish of the log to store a desk does not count as a use of it.
                 if !matches!(task, Task::Store) {
-                    self.use_hot(now, key);
+                    touch(&mut self.by_use, now, key, hot);
+                    if hot.leaving {
+                        self.stay(now, key);
+                    }
                 }
                 self.run(now, key, task);
             }
@@ -65,12 +68,19 @@ impl Shard {
         }
         touch(&mut self.by_use, now, key, hot);
         if hot.leaving {
-            hot.leaving = false;
-            slot.room.active_at = now;
-            self.storing.stay(key);
-            self.arm_idle(now, key);
+            self.stay(now, key);
         }
         true
+    }
+
+    /// A desk that was about to leave memory is used again.
+    fn stay(&mut self, now: Time, key: LinkId) {
+        let Some(slot) = self.desks.get_mut(&key) else { return };
+        let Content::Hot(hot) = &mut slot.content else { return };
+        hot.leaving = false;
+        slot.room.active_at = now;
+        self.storing.stay(key);
+        self.arm_idle(now, key);
     }
 
     pub(super) fn loaded(&mut self, now: Time, key: LinkId, found: Loaded) {

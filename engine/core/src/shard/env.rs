@@ -334,7 +334,8 @@ impl Env {
 
     /// Sends presence to every connection of the room whose queue is short.
     pub(crate) fn send_presence(&mut self, position: LogPosition, room: &mut Room) {
-        for frame in room.presence.news(self.config.limits.presence_frame_bytes) {
+        let frame_bytes = self.config.limits.presence_frame_bytes;
+        for frame in room.presence.news(frame_bytes, &mut self.encoder) {
             for id in &room.connections {
                 self.queue_presence(position, *id, &frame);
             }

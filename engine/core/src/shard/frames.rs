@@ -179,7 +179,8 @@ impl Shard {
             }
         }
         slot.room.active_at = now;
-        let everybody = slot.room.presence.everybody(self.env.config.limits.presence_frame_bytes);
+        let frame_bytes = self.env.config.limits.presence_frame_bytes;
+        let everybody = slot.room.presence.everybody(frame_bytes, &mut self.env.encoder);
         let Some(hot) = slot.hot() else { return };
         let welcome = hot.welcome(now, key.client, role, snapshot.is_some());
         let stream = match (since, snapshot) {

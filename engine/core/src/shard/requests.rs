@@ -17,7 +17,7 @@ use crate::management::{Content, Hot, Submitted};
 use crate::names::{LogPosition, RequestId};
 use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
-use crate::service::{Deleted, Joined, Reply, Request, ServiceError, UNSTORABLE};
+use crate::service::{Deleted, Joined, Polled, Reply, Request, ServiceError, UNSTORABLE};
 
 /// The client that imports come from, on each desk: the numbers of whoever imports,
 /// and what that client has in flight, stay untouched. No key is ever made for it.
@@ -342,9 +342,9 @@ impl Shard {
     ) -> Option<Served> {
         let Wanted { since, wait_seconds, frames } = wanted;
         let poll_time = self.env.config.limits.poll_time;
-        let keyring = self.env.keyring.clone();
-        let hot = self.hot(desk);
-        let role = match hot.authorize(&keyring, &key) {
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        let hot = slot.hot().expect("a task runs on a desk in memory");
+        let role = match hot.authorize(&self.env.keyring, &key) {
             Ok(role) => role,
             Err(why) => return Some(Err(why)),
         };
@@ -357,7 +357,9 @@ impl Shard {
         let poll = Poll { desk, key, role, since, frames, until: now + wait };
         if since < head || wait_seconds == 0 {
             let polled = polled(hot, &poll);
-            self.count_memory(desk);
+            if !matches!(polled, Ok(Polled::Commits { .. })) {
+                self.count_memory(desk);
+            }
             return Some(polled.map(Reply::Polled));
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
