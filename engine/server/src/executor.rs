@@ -126,6 +126,8 @@ fn guests(
     let Some(quic) = &shared.quic else { return Ok(None) };
     let attach = |(address, socket)| Udp::attach(socket, address);
     let sockets = sockets.into_iter().map(attach).collect::<Result<Vec<_>, _>>()?;
-    let endpoint = Endpoint::new(&quic.keys, quic.server(), seed, index, shared.shards.len());
+    let shards = shared.shards.len();
+    let connections = shared.config.limits.quic_connections.div_ceil(shards);
+    let endpoint = Endpoint::new(&quic.keys, quic.server(), seed, index, shards, connections);
     Ok(Some(Guests::new(endpoint, sockets)))
 }

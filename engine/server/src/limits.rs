@@ -247,26 +247,35 @@ pub(crate) const QUIC_NEW_FREE: usize = 200;
 pub(crate) const QUIC_SILENCE_FACTOR: usize = 4;
 
 /// Streams in both directions that a peer may have open. A client of ours has one, and a
-/// browser one more. Safety: each may hold [`QUIC_STREAM_WINDOW`].
+/// browser one more. Safety: each may fill [`QUIC_RECEIVE_WINDOW`].
 pub(crate) const QUIC_BIDI_STREAMS: u32 = 8;
 
 /// Streams in one direction that a peer may have open. A browser ends a handshake that
 /// allows fewer than 3.
 pub(crate) const QUIC_UNI_STREAMS: u32 = 16;
 
-/// Bytes of one stream that may wait to be read: more than the largest frame's half, so
-/// that a frame takes few round trips.
-pub(crate) const QUIC_STREAM_WINDOW: u32 = 256 << 10;
+/// Bytes of a connection's streams that may wait to be read. Tuning: the largest frame
+/// takes few round trips. Safety: a peer that leaves out the first byte fills it.
+pub(crate) const QUIC_RECEIVE_WINDOW: u32 = 128 << 10;
 
-/// Bytes of all streams of a connection that may wait to be read.
-pub(crate) const QUIC_RECEIVE_WINDOW: u32 = 1 << 20;
-
-/// Bytes that a connection may have sent without an acknowledgement.
-pub(crate) const QUIC_SEND_WINDOW: u64 = 1 << 20;
+/// Bytes that a connection may have sent without an acknowledgement. Tuning: 1.3 MB a
+/// second at 200 ms. Safety: a peer that acknowledges nothing fills it.
+pub(crate) const QUIC_SEND_WINDOW: u64 = 256 << 10;
 
 /// Bytes of datagrams that a connection may hold in each direction. Newer presence
 /// replaces older.
-pub(crate) const QUIC_DATAGRAM_BUFFER_BYTES: usize = 64 << 10;
+pub(crate) const QUIC_DATAGRAM_BUFFER_BYTES: usize = 16 << 10;
+
+/// Bytes that a QUIC connection may take, for the sum of memory: what its windows allow,
+/// twice what is received since the pieces keep their packets, and its state.
+pub(crate) const QUIC_CONNECTION_BYTES: usize = 2 * QUIC_RECEIVE_WINDOW as usize
+    + QUIC_SEND_WINDOW as usize
+    + 2 * QUIC_DATAGRAM_BUFFER_BYTES
+    + (32 << 10);
+
+/// QUIC connections of the process. Whoever is refused comes by WebSocket, whose buffers
+/// are the kernel's.
+pub(crate) const QUIC_CONNECTIONS_MAX: usize = 10_000;
 
 /// First packets of a shard that wait to be looked at. They are looked at once.
 pub(crate) const QUIC_INCOMING_MAX: usize = 512;

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use desk_e2e::quic::{ALPN, config};
-use desk_e2e::{PATIENCE, Quic, Server, create, eventually, join};
+use desk_e2e::{PATIENCE, Quic, Server, Setup, create, eventually, join};
 use desk_protocol::Revision;
 use desk_protocol::frame::{ClientFrame, CloseCode, ServerFrame};
 use quinn::{ConnectionError, Endpoint, VarInt};
@@ -128,6 +128,29 @@ async fn half_open_handshakes_are_bounded() {
         let welcomed = late.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()));
         soon(welcomed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_quic_connections_others_are_refused() {
+    let setup = Setup::default().flag("--shards", "1").limit("quic-connections", "2");
+    let server = block_in_place(|| setup.start());
+    let (ada, mut line) = witness(&server).await;
+    let guest = block_in_place(|| join(&server, &ada.id));
+    let second = soon(Quic::join(&server, &guest, 0)).await;
+    let endpoint = Endpoint::client("127.0.0.1:0".parse().expect("an address")).expect("a socket");
+    let attempt = || endpoint.connect_with(config(ALPN, 0), server.quic(), "localhost");
+    let refused = soon(attempt().expect("it begins")).await.expect_err("there is no place");
+    let ConnectionError::ConnectionClosed(close) = &refused else { panic!("{refused}") };
+    assert_eq!(close.error_code, quinn::TransportErrorCode::CONNECTION_REFUSED);
+    sees(&server, &ada, &mut line, 1).await;
+    // The place of one who left is free again.
+    drop(second);
+    block_in_place(|| {
+        eventually("a free place", || {
+            (server.metric("sticker_desk_quic_connections") < 2).then_some(())
+        });
+    });
+    soon(attempt().expect("it begins")).await.expect("there is a place");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

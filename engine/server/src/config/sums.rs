@@ -18,7 +18,8 @@ use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, BUFFERS_BYTES_MAX};
 use super::limits::{CLIENTS_CEILING, Limits};
 use super::quantity::Bytes;
 use crate::limits::{
-    CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, JSON_FACTOR, KEY_BYTES, LOADS_MAX, TLS_BYTES,
+    CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, JSON_FACTOR, KEY_BYTES, LOADS_MAX,
+    QUIC_CONNECTION_BYTES, QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX, TLS_BYTES, UDP_BUFFER_BYTES,
 };
 use crate::snapshot::{CLIENT_BYTES, RECENT_CLIENT_BYTES, STICKER_BYTES};
 
@@ -60,6 +61,9 @@ pub(crate) const VALUE_BYTES: usize = {
     stickers + texts + clients + answers + purged + registers + title + ENTRY_BYTES
 };
 
+/// The largest packet of QUIC that is not sent on a connection.
+const PACKET_BYTES: usize = 1_500;
+
 /// What the process is made of, for the sum of its memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process<'a> {
@@ -92,7 +96,7 @@ impl Process<'_> {
     }
 
     /// Everything besides `--memory`.
-    fn parts(self) -> [Part; 13] {
+    fn parts(self) -> [Part; 15] {
         let limits = self.limits;
         let value = VALUE_BYTES as u64;
         let per_shard = |what, bytes: usize| Part { what, per_shard: bytes as u64, once: 0 };
@@ -136,6 +140,14 @@ impl Process<'_> {
             once(
                 "`connections`, each with its state",
                 limits.connections.saturating_mul(connection),
+            ),
+            per_shard(
+                "first packets of QUIC, and answers to them",
+                QUIC_INCOMING_BYTES as usize + QUIC_REPLIES_MAX * PACKET_BYTES + UDP_BUFFER_BYTES,
+            ),
+            once(
+                "`quic-connections`, each with its windows",
+                limits.quic_connections.saturating_mul(QUIC_CONNECTION_BYTES),
             ),
         ]
     }
@@ -255,6 +267,7 @@ mod tests {
             "outbound-queues",
             "body",
             "connections",
+            "quic-connections",
             "log-waiting",
             "unsent",
             "unread",

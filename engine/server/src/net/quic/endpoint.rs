@@ -66,6 +66,8 @@ pub(crate) struct Endpoint {
     buffer: Vec<u8>,
     blocked: Option<Blocked>,
     accepts: bool,
+    /// How many lines there may be.
+    lines_max: usize,
     handshakes: usize,
     /// The present second, and connections that began in it.
     second: Option<(Instant, usize)>,
@@ -73,13 +75,15 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint for `shard` of `shards`. `seed` is random and of this run alone.
+    /// An endpoint for `shard` of `shards`, of so many connections. `seed` is random and
+    /// of this run alone.
     pub(crate) fn new(
         keys: &QuicKeys,
         server: Arc<ServerConfig>,
         seed: [u8; 32],
         shard: usize,
         shards: usize,
+        lines_max: usize,
     ) -> Self {
         let config = keys.endpoint(seed, shard, shards);
         Self {
@@ -96,6 +100,7 @@ impl Endpoint {
             buffer: Vec::new(),
             blocked: None,
             accepts: true,
+            lines_max,
             handshakes: 0,
             second: None,
             counts: Counts::default(),
@@ -165,7 +170,7 @@ impl Endpoint {
         let (crowded, flooded) = (over(1), over(QUIC_SILENCE_FACTOR));
         let proven = incoming.remote_address_validated();
         self.buffer.clear();
-        if !self.accepts || !has_room {
+        if !self.accepts || !has_room || self.lines.len() >= self.lines_max {
             let transmit = self.inner.refuse(incoming, &mut self.buffer);
             return self.reply(transmit);
         }

@@ -11,7 +11,7 @@ use super::ids::Ids;
 use crate::limits::{
     QUIC_BIDI_STREAMS, QUIC_DATAGRAM_BUFFER_BYTES, QUIC_IDLE_TIME, QUIC_INCOMING_BYTES,
     QUIC_INCOMING_BYTES_EACH, QUIC_INCOMING_MAX, QUIC_RECEIVE_WINDOW, QUIC_SEND_WINDOW,
-    QUIC_STREAM_WINDOW, QUIC_UNI_STREAMS,
+    QUIC_UNI_STREAMS,
 };
 
 /// The protocol of programs: frames on a stream.
@@ -97,7 +97,7 @@ fn transport() -> TransportConfig {
         .max_idle_timeout(Some(idle))
         .max_concurrent_bidi_streams(VarInt::from_u32(QUIC_BIDI_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(QUIC_UNI_STREAMS))
-        .stream_receive_window(VarInt::from_u32(QUIC_STREAM_WINDOW))
+        .stream_receive_window(VarInt::from_u32(QUIC_RECEIVE_WINDOW))
         .receive_window(VarInt::from_u32(QUIC_RECEIVE_WINDOW))
         .send_window(QUIC_SEND_WINDOW)
         .datagram_receive_buffer_size(Some(QUIC_DATAGRAM_BUFFER_BYTES))
