@@ -5,9 +5,10 @@ use desk_gateway_http::bodies::{read_finish, read_init, read_links};
 use desk_gateway_http::export::{ExportedDesk, Format, respond};
 use desk_gateway_http::import::{creations, read};
 use desk_gateway_http::operations::read_submit;
+use desk_gateway_http::route;
 use desk_protocol::limits::{DeskLimits, HistoryLimits, OrderLimits};
-use desk_protocol::resolver::{Submission, TextHistories, accept};
-use desk_protocol::{Author, Batch, ClientSeq, Desk, Operation, StickerId, Time};
+use desk_protocol::resolver::{self, Import, TextHistories};
+use desk_protocol::{Author, Batch, Desk, LinkId, Operation, StickerId, Time};
 
 /// Whatever is understood holds what it promises; files come back as they went.
 pub fn run(data: &[u8]) {
@@ -57,31 +58,20 @@ fn import(hint: Option<Kind>, body: &[u8]) {
 
 fn created(hint: Option<Kind>, body: &[u8]) -> Option<Vec<Operation>> {
     let limits = DeskLimits::default();
-    let board = read(hint, body, &limits).ok()?.board;
+    let wanted = route::Import { link: LinkId(0), kind: None, columns: Vec::new(), deleted: false };
+    let board = read(&wanted, hint, body, &limits).ok()?.board;
     creations(board, &Desk::new(String::new()), &limits, &mut ids()).ok()
 }
 
 fn desk_of(operations: Vec<Operation>) -> Desk {
-    let batch = Batch::from_operations(operations, &DeskLimits::default())
-        .expect("an import is a well-formed batch");
+    let notes = Batch::from_operations(operations, &DeskLimits::default().of_import())
+        .expect("an import is well formed");
     let mut desk = Desk::new("Fuzz".to_owned());
-    let submission = Submission {
-        author: Author(1),
-        client_seq: ClientSeq(1),
-        base: desk.revision(),
-        made_at: desk.revision(),
-        batch: &batch,
-        user: "",
-        now_ms: 1,
-        text_at_head: &[],
-    };
-    accept(
-        &mut desk,
-        &mut TextHistories::new(HistoryLimits::default()),
-        submission,
-        &OrderLimits::default(),
-    )
-    .expect("a body is too short to fill a desk");
+    let import =
+        Import { author: Author(1), notes: &notes, user: "", now_ms: 1, bytes_max: usize::MAX };
+    let mut histories = TextHistories::new(HistoryLimits::default());
+    resolver::import(&mut desk, &mut histories, import, &OrderLimits::default())
+        .expect("a body is too short to fill a desk");
     desk
 }
 

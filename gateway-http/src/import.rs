@@ -7,6 +7,7 @@ use desk_protocol::{Desk, StickerId};
 
 use crate::http::Status;
 use crate::problem::Problem;
+use crate::route::Import;
 
 /// Why a file gave no notes; the caller's fault.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -22,8 +23,8 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
-    /// More than one batch can hold.
-    #[error("the file has {found} notes, at most {limit} are added at once")]
+    /// More than any desk can hold.
+    #[error("the file has {found} notes, at most {limit} fit a desk")]
     TooMany {
         /// How many.
         found: usize,
@@ -57,18 +58,28 @@ impl ImportError {
 ///
 /// # Errors
 /// What is wrong, by its place in the file.
-pub fn read(hint: Option<Kind>, body: &[u8], limits: &DeskLimits) -> Result<Imported, ImportError> {
-    let options = Options { hint, text_chars: limits.text_chars, ..Options::default() };
+pub fn read(
+    wanted: &Import,
+    hint: Option<Kind>,
+    body: &[u8],
+    limits: &DeskLimits,
+) -> Result<Imported, ImportError> {
+    let options = Options {
+        kind: wanted.kind,
+        hint,
+        columns: wanted.columns.clone(),
+        deleted: wanted.deleted,
+        text_chars: limits.text_chars,
+    };
     let imported = desk_files::read(body, &options)?;
-    let (found, limit) = (imported.board.notes.len(), limits.batch_operations);
-    if found > limit {
-        return Err(ImportError::TooMany { found, limit });
+    let live = imported.board.notes.iter().filter(|note| !note.deleted).count();
+    if live > limits.stickers {
+        return Err(ImportError::TooMany { found: live, limit: limits.stickers });
     }
     Ok(imported)
 }
 
-/// The creations of a board's notes, one batch, from the bottom of the pile to
-/// its top, beside what stands on `desk`. Notes get new ids, drawn by `new_id`,
+/// The creations of a board's notes, from the bottom of the pile to its top, beside what stands on `desk`. Notes get new ids, drawn by `new_id`,
 /// so that a file can be imported twice.
 ///
 /// # Errors

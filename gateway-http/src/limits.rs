@@ -13,6 +13,8 @@ pub struct HttpLimits {
     pub header_fields: usize,
     /// See [`BODY_BYTES_MAX`].
     pub body_bytes: usize,
+    /// See [`IMPORT_BODY_BYTES_MAX`].
+    pub import_body_bytes: usize,
     /// See [`PIPELINED_BYTES_MAX`].
     pub pipelined_bytes: usize,
     /// See [`HEAD_TIME_US`].
@@ -31,6 +33,7 @@ impl Default for HttpLimits {
             head_bytes: HEAD_BYTES_MAX,
             header_fields: HEADER_FIELDS_MAX,
             body_bytes: BODY_BYTES_MAX,
+            import_body_bytes: IMPORT_BODY_BYTES_MAX,
             pipelined_bytes: PIPELINED_BYTES_MAX,
             head_us: HEAD_TIME_US,
             body_us: BODY_TIME_US,
@@ -48,8 +51,12 @@ pub const HEAD_BYTES_MAX: usize = 16 << 10;
 /// parser has places for so many on its stack.
 pub const HEADER_FIELDS_MAX: usize = 100;
 
-/// A request's body, in bytes: four client frames, or a text to import.
+/// A request's body, in bytes: four client frames.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// The body of an import, in bytes: a full desk whose texts need six bytes a character in
+/// JSON. The time for a body grows with it.
+pub const IMPORT_BODY_BYTES_MAX: usize = 32 << 20;
 
 /// One line of chunked framing (size and extensions, or a trailer), in bytes. No
 /// policy: a size has 16 digits, and the rest is dropped.

@@ -7,12 +7,18 @@ use desk_files::Kind;
 use desk_gateway_http::Time;
 use desk_gateway_http::export::{self, ExportedDesk, Format};
 use desk_gateway_http::import;
+use desk_gateway_http::route::Import;
 use desk_protocol::desk::DeskParts;
 use desk_protocol::limits::DeskLimits;
 use desk_protocol::operation::{Create, Operation};
 use desk_protocol::sticker::Stamped;
-use desk_protocol::{Author, Color, Desk, Point, Size, Stamp, Sticker, StickerId};
+use desk_protocol::{Author, Color, Desk, LinkId, Point, Size, Stamp, Sticker, StickerId};
 use expect_test::expect;
+
+/// An import that says nothing of its file.
+fn plain() -> Import {
+    Import { link: LinkId(0), kind: None, columns: Vec::new(), deleted: false }
+}
 
 /// 2026-11-23 18:00 UTC, in seconds.
 const CREATED: u64 = 1_795_456_800;
@@ -144,7 +150,7 @@ fn each_format_is_a_file_of_its_own_kind() {
         assert!(!exported(&hostile(), format, false).contains("gone"), "{name}");
         if format != Format::Svg {
             let hint = Kind::suggested(name);
-            import::read(hint, text.as_bytes(), &DeskLimits::default()).expect(name);
+            import::read(&plain(), hint, text.as_bytes(), &DeskLimits::default()).expect(name);
         }
     }
 }
@@ -171,7 +177,7 @@ fn ids() -> impl FnMut() -> StickerId {
 
 fn notes(file: &[u8]) -> Result<Vec<Create>, String> {
     let limits = DeskLimits::default();
-    let imported = import::read(None, file, &limits);
+    let imported = import::read(&plain(), None, file, &limits);
     let created = imported.and_then(|imported| {
         import::creations(imported.board, &desk("", vec![]), &limits, &mut ids())
     });
@@ -208,7 +214,7 @@ fn what_was_exported_comes_back() {
 #[test]
 fn notes_without_a_place_go_beside_those_that_are_there() {
     let limits = DeskLimits::default();
-    let board = import::read(None, b"one\ntwo\nthree\n", &limits).unwrap().board;
+    let board = import::read(&plain(), None, b"one\ntwo\nthree\n", &limits).unwrap().board;
     let created = import::creations(board, &hostile(), &limits, &mut ids()).unwrap();
     let places: Vec<_> = created
         .iter()
@@ -225,7 +231,7 @@ fn notes_without_a_place_go_beside_those_that_are_there() {
 fn bad_files_are_told() {
     let told: String = [
         "",
-        &"x\n".repeat(501),
+        &"x\n".repeat(5_001),
         &"x".repeat(10_001),
         "text,x,y\na,1,2\nb,one,2\n",
         "text,x\n\"a\nb",
@@ -237,7 +243,7 @@ fn bad_files_are_told() {
     .concat();
     expect![[r#"
         422 lines of text: there are no notes in it. Send at least one note; nothing was added.
-        422 the file has 501 notes, at most 500 are added at once. Split the file; nothing was added.
+        422 the file has 5001 notes, at most 5000 fit a desk. Split the file; nothing was added.
         422 lines of text: line 1: the text has 10001 characters, at most 10000 fit a note; divide it. Change that note; nothing was added.
         400 a table: line 3, x: expected a number from -1000000 to 1000000, found "one". Correct the file and send it again; nothing was added.
         400 a table: line 2: expected a closing quote, found the end of the file. Correct the file and send it again; nothing was added.

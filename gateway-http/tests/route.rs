@@ -76,7 +76,7 @@ fn every_address() {
             PATCH /api/desk/collaboration/finish: Finish
             POST /api/desk/ID/links: Links(1N8K4R0000000000000000000Z)
             DELETE /api/desk/ID: Remove(1N8K4R0000000000000000000Z)
-            POST /api/desk/ID/import: Import(1N8K4R0000000000000000000Z)
+            POST /api/desk/ID/import: Import(Import { link: 1N8K4R0000000000000000000Z, kind: None, columns: [], deleted: false })
             GET /api/desk/ID/export: Export(Export { link: 1N8K4R0000000000000000000Z, format: Json, deleted: false })
             HEAD /api/desk/ID/export?format=csv&deleted=true: Export(Export { link: 1N8K4R0000000000000000000Z, format: Csv, deleted: true })
             GET /api/desk/ID/export?format=%73vg&new=1: Export(Export { link: 1N8K4R0000000000000000000Z, format: Svg, deleted: false })

@@ -204,6 +204,9 @@ impl fmt::Display for Revision {
 pub struct ClientSeq(pub u64);
 
 impl ClientSeq {
+    /// Stands in commits that are no batch of a client: imports.
+    pub const NONE: Self = Self(0);
+
     /// The number after this one.
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

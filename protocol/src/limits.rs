@@ -45,6 +45,12 @@ impl DeskLimits {
         (COMMIT_BYTES_MAX >> 10) * self.frame_bytes / (CLIENT_FRAME_BYTES_MAX >> 10)
     }
 
+    /// The limits for the notes of a file, of which no client's frame has to hold all.
+    #[must_use]
+    pub const fn of_import(self) -> Self {
+        Self { batch_operations: IMPORT_OPERATIONS_MAX, ..self }
+    }
+
     /// The limits for operations that were transformed over others' commits. Their
     /// author could not foresee into how many parts a delta would be split (LIMIT-7).
     #[must_use]
@@ -182,6 +188,10 @@ pub const PURGED_IDS_MAX: usize = 4_096;
 
 /// Operations in a batch: the largest selection that moves as one step.
 pub const BATCH_OPERATIONS_MAX: usize = 500;
+
+/// Notes of an import: a desk at the highest limits, with its deleted stickers. No
+/// policy: what the desk may hold refuses more.
+pub const IMPORT_OPERATIONS_MAX: usize = STICKERS_CEILING + DELETED_STICKERS_CEILING;
 
 /// Parts of one text delta as its author made it: bounds the work of a
 /// transform. A delta that was transformed over others' commits may have as many

@@ -296,7 +296,7 @@ pub struct Commit {
     pub revision: Revision,
     /// Who sent the batch.
     pub author: Author,
-    /// Its number in the author's own order.
+    /// Its number in the author's own order; [`ClientSeq::NONE`] of an import.
     pub client_seq: ClientSeq,
     /// How it met the changes of others.
     pub status: CollisionStatus,

@@ -31,6 +31,13 @@ impl Column {
         ("height", Self::Height),
         ("color", Self::Color),
     ];
+
+    /// A column and the name that a table gives it, out of `text=Description`.
+    pub fn asked(text: &str) -> Option<(Self, String)> {
+        let (field, name) = text.split_once('=')?;
+        let known = Self::NAMES.into_iter().find(|(known, _)| *known == field);
+        Some((known?.1, name.to_owned()))
+    }
 }
 
 /// What a column holds.

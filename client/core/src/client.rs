@@ -10,7 +10,7 @@ use desk_protocol::{Author, ClientSeq, Desk, Operation, Revision, StickerId, Tim
 use crate::batch::Scope;
 use crate::drag::Dragging;
 use crate::event::{Action, Event, Line, Status, Unsaved, UnsavedReason};
-use crate::history::History;
+use crate::history::{Arriving, History};
 use crate::inbox::{Assembly, Inbox, SnapshotError};
 use crate::limits::{UNDO_STEPS_MAX, UNSAVED_MAX};
 use crate::line::Connection;
@@ -108,6 +108,7 @@ pub struct Client {
     pub(crate) levels: u64,
     pub(crate) actions: Action,
     pub(crate) history: History,
+    pub(crate) arriving: Vec<Arriving>,
     pub(crate) unsaved: Vec<Unsaved>,
     pub(crate) next_unsaved: u64,
 
@@ -164,6 +165,7 @@ impl Client {
             levels: 0,
             actions: Action(0),
             history: History::default(),
+            arriving: Vec::new(),
             unsaved: Vec::new(),
             next_unsaved: 1,
             stale: Scope::default(),

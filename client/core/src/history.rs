@@ -59,6 +59,13 @@ pub(crate) struct History {
     pub(crate) typing: Option<Typing>,
 }
 
+/// An import that this client was told of before its replica has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Arriving {
+    pub(crate) revision: Revision,
+    pub(crate) created: Vec<StickerId>,
+}
+
 /// A burst of typing that the next character may still join.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Typing {

@@ -69,6 +69,7 @@ mod edit;
 mod event;
 mod field;
 mod history;
+mod import;
 mod inbox;
 pub mod limits;
 mod line;

@@ -131,7 +131,8 @@ impl Client {
             status: commit.status,
             accepted_at_ms: commit.accepted_at_ms,
             operations: commit.operations.len(),
-            mine,
+            // An import of this client's is no batch of it.
+            mine: mine || self.author == Some(commit.author),
         });
         if let Some(flight) = flight {
             self.events.push_back(Event::Acknowledged {
@@ -142,6 +143,7 @@ impl Client {
             });
             self.store.touch();
         }
+        self.remember_imports();
     }
 
     /// Confirms the batch in flight by its commit. Its content is as it was shown,
@@ -321,6 +323,7 @@ impl Client {
         for commit in early {
             self.take_commit(commit);
         }
+        self.remember_imports();
     }
 
     fn merge_snapshot(&mut self, desk: &Desk) {

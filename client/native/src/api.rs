@@ -161,8 +161,9 @@ impl Api {
         self.request("GET", &target, &[], b"").await
     }
 
-    /// Adds the notes of a file as one batch and says how many; its content tells
-    /// its kind, and `media_type` where that leaves a choice.
+    /// Adds the notes of a file as one step, also deleted ones if `deleted`, and says how
+    /// many; its content tells its kind, and `media_type` where that leaves a choice.
+    /// `told` hears now and then how many bytes were sent.
     ///
     /// # Errors
     /// See [`RequestError`].
@@ -172,10 +173,14 @@ impl Api {
         session_key: &str,
         media_type: &str,
         file: &[u8],
+        deleted: bool,
+        told: &mut (dyn FnMut(usize) + Send),
     ) -> Result<usize, RequestError> {
-        let target = format!("/api/desk/{link}/import");
+        let target = format!("/api/desk/{link}/import?deleted={deleted}");
         let fields = [(KEY, session_key), ("Content-Type", media_type)];
-        let answer = parse(&self.request("POST", &target, &fields, file).await?)?;
+        let answer =
+            http::send_telling(&self.connector, "POST", &target, &fields, file, told).await?;
+        let answer = parse(&http::accepted(answer)?.body)?;
         let created = answer["created"].as_array().ok_or(RequestError::Unexpected("created"))?;
         Ok(created.len())
     }

@@ -4,7 +4,7 @@ use desk_gateway_http::http::client::{Answer, AnswerReader, request};
 use tokio::time::timeout;
 
 use crate::error::RequestError;
-use crate::limits::{ANSWER_BYTES_MAX, REQUEST_TIME};
+use crate::limits::{ANSWER_BYTES_MAX, PROGRESS_EVERY, REQUEST_TIME, REQUEST_TIME_PER_MIB};
 use crate::stream::Connector;
 use crate::wire::Wire;
 
@@ -16,8 +16,22 @@ pub(crate) async fn send(
     fields: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Answer, RequestError> {
-    let exchange = exchange(connector, method, target, fields, body);
-    match timeout(REQUEST_TIME, exchange).await {
+    send_telling(connector, method, target, fields, body, &mut |_| {}).await
+}
+
+/// The same; `told` hears now and then how many bytes were sent.
+pub(crate) async fn send_telling(
+    connector: &Connector,
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+    told: &mut (dyn FnMut(usize) + Send),
+) -> Result<Answer, RequestError> {
+    let mebibytes = u32::try_from(body.len() >> 20).unwrap_or(u32::MAX);
+    let time = REQUEST_TIME + REQUEST_TIME_PER_MIB.saturating_mul(mebibytes);
+    let exchange = exchange(connector, method, target, fields, body, told);
+    match timeout(time, exchange).await {
         Ok(answer) => answer,
         Err(_) => Err(RequestError::TimedOut { server: connector.server.to_string() }),
     }
@@ -29,6 +43,7 @@ async fn exchange(
     target: &str,
     fields: &[(&str, &str)],
     body: &[u8],
+    told: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Answer, RequestError> {
     let unreachable =
         |error| RequestError::Unreachable { server: connector.server.to_string(), error };
@@ -38,7 +53,11 @@ async fn exchange(
     wire.out = request(method, target, &connector.server.authority(), &all, body);
     let mut reader = AnswerReader::new(ANSWER_BYTES_MAX);
     loop {
-        let bytes = wire.read().await.map_err(unreachable)?;
+        let Ok(read) = timeout(PROGRESS_EVERY, wire.read()).await else {
+            told(wire.written());
+            continue;
+        };
+        let bytes = read.map_err(unreachable)?;
         if bytes.is_empty() {
             return Ok(reader.handle_end()?);
         }

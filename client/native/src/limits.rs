@@ -8,6 +8,12 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Time for one request and its answer. A server's own limit for a body is 30 s.
 pub const REQUEST_TIME: Duration = Duration::from_secs(40);
 
+/// Time for each further MiB of a request's body, as the server gives it.
+pub const REQUEST_TIME_PER_MIB: Duration = Duration::from_secs(30);
+
+/// How often somebody is told how much of a body was sent.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
 /// Time in which a closing line may still flush and hear the peer's close.
 pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 

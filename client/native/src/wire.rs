@@ -26,6 +26,11 @@ impl Wire {
         Self { stream, out: Vec::new(), written: 0, buffer: vec![0; READ_BYTES] }
     }
 
+    /// How many bytes of what there is were written.
+    pub(crate) const fn written(&self) -> usize {
+        self.written
+    }
+
     /// Writes what there is and waits for bytes, which may be changed in place;
     /// none: the peer has ended the stream. Dropping the future loses nothing.
     pub(crate) async fn read(&mut self) -> io::Result<&mut [u8]> {

@@ -9,9 +9,14 @@
 //! 5 linked     role u8, link u128
 //! 6 finished
 //! 7 alias      desk u128
+//! 8 imported   part u32, parts u32, commit frame
 //! ```
 //! Numbers are little-endian, links and clients big-endian as they are keys.
 //! The store frames and checks entries; a commit frame carries its own length.
+//!
+//! An import can be longer than an entry may be. Its commit is then written in parts,
+//! one entry each, and the last of them applies it (IMPORT-3). A crash may leave the
+//! first parts alone: whatever other entry comes next, they are dropped.
 
 use desk_protocol::codec::{self, Decoded};
 use desk_protocol::frame::{BatchResult, Outcome, Role, ServerFrame};
@@ -69,6 +74,15 @@ pub enum Entry {
     Finished,
     /// The only entry of a further link.
     Alias(Alias),
+    /// A part of an import.
+    Imported {
+        /// Its place among the parts, from 0.
+        part: u32,
+        /// How many there are, at least 1.
+        parts: u32,
+        /// The whole commit's head, and this part's operations.
+        commit: Commit,
+    },
 }
 
 /// Why an entry cannot be read or does not follow from the entries before it. The
@@ -92,6 +106,18 @@ pub fn encode_commit(client: ClientId, frame: impl FnOnce(&mut Vec<u8>)) -> (Vec
     let mut out = Vec::with_capacity(COMMIT_BYTES);
     out.push(3);
     out.extend_from_slice(&client.to_bytes());
+    let start = out.len();
+    frame(&mut out);
+    (out, start)
+}
+
+/// Writes the entry of a part of an import. The second value is as in
+/// [`encode_commit`].
+pub fn encode_import(part: u32, parts: u32, frame: impl FnOnce(&mut Vec<u8>)) -> (Vec<u8>, usize) {
+    let mut out = Vec::with_capacity(COMMIT_BYTES);
+    out.push(8);
+    out.extend_from_slice(&part.to_le_bytes());
+    out.extend_from_slice(&parts.to_le_bytes());
     let start = out.len();
     frame(&mut out);
     (out, start)
@@ -137,6 +163,11 @@ impl Entry {
                 out.push(7);
                 out.extend_from_slice(&alias.desk.to_bytes());
             }
+            Entry::Imported { part, parts, commit } => {
+                let frame = ServerFrame::Commit(commit.clone());
+                let encode = |out: &mut Vec<u8>| codec::encode_server(&frame, out);
+                return encode_import(*part, *parts, encode).0;
+            }
         }
         out
     }
@@ -180,13 +211,7 @@ impl Reader<'_> {
             },
             3 => {
                 let client = ClientId::from_bytes(self.array()?);
-                let Ok(Decoded::Frame(length, Some(ServerFrame::Commit(commit)))) =
-                    codec::decode_server(self.rest)
-                else {
-                    return None;
-                };
-                self.rest = self.rest.get(length..)?;
-                Entry::Committed { client, commit }
+                Entry::Committed { client, commit: self.commit()? }
             }
             4 => Entry::Refused {
                 client: ClientId::from_bytes(self.array()?),
@@ -205,6 +230,11 @@ impl Reader<'_> {
             },
             6 => Entry::Finished,
             7 => Entry::Alias(Alias { desk: LinkId::from_bytes(self.array()?) }),
+            8 => Entry::Imported {
+                part: u32::from_le_bytes(self.array()?),
+                parts: u32::from_le_bytes(self.array()?),
+                commit: self.commit()?,
+            },
             _ => return None,
         };
         self.rest.is_empty().then_some(entry)
@@ -216,6 +246,16 @@ impl Reader<'_> {
         Some(*head)
     }
 
+    fn commit(&mut self) -> Option<Commit> {
+        let Ok(Decoded::Frame(length, Some(ServerFrame::Commit(commit)))) =
+            codec::decode_server(self.rest)
+        else {
+            return None;
+        };
+        self.rest = self.rest.get(length..)?;
+        Some(commit)
+    }
+
     fn text(&mut self) -> Option<String> {
         let length = usize::from(u16::from_le_bytes(self.array()?));
         let (head, rest) = self.rest.split_at_checked(length)?;
@@ -224,26 +264,66 @@ impl Reader<'_> {
     }
 }
 
-/// Takes a record one step on. `record` is `None` before the first entry.
-///
-/// # Errors
-/// [`JournalError`]; the record must not be served then.
-pub fn replay(
-    key: LinkId,
+/// A record that is taken through the entries of the log.
+#[derive(Debug, Default)]
+pub struct Replay {
     record: Option<StoredRecord>,
-    entry: Entry,
-) -> Result<StoredRecord, JournalError> {
-    match (record, entry) {
-        (None, Entry::Alias(alias)) => Ok(StoredRecord::Alias(alias)),
-        (None, Entry::Created { expires_at, owner, title }) => {
-            Ok(StoredRecord::Desk(DeskRecord::new(key, owner, expires_at, title)))
-        }
-        (Some(StoredRecord::Desk(mut record)), entry) => {
-            record.step(entry)?;
-            Ok(StoredRecord::Desk(record))
-        }
-        (_, entry) => Err(JournalError::OutOfPlace(entry.name())),
+    /// The parts of an import whose last is yet to come, as one commit.
+    unfinished: Option<(u32, Commit)>,
+}
+
+impl Replay {
+    /// From what is stored; `None` before the first entry.
+    pub fn new(record: Option<StoredRecord>) -> Self {
+        Self { record, unfinished: None }
     }
+
+    /// Takes the record one step on.
+    ///
+    /// # Errors
+    /// [`JournalError`]; the record must not be served then.
+    pub fn step(&mut self, key: LinkId, entry: Entry) -> Result<(), JournalError> {
+        let name = entry.name();
+        let out_of_place = JournalError::OutOfPlace(name);
+        let unfinished = self.unfinished.take();
+        match (&mut self.record, entry) {
+            (record @ None, Entry::Alias(alias)) => *record = Some(StoredRecord::Alias(alias)),
+            (record @ None, Entry::Created { expires_at, owner, title }) => {
+                let desk = DeskRecord::new(key, owner, expires_at, title);
+                *record = Some(StoredRecord::Desk(desk));
+            }
+            (Some(StoredRecord::Desk(record)), Entry::Imported { part, parts, commit }) => {
+                let whole = joined(unfinished, part, commit).ok_or(out_of_place)?;
+                match part.checked_add(1) {
+                    Some(next) if next == parts => resolver::apply(&mut record.desk, &whole)?,
+                    Some(next) if next < parts => self.unfinished = Some((next, whole)),
+                    _ => return Err(JournalError::OutOfPlace(name)),
+                }
+                record.sequence += 1;
+            }
+            (Some(StoredRecord::Desk(record)), entry) => record.step(entry)?,
+            (_, _) => return Err(out_of_place),
+        }
+        Ok(())
+    }
+
+    /// The record; `None` if there was no entry.
+    pub fn into_record(self) -> Option<StoredRecord> {
+        self.record
+    }
+}
+
+/// The parts of an import so far, and its next one.
+fn joined(unfinished: Option<(u32, Commit)>, part: u32, commit: Commit) -> Option<Commit> {
+    if part == 0 {
+        return Some(commit);
+    }
+    let (next, mut whole) = unfinished?;
+    if next != part || whole.revision != commit.revision {
+        return None;
+    }
+    whole.operations.extend(commit.operations);
+    Some(whole)
 }
 
 impl DeskRecord {
@@ -289,7 +369,9 @@ impl DeskRecord {
                 Role::Owner => self.links.owner = link,
             },
             Entry::Finished => self.key_epoch += 1,
-            Entry::Created { .. } | Entry::Alias(_) => return Err(out_of_place()),
+            Entry::Created { .. } | Entry::Alias(_) | Entry::Imported { .. } => {
+                return Err(out_of_place());
+            }
         }
         self.sequence += 1;
         Ok(())
@@ -306,6 +388,7 @@ impl Entry {
             Entry::Linked { .. } => "linked",
             Entry::Finished => "finished",
             Entry::Alias(_) => "alias",
+            Entry::Imported { .. } => "imported",
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::bucket::Rate;
 pub struct ShardLimits {
     /// What batches are ordered by.
     pub order: OrderLimits,
+    /// See [`IMPORT_BYTES_MAX`].
+    pub import_bytes: usize,
     /// See [`CONNECTIONS_PER_DESK_MAX`].
     pub connections_per_desk: usize,
     /// See [`CLIENTS_PER_DESK_MAX`].
@@ -77,6 +79,7 @@ impl Default for ShardLimits {
     fn default() -> Self {
         Self {
             order: OrderLimits::default(),
+            import_bytes: IMPORT_BYTES_MAX,
             connections_per_desk: CONNECTIONS_PER_DESK_MAX,
             clients_per_desk: CLIENTS_PER_DESK_MAX,
             newcomers: NEWCOMER_RATE,
@@ -107,6 +110,10 @@ impl Default for ShardLimits {
         }
     }
 }
+
+/// Bytes of the notes of one import, by [`desk_protocol::Operation::encoded_bytes_max`]: a
+/// full desk with its deleted notes. All of it has to fit the log at once.
+pub const IMPORT_BYTES_MAX: usize = 8 << 20;
 
 /// Connections of one desk. A crowd beyond it is refused with `429`.
 pub const CONNECTIONS_PER_DESK_MAX: usize = 2_000;

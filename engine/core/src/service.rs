@@ -109,7 +109,7 @@ pub enum Request {
         /// The desk, by the link in the path.
         desk: LinkId,
     },
-    /// Adds stickers as one batch.
+    /// Adds notes as one step that appears whole or not at all.
     Import {
         /// An owner's or editor's key.
         key: SessionKey,
@@ -117,7 +117,10 @@ pub enum Request {
         desk: LinkId,
         /// The label that the sender chose.
         user: String,
-        /// Creations, in order.
+        /// A number that the sender gives this import, so that it counts once if it
+        /// comes again; `None`: it counts each time.
+        resend: Option<u64>,
+        /// Creations, from the bottom of the pile to its top.
         operations: Vec<Operation>,
     },
     /// The content of a desk.
@@ -333,6 +336,14 @@ pub enum ServiceError {
         /// What was wrong.
         detail: String,
     },
+    /// 422
+    #[error("note {}: {detail}", .note + 1)]
+    NotImported {
+        /// The note at fault, from 0.
+        note: u32,
+        /// What was wrong.
+        detail: String,
+    },
     /// 429
     #[error("as many people are on this desk as it takes: come again when somebody has left")]
     DeskFull,
@@ -367,7 +378,8 @@ impl ServiceError {
             | Self::SequenceGap { .. }
             | Self::BaseAhead { .. }
             | Self::NeedsBaseText(_)
-            | Self::Rejected { .. } => CloseCode::Malformed,
+            | Self::Rejected { .. }
+            | Self::NotImported { .. } => CloseCode::Malformed,
             Self::TooMany(_) | Self::TooOften { .. } | Self::Unavailable(_) => {
                 CloseCode::Overloaded
             }

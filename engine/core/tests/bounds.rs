@@ -137,14 +137,15 @@ fn join(link: LinkId) -> Request {
 }
 
 #[test]
-fn imports_take_one_place_together() {
+fn imports_take_no_place() {
     let mut world = world_for(2);
     let desk = world.create();
     world.sync(desk.key, 1, 0, vec![create(1, "x")]);
     for id in 2..20 {
         let (key, desk) = (desk.key, desk.link);
         let operations = vec![create(id, "imported")];
-        let reply = world.ask(Request::Import { key, desk, user: String::new(), operations });
+        let user = String::new();
+        let reply = world.ask(Request::Import { key, desk, user, resend: None, operations });
         assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
     }
 }

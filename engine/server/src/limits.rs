@@ -302,3 +302,15 @@ pub(crate) const QUIC_REPLIES_MAX: usize = 1_024;
 
 /// Shards that the first byte of a connection id can name.
 pub(crate) const QUIC_SHARDS_MAX: usize = 255;
+
+/// Files longer than other bodies may be that a shard imports at a time. Safety: each may
+/// take as much memory as [`IMPORT_MEMORY_FACTOR`] files of the longest.
+pub(crate) const LONG_IMPORTS_MAX: usize = 1;
+
+/// The memory of an import by the bytes of its file, at the most: the file, its text, what
+/// is read of it and the notes. Safety: `make bench ONLY=files` measures it.
+pub(crate) const IMPORT_MEMORY_FACTOR: usize = 8;
+
+/// After how many seconds a long import may be tried again. Tuning: one takes about a
+/// second besides its way here.
+pub(crate) const LONG_IMPORT_RETRY_S: u32 = 3;

@@ -203,11 +203,21 @@ impl Connection {
     /// # Panics
     /// If no head is in hand.
     pub fn accept_body(&mut self, now: Time) {
+        self.accept_body_within(now, self.limits.body_bytes);
+    }
+
+    /// The same for a body that may have so many bytes. The time for it is in proportion.
+    ///
+    /// # Panics
+    /// If no head is in hand.
+    pub fn accept_body_within(&mut self, now: Time, bytes_max: usize) {
         assert!(matches!(self.state, State::Deciding), "a body is accepted once, after its head");
-        match self.decoder() {
+        match self.decoder(bytes_max) {
             Ok(decoder) => {
                 self.state = State::Body { decoder, content: Vec::new() };
-                self.deadline = Some((after(now, self.limits.body_us), Deadline::Body));
+                let times = bytes_max.div_ceil(self.limits.body_bytes.max(1)).max(1) as u64;
+                let time = self.limits.body_us.saturating_mul(times);
+                self.deadline = Some((after(now, time), Deadline::Body));
                 if self.request.expects_continue && self.input.is_empty() {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
@@ -420,8 +430,16 @@ impl Connection {
         Ok(None)
     }
 
-    fn decoder(&self) -> Result<BodyDecoder, RequestError> {
-        let most = self.limits.body_bytes;
+    /// Whether the body in hand may be longer than others may be.
+    pub fn body_may_be_long(&self) -> bool {
+        match self.request.body {
+            BodyFraming::None => false,
+            BodyFraming::Length(length) => length > self.limits.body_bytes as u64,
+            BodyFraming::Chunked => true,
+        }
+    }
+
+    fn decoder(&self, most: usize) -> Result<BodyDecoder, RequestError> {
         match self.request.body {
             BodyFraming::None => BodyDecoder::with_length(0, most),
             BodyFraming::Length(length) => BodyDecoder::with_length(length, most),
@@ -441,7 +459,9 @@ impl Connection {
             State::Deciding if self.request.body == BodyFraming::None => Then::NextRequest,
             // Whether the peer will send the body after all is not known.
             State::Deciding if self.request.expects_continue => Then::Linger,
-            State::Deciding => self.decoder().map_or(Then::Linger, Then::Skip),
+            State::Deciding => {
+                self.decoder(self.limits.body_bytes).map_or(Then::Linger, Then::Skip)
+            }
             state => panic!("no request is in hand: {state:?}"),
         }
     }

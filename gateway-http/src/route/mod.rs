@@ -7,7 +7,7 @@ mod query;
 pub use forwarded::{FORWARDED_FIELD, client_address};
 pub use origin::{OriginPolicy, OriginPolicyError};
 
-use desk_files::Kind;
+use desk_files::{Column, Kind};
 use desk_protocol::id::ParseIdError;
 use desk_protocol::limits::USER_LABEL_CHARS_MAX;
 use desk_protocol::{LinkId, Revision};
@@ -17,10 +17,14 @@ use crate::http::{Method, RequestHead, Status};
 use crate::limits::POLL_WAIT_S_MAX;
 use crate::problem::Problem;
 use crate::websocket::handshake::SESSION_KEY_FIELD;
-use query::Query;
+use query::{Query, REPEATED};
+use sha1::{Digest as _, Sha1};
 
 /// The header field of a user's label.
 pub const USER_FIELD: &str = "R-User-ID";
+
+/// The header field that makes an import count once.
+pub const IMPORT_NUMBER_FIELD: &str = "Idempotency-Key";
 
 /// What a request asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,7 +44,7 @@ pub enum Route {
     /// `DELETE /api/desk/ID`: remove the desk.
     Remove(LinkId),
     /// `POST /api/desk/ID/import`: add notes.
-    Import(LinkId),
+    Import(Import),
     /// `GET /api/desk/ID/export`: the desk as a file.
     Export(Export),
     /// `GET /` and `GET /d/ID`: the page.
@@ -92,6 +96,19 @@ pub fn session_of(path: &str, query: Option<&str>) -> Result<String, Problem> {
     }
     let query = Query::parse(query)?;
     query.text("session_key").map(str::to_owned).ok_or_else(missing_session_key)
+}
+
+/// An import.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Import {
+    /// The link it is asked for by.
+    pub link: LinkId,
+    /// What the file is said to be; its content tells it otherwise.
+    pub kind: Option<Kind>,
+    /// Columns of a table, by the names that it has.
+    pub columns: Vec<(Column, String)>,
+    /// Deleted notes too.
+    pub deleted: bool,
 }
 
 /// What the body of a submit is.
@@ -166,7 +183,7 @@ impl Route {
             }
             Some("import") => {
                 allow(head, &[Method::Post])?;
-                link(id).map(Self::Import)
+                Import::of(head, link(id)?).map(Self::Import)
             }
             Some("export") => {
                 get(head)?;
@@ -199,6 +216,47 @@ impl Export {
         let deleted = query.one_of("deleted", &[("true", true), ("false", false)])?;
         Ok(Self { link, format, deleted: deleted.unwrap_or(false) })
     }
+}
+
+impl Import {
+    fn of(head: &RequestHead, link: LinkId) -> Result<Self, Problem> {
+        let query = Query::parse(head.query())?;
+        let auto = [("auto", None)];
+        let kinds = Kind::NAMES.map(|(name, kind)| (name, Some(kind)));
+        let kinds: Vec<_> = auto.into_iter().chain(kinds).collect();
+        let kind = query.one_of("format", &kinds)?.flatten();
+        let deleted = query.one_of("deleted", &[("true", true), ("false", false)])?;
+        let asked = query.repeated().map(|asked| {
+            Column::asked(asked).ok_or_else(|| {
+                let names = Column::NAMES.map(|(name, _)| name).join(", ");
+                let detail = format!(
+                    "The parameter {REPEATED} is FIELD=NAME, percent-encoded, with a field of \
+                     {names} and the name that the table's first line gives the column."
+                );
+                Problem::new(Status::BAD_REQUEST, detail)
+            })
+        });
+        let columns = asked.collect::<Result<_, _>>()?;
+        Ok(Self { link, kind, columns, deleted: deleted.unwrap_or(false) })
+    }
+}
+
+/// The number that the sender gives an import, so that it counts once if it comes
+/// again: of the text in `Idempotency-Key`, if there is one.
+///
+/// # Errors
+/// 400 if the field is no 1 to 64 visible ASCII characters.
+pub fn import_number(head: &RequestHead) -> Result<Option<u64>, Problem> {
+    let Some(text) = head.field(IMPORT_NUMBER_FIELD) else { return Ok(None) };
+    if !(1..=64).contains(&text.len()) || !text.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+        return Err(Problem::new(
+            Status::BAD_REQUEST,
+            "Idempotency-Key may have 1 to 64 visible ASCII characters; send one of your choice, \
+             the same one each time that you send this import.",
+        ));
+    }
+    let hash = Sha1::digest(text.as_bytes());
+    Ok(Some(u64::from_le_bytes(hash[..8].try_into().expect("a hash has 20 bytes"))))
 }
 
 /// The session key of a request.

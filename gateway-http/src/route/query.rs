@@ -5,6 +5,9 @@ use std::ops::RangeInclusive;
 use crate::http::Status;
 use crate::problem::Problem;
 
+/// The parameter that may be given several times.
+pub(super) const REPEATED: &str = "column";
+
 /// A parsed query. Names that nobody asks for are ignored, as they are
 /// everywhere on the web.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ impl Query {
             let (Some(name), Some(value)) = (decode(name), decode(value)) else {
                 return Err(bad("The query is not percent-encoded UTF-8; encode it.".to_owned()));
             };
-            if parsed.iter().any(|(known, _)| *known == name) {
+            if name != REPEATED && parsed.iter().any(|(known, _)| *known == name) {
                 return Err(bad(format!("The parameter {name} is given twice; give it once.")));
             }
             parsed.push((name, value));
@@ -30,6 +33,11 @@ impl Query {
     /// A text as it is.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)
+    }
+
+    /// All values of the one parameter that may be given several times.
+    pub(super) fn repeated(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(known, _)| known == REPEATED).map(|(_, value)| &**value)
     }
 
     fn get(&self, name: &str) -> Option<&str> {

@@ -150,6 +150,17 @@ pub fn accept(
     submission: Submission<'_>,
     limits: &OrderLimits,
 ) -> Result<Acceptance, Refusal> {
+    accept_within(desk, histories, submission, limits, limits.desk.commit_bytes())
+}
+
+/// The same for a commit that may take so many bytes.
+pub(super) fn accept_within(
+    desk: &mut Desk,
+    histories: &mut TextHistories,
+    submission: Submission<'_>,
+    limits: &OrderLimits,
+    bytes_max: usize,
+) -> Result<Acceptance, Refusal> {
     assert!(submission.base <= desk.revision, "a base above the head is answered earlier");
     let mut resolution = Resolution::new(desk, histories, &submission, limits);
     resolution.refuse_stale()?;
@@ -157,7 +168,7 @@ pub fn accept(
         resolution.resolve(operation).map_err(|reason| resolution.reject(index, reason))?;
     }
     resolution.check_desk_limits()?;
-    resolution.check_commit_bytes()?;
+    resolution.check_commit_bytes(bytes_max)?;
     let Resolution { operations, status, created, .. } = resolution;
 
     let mut commit = Commit {
@@ -448,9 +459,9 @@ impl<'a> Resolution<'a> {
         Err(self.reject(at, reason))
     }
 
-    fn check_commit_bytes(&self) -> Result<(), Refusal> {
+    fn check_commit_bytes(&self, limit: usize) -> Result<(), Refusal> {
         let sizes = self.operations.iter().map(Operation::encoded_bytes_max);
-        let (found, limit) = (sizes.sum(), self.limits.desk.commit_bytes());
+        let found = sizes.sum();
         if found <= limit {
             return Ok(());
         }

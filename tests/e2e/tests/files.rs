@@ -2,6 +2,8 @@
 
 use desk_e2e::http::{KEY, send};
 use desk_e2e::{Reply, Server, create, desk, get, join};
+use desk_protocol::codec::decode_snapshot;
+use desk_protocol::{Desk, ServerFrame};
 use serde_json::{Value, json};
 
 fn export(server: &Server, id: &str, query: &str) -> Reply {
@@ -132,10 +134,108 @@ fn errors_of_import() {
     import(&server, &ada, "text/csv", b"text\n\"open").problem(400);
     import(&server, &ada, "text/plain", b"a\x81").problem(400);
     import(&server, &ada, "text/plain", b"\n\n").problem(422);
-    import(&server, &ada, "text/plain", "n\n".repeat(501).as_bytes()).problem(422);
+    import(&server, &ada, "text/plain", "n\n".repeat(5_001).as_bytes()).problem(422);
     import(&server, &ada, "text/plain", "x".repeat(10_001).as_bytes()).problem(422);
     import(&server, &ada, "image/png", b"x").problem(415);
     let viewer = join(&server, &ada.link(&server, "viewer", false));
     import(&server, &viewer, "text/plain", b"x").problem(403);
     assert_eq!(desk::export(&server, &ada.id)["revision"], 0);
+}
+
+/// A desk's JSON at the limits: 5,000 notes and 4 MiB of what counts for its size.
+fn full_desk() -> Value {
+    let notes = (0..5_000).map(|number| {
+        let mut text = format!("{number}: \u{e4}\u{1f388} \"quoted\"\nand\ta tab ");
+        while text.len() < 770 {
+            text.push_str("more words ");
+        }
+        while text.len() > 774 {
+            text.pop();
+        }
+        json!({ "x": number % 100 * 220 - 11_000, "y": number / 100 * 220, "width": 20 + number % 400,
+            "height": 200, "color": format!("#{:06x}", number * 3_000), "z": number, "text": text })
+    });
+    json!({ "title": "full", "stickers": notes.collect::<Vec<_>>() })
+}
+
+#[test]
+fn import_2_a_whole_desk_comes_back_at_once() {
+    let mut server = Server::new();
+    let file = full_desk();
+    let ada = create(&server, "full");
+    let bob = join(&server, &ada.id);
+    let mut socket = desk_e2e::Socket::live(&server, &bob.key);
+    let body = file.to_string();
+    assert!(body.len() > 4 << 20, "{}", body.len());
+    let answer = import(&server, &ada, "application/json", body.as_bytes()).expect(200).json();
+    assert_eq!(answer["revision"], 1);
+    assert_eq!(answer["created"].as_array().map(Vec::len), Some(5_000));
+    // Others see it whole, and go on by commits.
+    assert_eq!(snapshot(&mut socket).live_stickers(), 5_000);
+    assert_eq!(looks(&desk::export(&server, &ada.id)), looks(&file));
+    // One more does not fit, and nothing of it stays.
+    import(&server, &ada, "text/plain", b"one more").problem(422);
+    // It is on the disk.
+    server.kill9();
+    server.up();
+    assert_eq!(looks(&desk::export(&server, &ada.id)), looks(&file));
+    // The command line takes it elsewhere, and says where.
+    let path = server.folder().join("full.json");
+    let path = path.to_str().expect("UTF-8");
+    let (url, base) = (format!("{}/d/{}", server.url(), ada.id), server.url());
+    assert!(desk_e2e::run(&["export", &url, "-o", path]).status.success());
+    let copied = desk_e2e::run(&["import", path, "--server", &base]);
+    let told = String::from_utf8(copied.stdout).expect("UTF-8");
+    assert!(told.contains("added  5000\n"), "{told}");
+    let link = told.lines().find_map(|line| line.strip_prefix("edit   ")).expect("a link");
+    assert_eq!(looks(&desk::export(&server, &desk::id_of(link))), looks(&file));
+}
+
+/// The desk that a connection is given anew.
+fn snapshot(socket: &mut desk_e2e::Socket) -> Desk {
+    let mut bytes = Vec::new();
+    loop {
+        if let ServerFrame::SnapshotChunk(chunk) = socket.frame() {
+            bytes.extend(chunk.bytes);
+            if bytes.len() == chunk.total as usize {
+                let parts = decode_snapshot(&bytes).expect("a snapshot");
+                return Desk::from_parts(parts).expect("a desk");
+            }
+        }
+    }
+}
+
+#[test]
+fn import_5_an_import_with_a_key_counts_once() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    let target = format!("/api/desk/{}/import", ada.id);
+    let send = |number: &str| {
+        let fields =
+            [(KEY, &*ada.key), ("Content-Type", "text/plain"), ("Idempotency-Key", number)];
+        send(&server, "POST", &target, &fields, b"one\ntwo\n")
+    };
+    let first = send("a").expect(200).json()["created"].clone();
+    assert_eq!(send("a").expect(200).json()["created"], first);
+    assert_ne!(send("b").expect(200).json()["created"], first);
+    send("").problem(400);
+    assert_eq!(desk::texts(&server, &ada.id), ["one", "one", "two", "two"]);
+}
+
+#[test]
+fn a_table_is_told_what_its_columns_are() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    let fields = [(KEY, &*ada.key), ("Content-Type", "text/csv")];
+    let import = |query: &str| {
+        let target = format!("/api/desk/{}/import?{query}", ada.id);
+        send(&server, "POST", &target, &fields, b"Key,Summary,Left\nA-1,buy tea,7\n")
+    };
+    import("column=text%3DSummary&column=x%3DLeft&column=y%3DLeft").expect(200);
+    import("format=lines").expect(200);
+    import("format=doc").problem(400);
+    import("column=Summary").problem(400);
+    import("column=text%3DNone").problem(400);
+    assert_eq!(desk::texts(&server, &ada.id), ["A-1,buy tea,7", "Key,Summary,Left", "buy tea"]);
+    assert_eq!(desk::export(&server, &ada.id)["stickers"][0]["x"], 7);
 }

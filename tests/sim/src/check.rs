@@ -8,6 +8,7 @@
 //!   nobody may have removed, stands in the final text once.
 //! * Whole sentences: what one person types at one place in one go stands
 //!   together (TEXT-3), where nobody may have deleted or taken back any of it.
+//! * Imports: a replica has all notes of an import, or none (`requester.rs`).
 //! * Convergence: at the end every replica equals the server's desk; a viewer's equals
 //!   what of it is for viewers, and holds no deleted sticker (DELETE-4).
 //! * Bounds: no connection has more queued than its limit.

@@ -161,7 +161,9 @@ impl World {
                 if let Err(why) = self.checker.commit(desk, revision, seen, operations, viewer) {
                     self.fail(why);
                 }
+                self.check_imports(person);
             }
+            ClientEvent::Reset => self.check_imports(person),
             _ => {}
         }
     }

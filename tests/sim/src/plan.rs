@@ -78,6 +78,10 @@ pub struct Plan {
     pub too_large_once_in: u64,
     /// Power fails in a planned stop, once in so many.
     pub crash_in_stop_once_in: u64,
+    /// Notes that a program adds at a time by importing them; 0: it sends batches.
+    pub import_notes: u64,
+    /// Operations of a batch, and so of a part of an import.
+    pub batch_operations: usize,
 }
 
 impl Plan {
@@ -120,6 +124,8 @@ impl Plan {
             accesses_interleave: chance.once_in(3),
             too_large_once_in: odds(&mut chance, &[0, 0, 0, 0, 20]),
             crash_in_stop_once_in: odds(&mut chance, &[0, 3]),
+            import_notes: odds(&mut chance, &[0, 0, 10, 90]),
+            batch_operations: odds(&mut chance, &[500, 40]) as usize,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The server's process: it starts, runs its shards, and dies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use desk_engine_core::limits::ShardLimits;
 use desk_engine_core::{Input, Keyring, Placement, Request, RequestId, Shard, ShardConfig};
 use desk_keeper::Settings;
 use desk_protocol::LinkId;
@@ -101,7 +103,7 @@ impl World {
                 placement,
                 session_idle: self.plan.session_idle,
                 memory_bytes: self.plan.memory_bytes,
-                limits: Default::default(),
+                limits: self.limits(),
             };
             let shard = Shard::new(config, Keyring::new([7; 32]), self.chance.bytes());
             let mut host = ShardHost::new(shard, store, settings);
@@ -109,6 +111,12 @@ impl World {
             hosts.push(host);
         }
         Ok(Process { generation: self.generation, hosts, owner, placement, manifest_failed: false })
+    }
+
+    fn limits(&self) -> Arc<ShardLimits> {
+        let mut limits = ShardLimits::default();
+        limits.order.desk.batch_operations = self.plan.batch_operations;
+        Arc::new(limits)
     }
 
     fn draw_disk_faults(&mut self) {

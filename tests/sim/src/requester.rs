@@ -1,11 +1,13 @@
-//! Programs that send batches by request alone: answers get lost, requests come
-//! twice, and every number must count once.
+//! Programs that send batches or import notes by request alone: answers get lost,
+//! requests come twice, and every number must count once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use desk_engine_core::service::Joined;
 use desk_engine_core::{Reply, Request, ServiceError, SessionKey};
 use desk_protocol::frame::Submit;
-use desk_protocol::{ClientSeq, Create, Operation, Revision, StickerId};
+use desk_protocol::{Author, ClientSeq, Create, Operation, Revision, StickerId};
 
 use crate::world::{Event, World};
 
@@ -41,30 +43,44 @@ pub(crate) enum Seat {
 pub(crate) struct Requester {
     pub(crate) desk: usize,
     key: SessionKey,
+    /// As whom its notes stand on the desk.
+    pub(crate) author: Author,
+    /// Notes that it imports at a time; 0: it sends batches.
+    pub(crate) import_notes: u64,
     seq: u64,
     base: Revision,
     sticker: StickerId,
     /// The first answer to the present number.
     answer: Option<Revision>,
+    /// What the first answer to the present import says that it created.
+    created: Vec<StickerId>,
     /// Stickers whose creation was acknowledged.
     pub(crate) acknowledged: Vec<StickerId>,
     pub(crate) left: u64,
 }
 
 impl Requester {
-    pub(crate) fn new(desk: usize, key: SessionKey, left: u64) -> Self {
+    pub(crate) fn new(desk: usize, joined: &Joined, import_notes: u64, left: u64) -> Self {
+        // A desk has room for so many of them.
+        let left = if import_notes > 0 { left.min(IMPORTS_MAX) } else { left };
         Self {
             desk,
-            key,
+            key: joined.key,
+            author: joined.author,
+            import_notes,
             seq: 1,
             base: Revision(0),
             sticker: StickerId(0),
             answer: None,
+            created: Vec::new(),
             acknowledged: Vec::new(),
             left,
         }
     }
 }
+
+/// Imports of a program.
+const IMPORTS_MAX: u64 = 8;
 
 impl World {
     /// Sends the present batch, now and then twice; tries again if no answer
@@ -86,14 +102,15 @@ impl World {
             deleted: false,
             z: None,
         };
-        let operations = vec![Operation::Create(create)];
-        let base = this.base;
-        let submit = Submit { client_seq: ClientSeq(seq), base, made_at: base, operations };
-        let body = Request::Sync {
-            key: this.key,
-            user: "program".to_owned(),
-            submit,
-            base_texts: Vec::new(),
+        let (key, user, base) = (this.key, "program".to_owned(), this.base);
+        let body = if this.import_notes > 0 {
+            let unnamed = Operation::Create(Create { id: StickerId(0), ..create });
+            let operations = vec![unnamed; this.import_notes as usize];
+            Request::Import { key, desk: key.link, user, resend: Some(seq), operations }
+        } else {
+            let operations = vec![Operation::Create(create)];
+            let submit = Submit { client_seq: ClientSeq(seq), base, made_at: base, operations };
+            Request::Sync { key, user, submit, base_texts: Vec::new() }
         };
         let asker = Asker::Batch { requester, seq };
         let copies = if self.chance.once_in(self.plan.double_once_in) { 3 } else { 1 };
@@ -109,6 +126,23 @@ impl World {
     pub(crate) fn batch_answered(&mut self, requester: usize, seq: u64, reply: Reply) {
         let this = &mut self.requesters[requester];
         match reply {
+            Reply::Synced { created, .. } if this.import_notes > 0 => {
+                if seq < this.seq {
+                    return;
+                }
+                if created.len() as u64 != this.import_notes {
+                    let what = format!("import {seq} created {} notes", created.len());
+                    return self.fail(what);
+                }
+                let first = this.answer.replace(Revision(0)).is_none();
+                if first {
+                    this.created = created;
+                } else if this.created != created {
+                    let what = format!("import {seq} created {:?} and {created:?}", this.created);
+                    return self.fail(what);
+                }
+                self.agenda.after(Duration::from_millis(20), Event::NextBatch { requester, seq });
+            }
             Reply::Synced { revision, .. } => {
                 if seq < this.seq {
                     return;
@@ -129,6 +163,28 @@ impl World {
         }
     }
 
+    /// No half of an import is ever seen (IMPORT-2): all its notes have one author and
+    /// one time.
+    pub(crate) fn check_imports(&mut self, person: usize) {
+        let this = &self.people[person];
+        let mut broken = None;
+        for program in &self.requesters {
+            if this.viewer || program.import_notes == 0 || program.desk != this.desk {
+                continue;
+            }
+            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+            let desk = this.client.confirmed();
+            for sticker in desk.stickers().filter(|one| one.author == program.author) {
+                *counts.entry(sticker.created_at_ms).or_default() += 1;
+            }
+            let half = counts.into_values().find(|count| count % program.import_notes != 0);
+            broken = broken.or(half);
+        }
+        if let Some(count) = broken {
+            self.fail(format!("person {person} sees {count} notes of an import"));
+        }
+    }
+
     pub(crate) fn next_batch(&mut self, requester: usize, seq: u64) {
         let this = &mut self.requesters[requester];
         if this.seq != seq || this.left == 0 {
@@ -137,7 +193,11 @@ impl World {
         if let Some(revision) = this.answer.take() {
             this.base = revision;
         }
-        this.acknowledged.push(this.sticker);
+        if this.import_notes > 0 {
+            this.acknowledged.append(&mut this.created);
+        } else {
+            this.acknowledged.push(this.sticker);
+        }
         this.sticker = StickerId(0);
         this.seq += 1;
         this.left -= 1;

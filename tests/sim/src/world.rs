@@ -457,7 +457,8 @@ impl World {
             }
             (Asker::Join { desk, seat: Seat::Program }, Reply::Joined(joined)) => {
                 let requester = self.requesters.len();
-                self.requesters.push(Requester::new(desk, joined.key, self.plan.actions));
+                let Plan { import_notes, actions, .. } = self.plan;
+                self.requesters.push(Requester::new(desk, &joined, import_notes, actions));
                 self.agenda.after(self.plan.pause, Event::SendBatch { requester, seq: 1 });
             }
             (Asker::Look { desk }, Reply::Content(content)) => {

@@ -5,6 +5,7 @@ mod apart;
 mod disk;
 mod example;
 mod field;
+mod imports;
 mod limits;
 mod line;
 mod net;

@@ -74,6 +74,13 @@ impl Ring {
         }
     }
 
+    /// The desk is at this revision by a commit that nobody gets as such.
+    pub(crate) fn skip_to(&mut self, head: Revision) {
+        self.commits.clear();
+        self.bytes = 0;
+        self.head = head;
+    }
+
     /// The commits after `since` as a role gets them, oldest first. `None`: a
     /// snapshot replaces them, since some are gone, or are not for viewers.
     pub(crate) fn after(

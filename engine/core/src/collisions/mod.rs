@@ -10,10 +10,13 @@ mod memory;
 use desk_protocol::frame::{BatchResult, Outcome, Submit};
 use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{
-    self, Acceptance, BatchError, Refusal, Rejection, RejectionReason, Submission, TextHistories,
+    self, Acceptance, BatchError, Import, Refusal, Rejection, RejectionReason, Submission,
+    TextHistories,
 };
 use desk_protocol::text::{Order, diff};
-use desk_protocol::{Batch, ClientId, ClientSeq, Commit, Operation, Revision, StickerId, Time};
+use desk_protocol::{
+    Author, Batch, ClientId, ClientSeq, Commit, Operation, Revision, StickerId, Time,
+};
 
 use crate::limits::ShardLimits;
 use crate::members::Member;
@@ -31,6 +34,16 @@ pub struct Arrival<'a> {
     pub submit: Submit,
     /// Texts that deltas were made against, from senders without a replica.
     pub base_texts: &'a [(StickerId, String)],
+}
+
+/// Notes of a file and who adds them.
+pub struct Notes<'a> {
+    /// Who adds them; a member of the desk.
+    pub author: Author,
+    /// The sender's label.
+    pub user: &'a str,
+    /// Creations, from the bottom of the pile to its top.
+    pub operations: Vec<Operation>,
 }
 
 /// What became of a batch.
@@ -169,6 +182,38 @@ pub fn order(
             reject(record, client, client_seq, operation, detail)
         }
     }
+}
+
+/// Adds notes at the head of the desk's order, all of them or none. It is no batch: no
+/// number is used up, and nothing is remembered of a refusal.
+///
+/// # Errors
+/// The note at fault, from 0, and what was wrong.
+pub fn import(
+    record: &mut DeskRecord,
+    memory: &mut Memory,
+    limits: &ShardLimits,
+    now: Time,
+    notes: Notes<'_>,
+) -> Result<Acceptance, (u32, String)> {
+    let Notes { author, user, operations } = notes;
+    let door = limits.order.desk.of_import();
+    let notes = Batch::from_operations(operations, &door).map_err(|error| {
+        let detail = match &error {
+            BatchError::Invalid { reason, .. } => reason.to_string(),
+            other => other.to_string(),
+        };
+        (error.operation().unwrap_or(0) as u32, detail)
+    })?;
+    let import = Import {
+        author,
+        notes: &notes,
+        user,
+        now_ms: now.unix_millis(),
+        bytes_max: limits.import_bytes,
+    };
+    resolver::import(&mut record.desk, &mut memory.histories, import, &limits.order)
+        .map_err(|rejection| (rejection.operation as u32, rejection.reason.to_string()))
 }
 
 /// Rebases deltas onto the desk's present text by a three-way merge (FLIGHT-14), if

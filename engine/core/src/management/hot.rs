@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use desk_protocol::codec::{self, Encoder};
 use desk_protocol::frame::{Role, ServerFrame, SnapshotChunk, Welcome};
-use desk_protocol::resolver::ViewerCommit;
+use desk_protocol::resolver::{self, Acceptance, ViewerCommit};
 use desk_protocol::{
-    Author, ClientId, ClientSeq, Commit, Desk, LinkId, Operation, Revision, StickerId, Time,
+    Author, ClientId, ClientSeq, CollisionStatus, Commit, Desk, LinkId, Operation, Revision,
+    StickerId, Time,
 };
 
 use crate::collaboration::{ForViewers, News, Ring, RingCommit};
-use crate::collisions::{self, Arrival, Memory, Ordered};
+use crate::collisions::{self, Arrival, Memory, Notes, Ordered};
 use crate::copies::{Accounts, Copied, OldCopies};
 use crate::gate::Gate;
 use crate::identity::{Keyring, SessionKey};
@@ -224,6 +225,47 @@ impl Hot {
         }
     }
 
+    /// Adds the notes of a file as one commit and logs it: in parts, if it is longer than
+    /// an entry may be. Everyone then gets the desk anew, since a frame with all of it
+    /// would hold up whatever else goes to a connection.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotImported`]; nothing changed.
+    pub(crate) fn import(
+        &mut self,
+        gate: &mut Gate,
+        encoder: &mut Encoder,
+        now: Time,
+        notes: Notes<'_>,
+    ) -> Result<Imported, ServiceError> {
+        let limits = Arc::clone(&self.limits);
+        let accepted = collisions::import(&mut self.record, &mut self.memory, &limits, now, notes);
+        let Acceptance { commit, created } =
+            accepted.map_err(|(note, detail)| ServiceError::NotImported { note, detail })?;
+        self.snapshots.outdate();
+        let parts = resolver::parts(&commit, &limits.order.desk);
+        let count = parts.len() as u32;
+        let mut only = None;
+        for (number, part) in (0..).zip(&parts) {
+            let (entry, start) =
+                journal::encode_import(number, count, |out| encoder.commit(part, out));
+            if count == 1 {
+                only = Some(entry[start..].into());
+            }
+            self.append(gate, entry);
+        }
+        let (revision, status) = (commit.revision, commit.status);
+        let news = only.map(|frame| News {
+            viewers: for_viewers(&commit, &[], encoder),
+            editors: RingCommit { commit: Arc::new(commit), frame },
+        });
+        match &news {
+            Some(news) => self.ring.push(news.clone()),
+            None => self.ring.skip_to(revision),
+        }
+        Ok(Imported { revision, status, created, news })
+    }
+
     /// The `Welcome` for a client. `snapshot` says whether a snapshot follows it.
     pub(crate) fn welcome(
         &self,
@@ -380,6 +422,15 @@ pub(crate) enum Submitted {
     Accepted(News, Vec<StickerId>),
     /// Any other outcome; never [`Ordered::Accepted`].
     Not(Ordered),
+}
+
+/// What came of an import.
+pub(crate) struct Imported {
+    pub(crate) revision: Revision,
+    pub(crate) status: CollisionStatus,
+    pub(crate) created: Vec<StickerId>,
+    /// None if everyone gets the desk anew.
+    pub(crate) news: Option<News>,
 }
 
 /// Copies of the content at the desk's revision, each made when somebody first asks.

@@ -6,7 +6,7 @@ mod lifetime;
 mod slot;
 
 pub use hot::desk_memory_bytes_max;
-pub(crate) use hot::{Hot, Submitted};
+pub(crate) use hot::{Hot, Imported, Submitted};
 pub use lifetime::Lifetime;
 pub(crate) use lifetime::Lifetimes;
 pub(crate) use slot::{Content, Slot, Task};

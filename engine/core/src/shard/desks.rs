@@ -9,11 +9,11 @@ use desk_protocol::{LinkId, Time};
 use super::Shard;
 use super::io::Loaded;
 use super::timers::Timer;
-use crate::collaboration::Poll;
-use crate::collisions::Arrival;
-use crate::journal::{self, Entry};
+use crate::collaboration::{News, Poll};
+use crate::collisions::{Arrival, Notes};
+use crate::journal::{Entry, Replay};
 use crate::limits::{LINKS_PER_DESK_MAX, LOADING_BYTES_MAX, STORE_PUT_OFF_TIME};
-use crate::management::{Content, Hot, Submitted, Task};
+use crate::management::{Content, Hot, Imported, Submitted, Task};
 use crate::names::LogPosition;
 use crate::output::Output;
 use crate::record::StoredRecord;
@@ -240,22 +240,10 @@ impl Shard {
         let slot = self.desks.get_mut(&desk)?;
         let Content::Hot(hot) = &mut slot.content else { return None };
         let submitted = hot.submit(&mut self.env.gate, &mut self.env.encoder, now, arrival);
-        let position = hot.position;
         match &submitted {
             Submitted::Accepted(news, _) => {
-                slot.room.active_at = now;
-                self.env.stats.batches += 1;
-                self.env.stats.operations += news.editors.commit.operations.len() as u64;
-                self.env.broadcast(now, hot, &slot.room, news);
-                for request in slot.room.polls.requests() {
-                    let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
-                    match polled(hot, &poll) {
-                        Ok(polled) => self.env.reply(position, request, Reply::Polled(polled)),
-                        Err(why) => self.env.fail(position, request, why),
-                    }
-                }
-                self.count_memory(desk);
-                self.make_room(now, desk);
+                let operations = news.editors.commit.operations.len();
+                self.tell(now, desk, Some(news), operations);
             }
             Submitted::Not(Ordered::Rejected { .. }) => self.env.stats.rejected += 1,
             Submitted::Not(Ordered::Stale(_)) => self.env.stats.stale += 1,
@@ -263,6 +251,43 @@ impl Shard {
             Submitted::Not(_) => {}
         }
         Some(submitted)
+    }
+
+    /// Adds the notes of a file and tells everyone.
+    pub(super) fn import(
+        &mut self,
+        now: Time,
+        desk: LinkId,
+        notes: Notes<'_>,
+    ) -> Result<Imported, ServiceError> {
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        let hot = slot.hot().expect("a task runs on a desk in memory");
+        let imported = hot.import(&mut self.env.gate, &mut self.env.encoder, now, notes);
+        match &imported {
+            Ok(imported) => self.tell(now, desk, imported.news.as_ref(), imported.created.len()),
+            Err(_) => self.env.stats.rejected += 1,
+        }
+        imported
+    }
+
+    /// A desk has one more revision. Without news everyone gets the desk anew.
+    fn tell(&mut self, now: Time, desk: LinkId, news: Option<&News>, operations: usize) {
+        let Some(slot) = self.desks.get_mut(&desk) else { return };
+        let Content::Hot(hot) = &mut slot.content else { return };
+        let position = hot.position;
+        slot.room.active_at = now;
+        self.env.stats.batches += 1;
+        self.env.stats.operations += operations as u64;
+        self.env.broadcast(now, hot, &slot.room, news);
+        for request in slot.room.polls.requests() {
+            let Some(poll) = self.env.take_poll(&mut slot.room, request) else { continue };
+            match polled(hot, &poll) {
+                Ok(polled) => self.env.reply(position, request, Reply::Polled(polled)),
+                Err(why) => self.env.fail(position, request, why),
+            }
+        }
+        self.count_memory(desk);
+        self.make_room(now, desk);
     }
 
     pub(super) fn stored(&mut self, now: Time, key: LinkId, sequence: u64) {
@@ -467,13 +492,13 @@ fn rebuild(
 ) -> Result<(StoredRecord, u64), ServiceError> {
     const DAMAGED: ServiceError =
         ServiceError::Unavailable("its record is damaged; the operator must look");
-    let mut record = record.map(|record| *record);
+    let record = record.map(|record| *record);
     let stored = match &record {
         Some(StoredRecord::Desk(desk)) => desk.sequence,
         Some(StoredRecord::Alias(_)) => 1,
         None => 0,
     };
-    let mut newest = stored;
+    let (mut newest, mut replay) = (stored, Replay::new(record));
     for (sequence, bytes) in entries {
         if sequence <= newest {
             continue;
@@ -482,8 +507,8 @@ fn rebuild(
             return Err(DAMAGED);
         }
         let entry = Entry::decode(&bytes).map_err(|_| DAMAGED)?;
-        record = Some(journal::replay(key, record, entry).map_err(|_| DAMAGED)?);
+        replay.step(key, entry).map_err(|_| DAMAGED)?;
         newest = sequence;
     }
-    record.map(|record| (record, stored)).ok_or(ServiceError::NoDesk)
+    replay.into_record().map(|record| (record, stored)).ok_or(ServiceError::NoDesk)
 }

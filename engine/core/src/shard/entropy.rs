@@ -22,6 +22,10 @@ impl Entropy {
         u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("a hash has 32 bytes"))
     }
 
+    pub(crate) fn number(&mut self) -> u64 {
+        self.draw() as u64
+    }
+
     pub(crate) fn client(&mut self) -> ClientId {
         ClientId(self.draw())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use desk_protocol::codec::Encoder;
 use desk_protocol::frame::{CloseCode, ServerFrame};
-use desk_protocol::{LinkId, Time};
+use desk_protocol::{LinkId, Revision, Time};
 
 use super::entropy::Entropy;
 use super::io::ShardConfig;
@@ -184,9 +184,10 @@ impl Env {
 
     /// Sends a commit to every connection that is up to date. A connection whose queue is
     /// full falls behind, and gets the rest as it reads. So does a viewer whom only a
-    /// snapshot brings up to date.
-    pub(crate) fn broadcast(&mut self, now: Time, hot: &mut Hot, room: &Room, news: &News) {
+    /// snapshot brings up to date, and everybody after a commit that is no news.
+    pub(crate) fn broadcast(&mut self, now: Time, hot: &mut Hot, room: &Room, news: Option<&News>) {
         let position = hot.position;
+        let before = Revision(hot.record.desk.revision().0 - 1);
         let crowded = self.is_crowded();
         for id in &room.connections {
             let Some(connection) = self.connections.get_mut(id) else { continue };
@@ -196,10 +197,9 @@ impl Env {
             let most =
                 if crowded && queued > 0 { 0 } else { self.config.limits.outbound_queue_bytes };
             let fits = |frame: &[u8]| queued + frame.len() <= most;
-            let commit = news.of(session.role);
+            let commit = news.and_then(|news| news.of(session.role));
             let Some(commit) = commit.filter(|commit| fits(&commit.frame)) else {
-                let sent = desk_protocol::Revision(news.editors.commit.revision.0 - 1);
-                session.stream = Stream::Behind { sent, deferred: VecDeque::new() };
+                session.stream = Stream::Behind { sent: before, deferred: VecDeque::new() };
                 self.stats.resyncs += 1;
                 continue;
             };
@@ -209,8 +209,8 @@ impl Env {
             let frame = commit.frame.clone();
             self.gate.after(position, Output::Send { connection: *id, frame, way: Way::Ordered });
         }
-        if let ForViewers::Snapshot = news.viewers {
-            // A viewer without queued bytes gets no `Sent` that would pump it later.
+        if news.is_none_or(|news| matches!(news.viewers, ForViewers::Snapshot)) {
+            // A connection without queued bytes gets no `Sent` that would pump it later.
             for id in &room.connections {
                 self.pump(now, hot, *id);
             }

@@ -4,30 +4,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use desk_protocol::frame::{CloseCode, Role, Submit};
-use desk_protocol::{ClientId, ClientSeq, LinkId, Operation, Revision, StickerId, Time};
+use desk_protocol::{
+    ClientId, ClientSeq, CollisionStatus, LinkId, Operation, Revision, StickerId, Time,
+};
 
 use super::Shard;
 use super::desks::polled;
 use crate::admission::Source;
 use crate::collaboration::{Connection, Poll};
-use crate::collisions::{Arrival, Ordered};
+use crate::collisions::{Arrival, Notes, Ordered};
 use crate::identity::SessionKey;
 use crate::journal::Entry;
-use crate::management::{Content, Hot, Submitted};
+use crate::management::{Content, Hot, Imported, Submitted};
+use crate::members::created;
 use crate::names::{LogPosition, RequestId};
 use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
 use crate::service::{Deleted, Joined, Polled, Reply, Request, ServiceError, UNSTORABLE};
-
-/// The client that imports come from, on each desk: the numbers of whoever imports,
-/// and what that client has in flight, stay untouched. No key is ever made for it.
-const IMPORTER: ClientId = ClientId(0);
 
 /// What a poll asks for.
 struct Wanted {
     since: Revision,
     wait_seconds: u32,
     frames: bool,
+}
+
+/// Notes of a file as they were sent.
+struct Sent {
+    user: String,
+    resend: Option<u64>,
+    operations: Vec<Operation>,
 }
 
 /// A request's end: its answer, or why not.
@@ -68,9 +74,10 @@ impl Shard {
                 let allowed = self.allow(desk, &key, path, Role::Owner, "manage the desk");
                 allowed.map(|()| Reply::Allowed)
             }
-            Request::Import { key, desk: path, user, operations } => {
+            Request::Import { key, desk: path, user, resend, operations } => {
                 let allowed = self.allow(desk, &key, path, Role::Editor, "import");
-                allowed.and_then(|()| self.import(now, desk, &user, operations))
+                let notes = Sent { user, resend, operations };
+                allowed.and_then(|()| self.add_notes(now, desk, key.client, notes))
             }
             Request::Export { link, deleted } => self.export(desk, link, deleted),
             Request::Remove { link: _ } => Ok(self.delete(now, desk)),
@@ -288,9 +295,7 @@ impl Shard {
         else {
             unreachable!("a task runs on a desk in memory")
         };
-        if client != IMPORTER {
-            hot.let_change(&mut self.env.gate, client, None)?;
-        }
+        hot.let_change(&mut self.env.gate, client, None)?;
         let base = submit.base;
         let arrival = Arrival { client, user, submit, base_texts };
         let submitted = self.order(now, desk, arrival).expect("a task runs on a desk in memory");
@@ -470,24 +475,32 @@ impl Shard {
         Reply::Deleted
     }
 
-    fn import(
-        &mut self,
-        now: Time,
-        desk: LinkId,
-        user: &str,
-        operations: Vec<Operation>,
-    ) -> Served {
+    /// IMPORT-1: adds notes in the name of who imports, beside that client's batches.
+    fn add_notes(&mut self, now: Time, desk: LinkId, client: ClientId, sent: Sent) -> Served {
+        let Sent { user, resend, mut operations } = sent;
+        // Numbers of batches are far below these.
+        let number = resend.unwrap_or_else(|| self.env.entropy.number());
+        let number = ClientSeq(number | 1 << 63);
+        self.name_stickers(desk, client, number, &mut operations);
+        let hot = self.hot(desk);
+        let known = |id: &StickerId| {
+            let desk = &hot.record.desk;
+            desk.sticker(*id).is_some() || desk.is_purged(*id, desk.revision())
+        };
+        let ids = created(&operations);
+        if resend.is_some() && ids.first().is_some_and(known) {
+            let revision = hot.record.desk.revision();
+            let created = ids.into_iter().filter(known).collect();
+            return Ok(Reply::Synced { status: CollisionStatus::Clean, revision, created });
+        }
         self.may_write()?;
         self.may_grow(now, desk)?;
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
-        let Content::Hot(hot) = &mut slot.content else {
-            unreachable!("a task runs on a desk in memory")
-        };
-        hot.join(&mut self.env.gate, IMPORTER)?;
-        let newest = hot.record.members.get(IMPORTER).map_or(ClientSeq(0), |own| own.newest);
-        let base = hot.record.desk.revision();
-        let submit = Submit { client_seq: newest.next(), base, made_at: base, operations };
-        self.place(now, desk, IMPORTER, user, submit, &[])
+        let hot = slot.hot().expect("a task runs on a desk in memory");
+        let author = hot.join(&mut self.env.gate, client)?;
+        let notes = Notes { author, user: &user, operations };
+        let Imported { status, revision, created, .. } = self.import(now, desk, notes)?;
+        Ok(Reply::Synced { status, revision, created })
     }
 
     fn export(&mut self, desk: LinkId, link: LinkId, deleted: Option<Deleted>) -> Served {

@@ -1,6 +1,6 @@
 //! `export` and `import`.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -54,11 +54,7 @@ struct Choice(Option<Kind>);
 /// A column by the name that a table gives it: `text=Description`.
 fn column(text: &str) -> Result<(Column, String), String> {
     let names = Column::NAMES.map(|(name, _)| name).join(", ");
-    let expected = || format!("expected FIELD=NAME, with a field of {names}");
-    let (field, name) = text.split_once('=').ok_or_else(expected)?;
-    let known = Column::NAMES.into_iter().find(|(known, _)| *known == field);
-    let (_, column) = known.ok_or_else(expected)?;
-    Ok((column, name.to_owned()))
+    Column::asked(text).ok_or_else(|| format!("expected FIELD=NAME, with a field of {names}"))
 }
 
 /// See [`super::Command::Export`].
@@ -121,6 +117,10 @@ pub(crate) struct Import {
     #[arg(long, value_name = "FIELD=NAME", value_parser = column)]
     column: Vec<(Column, String)>,
 
+    /// With the deleted notes that an export has
+    #[arg(long)]
+    deleted: bool,
+
     #[command(flatten)]
     place: Place,
 }
@@ -145,7 +145,12 @@ impl Import {
         let joined = joined.map_err(Failure::new)?;
         let (id, key) = (joined.link.id, &joined.session_key);
         let json = desk_files::json_value(&board).to_string();
-        let added = match api.import(id, key, "application/json", json.as_bytes()).await {
+        let json = json.as_bytes();
+        let mut progress = Progress::of(json.len());
+        let mut told = |sent| progress.tell(sent);
+        let added = api.import(id, key, "application/json", json, self.deleted, &mut told).await;
+        progress.end();
+        let added = match added {
             Ok(added) => added,
             Err(error) => {
                 if self.link.is_none() {
@@ -176,6 +181,7 @@ impl Import {
             kind: self.format.0,
             hint: Kind::suggested(&self.file.to_string_lossy()),
             columns: self.column.clone(),
+            deleted: self.deleted,
             ..Options::default()
         };
         let name = self.file.display();
@@ -188,6 +194,31 @@ impl Import {
             Some(title) => title.clone(),
             None if !in_file.is_empty() => in_file.to_owned(),
             None => self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// How far a long file is on its way, for people.
+struct Progress {
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    const fn of(total: usize) -> Self {
+        Self { total, shown: false }
+    }
+
+    fn tell(&mut self, sent: usize) {
+        if std::io::stderr().is_terminal() {
+            self.shown = true;
+            eprint!("\rsending {} %", 100 * sent.min(self.total) / self.total.max(1));
+        }
+    }
+
+    fn end(&self) {
+        if self.shown {
+            eprint!("\r               \r");
         }
     }
 }

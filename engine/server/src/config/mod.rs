@@ -125,6 +125,10 @@ impl Config {
         let shards = settings.shards.unwrap_or(cores.max(1));
         let span =
             |setting: Option<quantity::Span>, default| setting.map_or(default, |span| span.0);
+        let mut limits = settings.limits;
+        // All of an import has to fit the log, also one of a few short segments.
+        let import = limits.shard.import_bytes.min(limits.segment_bytes as usize / 2);
+        limits.shard.import_bytes = import;
         let config = Self {
             listen,
             quic,
@@ -146,7 +150,7 @@ impl Config {
             admin: settings.admin,
             share,
             accept_clock: settings.accept_clock.unwrap_or(false),
-            limits: settings.limits,
+            limits,
         };
         config.check()?;
         config.check_memory(machine_bytes)?;

@@ -18,8 +18,9 @@ use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, BUFFERS_BYTES_MAX};
 use super::limits::{CLIENTS_CEILING, Limits};
 use super::quantity::Bytes;
 use crate::limits::{
-    CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, JSON_FACTOR, KEY_BYTES, LOADS_MAX,
-    QUIC_CONNECTION_BYTES, QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX, TLS_BYTES, UDP_BUFFER_BYTES,
+    CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, IMPORT_MEMORY_FACTOR, JSON_FACTOR, KEY_BYTES,
+    LOADS_MAX, LONG_IMPORTS_MAX, QUIC_CONNECTION_BYTES, QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX,
+    TLS_BYTES, UDP_BUFFER_BYTES,
 };
 use crate::snapshot::{CLIENT_BYTES, RECENT_CLIENT_BYTES, STICKER_BYTES};
 
@@ -96,7 +97,7 @@ impl Process<'_> {
     }
 
     /// Everything besides `--memory`.
-    fn parts(self) -> [Part; 15] {
+    fn parts(self) -> [Part; 16] {
         let limits = self.limits;
         let value = VALUE_BYTES as u64;
         let per_shard = |what, bytes: usize| Part { what, per_shard: bytes as u64, once: 0 };
@@ -110,7 +111,14 @@ impl Process<'_> {
                  store may have",
                 desk_memory_bytes_max(&limits.shard) + STORE_BYTES_MIN,
             ),
-            per_shard("changes that wait for the disk (`log-waiting`)", limits.log_waiting_bytes),
+            per_shard(
+                "changes that wait for the disk (`log-waiting`, and the `import` that passes it)",
+                limits.log_waiting_bytes + limits.shard.import_bytes,
+            ),
+            per_shard(
+                "one long file that is imported (`import-body`)",
+                LONG_IMPORTS_MAX * IMPORT_MEMORY_FACTOR * limits.http.import_body_bytes,
+            ),
             per_shard(
                 "frames that wait for connections (`outbound-queues`)",
                 limits.shard.outbound_queues_bytes,
@@ -266,6 +274,8 @@ mod tests {
             "held-text-size",
             "outbound-queues",
             "body",
+            "import",
+            "import-body",
             "connections",
             "quic-connections",
             "log-waiting",

@@ -30,6 +30,10 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
         | ServiceError::BaseAhead { .. }
         | ServiceError::NeedsBaseText(_) => say(Status::UNPROCESSABLE_CONTENT),
         ServiceError::Rejected { operation, detail } => rejection(*operation, detail),
+        ServiceError::NotImported { .. } => Problem::new(
+            Status::UNPROCESSABLE_CONTENT,
+            format!("{error}. Nothing was added; change the file and send it again."),
+        ),
         ServiceError::TooOften { wait, .. } => {
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
             say(Status::TOO_MANY_REQUESTS).retry_after(seconds.saturating_add(1))

@@ -114,6 +114,22 @@ impl Http {
     /// and answered.
     pub(super) async fn body(&mut self) -> Result<Option<Vec<u8>>, Gone> {
         self.protocol.accept_body(self.now());
+        self.arrived_body().await
+    }
+
+    /// The same for a file to import.
+    pub(super) async fn file(&mut self) -> Result<Option<Vec<u8>>, Gone> {
+        let bytes_max = self.shell.shared.config.limits.http.import_body_bytes;
+        self.protocol.accept_body_within(self.now(), bytes_max);
+        self.arrived_body().await
+    }
+
+    /// Whether the file of the request in hand may be a long one.
+    pub(super) fn file_may_be_long(&self) -> bool {
+        self.protocol.body_may_be_long()
+    }
+
+    async fn arrived_body(&mut self) -> Result<Option<Vec<u8>>, Gone> {
         loop {
             self.write().await?;
             let now = self.now();

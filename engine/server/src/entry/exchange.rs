@@ -10,7 +10,7 @@ use desk_gateway_http::bodies::{
 };
 use desk_gateway_http::http::{RequestHead, Response, Status};
 use desk_gateway_http::operations::{import_answer, read_submit, submit_answer};
-use desk_gateway_http::route::{self, Export, Poll, Route, SubmitBody};
+use desk_gateway_http::route::{self, Export, Import, Poll, Route, SubmitBody};
 use desk_gateway_http::websocket::handshake::{SESSION_KEY_FIELD, Upgrade};
 use desk_gateway_http::{Problem, Time, export, import, page};
 use desk_protocol::codec::{self, DecodeError, Decoded};
@@ -18,8 +18,9 @@ use desk_protocol::frame::Submit;
 use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
+use super::admission::{self, ImportPlace};
 use super::connection::{Gone, Http, host};
-use super::{Door, admission, answers, operator};
+use super::{Door, answers, operator};
 use crate::clock;
 use crate::quic::Quic;
 
@@ -64,7 +65,7 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         Route::Finish => finish(http, head).await?,
         Route::Links(link) => links(http, head, link).await?,
         Route::Remove(link) => remove(http, head, link).await?,
-        Route::Import(link) => add_notes(http, head, link).await?,
+        Route::Import(wanted) => add_notes(http, head, &wanted).await?,
         Route::Export(wanted) => send_export(http, head, wanted).await?,
         Route::Robots => Ok(Some(page::robots())),
         Route::Page | Route::Asset => Ok(Some(page::respond(head, &connect_sources(http, head)))),
@@ -380,9 +381,10 @@ async fn remove(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
     }
 }
 
-async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
-    let key = attempt!(session_key(head));
+async fn add_notes(http: &mut Http, head: &RequestHead, wanted: &Import) -> Answer {
+    let (key, desk) = (attempt!(session_key(head)), wanted.link);
     let hint = attempt!(route::import_hint(head));
+    let resend = attempt!(route::import_number(head));
     // A label is welcome here, but nobody has to have one.
     let user = match head.values(route::USER_FIELD).next() {
         Some(_) => attempt!(route::user_label(head)).to_owned(),
@@ -392,8 +394,13 @@ async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer 
         Reply::Allowed => {}
         other => return Ok(Err(unexpected(other))),
     }
-    let body = body!(http);
-    let read = import::read(hint, &body, http.limits());
+    let place = match http.file_may_be_long() {
+        true => Some(attempt!(ImportPlace::take(&http.shell))),
+        false => None,
+    };
+    let Some(body) = http.file().await? else { return Ok(Ok(None)) };
+    let read = import::read(wanted, hint, &body, http.limits());
+    drop(body);
     let Imported { board, report } = attempt!(read.map_err(|error| error.problem()));
     // Where there is room is looked up first; a note that comes between stays
     // visible, as the import only adds.
@@ -403,7 +410,8 @@ async fn add_notes(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer 
     };
     let creations = import::creations(board, &content.desk, http.limits(), &mut unnamed);
     let operations = attempt!(creations.map_err(|error| error.problem()));
-    match http.ask(Request::Import { key, desk, user, operations }).await? {
+    drop(place);
+    match http.ask(Request::Import { key, desk, user, resend, operations }).await? {
         Reply::Synced { status, revision, created } => {
             Ok(Ok(Some(import_answer(status, revision, &created, import::told(&report)))))
         }

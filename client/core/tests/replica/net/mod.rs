@@ -11,7 +11,7 @@ use self::server::Server;
 use desk_client_core::{Client, Config, Event, Line, Records, Status};
 use desk_protocol::frame::CloseCode;
 use desk_protocol::limits::HistoryLimits;
-use desk_protocol::{ServerFrame, Sticker, StickerId, Time};
+use desk_protocol::{Operation, Revision, ServerFrame, Sticker, StickerId, Time};
 
 /// One client with its line and its disk.
 pub(crate) struct Peer {
@@ -267,6 +267,22 @@ impl Net {
             }
             _ => Client::new(config),
         };
+    }
+
+    /// A client imports notes by a request: what the answer says. What others and the
+    /// client itself are sent is on its way.
+    pub(crate) fn import(
+        &mut self,
+        index: usize,
+        notes: Vec<Operation>,
+        long: bool,
+    ) -> (Revision, Vec<StickerId>) {
+        let line = self.peers[index].line.expect("a live line");
+        let (revision, created, out) = self.server.import(line, notes, long);
+        for (to, bytes) in out {
+            self.enqueue_down(to, bytes);
+        }
+        (revision, created)
     }
 
     /// Sends a frame out of turn to one client.

@@ -8,8 +8,12 @@ use desk_protocol::frame::{
     Welcome,
 };
 use desk_protocol::limits::{HistoryLimits, OrderLimits, SNAPSHOT_CHUNK_BYTES_MAX};
-use desk_protocol::resolver::{Refusal, Submission, TextHistories, accept};
-use desk_protocol::{Author, Batch, ClientSeq, Commit, Desk, Revision, ServerFrame};
+use desk_protocol::resolver::{
+    Acceptance, Import, Refusal, Submission, TextHistories, accept, import as import_notes,
+};
+use desk_protocol::{
+    Author, Batch, ClientSeq, Commit, Desk, Operation, Revision, ServerFrame, StickerId,
+};
 
 /// What the server does to one line.
 pub(crate) type Output = (usize, Vec<u8>);
@@ -164,6 +168,35 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Notes come in the name of the client of a line; everyone gets their commit, or
+    /// after a long import the desk.
+    pub(crate) fn import(
+        &mut self,
+        line: usize,
+        notes: Vec<Operation>,
+        long: bool,
+    ) -> (Revision, Vec<StickerId>, Vec<Output>) {
+        let author = self.author_of(line).expect("greeted");
+        let batch = Batch::from_operations(notes, &self.limits.desk.of_import());
+        let notes = &batch.expect("sound notes");
+        let import = Import { author, notes, user: "", now_ms: self.now_ms, bytes_max: 1 << 20 };
+        let accepted = import_notes(&mut self.desk, &mut self.histories, import, &self.limits);
+        let Acceptance { commit, created } = accepted.expect("the desk has room");
+        let revision = commit.revision;
+        let mut out = Vec::new();
+        self.commits.push(commit.clone());
+        if long {
+            for other in self.lines() {
+                self.welcome(other, None, &mut out);
+            }
+        } else {
+            for other in self.lines() {
+                send(other, &ServerFrame::Commit(commit.clone()), &mut out);
+            }
+        }
+        (revision, created, out)
     }
 
     /// The order of work of FLIGHT-15.
