@@ -1,7 +1,7 @@
 //! Export and import.
 
 use desk_e2e::http::{KEY, send};
-use desk_e2e::{Reply, Server, create, desk, get, join};
+use desk_e2e::{Reply, Server, Setup, create, desk, get, join};
 use desk_protocol::codec::decode_snapshot;
 use desk_protocol::{Desk, ServerFrame};
 use serde_json::{Value, json};
@@ -160,7 +160,8 @@ fn full_desk() -> Value {
 
 #[test]
 fn import_2_a_whole_desk_comes_back_at_once() {
-    let mut server = Server::new();
+    // Half a segment has to hold it.
+    let mut server = Setup::default().limit("segment", "\"16MiB\"").start();
     let file = full_desk();
     let ada = create(&server, "full");
     let bob = join(&server, &ada.id);
@@ -183,8 +184,8 @@ fn import_2_a_whole_desk_comes_back_at_once() {
     let path = server.folder().join("full.json");
     let path = path.to_str().expect("UTF-8");
     let (url, base) = (format!("{}/d/{}", server.url(), ada.id), server.url());
-    assert!(desk_e2e::run(&["export", &url, "-o", path]).status.success());
-    let copied = desk_e2e::run(&["import", path, "--server", &base]);
+    assert!(desk_e2e::server::run(&["export", &url, "-o", path]).status.success());
+    let copied = desk_e2e::server::run(&["import", path, "--server", &base]);
     let told = String::from_utf8(copied.stdout).expect("UTF-8");
     assert!(told.contains("added  5000\n"), "{told}");
     let link = told.lines().find_map(|line| line.strip_prefix("edit   ")).expect("a link");
