@@ -14,6 +14,7 @@
 pub mod alarm;
 pub mod clock;
 pub mod desk_client;
+pub mod files;
 pub mod generator;
 pub mod html;
 pub mod idle;

@@ -15,7 +15,7 @@ use desk_bench::report::{Goal, Machine, Report, Row, commit};
 use desk_bench::shape::Shape;
 use desk_bench::subject::{Places, check_convergence, join_desks};
 use desk_bench::ws::Ws;
-use desk_bench::{html, idle, in_process, limits, peers, relay, store};
+use desk_bench::{files, html, idle, in_process, limits, peers, relay, store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Measures Sticker Desk and writes target/bench/report.json and report.html.
@@ -77,6 +77,8 @@ enum Part {
     Resolver,
     /// Reading and writing frames, in process
     Codec,
+    /// Boards as files, in process
+    Files,
     /// The store beside others; in a coarse run only if it is asked for
     Store,
 }
@@ -170,7 +172,7 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
         Lengths { warm: Duration::from_millis(500), measured: Duration::from_millis(2_500) }
     };
     let (mut ws, mut idle_desk, mut idle_relay) = (Ws::default(), Vec::new(), Vec::new());
-    let mut inside = Vec::new();
+    let (mut inside, mut boards) = (Vec::new(), Vec::new());
     for round in 1..=limits::ROUNDS {
         let progress = |what: &str| {
             let seconds = clock.elapsed().as_secs();
@@ -185,6 +187,10 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
         if wanted(Part::Resolver) || wanted(Part::Codec) {
             progress("resolver and codec");
             inside.push(in_process::measure(lengths.warm / 2, seed)?);
+        }
+        if wanted(Part::Files) {
+            progress("boards as files");
+            boards.push(files::measure()?);
         }
         if wanted(Part::Ws) {
             ws.round(places, cores, lengths, seed, progress)?;
@@ -203,6 +209,7 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
         rows.extend(idle_rows(&idle_desk, &idle_relay));
     }
     rows.extend(in_process_rows(&inside, wanted(Part::Resolver), wanted(Part::Codec)));
+    rows.extend(files::rows(&boards));
     rows.extend(store);
     Ok(rows)
 }

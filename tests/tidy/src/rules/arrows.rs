@@ -65,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "desk-client-core",
             "desk-client-native",
             "desk-gateway-http",
+            "desk-files",
             "desk-storage-lsm",
             "desk-disk",
             "desk-sim",
