@@ -87,6 +87,10 @@ kills: ## kill -9: the binary over its store's life (KILLS=100), the store at ev
 soak: ## The simulator on ever new seeds, until it fails or is stopped
 	@cargo run --quiet --release -p desk-sim -- --soak
 
+.PHONY: peers
+peers: ## What we write, opened by tldraw's, Excalidraw's and others' own code (outside CI)
+	@cd tests/peers && npm ci --silent --no-audit --no-fund && npm test --silent
+
 .PHONY: fuzz
 fuzz: ## Fuzzes each target (SECONDS=60 each; FUZZ="frame_decode": only these)
 	@tools/need cc rust cargo-fuzz

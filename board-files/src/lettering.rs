@@ -11,6 +11,34 @@ pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     text.split('\n').flat_map(|line| wrapped_line(line, columns.max(2))).collect()
 }
 
+/// The same with the width that each character has, in the unit of `most`.
+pub(crate) fn wrapped_by(text: &str, most: f64, width: &dyn Fn(char) -> f64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let (mut current, mut length) = (String::new(), 0.0);
+        for word in line.split(' ') {
+            let wide: f64 = word.chars().map(width).sum();
+            if !current.is_empty() && length + width(' ') + wide > most {
+                lines.push(std::mem::take(&mut current));
+                length = 0.0;
+            } else if !current.is_empty() {
+                current.push(' ');
+                length += width(' ');
+            }
+            for c in word.chars() {
+                if !current.is_empty() && length + width(c) > most {
+                    lines.push(std::mem::take(&mut current));
+                    length = 0.0;
+                }
+                current.push(c);
+                length += width(c);
+            }
+        }
+        lines.push(current);
+    }
+    lines
+}
+
 /// Columns that a text takes in one line.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(width).sum()

@@ -22,5 +22,15 @@ pub const INFLATED_UNITS_MAX: usize = 16 << 20;
 /// a place a column.
 pub const COLUMNS_MAX: usize = 256;
 
+/// Pixels of a picture: 24 MB of colours while it is drawn. A larger board is drawn smaller.
+pub const PICTURE_PIXELS_MAX: usize = 8 << 20;
+
+/// Pixels of a picture's longer side: what browsers draw.
+pub const PICTURE_SIDE_PIXELS_MAX: usize = 16_384;
+
+/// Pages of paper: a full desk with a note a page would have thousands. What needs more is
+/// drawn on one.
+pub const PAGES_MAX: usize = 400;
+
 /// Characters of a file's own words that an error shows.
 pub const SHOWN_CHARS_MAX: usize = 40;

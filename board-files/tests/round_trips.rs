@@ -16,8 +16,13 @@ fn board(title: &str, notes: Vec<Note>) -> Board {
     Board { title: title.to_owned(), notes, desk: None }
 }
 
+/// A format of text.
+fn written(board: &Board, format: Format) -> String {
+    String::from_utf8(write(board, format)).expect("text")
+}
+
 fn back(board: &Board, format: Format) -> Board {
-    let file = write(board, format);
+    let file = written(board, format);
     let read = read(file.as_bytes(), &Options::default());
     read.unwrap_or_else(|error| panic!("{}: {error}\n{file}", format.name())).board
 }
@@ -89,7 +94,7 @@ proptest! {
 
     #[test]
     fn no_cell_of_a_text_is_a_formula(text in "[-'=+@\"\t\r\n, ax]{0,12}") {
-        let table = write(&board("", vec![note((-5, -5), (20, 20), 0, &text)]), Format::Csv);
+        let table = written(&board("", vec![note((-5, -5), (20, 20), 0, &text)]), Format::Csv);
         let (_, row) = table.split_once("\r\n").unwrap();
         // Before the text stand seven plain cells, of which the numbers are numbers.
         prop_assert!(row.starts_with(",-5,-5,20,20,#000000,1,"), "{}", row);
@@ -101,7 +106,7 @@ proptest! {
     #[test]
     fn no_text_is_markup_in_a_picture(text in "\\PC{0,30}|[<>&\"'a-c/ ]{0,30}") {
         let text = format!("{text}<script>&amp;\u{0}");
-        let picture = write(&board(&text, vec![note((0, 0), (300, 300), 0, &text)]), Format::Svg);
+        let picture = written(&board(&text, vec![note((0, 0), (300, 300), 0, &text)]), Format::Svg);
         let tags = picture.split('<').skip(1).map(|tag| tag.split(['>', ' ']).next().unwrap());
         let known = ["svg", "/svg", "title", "/title", "rect", "text", "/text"];
         prop_assert!(tags.clone().all(|tag| known.contains(&tag)), "{:?}", tags.collect::<Vec<_>>());
@@ -153,7 +158,7 @@ fn pictures_show_white_notes_wide_letters_and_where_a_text_is_cut() {
             note((0, 0), (200, 200), 0xff_ff_ff, "種を買う春の前に種を買う春の前に"),
         ],
     );
-    let picture = write(&board, Format::Svg);
+    let picture = written(&board, Format::Svg);
     assert!(picture.contains("fill=\"#ffffff\" stroke=\"#000000\""));
     assert!(picture.contains(">row 9…</text>"), "{picture}");
     assert!(!picture.contains("row 10"));

@@ -42,7 +42,9 @@ fn import(hint: Option<Kind>, body: &[u8]) {
     let Some(operations) = created(hint, body) else { return };
     let desk = desk_of(operations);
     let exported = ExportedDesk { desk: &desk, created_at: Time(0), expires_at: Time(1) };
-    for (_, format) in Format::NAMES.into_iter().filter(|(_, format)| *format != Format::Svg) {
+    let pictures = [Format::Svg, Format::Png, Format::Pdf];
+    let read_again = |(_, format): &(&str, Format)| !pictures.contains(format);
+    for (_, format) in Format::NAMES.into_iter().filter(read_again) {
         let response = respond(&exported, format, true);
         let again = created(None, response.body.bytes());
         // A box without a text is no note of tldraw's.

@@ -56,8 +56,7 @@ fn note(sticker: &Sticker) -> Note {
 /// Everything but JSON is an attachment, so that no browser shows a stranger's
 /// content as a page of ours.
 pub fn respond(desk: &ExportedDesk<'_>, format: Format, deleted: bool) -> Response {
-    let text = desk_files::write(&desk.board(deleted), format);
-    let body = Body::Owned(text.into_bytes());
+    let body = Body::Owned(desk_files::write(&desk.board(deleted), format));
     let response = Response::content(Status::OK, format.media_type(), body)
         .with("Cache-Control", "no-store")
         .with("X-Content-Type-Options", "nosniff")

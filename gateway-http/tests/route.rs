@@ -114,7 +114,7 @@ fn wrong_addresses_methods_and_queries() {
         GET /api/desk/collaboration/sync?since=1&wait=26
         GET /api/desk/collaboration/sync?since=1&since=2
         GET /api/desk/collaboration/sync?since=%1
-        GET /api/desk/ID/export?format=pdf
+        GET /api/desk/ID/export?format=doc
         GET /api/desk/ID/export?deleted=1",
         expect![[r#"
             GET /nothing: 404 There is nothing at /nothing; the page is at /, the interface below /api/desk.
@@ -137,7 +137,7 @@ fn wrong_addresses_methods_and_queries() {
             GET /api/desk/collaboration/sync?since=1&wait=26: 422 The parameter wait may be 0 to 25.
             GET /api/desk/collaboration/sync?since=1&since=2: 400 The parameter since is given twice; give it once.
             GET /api/desk/collaboration/sync?since=%1: 400 The query is not percent-encoded UTF-8; encode it.
-            GET /api/desk/ID/export?format=pdf: 400 The parameter format may be: json, csv, md, svg, excalidraw, tldr, canvas.
+            GET /api/desk/ID/export?format=doc: 400 The parameter format may be: json, csv, md, svg, png, pdf, excalidraw, tldr, canvas.
             GET /api/desk/ID/export?deleted=1: 400 The parameter deleted may be: true, false.
         "#]],
     );

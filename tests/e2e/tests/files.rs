@@ -85,6 +85,14 @@ fn pictures_and_texts_are_harmless() {
     assert!(svg.text().contains("&lt;script"));
     let markdown = export(&server, &ada.id, "?format=md");
     assert!(markdown.text().contains("# Ideas"));
+    for (format, media, begins) in
+        [("png", "image/png", &b"\x89PNG\r\n"[..]), ("pdf", "application/pdf", b"%PDF-1.7")]
+    {
+        let picture = export(&server, &ada.id, &format!("?format={format}"));
+        assert_eq!(picture.field("Content-Type"), Some(media));
+        assert!(picture.field("Content-Disposition").is_some_and(|how| how.contains("desk.p")));
+        assert!(picture.body.starts_with(begins), "{format}");
+    }
     get(&server, &format!("/api/desk/{}/export?format=doc", ada.id), &[]).problem(400);
 }
 

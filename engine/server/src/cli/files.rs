@@ -10,7 +10,7 @@ use desk_client_native::Format;
 use desk_files::{Column, Imported, Kind, Options};
 
 use super::place::{Link, Place};
-use super::{Done, Failure, print};
+use super::{Done, Failure, print, print_bytes};
 
 pub(crate) const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -64,7 +64,7 @@ pub(crate) struct Export {
     link: Link,
 
     /// json: all there is, comes back by import; csv: a table, too; md: for
-    /// people; svg: a picture; the others: files of their tools
+    /// people; svg, png: a picture; pdf: paper; the others: files of their tools
     #[arg(long, value_parser = formats(), default_value = "json")]
     format: Format,
 
@@ -88,7 +88,15 @@ impl Export {
         match &self.output {
             Some(path) => std::fs::write(path, &export)
                 .map_err(Failure::of(format_args!("cannot write {}", path.display())))?,
-            None => print(&String::from_utf8_lossy(&export))?,
+            None if self.format.is_text() || !std::io::stdout().is_terminal() => {
+                print_bytes(&export)?;
+            }
+            None => {
+                let name = self.format.name();
+                return Err(Failure::new(format_args!(
+                    "{name} is no text for a terminal: name a file with -o"
+                )));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -86,9 +86,14 @@ fn wait(command: impl Future<Output = Done>) -> Done {
 
 /// Prints to stdout. A reader that has gone (`| head`) is no failure of ours.
 fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for a file of any kind.
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write as _};
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
         printed => printed.map_err(Failure::of("cannot print")),
     }
