@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use desk_protocol::Time;
-use desk_storage_lsm::disk::DiskError;
 use desk_storage_lsm::{
     AppendError, Edit, EditNumber, Key, News, Position, Progress, PutError, Sequence, StoreError,
 };
@@ -61,7 +60,7 @@ pub enum Input<V> {
     /// [`Output::Maintain`] was done.
     Maintained(Result<Progress, StoreError>),
     /// [`Output::Measure`] was done.
-    Measured(Result<(), DiskError>),
+    Measured(Result<(), StoreError>),
     /// [`Output::Seal`] was done.
     Sealed(Result<(), StoreError>),
     /// The manifest has this shard's edits up to that number.
@@ -155,8 +154,6 @@ pub enum Notice {
     RecordOutlived(Key),
     /// A value's bucket has gone: nothing was written.
     ValueOutlived(Key),
-    /// The free space of the disk is unknown.
-    SpaceUnknown(DiskError),
 }
 
 /// Why a deadline was set, for logs and the simulator.

@@ -95,9 +95,7 @@ impl<V: AsRef<[u8]>> Keeper<V> {
             Input::Measured(result) => {
                 self.upkeep.done();
                 self.measured_at = now;
-                if let Err(error) = result {
-                    self.outputs.push_back(Output::Notice(Notice::SpaceUnknown(error)));
-                }
+                self.check(result);
                 self.look_around(now, store);
             }
             Input::Sealed(result) => {
@@ -234,9 +232,6 @@ impl<V: AsRef<[u8]>> Keeper<V> {
     fn after_commit<D: Disk>(&mut self, now: Time, store: &Store<D>) {
         if store.pressure().level > PressureLevel::Low || store.wants_maintenance() {
             self.want_upkeep();
-        } else if self.measured_at + SPACE_TIME <= now {
-            // Somebody else may fill the disk.
-            self.upkeep.want(Work::Measure);
         }
         self.look_around(now, store);
     }
@@ -293,7 +288,12 @@ impl<V: AsRef<[u8]>> Keeper<V> {
         self.judge(store);
     }
 
+    /// Nothing is durable in a folder that is gone: a look at it that is under way is
+    /// waited for.
     fn report_durable<D: Disk>(&mut self, store: &Store<D>) -> bool {
+        if self.upkeep.is_measuring() {
+            return false;
+        }
         let reached = self.log.advance(store.durable());
         self.outputs.extend(reached.map(Output::Durable));
         reached.is_some()
@@ -387,6 +387,10 @@ impl<V: AsRef<[u8]>> Keeper<V> {
         }
         if self.stop.writes() && !self.is_committing && store.has_uncommitted() {
             self.is_committing = true;
+            if self.measured_at + SPACE_TIME <= now {
+                // Somebody else may fill the disk, or put another folder in its place.
+                self.upkeep.want(Work::Measure);
+            }
             self.outputs.push_back(Output::Commit);
         }
         if self.stop == Stop::Done {

@@ -18,7 +18,7 @@ pub(crate) enum Work {
 /// The one call that is under way, and the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
-    is_under_way: bool,
+    under_way: Option<Work>,
     wanted: Option<Work>,
     deadline: Option<Deadline>,
 }
@@ -31,11 +31,11 @@ impl Upkeep {
 
     /// What can be done now, and is under way then.
     pub(crate) fn begin(&mut self) -> Option<Work> {
-        if self.is_under_way {
+        if self.is_under_way() {
             return None;
         }
         let work = self.wanted.take()?;
-        self.is_under_way = true;
+        self.under_way = Some(work);
         if work > Work::Measure {
             self.deadline = None;
         }
@@ -44,17 +44,22 @@ impl Upkeep {
 
     /// It is done.
     pub(crate) fn done(&mut self) {
-        assert!(self.is_under_way, "only what was begun is done");
-        self.is_under_way = false;
+        assert!(self.is_under_way(), "only what was begun is done");
+        self.under_way = None;
     }
 
     pub(crate) const fn is_under_way(&self) -> bool {
-        self.is_under_way
+        self.under_way.is_some()
+    }
+
+    /// Whether the free space is being looked at.
+    pub(crate) const fn is_measuring(&self) -> bool {
+        matches!(self.under_way, Some(Work::Measure))
     }
 
     /// Whether nothing is under way, or wanted, or to come.
     pub(crate) const fn is_idle(&self) -> bool {
-        !self.is_under_way && self.wanted.is_none() && self.deadline.is_none()
+        !self.is_under_way() && self.wanted.is_none() && self.deadline.is_none()
     }
 
     /// Another step is due then at the latest.

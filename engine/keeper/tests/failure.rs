@@ -42,6 +42,42 @@ fn a_failed_step_of_upkeep_ends_the_commits_as_well() {
 }
 
 #[test]
+fn nothing_is_acknowledged_into_a_folder_that_is_gone() {
+    for quiet in [Duration::ZERO, limits::SPACE_TIME, Duration::from_secs(60)] {
+        let mut house = House::new();
+        house.append(key(1), 10);
+        house.advance(limits::SPACE_TIME);
+        house.append(key(1), 10);
+        house.disk.replace_folder();
+        house.advance(quiet);
+        // Within that time of a look it may still be said.
+        let looked = house.told.durable;
+        house.append(key(1), 10);
+        if !quiet.is_zero() {
+            assert_eq!(house.told.durable, looked, "after {quiet:?}");
+            assert_eq!((house.told.failures.len(), house.writable()), (1, no(Why::Poisoned)));
+        }
+        house.advance(limits::SPACE_TIME);
+        let last = house.told.durable;
+        house.append(key(1), 10);
+        assert_eq!((house.told.durable, house.writable()), (last, no(Why::Poisoned)));
+    }
+}
+
+/// A look that hangs holds back what was written meanwhile, and frees it.
+#[test]
+fn what_is_written_is_durable_once_the_folder_was_seen() {
+    let mut house = House::new();
+    house.append(key(1), 10);
+    house.advance(limits::SPACE_TIME);
+    house.disk_answers = false;
+    let last = house.append(key(1), 10);
+    assert_eq!(house.told.work.iter().rev().take(2).collect::<Vec<_>>(), [&"measure", &"commit"]);
+    house.wake_disk();
+    assert_eq!((house.told.durable, house.writable()), (last, Writable::Yes));
+}
+
+#[test]
 fn a_manifest_that_cannot_be_written_poisons_a_sound_store() {
     let mut house = House::new();
     house.disk_answers = false;

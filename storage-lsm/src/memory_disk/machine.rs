@@ -23,6 +23,8 @@ pub(super) struct Machine {
     /// The newest write: file, offset and length.
     pub(super) last_write: Option<(String, u64, u64)>,
     pub(super) waits: bool,
+    /// Another folder has taken this one's place.
+    pub(super) is_replaced: bool,
     pub(super) up: bool,
     pub(super) boots: u64,
 }
@@ -52,6 +54,7 @@ impl Machine {
             bad: Vec::new(),
             last_write: None,
             waits: false,
+            is_replaced: false,
             up: true,
             boots: 0,
         }

@@ -79,6 +79,11 @@ impl MemoryDisk {
         self.machine.borrow_mut().faults = faults;
     }
 
+    /// Another folder takes the place of this one, whose files stay open.
+    pub fn replace_folder(&self) {
+        self.machine.borrow_mut().is_replaced = true;
+    }
+
     /// Whether each access waits once, so that others go on in the meantime.
     /// Nobody is woken: whoever drives them polls in an order of its own.
     pub fn set_waiting(&self, waits: bool) {
@@ -290,6 +295,10 @@ impl Disk for MemoryDisk {
     async fn space(&self) -> Result<Space, DiskError> {
         self.wait().await;
         let machine = self.machine.borrow();
+        if machine.is_replaced {
+            let fault = Fault::Changed;
+            return Err(DiskError { operation: "find again", file: String::new(), fault });
+        }
         let total_bytes = machine.faults.capacity_bytes.unwrap_or(u64::MAX / 2);
         Ok(Space {
             free_bytes: total_bytes.saturating_sub(machine.medium.used_bytes()),

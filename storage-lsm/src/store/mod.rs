@@ -352,12 +352,13 @@ impl<D: Disk> Store<D> {
         }
     }
 
-    /// Looks how much room the disk has. [`Self::maintain`] does so as well.
+    /// Looks how much room the disk has, and whether its folder is still the one that
+    /// was opened. [`Self::maintain`] does so as well.
     ///
     /// # Errors
-    /// [`DiskError`] if the disk does not say. The last known room stays.
-    pub async fn measure_space(&self) -> Result<(), DiskError> {
-        let space = self.disk.space().await?;
+    /// As [`Self::maintain`]: a folder that is gone takes with it what is written.
+    pub async fn measure_space(&self) -> Result<(), StoreError> {
+        let space = self.disk.space().await.map_err(|error| self.poison(error))?;
         self.state.borrow_mut().space = Some(space);
         Ok(())
     }

@@ -137,3 +137,32 @@ fn a_failed_write_stops_acknowledging_until_a_restart() {
     ledger.check(&server, [&ada.id]);
     assert_eq!(desk::texts(&server, &ada.id).len(), 6);
 }
+
+/// Files of a folder that is gone stay open, and what is written there goes with it.
+#[test]
+fn nothing_is_acknowledged_into_a_folder_that_is_gone() {
+    for copied in [false, true] {
+        let mut server = Server::new();
+        let ada = create(&server, "moved");
+        ada.add(&server, 1, "before");
+        // The folder was not looked at for a second.
+        assert_eq!(ada.poll(&server, 1, 1).expect(200).json()["commits"], json!([]));
+        let (data, aside) = (server.data(), server.data().with_extension("aside"));
+        std::fs::rename(&data, &aside).expect("it moves");
+        if copied {
+            std::fs::create_dir(&data).expect("another one");
+        }
+        let ops = json!([{ "create": { "x": 0, "y": 0, "text": "after" } }]);
+        ada.sync(&server, 2, 1, ops).problem(503);
+        let why = get(&server, "/readyz", &[]).problem(503);
+        assert!(why.contains("restart"), "{why}");
+        server.kill9();
+        if copied {
+            std::fs::remove_dir(&data).expect("it goes");
+        }
+        std::fs::rename(&aside, &data).expect("it comes back");
+        server.up();
+        ada.add(&server, 2, "again");
+        assert!(desk::texts(&server, &ada.id).contains(&"before".to_owned()));
+    }
+}

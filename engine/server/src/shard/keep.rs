@@ -141,9 +141,6 @@ impl Shell {
                 let desk = LinkHash(link_of(key));
                 tracing::warn!(%desk, "an expired desk was not stored");
             }
-            Notice::SpaceUnknown(error) => {
-                tracing::warn!(%error, "the free space of the disk is unknown");
-            }
         }
     }
 
