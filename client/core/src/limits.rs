@@ -36,6 +36,9 @@ pub(crate) const FIELD_CHANGES_MAX: usize = 256;
 /// A pause in typing after which the next character begins a new undo step.
 pub const TYPING_PAUSE: Duration = Duration::from_secs(1);
 
+/// The least time between two attempts while the server knows no desk at the link.
+pub const NO_DESK_PAUSE: Duration = Duration::from_secs(30);
+
 /// Between two durable moves of one drag.
 pub const DRAG_MOVE_EVERY: Duration = Duration::from_millis(250);
 

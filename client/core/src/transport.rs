@@ -11,7 +11,7 @@ use desk_protocol::{ClientSeq, ServerFrame, Time};
 use crate::client::Client;
 use crate::event::{Event, Line, UnsavedReason};
 use crate::inbox::Assembly;
-use crate::limits::{EARLY_COMMITS_MAX, OVERLOADED_DELAY_MIN};
+use crate::limits::{EARLY_COMMITS_MAX, NO_DESK_PAUSE, OVERLOADED_DELAY_MIN};
 use crate::line::Due;
 use crate::trouble::Trouble;
 
@@ -43,6 +43,8 @@ impl Client {
         self.tell_time(now);
         match trouble {
             Trouble::Server(code) => self.close(code, detail.to_owned()),
+            // A desk seldom comes back, and a server without it has nothing else to say.
+            Trouble::NoDesk => self.lose_line(trouble, NO_DESK_PAUSE),
             trouble => self.lose_line(trouble, Duration::ZERO),
         }
     }

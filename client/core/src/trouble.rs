@@ -17,6 +17,9 @@ pub enum Trouble {
     Silent,
     /// What the server sent could not be used.
     Unreadable,
+    /// The server knows no desk at the link. It may have another data folder for now,
+    /// so nothing is over.
+    NoDesk,
     /// The server said why.
     Server(CloseCode),
 }
@@ -50,6 +53,7 @@ impl Trouble {
         let named = code.and_then(CloseCode::of_word);
         match (named, status) {
             (Some(code), _) => Self::Server(code),
+            (None, 404) if code == Some(NO_DESK) => Self::NoDesk,
             (None, 429 | 503) => Self::Server(CloseCode::Overloaded),
             (None, _) => Self::Lost,
         }
@@ -67,13 +71,14 @@ impl Trouble {
             Self::NoAnswer => "no_answer",
             Self::Silent => "silent",
             Self::Unreadable => "unreadable",
+            Self::NoDesk => NO_DESK,
             Self::Server(code) => code.as_str(),
         }
     }
 
     /// The trouble of a word.
     pub fn of_word(word: &str) -> Option<Self> {
-        let own = [Self::Lost, Self::NoAnswer, Self::Silent, Self::Unreadable];
+        let own = [Self::Lost, Self::NoAnswer, Self::Silent, Self::Unreadable, Self::NoDesk];
         let own = own.into_iter().find(|trouble| trouble.as_str() == word);
         own.or_else(|| CloseCode::of_word(word).map(Self::Server))
     }
@@ -98,10 +103,18 @@ impl Trouble {
                 "The server's answer cannot be read",
                 "It connects again by itself. If this stays, reload the page.",
             ),
+            Self::NoDesk => words(
+                "The server has no desk at this link",
+                "It was deleted, or is not there yet. What you wrote is kept on this device: \
+                 copy what you need. The link is tried again by itself.",
+            ),
             Self::Server(code) => of_server(code),
         }
     }
 }
+
+/// The server's word for it in an answer, and the word of [`Trouble::NoDesk`].
+const NO_DESK: &str = "no_desk";
 
 const fn of_server(code: CloseCode) -> Words {
     match code {
@@ -172,8 +185,8 @@ const fn of_server(code: CloseCode) -> Words {
 mod tests {
     use super::*;
 
-    const OWN: [Trouble; 4] =
-        [Trouble::Lost, Trouble::NoAnswer, Trouble::Silent, Trouble::Unreadable];
+    const OWN: [Trouble; 5] =
+        [Trouble::Lost, Trouble::NoAnswer, Trouble::Silent, Trouble::Unreadable, Trouble::NoDesk];
 
     fn all() -> impl Iterator<Item = Trouble> {
         OWN.into_iter().chain(CloseCode::ALL.into_iter().map(Trouble::Server))
@@ -207,6 +220,7 @@ mod tests {
             assert_eq!(Trouble::of_answer(status, None), Trouble::Lost);
             assert_eq!(Trouble::of_answer(status, Some("captive_portal")), Trouble::Lost);
         }
+        assert_eq!(Trouble::of_answer(404, Some("no_desk")), Trouble::NoDesk);
         let busy = Trouble::Server(CloseCode::Overloaded);
         assert_eq!(Trouble::of_answer(503, None), busy);
         let over = Trouble::Server(CloseCode::Expired);

@@ -153,6 +153,10 @@ pub const ROTATE_RATE: Rate = Rate { per_minute: 10, burst: 60 };
 /// longest unused is forgotten, and has a full burst again.
 pub const RATED_ADDRESSES_MAX: usize = 16_384;
 
+/// Polls of one client that wait on a desk. No policy: a page has one, and the oldest
+/// makes room for one more.
+pub const POLLS_PER_CLIENT_MAX: usize = 8;
+
 /// Batches a second of one connection; past it the connection is not read.
 pub const BATCHES_PER_SECOND: u32 = 60;
 

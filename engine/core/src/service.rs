@@ -16,6 +16,10 @@ use crate::identity::SessionKey;
 pub(crate) const TOO_MANY_COPIES: ServiceError =
     ServiceError::Unavailable("slow readers still take too many older copies of desks");
 
+/// What a newcomer is told whom the log cannot take.
+pub(crate) const NOBODY_NEW: &str = "the server cannot store anything now, so nobody new can \
+     join; who is on the desk reads on";
+
 /// What is said of a desk whose record no table takes.
 pub(crate) const UNSTORABLE: &str =
     "this desk has become too large to be stored and takes no changes now; reading goes on";

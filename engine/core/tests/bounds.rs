@@ -95,6 +95,38 @@ fn a_poll_that_is_given_up_leaves_nothing_behind() {
 }
 
 #[test]
+fn one_client_takes_few_of_a_desks_polls() {
+    let mut world = World::new();
+    let desk = world.create();
+    let poll = |key| Request::Poll { key, since: Revision(0), wait_seconds: 20, frames: false };
+    let guest = world.join(desk.link);
+    let most = limits::POLLS_PER_CLIENT_MAX;
+    let asked: Vec<_> = (0..2 * most).map(|_| world.ask_later(poll(guest.key))).collect();
+    for (at, request) in asked.iter().enumerate() {
+        let nothing = world.replies.remove(request);
+        assert_eq!(nothing.is_some(), at < most, "the {at}th");
+        assert!(nothing.is_none_or(|reply| matches!(reply, Reply::Polled(_))));
+    }
+    let other = world.ask_later(poll(desk.key));
+    world.sync(desk.key, 1, 0, vec![create(1, "x")]);
+    for request in asked[most..].iter().chain([&other]) {
+        assert!(matches!(world.replies.remove(request), Some(Reply::Polled(_))), "all are told");
+    }
+}
+
+#[test]
+fn a_newcomer_is_told_why_nobody_new_can_join() {
+    let mut world = World::new();
+    let desk = world.create();
+    world.input(Input::Writable(false));
+    let view = ServiceError::to_string(&world.failure(join(desk.link)));
+    assert!(view.contains("nobody new can join"), "{view}");
+    let back =
+        Request::Join { link: desk.link, old_key: Some(desk.key), content: true, source: None };
+    assert!(matches!(world.ask(back), Reply::Joined(_)), "who is here reads on");
+}
+
+#[test]
 fn a_connection_that_is_gone_leaves_no_deadline_behind() {
     let mut world = World::new();
     let desk = world.create();
@@ -244,6 +276,8 @@ fn a_class_joins_at_once_and_one_script_does_not_fill_a_desk() {
         }
     }
     let wait = wait.expect("a script goes on");
+    let owner = desk.owner_link.expect("the creator's");
+    assert!(matches!(from(&mut world, owner, school), Reply::Joined(_)), "its own rate");
     let elsewhere = Source::from(IpAddr::from([192, 0, 2, 2]));
     assert!(matches!(from(&mut world, desk.link, elsewhere), Reply::Joined(_)));
     assert!(matches!(from(&mut world, other.link, school), Reply::Joined(_)));

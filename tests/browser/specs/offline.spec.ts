@@ -109,3 +109,34 @@ test("both windows go on by themselves after the server was killed", async ({
   const carol = await ann.join(await person());
   await carol.expectTexts("one", "two", "while it was away", "and on");
 });
+
+test("a desk that was deleted meanwhile is told of, and what was written can be copied", async ({ person, server }) => {
+  const ann = await Desk.create(await person());
+  await ann.add("precious");
+  await ann.expectSaved();
+  const page = await person();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const cable = await Cable.of(page);
+  const bob = await ann.join(page);
+  await bob.expectSaved();
+  await cable.cut();
+  await bob.add("written into nothing", 700, 320);
+  await expect(bob.status).toContainText("waiting");
+
+  const owner = await ann.page.evaluate(() => JSON.parse(localStorage["sticker-desk.recent"])[0].owner as string);
+  const json = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ name: owner, create_new: false, desk: false });
+  const joined = await fetch(`${server.url}/api/desk/init`, { method: "POST", headers: json, body });
+  const { session_key: key } = (await joined.json()) as { session_key: string };
+  const gone = await fetch(`${server.url}/api/desk/${owner}`, {
+    method: "DELETE",
+    headers: { "WebSocket-Session-Key": key },
+  });
+  expect(gone.ok).toBe(true);
+
+  await cable.mend(page);
+  await expect(bob.status).toContainText("The server has no desk at this link");
+  await bob.status.getByRole("button", { name: "Copy what was not sent" }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("written into nothing");
+  await expect(bob.note("precious")).toBeVisible();
+});

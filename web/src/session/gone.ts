@@ -30,7 +30,7 @@ export function failure(error: unknown): Gone {
     return { kind: "refused", head: refusedHead, body: error.detail, forget: false };
   }
   const trouble = JSON.parse(wordsOf(error.status, error.code)) as Trouble;
-  if (error.code === trouble.code) {
+  if (error.code === trouble.code && error.code !== "no_desk") {
     const kind = OVER.includes(trouble.code) ? "over" : "refused";
     // A replaced link may have an owner's link beside it, which still works.
     const forget = kind === "over" && trouble.code !== "link_replaced";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use desk_protocol::frame::Role;
-use desk_protocol::{LinkId, Revision, Time};
+use desk_protocol::{ClientId, LinkId, Revision, Time};
 
 use crate::identity::SessionKey;
 use crate::names::RequestId;
@@ -28,18 +28,27 @@ pub(crate) struct Polls(BTreeMap<RequestId, Poll>);
 
 /// The polls of one desk; their content is in [`Polls`].
 #[derive(Debug, Default)]
-pub(crate) struct DeskPolls(BTreeSet<RequestId>);
+pub(crate) struct DeskPolls {
+    requests: BTreeSet<RequestId>,
+    by_client: BTreeSet<(ClientId, RequestId)>,
+}
 
 impl Polls {
     pub(crate) fn add(&mut self, of_desk: &mut DeskPolls, request: RequestId, poll: Poll) {
-        of_desk.0.insert(request);
+        of_desk.requests.insert(request);
+        of_desk.by_client.insert((poll.key.client, request));
         self.0.insert(request, poll);
     }
 
     pub(crate) fn take(&mut self, of_desk: &mut DeskPolls, request: RequestId) -> Option<Poll> {
         #[cfg(test)]
         LOOKS.with(|looks| looks.set(looks.get() + 1));
-        of_desk.0.remove(&request).then(|| self.0.remove(&request).expect("it is in both"))
+        if !of_desk.requests.remove(&request) {
+            return None;
+        }
+        let poll = self.0.remove(&request).expect("it is in both");
+        of_desk.by_client.remove(&(poll.key.client, request));
+        Some(poll)
     }
 
     pub(crate) fn get(&self, request: RequestId) -> Option<&Poll> {
@@ -49,16 +58,24 @@ impl Polls {
 
 impl DeskPolls {
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.requests.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.requests.is_empty()
     }
 
     /// In the order in which they were asked.
     pub(crate) fn requests(&self) -> Vec<RequestId> {
-        self.0.iter().copied().collect()
+        self.requests.iter().copied().collect()
+    }
+
+    /// The oldest poll of a client that has so many.
+    pub(crate) fn oldest_of(&self, client: ClientId, many: usize) -> Option<RequestId> {
+        let of_client = (client, RequestId(0))..=(client, RequestId(u64::MAX));
+        let mut polls = self.by_client.range(of_client).map(|(_, request)| *request);
+        let oldest = polls.next()?;
+        (1 + polls.count() >= many).then_some(oldest)
     }
 }
 

@@ -20,7 +20,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 
 use desk_protocol::codec::Encoder;
-use desk_protocol::frame::CloseCode;
+use desk_protocol::frame::{CloseCode, Role};
 use desk_protocol::{LinkId, Time};
 
 use crate::admission::{Rates, Source};
@@ -49,8 +49,9 @@ pub struct Shard {
     /// Desks in memory by the second of their last use. The first is evicted first.
     by_use: BTreeSet<(Time, LinkId)>,
     storing: Storing,
-    /// How often an address may bring a desk a new client.
-    newcomers: Rates<(Source, LinkId)>,
+    /// How often an address may bring a desk a new client of a role: whoever has a view
+    /// link alone keeps out nobody who edits.
+    newcomers: Rates<(Source, LinkId, Role)>,
 }
 
 impl Shard {

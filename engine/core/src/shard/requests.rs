@@ -15,12 +15,15 @@ use crate::collaboration::{Connection, Poll};
 use crate::collisions::{Arrival, Notes, Ordered};
 use crate::identity::SessionKey;
 use crate::journal::Entry;
+use crate::limits::POLLS_PER_CLIENT_MAX;
 use crate::management::{Content, Hot, Imported, Submitted};
 use crate::members::created;
 use crate::names::{LogPosition, RequestId};
 use crate::output::Output;
 use crate::record::{Alias, DeskRecord, StoredRecord};
-use crate::service::{Deleted, Joined, Polled, Reply, Request, ServiceError, UNSTORABLE};
+use crate::service::{
+    Deleted, Joined, NOBODY_NEW, Polled, Reply, Request, ServiceError, UNSTORABLE,
+};
 
 /// What a poll asks for.
 struct Wanted {
@@ -205,13 +208,15 @@ impl Shard {
             _ => (role, link),
         };
         if known.is_none_or(|client| self.hot(desk).record.members.get(client).is_none()) {
-            self.may_write()?;
+            if !self.env.writable {
+                return Err(ServiceError::Unavailable(NOBODY_NEW));
+            }
             self.may_grow(now, desk)?;
             if role > Role::Viewer {
                 self.hot(desk).has_place()?;
             }
             if let Some(source) = source {
-                let taken = self.newcomers.take(now, (source, desk));
+                let taken = self.newcomers.take(now, (source, desk, role));
                 let what = "people came new to this desk";
                 taken.map_err(|wait| ServiceError::TooOften { what, wait })?;
             }
@@ -368,8 +373,12 @@ impl Shard {
             return Some(polled.map(Reply::Polled));
         }
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
+        if let Some(oldest) = slot.room.polls.oldest_of(key.client, POLLS_PER_CLIENT_MAX) {
+            self.end_poll(oldest);
+        }
+        let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         if slot.room.polls.len() >= self.env.config.limits.polls_per_desk {
-            return Some(Err(ServiceError::DeskFull));
+            return Some(Err(ServiceError::TooMany("polls wait on this desk")));
         }
         self.env.add_poll(&mut slot.room, request, poll);
         None
