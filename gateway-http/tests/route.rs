@@ -53,6 +53,12 @@ fn every_address() {
         PATCH /api/desk/collaboration/sync
         GET /api/desk/collaboration/sync?since=7&wait=25
         GET /api/desk/collaboration/sync?since=0
+        POST /api/desk/collaboration/poll?line=4294967295&part=3
+        GET /api/desk/collaboration/poll?line=1&part=0&wait=25
+        GET /api/desk/collaboration/poll?line=1&part=0&wait=26
+        POST /api/desk/collaboration/poll?line=4294967296&part=0
+        POST /api/desk/collaboration/poll?part=0
+        POST /api/desk/collaboration/poll?line=1
         PATCH /api/desk/collaboration/finish
         POST /api/desk/ID/links
         DELETE /api/desk/ID
@@ -73,6 +79,12 @@ fn every_address() {
             PATCH /api/desk/collaboration/sync: Submit
             GET /api/desk/collaboration/sync?since=7&wait=25: Poll(Poll { since: Revision(7), wait_s: 25, frames: false })
             GET /api/desk/collaboration/sync?since=0: Poll(Poll { since: Revision(0), wait_s: 0, frames: false })
+            POST /api/desk/collaboration/poll?line=4294967295&part=3: Say(LinePart { line: 4294967295, number: 3 })
+            GET /api/desk/collaboration/poll?line=1&part=0&wait=25: Hear(LinePart { line: 1, number: 0 }, 25)
+            GET /api/desk/collaboration/poll?line=1&part=0&wait=26: 422 The parameter wait may be 0 to 25.
+            POST /api/desk/collaboration/poll?line=4294967296&part=0: 422 The parameter line may be 0 to 4294967295.
+            POST /api/desk/collaboration/poll?part=0: 400 The parameter line is missing; give the number of the line and of its part.
+            POST /api/desk/collaboration/poll?line=1: 400 The parameter part is missing; give the number of the line and of its part.
             PATCH /api/desk/collaboration/finish: Finish
             POST /api/desk/ID/links: Links(1N8K4R0000000000000000000Z)
             DELETE /api/desk/ID: Remove(1N8K4R0000000000000000000Z)

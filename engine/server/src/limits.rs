@@ -314,3 +314,11 @@ pub(crate) const IMPORT_MEMORY_FACTOR: usize = 8;
 /// After how many seconds a long import may be tried again. Tuning: one takes about a
 /// second besides its way here.
 pub(crate) const LONG_IMPORT_RETRY_S: u32 = 3;
+
+/// How long a polled line lives between two requests for its frames. A client asks again
+/// at once, and a slow network takes seconds.
+pub(crate) const POLLED_GAP: Duration = Duration::from_secs(10);
+
+/// How long presence waits for more, before it ends the wait of a poll. Each answer costs
+/// its client a request: ten a second still look alive.
+pub(crate) const POLLED_LOSSY_TIME: Duration = Duration::from_millis(100);

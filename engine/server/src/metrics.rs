@@ -159,6 +159,7 @@ shard_metrics! {
         connections "sticker_desk_connections" "Open TCP connections.",
         quic_connections "sticker_desk_quic_connections" "Open QUIC connections, those that are ending included.",
         websockets "sticker_desk_websockets" "Open WebSockets.",
+        polled_lines "sticker_desk_polled_lines" "Open lines over HTTP requests.",
         sessions "sticker_desk_sessions" "Sessions: connections that said hello and take part in a desk.",
         instances "sticker_desk_collaboration_instances" "Collaboration instances: desks in use, in memory.",
         queue_waiting "sticker_desk_queue_waiting" "Messages and requests that wait for another shard.",

@@ -37,6 +37,10 @@ pub enum Route {
     Submit,
     /// `GET /api/desk/collaboration/sync`: wait for commits.
     Poll(Poll),
+    /// `POST /api/desk/collaboration/poll`: frames of a line over requests.
+    Say(LinePart),
+    /// `GET /api/desk/collaboration/poll`: wait for such frames, so many seconds.
+    Hear(LinePart, u8),
     /// `PATCH /api/desk/collaboration/finish`: end the session.
     Finish,
     /// `POST /api/desk/ID/links`: make or replace a link.
@@ -70,6 +74,15 @@ pub struct Poll {
     pub wait_s: u8,
     /// Frames are asked for instead of JSON.
     pub frames: bool,
+}
+
+/// A part of what travels on a line over requests, in one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinePart {
+    /// The number that the client gave the line.
+    pub line: u32,
+    /// The part's number, from 0.
+    pub number: u64,
 }
 
 /// An export.
@@ -163,6 +176,13 @@ impl Route {
         match verb {
             "init" => allow(head, &[Method::Get]).map(|_| Self::Collaborate),
             "finish" => allow(head, &[Method::Patch]).map(|_| Self::Finish),
+            "poll" => match allow(head, &[Method::Get, Method::Post])? {
+                Method::Get => {
+                    let (part, query) = LinePart::of(head)?;
+                    Ok(Self::Hear(part, wait_s(&query)?))
+                }
+                _ => LinePart::of(head).map(|(part, _)| Self::Say(part)),
+            },
             "sync" => match allow(head, &[Method::Get, Method::Patch])? {
                 Method::Get => Poll::of(head).map(Self::Poll),
                 _ => Ok(Self::Submit),
@@ -203,10 +223,32 @@ impl Poll {
                 "The parameter since is missing; give the last revision you have, 0 for none.",
             ));
         };
-        let wait = query.number("wait", 0..=u64::from(POLL_WAIT_S_MAX))?.unwrap_or(0);
-        let wait_s = u8::try_from(wait).expect("the range was checked");
+        let wait_s = wait_s(&query)?;
         Ok(Self { since: Revision(since), wait_s, frames: head.accepts(FRAMES) })
     }
+}
+
+impl LinePart {
+    fn of(head: &RequestHead) -> Result<(Self, Query), Problem> {
+        let query = Query::parse(head.query())?;
+        let missing = |name: &str| {
+            let detail = format!(
+                "The parameter {name} is missing; give the number of the line and of its part."
+            );
+            Problem::new(Status::BAD_REQUEST, detail)
+        };
+        let line = query.number("line", 0..=u64::from(u32::MAX))?;
+        let line = u32::try_from(line.ok_or_else(|| missing("line"))?);
+        let line = line.expect("the range was checked");
+        let number = query.number("part", 0..=u64::MAX)?.ok_or_else(|| missing("part"))?;
+        Ok((Self { line, number }, query))
+    }
+}
+
+/// How long to wait for news, in seconds.
+fn wait_s(query: &Query) -> Result<u8, Problem> {
+    let wait = query.number("wait", 0..=u64::from(POLL_WAIT_S_MAX))?.unwrap_or(0);
+    Ok(u8::try_from(wait).expect("the range was checked"))
 }
 
 impl Export {
@@ -342,6 +384,17 @@ pub fn submit_body(head: &RequestHead) -> Result<SubmitBody, Problem> {
         None | Some("application/json") => Ok(SubmitBody::Json),
         Some(FRAMES) => Ok(SubmitBody::Frame),
         Some(_) => Err(unsupported_type("application/json, or application/octet-stream")),
+    }
+}
+
+/// Checks that a body is declared as frames, or as nothing.
+///
+/// # Errors
+/// 415 for anything else.
+pub fn require_frames(head: &RequestHead) -> Result<(), Problem> {
+    match head.content_type().as_deref() {
+        None | Some(FRAMES) => Ok(()),
+        Some(_) => Err(unsupported_type(FRAMES)),
     }
 }
 

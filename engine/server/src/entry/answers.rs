@@ -8,6 +8,8 @@ use desk_gateway_http::operations::{poll_answer, poll_desk_answer, rejection};
 use desk_gateway_http::websocket::handshake::SESSION_KEY_FIELD;
 use desk_gateway_http::{Problem, Time, route};
 
+use crate::shard::LineAnswer;
+
 /// Seconds after which a refused request may come again.
 const RETRY_AFTER_S: u32 = 2;
 
@@ -69,9 +71,28 @@ pub(super) fn polled(polled: &Polled, frames_wanted: bool) -> Response {
     }
 }
 
+/// The answer to a request of a line; `None`: there was none in time.
+pub(super) fn line(answer: Option<LineAnswer>) -> Result<Response, Problem> {
+    match answer {
+        Some(LineAnswer::Taken) => Ok(bytes_answer(Vec::new())),
+        Some(LineAnswer::Frames(bytes)) => Ok(bytes_answer(bytes)),
+        Some(LineAnswer::Gone) => Err(Problem::new(
+            Status::CONFLICT,
+            "There is no such line: it has ended, or a part of it is missing; open another one.",
+        )),
+        Some(LineAnswer::Full) => {
+            Err(problem(&ServiceError::Unavailable("it has as many connections as it can have")))
+        }
+        None => Err(problem(&ServiceError::Unavailable("the answer takes too long"))),
+    }
+}
+
 fn frames_answer(frames: &[std::sync::Arc<[u8]>]) -> Response {
-    let body = Body::Owned(frames.concat());
-    Response::content(Status::OK, "application/octet-stream", body)
+    bytes_answer(frames.concat())
+}
+
+fn bytes_answer(bytes: Vec<u8>) -> Response {
+    Response::content(Status::OK, "application/octet-stream", Body::Owned(bytes))
         .with("Cache-Control", "no-store")
         .with(NO_INDEX.0, NO_INDEX.1)
 }

@@ -18,7 +18,7 @@ use crate::net::deadlines::Deadline;
 use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
-use crate::shard::{Shell, Upgrade};
+use crate::shard::{Answer, LineAnswer, LineQuestion, Question, Shell, Upgrade};
 
 /// A connection and what its requests need.
 pub(super) struct Http {
@@ -151,22 +151,44 @@ impl Http {
         &self.shell.shared.config.limits.shard.order.desk
     }
 
-    /// Asks the owner of a desk. If the peer goes away meanwhile, the request is abandoned.
-    /// A peer that only ended its direction still gets an answer, unless it polls.
+    /// Asks the owner of a desk.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Gone> {
-        let polls = matches!(request, Request::Poll { .. });
+        match self.ask_shard(Question::Desk(Box::new(request))).await? {
+            Some(Answer::Desk(reply)) => Ok(reply),
+            Some(Answer::Line(_)) => unreachable!("an answer is of its question's kind"),
+            None => Ok(Reply::Failed(ServiceError::Unavailable("the answer takes too long"))),
+        }
+    }
+
+    /// Gives frames to a line over HTTP requests, or asks for some; `None`: the answer takes
+    /// too long.
+    pub(super) async fn ask_line(
+        &mut self,
+        question: LineQuestion,
+    ) -> Result<Option<LineAnswer>, Gone> {
+        match self.ask_shard(Question::Line(Box::new(question))).await? {
+            Some(Answer::Line(answer)) => Ok(Some(answer)),
+            Some(Answer::Desk(_)) => unreachable!("an answer is of its question's kind"),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks a shard; `None`: the answer takes too long. If the peer goes away meanwhile, the
+    /// question is abandoned. A peer that only ended its direction still gets an answer,
+    /// unless it polls.
+    async fn ask_shard(&mut self, question: Question) -> Result<Option<Answer>, Gone> {
+        let polls = question.waits();
         let shell = Rc::clone(&self.shell);
-        let asking = shell.ask(shell.target_of(&request), request).await;
+        let asking = shell.ask(shell.target_of(&question), question).await;
         let until = shell.clock.now() + shell.shared.config.limits.request_time;
         self.set_deadline(Some(until));
         std::future::poll_fn(|context| {
-            if let Poll::Ready(reply) = asking.poll(context) {
-                return Poll::Ready(Ok(reply));
+            if let Poll::Ready(answer) = asking.poll(context) {
+                return Poll::Ready(Ok(Some(answer)));
             }
             while self.changed.poll(context).is_ready() {
                 if until <= self.shell.clock.now() {
-                    let why = ServiceError::Unavailable("the answer takes too long");
-                    return Poll::Ready(Ok(Reply::Failed(why)));
+                    return Poll::Ready(Ok(None));
                 }
             }
             while !self.ended && self.protocol.wants_input() {

@@ -1,5 +1,7 @@
 //! One request, from its head to its answer.
 
+use std::time::Duration;
+
 use desk_engine_core::identity::ParseKeyError;
 use desk_engine_core::service::{Deleted, Joined};
 use desk_engine_core::{Action, Reply, Request, SessionKey};
@@ -10,7 +12,7 @@ use desk_gateway_http::bodies::{
 };
 use desk_gateway_http::http::{RequestHead, Response, Status};
 use desk_gateway_http::operations::{import_answer, read_submit, submit_answer};
-use desk_gateway_http::route::{self, Export, Import, Poll, Route, SubmitBody};
+use desk_gateway_http::route::{self, Export, Import, LinePart, Poll, Route, SubmitBody};
 use desk_gateway_http::websocket::handshake::{SESSION_KEY_FIELD, Upgrade};
 use desk_gateway_http::{Problem, Time, export, import, page};
 use desk_protocol::codec::{self, DecodeError, Decoded};
@@ -23,6 +25,7 @@ use super::connection::{Gone, Http, host};
 use super::{Door, answers, operator};
 use crate::clock;
 use crate::quic::Quic;
+use crate::shard::{LineAsk, LineQuestion};
 
 /// What becomes of a connection after a request.
 pub(super) enum Next {
@@ -53,7 +56,7 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
             return Ok(Next::Request);
         }
     };
-    let waits = matches!(route, Route::Poll(_));
+    let waits = matches!(route, Route::Poll(_) | Route::Hear(..));
     let result = match route {
         Route::Init => init(http, head).await?,
         Route::Collaborate => match collaborate(http, head).await? {
@@ -62,6 +65,8 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         },
         Route::Submit => submit(http, head).await?,
         Route::Poll(poll) => wait(http, head, poll).await?,
+        Route::Say(part) => say(http, head, part).await?,
+        Route::Hear(part, wait_s) => hear(http, head, part, wait_s).await?,
         Route::Finish => finish(http, head).await?,
         Route::Links(link) => links(http, head, link).await?,
         Route::Remove(link) => remove(http, head, link).await?,
@@ -265,9 +270,8 @@ async fn collaborate(http: &mut Http, head: &RequestHead) -> Result<Result<Next,
     let Some(key) = &upgrade.session_key else { return Ok(Err(route::missing_session_key())) };
     let read = key.parse().map_err(|why: ParseKeyError| route::bad_session_key(why));
     let key: SessionKey = attempt!(read);
-    let request = Request::Attach { key };
-    let target = http.shell.target_of(&request);
-    match http.ask(request).await? {
+    let target = usize::from(http.shell.shared.placement.shard(key.link));
+    match http.ask(Request::Attach { key }).await? {
         Reply::Allowed => {
             let answer = upgrade.to_bytes(http.now());
             Ok(Ok(Next::Upgrade { target, answer, key }))
@@ -335,6 +339,33 @@ async fn wait(http: &mut Http, head: &RequestHead, poll: Poll) -> Answer {
         Reply::Polled(polled) => Ok(Ok(Some(answers::polled(&polled, poll.frames)))),
         other => Ok(Err(unexpected(other))),
     }
+}
+
+/// Takes a part of the frames of a line over requests. The first part opens the line.
+async fn say(http: &mut Http, head: &RequestHead, part: LinePart) -> Answer {
+    let key = attempt!(session_key(head));
+    attempt!(route::require_frames(head));
+    if part.number == 0 {
+        // As before an upgrade: who may not connect is told so by a status.
+        match http.ask(Request::Attach { key }).await? {
+            Reply::Allowed => {}
+            other => return Ok(Err(unexpected(other))),
+        }
+    }
+    let bytes = body!(http);
+    let what = LineAsk::Say(bytes);
+    let question = LineQuestion { key, line: part.line, number: part.number, what };
+    Ok(answers::line(http.ask_line(question).await?).map(Some))
+}
+
+/// Waits for frames of such a line.
+async fn hear(http: &mut Http, head: &RequestHead, part: LinePart, wait_s: u8) -> Answer {
+    let key = attempt!(session_key(head));
+    let wait =
+        Duration::from_secs(wait_s.into()).min(http.shell.shared.config.limits.shard.poll_time);
+    let what = LineAsk::Hear(wait);
+    let question = LineQuestion { key, line: part.line, number: part.number, what };
+    Ok(answers::line(http.ask_line(question).await?).map(Some))
 }
 
 async fn finish(http: &mut Http, head: &RequestHead) -> Answer {

@@ -6,6 +6,7 @@
 pub(crate) mod byte_stream;
 pub(crate) mod deadlines;
 pub(crate) mod flag;
+pub(crate) mod polled;
 pub(crate) mod quic;
 pub(crate) mod readiness;
 pub(crate) mod scratch;

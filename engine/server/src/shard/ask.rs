@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use desk_engine_core::{Input, Reply, Request, RequestId};
+use desk_engine_core::{Input, RequestId};
 
+use super::question::{Answer, Question};
 use super::{Message, Shell};
 
 /// A request whose answer is awaited.
@@ -14,7 +15,7 @@ pub(super) struct Pending {
     target: Option<usize>,
     /// Whether a place of that shard is reserved.
     reserved: bool,
-    reply: Option<Reply>,
+    answer: Option<Answer>,
     waiter: Option<Waker>,
     /// Nobody waits any more.
     abandoned: bool,
@@ -32,8 +33,12 @@ static TURN: AtomicUsize = AtomicUsize::new(0);
 impl Shell {
     /// The shard that serves a request: the owner of its desk, or, for a new
     /// desk, the one with the fewest collaboration instances.
-    pub(crate) fn target_of(&self, request: &Request) -> usize {
-        if let Some(link) = request.link() {
+    pub(crate) fn target_of(&self, question: &Question) -> usize {
+        let link = match question {
+            Question::Desk(request) => request.link(),
+            Question::Line(question) => Some(question.key.link),
+        };
+        if let Some(link) = link {
             return usize::from(self.shared.placement.shard(link));
         }
         let shards = self.shared.shards.len();
@@ -47,22 +52,20 @@ impl Shell {
     /// Asks a shard. It first waits for a reserved place in the ring. A poll that may wait
     /// for news takes no place, because it would keep it for a long time. The desk bounds
     /// the number of polls.
-    pub(crate) async fn ask(self: &Rc<Self>, target: usize, request: Request) -> Asking {
-        let waits = matches!(request, Request::Poll { wait_seconds: 1.., .. });
-        let reserved = target != self.index && !waits;
+    pub(crate) async fn ask(self: &Rc<Self>, target: usize, question: Question) -> Asking {
+        let reserved = target != self.index && !question.waits();
         if reserved {
             std::future::poll_fn(|context| self.mesh.borrow_mut().poll_reserve(target, context))
                 .await;
         }
         let id = self.new_request(target, reserved);
-        let (request, body) = (id, Box::new(request));
         if target == self.index {
-            self.feed(Input::Request { request, body });
+            self.serve(id, question);
         } else {
-            self.mesh.borrow_mut().send(target, Message::Request { request, body });
+            self.mesh.borrow_mut().send(target, Message::Request { request: id, question });
         }
         self.wake();
-        Asking { shell: Rc::clone(self), request }
+        Asking { shell: Rc::clone(self), request: id }
     }
 
     fn new_request(&self, target: usize, reserved: bool) -> RequestId {
@@ -70,18 +73,44 @@ impl Shell {
         self.next_request.set(count + 1);
         let id = (self.index as u64) << 48 | count;
         let target = (target != self.index).then_some(target);
-        let pending = Pending { target, reserved, reply: None, waiter: None, abandoned: false };
+        let pending = Pending { target, reserved, answer: None, waiter: None, abandoned: false };
         self.asked.borrow_mut().insert(id, pending);
         RequestId(id)
     }
 
     /// The shard that a request was asked on.
-    pub(super) fn origin_of(request: RequestId) -> usize {
+    fn origin_of(request: RequestId) -> usize {
         (request.0 >> 48) as usize
     }
 
+    /// Takes a question for a desk of this shard.
+    pub(super) fn serve(self: &Rc<Self>, request: RequestId, question: Question) {
+        match question {
+            Question::Desk(body) => self.feed(Input::Request { request, body }),
+            Question::Line(question) => self.serve_line(request, *question),
+        }
+    }
+
+    /// Answers a question, wherever it was asked.
+    pub(super) fn answer(&self, request: RequestId, answer: Answer) {
+        let origin = Self::origin_of(request);
+        if origin == self.index {
+            self.answered(request, answer);
+        } else {
+            let answer = Box::new(answer);
+            self.mesh.borrow_mut().send(origin, Message::Reply { request, answer });
+        }
+    }
+
+    /// Whoever asked for this is gone.
+    pub(super) fn drop_question(&self, request: RequestId) {
+        if !self.abandon_line(request) {
+            self.feed(Input::Abandoned { request });
+        }
+    }
+
     /// An answer has arrived.
-    pub(super) fn answered(&self, request: RequestId, reply: Reply) {
+    pub(super) fn answered(&self, request: RequestId, answer: Answer) {
         let mut asked = self.asked.borrow_mut();
         let Some(pending) = asked.get_mut(&request.0) else { return };
         self.release(pending);
@@ -89,7 +118,7 @@ impl Shell {
             asked.remove(&request.0);
             return;
         }
-        pending.reply = Some(reply);
+        pending.answer = Some(answer);
         if let Some(waiter) = pending.waiter.take() {
             waiter.wake();
         }
@@ -113,7 +142,7 @@ impl Shell {
     fn abandon(&self, request: RequestId) {
         let mut asked = self.asked.borrow_mut();
         let Some(pending) = asked.get_mut(&request.0) else { return };
-        if pending.reply.is_none()
+        if pending.answer.is_none()
             && let Some(target) = pending.target
         {
             // The request stays registered, and its place reserved, until the owner
@@ -121,10 +150,10 @@ impl Shell {
             pending.abandoned = true;
             self.mesh.borrow_mut().send(target, Message::Abandon { request });
         } else {
-            let answered = asked.remove(&request.0).is_some_and(|pending| pending.reply.is_some());
+            let answered = asked.remove(&request.0).is_some_and(|pending| pending.answer.is_some());
             drop(asked);
             if !answered {
-                self.feed(Input::Abandoned { request });
+                self.drop_question(request);
             }
         }
         self.wake();
@@ -133,13 +162,13 @@ impl Shell {
 
 impl Asking {
     /// The answer, once.
-    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Reply> {
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Answer> {
         let mut asked = self.shell.asked.borrow_mut();
         let pending = asked.get_mut(&self.request.0).expect("an answer is taken once");
-        match pending.reply.take() {
-            Some(reply) => {
+        match pending.answer.take() {
+            Some(answer) => {
                 asked.remove(&self.request.0);
-                Poll::Ready(reply)
+                Poll::Ready(answer)
             }
             None => {
                 pending.waiter = Some(context.waker().clone());

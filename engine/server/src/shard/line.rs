@@ -3,17 +3,20 @@
 //! The core says what to do by a connection's name. A WebSocket is always on its desk's
 //! core. A QUIC connection stays where its datagrams arrive, and is a *guest* of its
 //! desk's core: what the core says goes to the guest's home, and what the guest says comes
-//! from there ([`super::guests`]).
+//! from there ([`super::guests`]). A line over HTTP requests is a guest whose home is its
+//! desk's shard ([`super::polled`]).
 
 use std::rc::Rc;
 
 use desk_engine_core::{ConnectionId, Input, SessionKey};
 use desk_protocol::codec::{self, Decoded};
-use desk_protocol::frame::ClientFrame;
+use desk_protocol::frame::{ClientFrame, CloseCode};
 
 use super::order::{Order, Said};
 use super::socket::Socket;
 use super::{Message, Shell};
+use crate::budget::Held;
+use crate::limits::BUFFERED_BYTES;
 
 /// A connection of a desk of this shard.
 pub(crate) enum Line {
@@ -24,10 +27,12 @@ pub(crate) enum Line {
 }
 
 /// A guest as its desk's shard knows it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct GuestLine {
     /// The beginning of a frame whose rest is still to come.
     inbox: Vec<u8>,
+    /// What of it counts for the process.
+    unread: Held,
     /// It has said hello.
     greeted: bool,
 }
@@ -45,10 +50,12 @@ impl Shell {
             Some(Line::Guest(_)) => {
                 drop(lines);
                 let home = Self::home_of(connection);
-                if home == self.index {
-                    self.obey_as_home(connection, order);
-                } else {
+                if home != self.index {
                     self.mesh.borrow_mut().send(home, Message::Order { connection, order });
+                } else if self.polled.borrow().has(connection) {
+                    self.obey_as_polled(connection, order);
+                } else {
+                    self.obey_as_home(connection, order);
                 }
             }
             None => {}
@@ -84,7 +91,9 @@ impl Shell {
     pub(super) fn hear(self: &Rc<Self>, connection: ConnectionId, said: Said) {
         match said {
             Said::Opened(key) => {
-                self.lines.borrow_mut().insert(connection.0, Line::Guest(GuestLine::default()));
+                let unread = Held::nothing(&self.shared.unread);
+                let guest = GuestLine { inbox: Vec::new(), unread, greeted: false };
+                self.lines.borrow_mut().insert(connection.0, Line::Guest(guest));
                 self.feed(Input::Opened { connection, key });
             }
             Said::Frames(bytes) => {
@@ -105,7 +114,7 @@ impl Shell {
         self.wake();
     }
 
-    fn hear_frames(&self, connection: ConnectionId, bytes: &[u8]) {
+    fn hear_frames(self: &Rc<Self>, connection: ConnectionId, bytes: &[u8]) {
         let mut lines = self.lines.borrow_mut();
         let Some(Line::Guest(guest)) = lines.get_mut(&connection.0) else { return };
         let mut used = 0;
@@ -123,6 +132,13 @@ impl Shell {
         } else {
             // A part of a long frame is a sign of life, too.
             self.feed(Input::Heard { connection });
+        }
+        let counted = guest.inbox.capacity().saturating_sub(BUFFERED_BYTES);
+        if guest.unread.set(counted).is_err() {
+            drop(lines);
+            tracing::debug!("a guest was cut off: too much of frames has not arrived whole");
+            self.order(connection, Order::Close(CloseCode::Overloaded));
+            self.hear(connection, Said::Closed);
         }
     }
 

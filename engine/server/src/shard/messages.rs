@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use desk_engine_core::{ConnectionId, Input, Reply, Request, RequestId};
+use desk_engine_core::{ConnectionId, RequestId};
 use desk_protocol::Time;
 use desk_storage_lsm::{Edit, EditNumber, News};
 
 use super::order::{Misrouted, Order, Said};
+use super::question::{Answer, Question};
 use super::socket::{Socket, Upgrade};
 use super::{Kept, Shell};
 use crate::net::stream::Detached;
@@ -18,14 +19,14 @@ pub(crate) enum Message {
         /// Names the request, and in its upper bits the shard that asks.
         request: RequestId,
         /// What is asked.
-        body: Box<Request>,
+        question: Question,
     },
     /// The answer.
     Reply {
         /// To this request.
         request: RequestId,
         /// The answer.
-        reply: Box<Reply>,
+        answer: Box<Answer>,
     },
     /// Nobody waits for the answer any more.
     Abandon {
@@ -88,10 +89,10 @@ impl Shell {
 
     fn take(self: &Rc<Self>, source: usize, message: Message) {
         match message {
-            Message::Request { request, body } => self.feed(Input::Request { request, body }),
-            Message::Reply { request, reply } => self.answered(request, *reply),
+            Message::Request { request, question } => self.serve(request, question),
+            Message::Reply { request, answer } => self.answered(request, *answer),
             Message::Abandon { request } => {
-                self.feed(Input::Abandoned { request });
+                self.drop_question(request);
                 self.mesh.borrow_mut().send(source, Message::Abandoned { request });
             }
             Message::Abandoned { request } => self.forgotten(request),

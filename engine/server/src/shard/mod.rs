@@ -17,6 +17,8 @@ mod load;
 mod manifest;
 mod messages;
 mod order;
+mod polled;
+mod question;
 mod socket;
 mod task;
 mod turn;
@@ -35,6 +37,7 @@ use rkyv::util::AlignedVec;
 pub(crate) use guests::Guests;
 pub(crate) use manifest::own_manifest;
 pub(crate) use messages::Message;
+pub(crate) use question::{Answer, LineAnswer, LineAsk, LineQuestion, Question};
 pub(crate) use socket::Upgrade;
 #[cfg(test)]
 pub(crate) use socket::socket_bytes;
@@ -49,6 +52,7 @@ use crate::shared::{ShardState, Shared};
 use ask::Pending;
 use line::Line;
 use load::Loads;
+use polled::PolledLines;
 use socket::Socket;
 
 /// The disk that the store stands on.
@@ -78,6 +82,8 @@ pub(crate) struct Shell {
     websockets: Cell<usize>,
     /// The QUIC connections that arrive here, if QUIC is served.
     guests: Option<Guests>,
+    /// The lines over HTTP requests.
+    polled: RefCell<PolledLines>,
     /// Sockets with something to send.
     dirty: RefCell<Vec<Rc<Socket>>>,
     asked: RefCell<BTreeMap<u64, Pending>>,
@@ -151,6 +157,7 @@ impl Shell {
             lines: RefCell::default(),
             websockets: Cell::new(0),
             guests,
+            polled: RefCell::default(),
             dirty: RefCell::default(),
             asked: RefCell::default(),
             next_request: Cell::new(1),

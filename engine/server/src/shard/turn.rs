@@ -6,14 +6,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use desk_engine_core::{Output, RequestId};
+use desk_engine_core::Output;
 use desk_protocol::Time;
 use desk_storage_lsm::{Position, Sequence};
 use glommio::timer::Timer;
 
 use super::keep::key_of;
 use super::order::Order;
-use super::{Kept, Message, Shell};
+use super::question::Answer;
+use super::{Kept, Shell};
 use crate::clock;
 
 /// Rounds of outputs and writes in one turn. A write makes room in a queue, and the core
@@ -47,7 +48,8 @@ impl Shell {
             // What has left makes room: the core may give more, which the next round or
             // the next turn carries out.
             self.flush_sockets();
-            let more = self.turn_guests();
+            let answered = self.flush_polled();
+            let more = self.turn_guests() || answered;
             if !written && !more {
                 break;
             }
@@ -93,18 +95,8 @@ impl Shell {
                 Output::Probe { connection } => self.order(connection, Order::Probe),
                 Output::Pause { connection } => self.order(connection, Order::Pause),
                 Output::Resume { connection } => self.order(connection, Order::Resume),
-                Output::Reply { request, reply } => self.reply(request, reply),
+                Output::Reply { request, reply } => self.answer(request, Answer::Desk(reply)),
             }
-        }
-    }
-
-    fn reply(&self, request: RequestId, reply: desk_engine_core::Reply) {
-        let origin = Self::origin_of(request);
-        if origin == self.index {
-            self.answered(request, reply);
-        } else {
-            let reply = Message::Reply { request, reply: Box::new(reply) };
-            self.mesh.borrow_mut().send(origin, reply);
         }
     }
 
@@ -122,6 +114,7 @@ impl Shell {
             self.with_core(|core| core.poll_timeout().map(|(at, _)| at)),
             self.keeper.borrow().poll_timeout().map(|(at, _)| at),
             self.deadlines.first(),
+            self.polled.borrow().poll_timeout(),
             self.quic_timeout().map(|delay| self.clock.now() + delay),
         ];
         alarm.set(next.into_iter().flatten().min(), self.clock.now());
@@ -155,6 +148,7 @@ impl Shell {
         metrics.sessions.set(stats.sessions as u64);
         metrics.websockets.set(self.websockets.get() as u64);
         self.count_guests();
+        metrics.polled_lines.set(self.polled.borrow().open() as u64);
         metrics.batches.set(stats.batches);
         metrics.operations.set(stats.operations);
         metrics.rejected.set(stats.rejected);
