@@ -142,6 +142,9 @@ impl Desk {
         options: Options,
         folder: Option<Folder>,
     ) -> Result<Self, OpenError> {
+        if options.carriers == Carriers::Quic && joined.quic.is_none() {
+            return Err(OpenError::NoQuic { server: api.server().to_string() });
+        }
         let mut client =
             Client::new(config(&options, joined.session_key.clone(), folder.is_some()));
         client.load(&joined.desk)?;

@@ -52,6 +52,12 @@ pub enum OpenError {
     /// The server did not let us in.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// QUIC alone was asked for, and the server does not serve it.
+    #[error("{server} names no address for QUIC: use another transport, or none in particular")]
+    NoQuic {
+        /// Which one.
+        server: String,
+    },
     /// The desk that came with the answer cannot be read.
     #[error("the server's desk cannot be read: {0}")]
     Load(#[from] LoadError),

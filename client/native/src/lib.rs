@@ -1,8 +1,8 @@
 //! An asynchronous connection to a desk for programs.
 //!
 //! A [`Desk`] is one client of one desk: the replica and the pending queue of
-//! `desk-client-core`, driven by a tokio task that keeps a line open, over QUIC
-//! or WebSocket, and opens it again when it is lost. [`Api`] has the requests beside it. It is
+//! `desk-client-core`, driven by a tokio task that keeps a line open, over QUIC,
+//! WebSocket or HTTP requests, and opens it again when it is lost. [`Api`] has the requests beside it. It is
 //! **not** where merging happens, and it keeps nothing on disk unless
 //! [`Options::folder`] says where.
 //!

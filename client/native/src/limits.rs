@@ -47,3 +47,24 @@ pub const QUIC_PING_TIME: Duration = Duration::from_secs(10);
 
 /// How long nothing may come over a QUIC connection.
 pub const QUIC_IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// How long QUIC and WebSocket are tried before requests carry the frames. A network that
+/// swallows upgrades says nothing, and WebSocket needs four round trips.
+pub const POLL_HEAD_START: Duration = Duration::from_millis(2_500);
+
+/// How long a request waits for frames: less than proxies wait for an answer.
+pub const POLL_WAIT: Duration = Duration::from_secs(20);
+
+/// How long a connection without a request is used again. Proxies close them after some
+/// time, and a request that meets the close is asked twice.
+pub const POLL_KEPT_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of frames in one request: half of what a server takes by default.
+pub const POLL_PART_BYTES: usize = 512 << 10;
+
+/// When a line over requests first looks whether something better gets through. Each look
+/// that is in vain doubles the time to the next.
+pub const PROBE_AFTER: Duration = Duration::from_secs(5);
+
+/// The longest time between two such looks.
+pub const PROBE_EVERY: Duration = Duration::from_secs(60);

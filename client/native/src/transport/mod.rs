@@ -1,6 +1,7 @@
-//! How frames travel. [`quic`] and [`websocket`] each open lines, and [`race`] chooses
-//! between them. The driver knows [`Transport`] and [`Line`] alone.
+//! How frames travel. [`quic`], [`websocket`] and [`poll`] each open lines, and [`race`]
+//! chooses between them. The driver knows [`Transport`] and [`Line`] alone.
 
+mod poll;
 mod quic;
 mod race;
 mod websocket;
@@ -19,6 +20,8 @@ pub enum Carrier {
     Quic,
     /// WebSocket.
     WebSocket,
+    /// HTTP requests.
+    Poll,
 }
 
 impl Carrier {
@@ -27,6 +30,7 @@ impl Carrier {
         match self {
             Self::Quic => "QUIC",
             Self::WebSocket => "WebSocket",
+            Self::Poll => "HTTP requests",
         }
     }
 }

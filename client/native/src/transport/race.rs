@@ -1,51 +1,103 @@
-//! Which transport carries a line: QUIC has a head start, and what works is remembered.
+//! Which transport carries a line: QUIC has a head start, HTTP requests come last, and what
+//! works is remembered.
 
 use std::future::Future;
-use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use desk_client_core::Trouble;
 use desk_protocol::LinkId;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::poll::{PollLine, PollTransport};
 use super::quic::{QuicLine, QuicPlace};
 use super::websocket::{WebSocketLine, WebSocketTransport};
 use super::{Carrier, Line, LineEnd, Transport, lost};
 use crate::address::Server;
 use crate::api::{Api, Joined};
-use crate::limits::{QUIC_AVOIDED_TIME, QUIC_HEAD_START};
+use crate::limits::{
+    POLL_HEAD_START, PROBE_AFTER, PROBE_EVERY, QUIC_AVOIDED_TIME, QUIC_HEAD_START,
+};
 use crate::trust::Trust;
 
 /// Which transports may be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Carriers {
-    /// QUIC if it gets through, else WebSocket.
+    /// QUIC if it gets through, else WebSocket, else HTTP requests.
     #[default]
     Auto,
     /// QUIC alone.
     Quic,
     /// WebSocket alone.
     WebSocket,
+    /// HTTP requests alone.
+    Poll,
 }
 
 /// Opens lines by whatever transport gets through.
+#[derive(Clone)]
 pub(crate) struct Race {
     carriers: Carriers,
     api: Api,
     link: LinkId,
     trust: Trust,
     websocket: WebSocketTransport,
-    memory: Mutex<Memory>,
+    poll: PollTransport,
+    memory: Arc<Mutex<Memory>>,
 }
 
 #[derive(Default)]
 struct Memory {
     place: Place,
     /// QUIC did not get through lately; it is tried again from here on.
-    avoid_until: Option<Instant>,
-    /// A line over QUIC that nothing was heard on yet.
-    unproven: bool,
+    quic_avoided: Option<Instant>,
+    /// Nothing came over a WebSocket that had opened. It is tried again from here on.
+    websocket_avoided: Option<Instant>,
+    /// WebSocket did not open lately: until then requests wait less for it.
+    websocket_doubted: Option<Instant>,
+    /// What carries a line that nothing was heard on yet.
+    unproven: Option<Carrier>,
+}
+
+impl Memory {
+    /// Judges a line that ended by whether anything came over it.
+    fn judge(&mut self) {
+        match self.unproven.take() {
+            Some(Carrier::Quic) => self.quic_avoided = for_a_while(),
+            Some(Carrier::WebSocket) => self.websocket_avoided = for_a_while(),
+            Some(Carrier::Poll) | None => {}
+        }
+    }
+
+    /// Notes which transport won a race.
+    fn note(&mut self, won: Option<Carrier>) {
+        self.unproven = won;
+        match won {
+            Some(Carrier::Quic) => {}
+            Some(Carrier::WebSocket) => {
+                self.quic_avoided = for_a_while();
+                self.websocket_doubted = None;
+            }
+            Some(Carrier::Poll) => {
+                self.quic_avoided = for_a_while();
+                self.websocket_doubted = for_a_while();
+            }
+            // Nothing is known to work any more.
+            None => {
+                self.quic_avoided = None;
+                self.websocket_doubted = None;
+            }
+        }
+    }
+}
+
+fn for_a_while() -> Option<Instant> {
+    Some(Instant::now() + QUIC_AVOIDED_TIME)
+}
+
+fn is_ahead(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() < until)
 }
 
 /// What is known of where QUIC is served.
@@ -94,7 +146,8 @@ impl Race {
             link,
             trust: trust.clone(),
             websocket: WebSocketTransport::new(server, websocket, trust),
-            memory: Mutex::default(),
+            poll: PollTransport::new(server, trust),
+            memory: Arc::default(),
         }
     }
 
@@ -124,37 +177,71 @@ impl Race {
     }
 
     async fn auto(&self, session_key: &str) -> Result<RaceLine, LineEnd> {
-        let avoided = {
+        let doubted = {
             let mut memory = self.memory();
-            if std::mem::take(&mut memory.unproven) {
-                memory.avoid_until = Some(Instant::now() + QUIC_AVOIDED_TIME);
-            }
-            memory.avoid_until.is_some_and(|until| Instant::now() < until)
+            memory.judge();
+            is_ahead(memory.websocket_doubted)
         };
-        let websocket = async |start: Duration| {
-            sleep(start).await;
-            self.websocket.open(session_key).await
+        let (quic_failed, websocket_failed) = (Notify::new(), Notify::new());
+        let quic = async {
+            let opened = self.quic_unless_avoided(session_key).await;
+            quic_failed.notify_one();
+            opened
         };
-        if avoided {
-            let opened = websocket(Duration::ZERO).await;
-            if opened.is_err() {
-                // Nothing is known to work any more.
-                self.memory().avoid_until = None;
-            }
-            return opened.map(RaceLine::WebSocket);
-        }
-        let quic = async { self.quic(session_key).await.map(RaceLine::Quic) };
-        let websocket = async { websocket(QUIC_HEAD_START).await.map(RaceLine::WebSocket) };
-        let opened = first_of(quic, websocket).await;
-        let mut memory = self.memory();
-        match &opened {
-            Ok(RaceLine::Quic(_)) => memory.unproven = true,
-            Ok(RaceLine::WebSocket(_)) => {
-                memory.avoid_until = Some(Instant::now() + QUIC_AVOIDED_TIME);
-            }
-            Err(_) => {}
-        }
+        let websocket = async {
+            either(sleep(QUIC_HEAD_START), quic_failed.notified()).await;
+            let opened = self.websocket_unless_avoided(session_key).await;
+            websocket_failed.notify_one();
+            opened
+        };
+        let poll = async {
+            let head_start = if doubted { QUIC_HEAD_START } else { POLL_HEAD_START };
+            either(sleep(head_start), websocket_failed.notified()).await;
+            let line = self.poll.open(session_key).await?;
+            let better = Box::pin(self.clone().look_for_better(session_key.to_owned()));
+            Ok(RaceLine::Poll(line, better))
+        };
+        let opened = first_of(first_of(quic, websocket), poll).await;
+        self.memory().note(opened.as_ref().ok().map(RaceLine::carrier));
         opened
+    }
+
+    async fn quic_unless_avoided(&self, session_key: &str) -> Result<RaceLine, LineEnd> {
+        if is_ahead(self.memory().quic_avoided) {
+            return Err(lost("QUIC did not get through lately"));
+        }
+        self.quic(session_key).await.map(RaceLine::Quic)
+    }
+
+    async fn websocket_unless_avoided(&self, session_key: &str) -> Result<RaceLine, LineEnd> {
+        if is_ahead(self.memory().websocket_avoided) {
+            return Err(lost("nothing came over a WebSocket lately"));
+        }
+        self.websocket.open(session_key).await.map(RaceLine::WebSocket)
+    }
+
+    /// Ends when something better than requests gets through.
+    async fn look_for_better(self, session_key: String) {
+        let mut pause = PROBE_AFTER;
+        loop {
+            sleep(pause).await;
+            pause = (pause * 2).min(PROBE_EVERY);
+            let quic = self.quic_unless_avoided(&session_key);
+            let websocket = self.websocket_unless_avoided(&session_key);
+            if let Ok(line) = first_of(quic, websocket).await {
+                // It has said no hello: the server sees a line that changed its mind.
+                line.close().await;
+                return;
+            }
+        }
+    }
+}
+
+/// Waits for the first of two.
+async fn either(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
+    tokio::select! {
+        () = first => {}
+        () = second => {}
     }
 }
 
@@ -166,11 +253,15 @@ impl Transport for Race {
             Carriers::Auto => self.auto(&session_key).await,
             Carriers::Quic => self.quic(&session_key).await.map(RaceLine::Quic),
             Carriers::WebSocket => self.websocket.open(&session_key).await.map(RaceLine::WebSocket),
+            Carriers::Poll => {
+                let never = Box::pin(std::future::pending());
+                self.poll.open(&session_key).await.map(|line| RaceLine::Poll(line, never))
+            }
         }
     }
 
     fn proven(&self) {
-        self.memory().unproven = false;
+        self.memory().unproven = None;
     }
 }
 
@@ -203,6 +294,8 @@ pub(crate) enum RaceLine {
     Quic(QuicLine),
     /// Over WebSocket.
     WebSocket(WebSocketLine),
+    /// Over requests, and what ends when something better gets through.
+    Poll(PollLine, Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 impl Line for RaceLine {
@@ -210,6 +303,7 @@ impl Line for RaceLine {
         match self {
             Self::Quic(_) => Carrier::Quic,
             Self::WebSocket(_) => Carrier::WebSocket,
+            Self::Poll(..) => Carrier::Poll,
         }
     }
 
@@ -217,6 +311,7 @@ impl Line for RaceLine {
         match self {
             Self::Quic(line) => line.send_lossy(frame),
             Self::WebSocket(line) => line.send_lossy(frame),
+            Self::Poll(line, _) => line.send_lossy(frame),
         }
     }
 
@@ -224,6 +319,7 @@ impl Line for RaceLine {
         match self {
             Self::Quic(line) => line.queue(frames),
             Self::WebSocket(line) => line.queue(frames),
+            Self::Poll(line, _) => line.queue(frames),
         }
     }
 
@@ -231,6 +327,10 @@ impl Line for RaceLine {
         match self {
             Self::Quic(line) => line.turn().await,
             Self::WebSocket(line) => line.turn().await,
+            Self::Poll(line, better) => tokio::select! {
+                frames = line.turn() => frames,
+                () = better => Err(lost("something better gets through")),
+            },
         }
     }
 
@@ -238,6 +338,7 @@ impl Line for RaceLine {
         match self {
             Self::Quic(line) => line.close().await,
             Self::WebSocket(line) => line.close().await,
+            Self::Poll(line, _) => line.close().await,
         }
     }
 }

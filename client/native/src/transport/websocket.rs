@@ -17,7 +17,7 @@ use crate::trust::Trust;
 use crate::wire::Wire;
 
 /// Opens WebSockets at one address.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WebSocketTransport {
     connector: Connector,
     target: String,

@@ -83,7 +83,11 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) async fn run(self) -> Done {
         let link = self.place.desk(&self.link);
-        let export = self.place.api_of(&link).export(link.id, self.format, self.deleted).await;
+        let export = self
+            .place
+            .api_at(link.server.clone())?
+            .export(link.id, self.format, self.deleted)
+            .await;
         let export = export.map_err(Failure::new)?;
         match &self.output {
             Some(path) => std::fs::write(path, &export)
@@ -140,12 +144,12 @@ impl Import {
         let (api, joined) = match &self.link {
             Some(link) => {
                 let link = self.place.desk(link);
-                let api = self.place.api_of(&link);
+                let api = self.place.api_at(link.server.clone())?;
                 let joined = api.join(link.id, None, false).await;
                 (api, joined)
             }
             None => {
-                let api = self.place.api();
+                let api = self.place.api()?;
                 let joined = api.create(&self.title(&board.title), false).await;
                 (api, joined)
             }

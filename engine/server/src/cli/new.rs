@@ -30,7 +30,7 @@ pub(crate) struct New {
 
 impl New {
     pub(crate) async fn run(self) -> Done {
-        let joined = self.place.api().create(&self.title, false).await.map_err(Failure::new)?;
+        let joined = self.place.api()?.create(&self.title, false).await.map_err(Failure::new)?;
         let mut text = format!("edit   {}   for everybody who should work on it\n", joined.link);
         if let Some(owner) = &joined.owner_link {
             text += &format!("owner  {owner}   yours: ends sessions, replaces links, deletes\n");

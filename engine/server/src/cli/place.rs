@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 use desk_client_native::{AddressError, Api, Carriers, DeskLink, Server, Trust};
 use desk_protocol::LinkId;
 
+use super::Failure;
+
 /// Which server, and how it proves itself.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Place {
@@ -23,8 +25,9 @@ pub(crate) struct Place {
     #[arg(long, value_name = "SHA256")]
     certificate: Option<Fingerprint>,
 
-    /// What carries changes to and fro, for commands that stay connected: QUIC if it gets
-    /// through, or one of them alone
+    /// What carries the desk, for commands that stay connected: QUIC if it gets through,
+    /// else WebSocket, else HTTP requests; or one of them alone. `show` asks by one request
+    /// unless one is named
     #[arg(long, value_enum, default_value_t = Transport::Auto)]
     transport: Transport,
 }
@@ -35,6 +38,7 @@ enum Transport {
     Auto,
     Quic,
     Websocket,
+    Poll,
 }
 
 impl Place {
@@ -49,12 +53,30 @@ impl Place {
             Transport::Auto => Carriers::Auto,
             Transport::Quic => Carriers::Quic,
             Transport::Websocket => Carriers::WebSocket,
+            Transport::Poll => Carriers::Poll,
         }
     }
 
-    /// The server's interface.
-    pub(crate) fn api(&self) -> Api {
-        Api::new(self.server.clone(), &self.trust())
+    /// The server's interface, for commands of single requests.
+    ///
+    /// # Errors
+    /// A transport was named, and these commands have none to choose.
+    pub(crate) fn api(&self) -> Result<Api, Failure> {
+        self.api_at(self.server.clone())
+    }
+
+    /// The same at another server.
+    ///
+    /// # Errors
+    /// As of [`Place::api`].
+    pub(crate) fn api_at(&self, server: Server) -> Result<Api, Failure> {
+        match self.transport {
+            Transport::Auto => Ok(Api::new(server, &self.trust())),
+            _ => Err(Failure::new(
+                "this command makes single requests of HTTP: leave --transport out, or use it \
+                 with show and watch",
+            )),
+        }
     }
 
     /// The desk that is meant.
@@ -63,11 +85,6 @@ impl Place {
             Link::Url(link) => link.clone(),
             Link::Id(id) => self.server.desk(*id),
         }
-    }
-
-    /// The interface of that desk's server.
-    pub(crate) fn api_of(&self, link: &DeskLink) -> Api {
-        Api::new(link.server.clone(), &self.trust())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use desk_client_native::{Api, Server};
+use desk_client_native::Server;
 
 use super::place::{Link, Place};
 use super::{Done, Failure, print};
@@ -34,8 +34,8 @@ impl Remove {
     pub(crate) async fn run(self) -> Done {
         let link = self.place.desk(&self.link);
         let api = match self.admin {
-            Some(admin) => Api::new(admin, &self.place.trust()),
-            None => self.place.api(),
+            Some(admin) => self.place.api_at(admin)?,
+            None => self.place.api()?,
         };
         api.remove(link.id).await.map_err(Failure::new)?;
         print("removed\n")?;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use desk_client_native::{Desk, Event, Options, Status, Trouble};
+use desk_client_native::{Desk, Event, Line, Options, Status, Trouble};
+use desk_protocol::frame::CloseCode;
 use desk_protocol::{Sticker, StickerId};
 
 use super::place::{Link, Place};
@@ -41,9 +42,15 @@ impl Watch {
             ..Options::default()
         };
         let desk = Desk::join_with(link, options).await.map_err(Failure::new)?;
-        desk.live().await.map_err(Failure::new)?;
-        say_online(&desk);
         let mut events = desk.events();
+        while desk.with(|client, _| client.line()) != Line::Live {
+            match events.next().await {
+                Event::Status(Status::Offline { trouble, .. }) => say_offline(trouble),
+                Event::Closed { code, .. } => return Err(closed(code)),
+                _ => {}
+            }
+        }
+        say_online(&desk);
         let mut shown = Shown::of(&desk);
         print(&format!("connected: {}, {}\n", shown.title, stickers(shown.stickers.len())))?;
         let mut by = String::new();
@@ -56,19 +63,23 @@ impl Watch {
                     print(&shown.update(&desk, &by))?;
                 }
                 Event::Changed { .. } | Event::Reset => print(&shown.update(&desk, &by))?,
-                Event::Status(Status::Offline { trouble, .. }) => {
-                    let words = trouble.words();
-                    eprintln!("offline: {}. {}", words.head, words.body);
-                }
+                Event::Status(Status::Offline { trouble, .. }) => say_offline(trouble),
                 Event::Joined { .. } => say_online(&desk),
-                Event::Closed { code, .. } => {
-                    let words = Trouble::Server(code).words();
-                    return Err(Failure::new(format!("{}. {}", words.head, words.body)));
-                }
+                Event::Closed { code, .. } => return Err(closed(code)),
                 _ => {}
             }
         }
     }
+}
+
+fn say_offline(trouble: Trouble) {
+    let words = trouble.words();
+    eprintln!("offline: {}. {}", words.head, words.body);
+}
+
+fn closed(code: CloseCode) -> Failure {
+    let words = Trouble::Server(code).words();
+    Failure::new(format!("{}. {}", words.head, words.body))
 }
 
 /// Tells what carries the line.
