@@ -4,6 +4,8 @@ import { type Collaboration, learnPlace } from "./places";
 
 /** Until the server begins to answer, in milliseconds: a proxy may take a request and say nothing. */
 const ANSWER_MS_MAX = 8000;
+/** The same of a request that may wait for news, in milliseconds. */
+const POLL_ANSWER_MS_MAX = 40_000;
 /** Between two parts of an answer, in milliseconds. A whole desk takes minutes on a bad line. */
 const SILENCE_MS_MAX = 10_000;
 
@@ -77,15 +79,31 @@ export async function finishSession(key: string): Promise<void> {
   });
 }
 
-/**
- * Asks whether a key still holds, changing nothing; answers the status, or throws the
- * server's [`Problem`].
- */
-export async function checkKey(key: string, revision: number, signal: AbortSignal): Promise<number> {
-  const path = `/api/desk/collaboration/sync?since=${revision}&wait=0`;
-  const answer = await request(path, { headers: { [KEY_HEADER]: key }, signal });
-  void answer.body?.cancel();
-  return answer.status;
+/** The address of a part of a line over plain requests. */
+export function pollUrl(line: number, part: number, wait?: number): string {
+  const path = `/api/desk/collaboration/poll?line=${line}&part=${part}`;
+  return wait === undefined ? path : `${path}&wait=${wait}`;
+}
+
+/** A request of such a line; the bytes that it is answered. */
+export async function pollRequest(
+  path: string,
+  method: string,
+  key: string,
+  body: Blob | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ArrayBuffer> {
+  const answer = await request(
+    path,
+    {
+      method,
+      headers: { [KEY_HEADER]: key, "Content-Type": "application/octet-stream" },
+      ...(body === undefined ? {} : { body }),
+      ...(signal === undefined ? {} : { signal }),
+    },
+    POLL_ANSWER_MS_MAX,
+  );
+  return answer.arrayBuffer();
 }
 
 /** Learns the server's time. */
@@ -135,9 +153,13 @@ async function post<T>(
   return JSON.parse(await read(answer)) as T;
 }
 
-async function request(path: string, init: RequestInit): Promise<Response> {
+async function request(
+  path: string,
+  init: RequestInit,
+  answerMsMax = ANSWER_MS_MAX,
+): Promise<Response> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), ANSWER_MS_MAX);
+  const timer = setTimeout(() => late.abort(), answerMsMax);
   const given = init.signal ?? undefined;
   if (given?.aborted === true) late.abort();
   given?.addEventListener("abort", () => late.abort());

@@ -146,13 +146,18 @@ export class Driver {
 
   #openLine(): void {
     this.#dropLine();
-    const line = new Line(this.core.sessionKey(), this.core.revision(), {
+    const line = new Line(this.core.sessionKey(), {
       opened: () => this.run((core, now) => core.connected(now)),
       message: (bytes) => this.#receive(bytes),
       ended: (code, detail) => this.#lineEnded((core, now) => core.closed(now, code, detail)),
       refused: (status, code, detail) =>
         this.#lineEnded((core, now) => core.refused(now, status, code, detail)),
       lost: () => this.#lineEnded((core, now) => core.disconnected(now)),
+      outdone: () =>
+        this.#lineEnded((core, now) => {
+          core.disconnected(now);
+          core.retryNow(now);
+        }),
     });
     this.#line = line;
   }

@@ -1,8 +1,11 @@
-import { checkKey, Problem } from "./api";
-import { knownPlace } from "./places";
+import type { Problem } from "./api";
+import { knownPlace, type Place } from "./places";
+import { PollLine } from "./poll_line";
+import { probe } from "./probe";
 import type { Runner, RunnerEvents } from "./runner";
 import { SessionLine } from "./session_line";
 import { SocketLine } from "./socket_line";
+import { avoid, doubt, isAvoided, isDoubted, show, type Transport, trust } from "./transports";
 
 /** What a line tells whoever opened it; nothing once it was closed. */
 export interface LineEvents {
@@ -10,49 +13,48 @@ export interface LineEvents {
   message(bytes: Uint8Array): void;
   /** It ended, with a close code of WebSocket. */
   ended(code: number, detail: string): void;
-  /** It was not to be had, and this is how a plain request was answered. */
+  /** It was not to be had, and this is how the server answered a plain request. */
   refused(status: number, code: string | undefined, detail: string): void;
   /** It was not to be had, and a plain request was not answered either. */
   lost(): void;
+  /** It ended because a better one is to be had. */
+  outdone(): void;
 }
 
 /** How long WebTransport is tried alone, in milliseconds: its first packet is repeated then. */
 const HEAD_START_MS = 300;
 /** How long WebTransport may take to open, in milliseconds: Chromium gives up then, too. */
 const GIVE_UP_MS = 4000;
-/** How long WebTransport is left alone once it did not get through, in milliseconds. */
-const AVOIDED_MS = 300_000;
+/**
+ * When plain requests begin, in milliseconds: a network that swallows upgrades says nothing,
+ * and a WebSocket needs four round trips.
+ */
+const POLL_MS = 2500;
 
-/** Until when WebTransport is left alone, and why, for the curious. */
-let avoided = { until: 0, why: "" };
-
-/** One line to the desk, over WebTransport or WebSocket, whichever opens first. */
+/** One line to the desk, over whichever transport opens first; plain requests come last. */
 export class Line {
-  readonly #closed = new AbortController();
-  readonly #runners = new Map<string, Runner>();
+  readonly #runners = new Map<Transport, Runner>();
   /** The transport that won. */
-  #open: string | undefined;
+  #open: Transport | undefined;
   #heard = false;
-  #start: ReturnType<typeof setTimeout> | undefined;
-  #late: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  #stopProbe: (() => void) | undefined;
 
   constructor(
     private readonly key: string,
-    private readonly revision: number,
     private readonly events: LineEvents,
   ) {
-    const place = "WebTransport" in globalThis ? knownPlace() : undefined;
-    if (place === undefined || Date.now() < avoided.until) {
-      this.#openSocket();
-      return;
+    const place = sessionPlace();
+    if (place !== undefined) {
+      this.#start("webtransport", (events) => new SessionLine(place, key, events));
+      this.#after(GIVE_UP_MS, () => {
+        this.#runners.get("webtransport")?.close();
+        this.#fail("webtransport", "it did not open in time");
+      });
     }
-    const session = new SessionLine(place, key, this.#eventsOf("webtransport"));
-    this.#runners.set("webtransport", session);
-    this.#start = setTimeout(() => this.#openSocket(), HEAD_START_MS);
-    this.#late = setTimeout(() => {
-      session.close();
-      this.#fail("webtransport", "it did not open in time");
-    }, GIVE_UP_MS);
+    this.#after(place === undefined ? 0 : HEAD_START_MS, () => this.#openSocket());
+    this.#after(isDoubted("websocket") ? HEAD_START_MS : POLL_MS, () => this.#openPoll());
   }
 
   send(bytes: Uint8Array<ArrayBuffer>): void {
@@ -61,23 +63,34 @@ export class Line {
 
   /** Closes without a word to whoever opened it. */
   close(): void {
-    // A line on which nothing came does not get through.
-    if (this.#open === "webtransport" && !this.#heard) avoid("nothing came over it");
+    this.#judge();
     this.#finish();
     for (const runner of this.#runners.values()) runner.close();
     this.#runners.clear();
   }
 
-  #openSocket(): void {
-    clearTimeout(this.#start);
-    this.#start = undefined;
-    if (this.#runners.has("websocket") || this.#open !== undefined) return;
-    this.#runners.set("websocket", new SocketLine(this.key, this.#eventsOf("websocket")));
+  #after(delay: number, act: () => void): void {
+    if (delay === 0) act();
+    else this.#timers.push(setTimeout(act, delay));
   }
 
-  #eventsOf(name: string): RunnerEvents {
+  #openSocket(): void {
+    if (isAvoided("websocket")) this.#openPoll();
+    else this.#start("websocket", (events) => new SocketLine(this.key, events));
+  }
+
+  #openPoll(): void {
+    this.#start("poll", (events) => new PollLine(this.key, events));
+  }
+
+  #start(name: Transport, make: (events: RunnerEvents) => Runner): void {
+    if (this.#closed || this.#open !== undefined || this.#runners.has(name)) return;
+    this.#runners.set(name, make(this.#eventsOf(name)));
+  }
+
+  #eventsOf(name: Transport): RunnerEvents {
     const ifOpen = (tell: () => void) => {
-      if (this.#open === name && !this.#closed.signal.aborted) tell();
+      if (this.#open === name && !this.#closed) tell();
     };
     return {
       opened: () => this.#win(name),
@@ -88,69 +101,72 @@ export class Line {
         }),
       ended: (code, detail) =>
         ifOpen(() => {
-          if (name === "webtransport" && !this.#heard) avoid("nothing came over it");
+          this.#judge();
           this.#finish();
           this.events.ended(code, detail);
         }),
-      failed: (why) => this.#fail(name, why),
+      failed: (why, problem) => this.#fail(name, why, problem),
     };
   }
 
-  #win(name: string): void {
-    if (this.#open !== undefined || this.#closed.signal.aborted) return;
+  #win(name: Transport): void {
+    if (this.#open !== undefined || this.#closed) return;
     this.#open = name;
-    clearTimeout(this.#start);
-    clearTimeout(this.#late);
+    for (const timer of this.#timers) clearTimeout(timer);
     for (const [other, runner] of this.#runners) {
       if (other === name) continue;
-      if (other === "webtransport") avoid("WebSocket was faster");
+      if (other === "webtransport") avoid(other, "another transport was faster");
+      if (other === "websocket") doubt(other, "it did not open in time");
       runner.close();
       this.#runners.delete(other);
     }
     show(name);
     this.events.opened();
+    if (name === "poll") this.#stopProbe = probe(this.key, () => this.#yield());
   }
 
-  #fail(name: string, why: string): void {
-    if (this.#open !== undefined || this.#closed.signal.aborted) return;
+  /** Something better than plain requests gets through. */
+  #yield(): void {
+    if (this.#closed) return;
+    this.close();
+    this.events.outdone();
+  }
+
+  #fail(name: Transport, why: string, problem?: Problem): void {
+    if (this.#open !== undefined || this.#closed) return;
     if (!this.#runners.delete(name)) return;
     if (name === "webtransport") {
-      clearTimeout(this.#late);
-      avoid(why);
+      avoid(name, why);
       this.#openSocket();
-    } else if (this.#runners.size === 0) void this.#explain();
+    } else if (name === "websocket") {
+      doubt(name, why);
+      this.#openPoll();
+    }
+    if (this.#runners.size > 0) return;
+    // Where plain requests get no answer either, it is not the WebSocket's fault.
+    if (!isAvoided("websocket")) trust("websocket");
+    this.#finish();
+    // A refused handshake tells a page nothing; a refused request does.
+    if (problem === undefined) this.events.lost();
+    else this.events.refused(problem.status, problem.code, problem.detail);
+  }
+
+  /** A line on which nothing came does not get through. */
+  #judge(): void {
+    if (this.#open === undefined || this.#open === "poll" || this.#heard) return;
+    avoid(this.#open, "nothing came over it");
   }
 
   #finish(): void {
-    this.#closed.abort();
-    clearTimeout(this.#start);
-    clearTimeout(this.#late);
+    this.#closed = true;
+    this.#stopProbe?.();
+    for (const timer of this.#timers) clearTimeout(timer);
     if (this.#open !== undefined) show(undefined);
   }
-
-  /** A refused handshake tells a page nothing; a plain request with the same key does. */
-  async #explain(): Promise<void> {
-    try {
-      const status = await checkKey(this.key, this.revision, this.#closed.signal);
-      if (!this.#closed.signal.aborted) this.events.refused(status, undefined, "");
-    } catch (error) {
-      if (this.#closed.signal.aborted) return;
-      if (error instanceof Problem) {
-        this.events.refused(error.status, error.code, error.detail);
-      } else this.events.lost();
-    }
-  }
 }
 
-function avoid(why: string): void {
-  avoided = { until: Date.now() + AVOIDED_MS, why };
-}
-
-/** Tells the curious what carries the line, and why nothing better does. */
-function show(transport: string | undefined): void {
-  const { dataset } = document.documentElement;
-  if (transport === undefined) delete dataset["transport"];
-  else dataset["transport"] = transport;
-  if (transport !== "websocket" || avoided.why === "") delete dataset["transportWhy"];
-  else dataset["transportWhy"] = `WebTransport is not used: ${avoided.why}`;
+/** Where WebTransport is to be tried, if it is. */
+function sessionPlace(): Place | undefined {
+  const place = "WebTransport" in globalThis ? knownPlace() : undefined;
+  return isAvoided("webtransport") ? undefined : place;
 }

@@ -1,3 +1,5 @@
+import type { Problem } from "./api";
+
 /** A transport's part of a line. */
 export interface Runner {
   send(bytes: Uint8Array<ArrayBuffer>): void;
@@ -10,6 +12,6 @@ export interface RunnerEvents {
   opened(): void;
   message(bytes: Uint8Array): void;
   ended(code: number, detail: string): void;
-  /** It could not be opened. */
-  failed(why: string): void;
+  /** It could not be opened; the server's own refusal, if the transport shows it. */
+  failed(why: string, problem?: Problem): void;
 }
