@@ -7,6 +7,7 @@ import { connect, createServer, type Server as Listener, type Socket } from "nod
 export class Proxy {
   #target = 0;
   #hangs = false;
+  #upgrades: "pass" | "refuse" | "swallow" = "pass";
   readonly #open = new Set<Socket>();
 
   private constructor(
@@ -38,6 +39,11 @@ export class Proxy {
     this.#hangs = hangs;
   }
 
+  /** What becomes of requests for an upgrade from now on, as by proxies that know none. */
+  upgrades(what: "pass" | "refuse" | "swallow"): void {
+    this.#upgrades = what;
+  }
+
   /** Nothing passes on the connections that there are, and nobody is told. */
   freeze(): void {
     for (const socket of this.#open) {
@@ -62,8 +68,17 @@ export class Proxy {
       near.pause();
       return;
     }
+    near.once("data", (first) => this.#pass(near, first));
+  }
+
+  #pass(near: Socket, first: Buffer): void {
+    if (this.#upgrades !== "pass" && /\r\nupgrade: websocket/i.test(first.toString("latin1"))) {
+      if (this.#upgrades === "refuse") near.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
     const far = connect(this.#target, "127.0.0.1");
     this.#keep(far);
+    far.write(first);
     near.pipe(far);
     far.pipe(near);
     near.on("close", () => far.destroy());

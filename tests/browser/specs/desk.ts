@@ -153,7 +153,7 @@ export class Desk {
   }
 }
 
-/** A person's line to the server, to be cut and mended; HTTP goes on. */
+/** A person's line to the server, to be cut and mended; other requests go on. */
 export class Cable {
   #cut = false;
   readonly #sockets = new Set<WebSocketRoute>();
@@ -161,6 +161,9 @@ export class Cable {
   /** `delays`: how long each message takes, one after the other, in milliseconds. */
   static async of(page: Page, ...delays: number[]): Promise<Cable> {
     const cable = new Cable();
+    await page.route("**/api/desk/collaboration/poll?*", (route) =>
+      cable.#cut ? route.abort() : route.fallback(),
+    );
     await page.routeWebSocket(/\/api\/desk\/collaboration\/init/, (socket) => {
       if (cable.#cut) {
         void socket.close({ code: 1001 });

@@ -12,6 +12,7 @@
 pub mod desk;
 pub mod http;
 pub mod ledger;
+mod proxy;
 pub mod quic;
 pub mod server;
 pub mod socket;
@@ -23,6 +24,7 @@ mod witness;
 pub use desk::{Joined, create, join};
 pub use http::{Reply, delete, get, patch, post};
 pub use ledger::Ledger;
+pub use proxy::Proxy;
 pub use quic::Quic;
 pub use server::{Server, Setup};
 pub use socket::Socket;
