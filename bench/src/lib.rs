@@ -23,6 +23,7 @@ pub mod join;
 pub mod latency;
 pub mod ledger;
 pub mod limits;
+pub mod line;
 pub mod participant;
 pub mod peers;
 pub mod phases;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use desk_bench::clock::Clock;
 use desk_bench::generator::Load;
+use desk_bench::line::Line;
 use desk_bench::phases::Lengths;
 use desk_bench::process::Cores;
 use desk_bench::report::{Goal, Machine, Report, Row, commit};
@@ -79,6 +80,8 @@ enum Part {
     Codec,
     /// Boards as files, in process
     Files,
+    /// Operations over a bad line, by each transport; only if it is asked for
+    Line,
     /// The store beside others; in a coarse run only if it is asked for
     Store,
 }
@@ -163,6 +166,9 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     if arguments.only == Some(Part::Store) {
         return Ok(store);
     }
+    if arguments.only == Some(Part::Line) {
+        return line_rows(places, arguments.quick);
+    }
     let cores = Cores::choose()?;
     Cores::pin(cores.generator)?;
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
@@ -212,6 +218,15 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     rows.extend(files::rows(&boards));
     rows.extend(store);
     Ok(rows)
+}
+
+/// Minutes of waiting for a slow line, and of little work: it stands alone.
+fn line_rows(places: &Places, quick: bool) -> Result<Vec<Row>> {
+    let mut line = Line::default();
+    for round in 1..=if quick { 1 } else { limits::ROUNDS } {
+        line.round(places, quick, round as u64, |what| eprintln!("round {round}: {what}"))?;
+    }
+    Ok(line.rows())
 }
 
 fn idle_rows(desk: &[idle::IdleCost], relay: &[idle::IdleCost]) -> Vec<Row> {

@@ -55,8 +55,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "desk-client-native",
             "desk-storage-lsm",
             "desk-sim",
+            "desk-network",
         ],
     ),
+    ("desk-network", &[]),
     (
         "desk-bench",
         &[
@@ -69,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "desk-storage-lsm",
             "desk-disk",
             "desk-sim",
+            "desk-network",
         ],
     ),
     ("desk-tidy", &[]),

@@ -1,0 +1,355 @@
+//! The bad line: what an operation takes over each transport, between two network
+//! namespaces whose router treats UDP and TCP alike.
+//!
+//! A client is the product's own for programs. WebTransport has no such client, and is left
+//! out. An operation is timed from the call that makes it until it is durable.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use desk_client_native::{Carriers, Desk, NewSticker, Options, Server};
+use desk_network::{FAR, Network, Quality};
+use desk_protocol::frame::Presence;
+use desk_protocol::sticker::Point;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::report::{Goal, Row};
+use crate::subject::Places;
+
+/// What carries the frames, the product's first choice first.
+const CARRIERS: [(Carriers, &str); 3] =
+    [(Carriers::Quic, "QUIC"), (Carriers::WebSocket, "WebSocket"), (Carriers::Poll, "requests")];
+
+/// Round trips, in milliseconds.
+const ROUND_TRIPS_MS: [u64; 2] = [20, 200];
+
+/// Packets lost, in percent.
+const LOSSES: [u32; 4] = [0, 1, 5, 10];
+
+/// Clients at a time, each on a desk of its own: one line has many of them.
+const CLIENTS: usize = 10;
+
+/// How long nothing passes in an outage.
+const OUTAGE: Duration = Duration::from_secs(30);
+
+/// How long one cell may take before the run is given up.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Others whose cursors move beside the measured clients.
+const CROWD: usize = 20;
+
+/// What the rounds found.
+#[derive(Debug, Default)]
+pub struct Line {
+    /// Latencies in milliseconds, for each round trip, loss and carrier: p50 and p99.
+    cells: Vec<Vec<[f64; 2]>>,
+    /// Round trips until an operation is durable after a change of address.
+    hand_over: Vec<[f64; 3]>,
+    /// Milliseconds until what was made in an outage is durable, once the line is back.
+    outage: Vec<[f64; 3]>,
+    /// How many times longer 99 of 100 operations take while cursors move.
+    presence: Vec<[f64; 3]>,
+}
+
+impl Line {
+    /// Measures once. Says why not where the machine does not allow it.
+    pub fn round(
+        &mut self,
+        places: &Places,
+        quick: bool,
+        seed: u64,
+        progress: impl Fn(&str),
+    ) -> Result<()> {
+        let network = Network::new(seed, Quality::default());
+        let network = network.map_err(|why| anyhow!("no bad line can be had here: {why}"))?;
+        let server = Far::start(places, &network)?;
+        let mut cells = Vec::new();
+        for round_trip in ROUND_TRIPS_MS {
+            for loss in LOSSES {
+                progress(&format!("a line of {round_trip} ms that loses {loss}%"));
+                let operations = if quick { 10 } else { 40 };
+                for (carriers, _) in CARRIERS {
+                    network.set_quality(quality(round_trip, loss));
+                    let times = latencies(&network, carriers, operations, 0)?;
+                    cells.push([at(&times, 0.5), at(&times, 0.99)]);
+                }
+            }
+        }
+        self.cells.push(cells);
+        progress("cursors beside operations");
+        network.set_quality(quality(20, 1));
+        let mut ratios = [0.0; 3];
+        for (ratio, (carriers, _)) in ratios.iter_mut().zip(CARRIERS) {
+            let operations = if quick { 20 } else { 80 };
+            let alone = latencies(&network, carriers, operations, 0)?;
+            let beside = latencies(&network, carriers, operations, CROWD)?;
+            *ratio = at(&beside, 0.99) / at(&alone, 0.99);
+        }
+        self.presence.push(ratios);
+        progress("30 s without a line, then another address");
+        network.set_quality(quality(200, 0));
+        let (outage, hand_over) = breaks(&network)?;
+        self.outage.push(outage);
+        self.hand_over.push(hand_over);
+        drop(server);
+        Ok(())
+    }
+
+    /// The rows of all rounds.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let mut cell = 0;
+        for round_trip in ROUND_TRIPS_MS {
+            for loss in LOSSES {
+                for (which, share) in [(0, 50), (1, 99)] {
+                    let of = |carrier: usize| -> Vec<f64> {
+                        self.cells.iter().map(|cells| cells[cell + carrier][which]).collect()
+                    };
+                    let websocket = middle(&of(1));
+                    // Where nothing is lost both wait for the same round trip.
+                    let most = if loss == 5 && which == 1 { 0.5 } else { 1.1 };
+                    rows.push(
+                        Row::new(
+                            format!("line.rtt{round_trip}.loss{loss}.p{share}_ms"),
+                            format!(
+                                "Until an operation over QUIC is durable, {share} of 100, on a \
+                                 line of {round_trip} ms that loses {loss}% of packets"
+                            ),
+                            "ms",
+                            Goal::at_most(most * websocket),
+                            &of(0),
+                        )
+                        .peers(peers([websocket, middle(&of(2))])),
+                    );
+                }
+                cell += CARRIERS.len();
+            }
+        }
+        let mut kind = |id: &str, what: &str, unit: &str, goal, samples: &[[f64; 3]]| {
+            let of = |carrier: usize| -> Vec<f64> {
+                samples.iter().map(|sample| sample[carrier]).collect()
+            };
+            let row = Row::new(id, what, unit, goal, &of(0));
+            rows.push(row.peers(peers([middle(&of(1)), middle(&of(2))])));
+        };
+        kind(
+            "line.hand_over.round_trips",
+            "Round trips of 200 ms until an operation over QUIC is durable that is made right \
+             after the client's address has changed",
+            "×",
+            Goal::at_most(2.0),
+            &self.hand_over,
+        );
+        kind(
+            "line.outage.back_ms",
+            "Until an operation over QUIC is durable that was made in an outage of 30 s, once \
+             the line of 200 ms is back",
+            "ms",
+            Goal::at_most(2_000.0),
+            &self.outage,
+        );
+        kind(
+            "line.presence.p99_ratio",
+            "How many times longer 99 of 100 operations over QUIC take while 20 others move \
+             their cursors, on a line of 20 ms that loses 1%",
+            "×",
+            Goal::at_most(1.2),
+            &self.presence,
+        );
+        rows
+    }
+}
+
+fn quality(round_trip_ms: u64, loss_percent: u32) -> Quality {
+    let loss = f64::from(loss_percent) / 100.0;
+    let delay = Duration::from_millis(round_trip_ms) / 2;
+    Quality { delay, loss, reordered: loss / 10.0, doubled: loss / 10.0 }
+}
+
+fn peers(values: [f64; 2]) -> [(String, f64); 2] {
+    let [websocket, requests] = values;
+    [("WebSocket".to_owned(), websocket), ("HTTP requests".to_owned(), requests)]
+}
+
+fn middle(values: &[f64]) -> f64 {
+    at(values, 0.5)
+}
+
+/// The value below which this share of the others is.
+fn at(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len()) - 1]
+}
+
+/// The server, at the far end.
+struct Far {
+    child: Child,
+}
+
+impl Far {
+    fn start(places: &Places, network: &Network) -> Result<Self> {
+        if places.data.exists() {
+            fs::remove_dir_all(&places.data)?;
+        }
+        let mut command = Command::new(&places.server);
+        let (listen, quic) = (format!("{FAR}:8080"), format!("{FAR}:8443"));
+        command.args(["serve", "--shards", "1", "--listen", &listen, "--quic", &quic, "--data"]);
+        command.arg(&places.data).env("RUST_LOG", "warn");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let child = network.far().run(|| command.spawn())?;
+        let child = child.with_context(|| format!("{} is not there", places.server.display()))?;
+        let mut far = Self { child };
+        let output = far.child.stdout.take().context("its output is piped")?;
+        for line in BufReader::new(output).lines() {
+            if line?.contains(&listen) {
+                return Ok(far);
+            }
+        }
+        bail!("the server ended before it was ready ({})", far.child.wait()?)
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs at the near end. Every socket of what runs is there.
+fn near<R: Send>(network: &Network, what: impl Future<Output = Result<R>> + Send) -> Result<R> {
+    network.near().run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, what).await? })
+    })?
+}
+
+fn options(carriers: Carriers) -> Options {
+    Options { carriers, undo_steps: 0, ..Options::default() }
+}
+
+fn server() -> Result<Server> {
+    Ok(format!("http://{FAR}:8080").parse()?)
+}
+
+async fn created(carriers: Carriers) -> Result<Desk> {
+    // A request that is lost is none of what is measured.
+    loop {
+        let made = Desk::create_with(server()?, "", options(carriers)).await;
+        if let Ok(desk) = made {
+            desk.live().await?;
+            return Ok(desk);
+        }
+    }
+}
+
+/// Makes one operation and waits until it is durable; how long that took, in milliseconds.
+async fn operate(desk: &Desk) -> Result<f64> {
+    let began = Clock::start();
+    desk.add(NewSticker::default())?;
+    desk.saved().await?;
+    Ok(began.elapsed().as_secs_f64() * 1e3)
+}
+
+/// Latencies of so many operations of each of some clients, with the cursors of a crowd
+/// on their desks.
+fn latencies(
+    network: &Network,
+    carriers: Carriers,
+    operations: usize,
+    crowd: usize,
+) -> Result<Vec<f64>> {
+    near(network, async move {
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(async move {
+                let desk = created(carriers).await?;
+                let mut others = Vec::new();
+                for _ in 0..crowd / CLIENTS {
+                    others.push(Desk::join_with(desk.link().clone(), options(carriers)).await?);
+                }
+                let mut times = Vec::new();
+                for round in 0..operations {
+                    for (which, other) in others.iter().enumerate() {
+                        other.live().await?;
+                        let at = (100 * which + round) as i32;
+                        let cursor = Some(Point { x: at, y: at });
+                        other.set_presence(Presence { cursor, ..Presence::default() });
+                    }
+                    times.push(operate(&desk).await?);
+                }
+                desk.close().await;
+                anyhow::Ok(times)
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(times) = clients.join_next().await {
+            all.extend(times??);
+        }
+        Ok(all)
+    })
+}
+
+/// What an outage and a change of address cost each carrier: milliseconds and round trips.
+fn breaks(network: &Network) -> Result<([f64; 3], [f64; 3])> {
+    near(network, async {
+        let mut desks = Vec::new();
+        for (carriers, _) in CARRIERS {
+            let desk = created(carriers).await?;
+            operate(&desk).await?;
+            desks.push(desk);
+        }
+        network.cut(true);
+        for desk in &desks {
+            desk.add(NewSticker::default())?;
+        }
+        tokio::time::sleep(OUTAGE).await;
+        network.cut(false);
+        let outage = saved(&desks).await?;
+        network.change_address().map_err(|why| anyhow!(why))?;
+        for desk in &desks {
+            desk.add(NewSticker::default())?;
+        }
+        let hand_over = saved(&desks).await?.map(|milliseconds| milliseconds / 200.0);
+        for desk in desks {
+            let notes = desk.view(|desk| desk.pile().count());
+            ensure!(notes == 3, "{notes} notes instead of 3: something was lost or doubled");
+        }
+        Ok((outage, hand_over))
+    })
+}
+
+/// How long each takes until all is durable, from now, in milliseconds.
+async fn saved(desks: &[Desk]) -> Result<[f64; 3]> {
+    let began = Clock::start();
+    let mut waits = JoinSet::new();
+    for (which, desk) in desks.iter().cloned().enumerate() {
+        waits.spawn(async move {
+            desk.saved().await?;
+            anyhow::Ok((which, began.elapsed().as_secs_f64() * 1e3))
+        });
+    }
+    let mut took = [0.0; 3];
+    while let Some(done) = waits.join_next().await {
+        let (which, milliseconds) = done??;
+        took[which] = milliseconds;
+    }
+    Ok(took)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_the_sorted_values() {
+        let values: Vec<_> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!((at(&values, 0.5), at(&values, 0.99)), (100.0, 198.0));
+        assert_eq!(at(&[7.0], 0.99), 7.0);
+    }
+}
