@@ -125,6 +125,17 @@ fn line_4_a_desk_that_nobody_looks_at_is_left_alone() {
 }
 
 #[test]
+fn line_4_a_desk_that_all_have_put_away_is_left_alone() {
+    let (mut world, a, b) = pair(false, false);
+    world.send(a, &show(true));
+    world.send(b, &show(true));
+    world.advance(Duration::from_secs(60));
+    assert_eq!(world.probed, []);
+    let timer = world.shard.poll_timeout();
+    assert_ne!(timer.map(|(_, why)| why), Some("watch"));
+}
+
+#[test]
 fn who_is_alone_is_not_asked() {
     let mut world = World::new();
     let ann = world.create();

@@ -120,7 +120,7 @@ test("a desk that was deleted meanwhile is told of, and what was written can be 
   const bob = await ann.join(page);
   await bob.expectSaved();
   await cable.cut();
-  await bob.add("written into nothing", 700, 320);
+  await bob.add("written into nothing", 250, 600);
   await expect(bob.status).toContainText("waiting");
 
   const owner = await ann.page.evaluate(() => JSON.parse(localStorage["sticker-desk.recent"])[0].owner as string);
