@@ -2,12 +2,12 @@
 //! that stands beside it on a clipboard. A cell with a text is a note.
 
 use csv::ReaderBuilder;
-use html5gum::{HtmlString, StartTag, Token, Tokenizer};
 
 use crate::draft::{Draft, Draught, GAP};
 use crate::error::ReadError;
 use crate::kind::Kind;
 use crate::limits::COLUMNS_MAX;
+use crate::markup::{Tag, Token, Tokens};
 use crate::spot::Spot;
 
 const KIND: Kind = Kind::Cells;
@@ -21,12 +21,12 @@ fn corner(column: usize, row: usize) -> (f64, f64) {
 /// Reads the first table. Line breaks and paragraphs of a cell become LF.
 pub(crate) fn read(html: &str, draught: &mut Draught) -> Result<(), ReadError> {
     let mut table = Table::default();
-    for token in Tokenizer::new(html).flatten() {
+    for token in Tokens::of(html) {
         match token {
-            Token::StartTag(tag) => table.start(&tag, draught)?,
-            Token::EndTag(tag) if table.end(&tag.name, draught)? => return Ok(()),
-            Token::String(text) => table.text(&text),
-            _ => {}
+            Token::Start(tag) => table.start(&tag, draught)?,
+            Token::End(name) if table.end(&name, draught)? => return Ok(()),
+            Token::Text(text) => table.text(&text),
+            Token::End(_) => {}
         }
     }
     // A table that is cut keeps the cells that were there.
@@ -80,21 +80,21 @@ struct Cell {
 }
 
 impl Table {
-    fn start(&mut self, tag: &StartTag<()>, draught: &mut Draught) -> Result<(), ReadError> {
-        match tag.name.as_slice() {
-            b"style" | b"script" if !tag.self_closing => self.hidden += 1,
-            b"table" => self.depth += 1,
-            b"tr" if self.depth == 1 => {
+    fn start(&mut self, tag: &Tag, draught: &mut Draught) -> Result<(), ReadError> {
+        match tag.name.as_str() {
+            "style" | "script" => self.hidden += 1,
+            "table" => self.depth += 1,
+            "tr" if self.depth == 1 => {
                 self.close(draught)?;
                 self.rows += 1;
                 self.column = 0;
                 self.covered.iter_mut().for_each(|rows| *rows = rows.saturating_sub(1));
             }
-            b"td" | b"th" if self.depth == 1 => {
+            "td" | "th" if self.depth == 1 => {
                 self.close(draught)?;
                 self.open(tag);
             }
-            b"br" => {
+            "br" => {
                 if let Some(cell) = &mut self.cell {
                     cell.breaks += 1;
                     cell.space = false;
@@ -107,33 +107,33 @@ impl Table {
     }
 
     /// Whether the table ends.
-    fn end(&mut self, name: &HtmlString, draught: &mut Draught) -> Result<bool, ReadError> {
-        match name.as_slice() {
-            b"style" | b"script" => self.hidden = self.hidden.saturating_sub(1),
+    fn end(&mut self, name: &str, draught: &mut Draught) -> Result<bool, ReadError> {
+        match name {
+            "style" | "script" => self.hidden = self.hidden.saturating_sub(1),
             _ if self.depth == 0 => {}
-            b"table" => {
+            "table" => {
                 self.depth -= 1;
                 if self.depth == 0 {
                     self.close(draught)?;
                     return Ok(true);
                 }
             }
-            b"td" | b"th" | b"tr" if self.depth == 1 => self.close(draught)?,
+            "td" | "th" | "tr" if self.depth == 1 => self.close(draught)?,
             name if is_block(name) => self.block(),
             _ => {}
         }
         Ok(false)
     }
 
-    fn open(&mut self, tag: &StartTag<()>) {
+    fn open(&mut self, tag: &Tag) {
         while self.covered.get(self.column).is_some_and(|rows| *rows > 0) {
             self.column += 1;
         }
-        let span = |name: &[u8]| {
-            let span = attribute(tag, name).and_then(|text| text.trim().parse::<usize>().ok());
+        let span = |name: &str| {
+            let span = tag.attribute(name).and_then(|text| text.trim().parse::<usize>().ok());
             span.unwrap_or(1).clamp(1, COLUMNS_MAX)
         };
-        let (columns, rows) = (span(b"colspan"), span(b"rowspan"));
+        let (columns, rows) = (span("colspan"), span("rowspan"));
         let end = (self.column + columns).min(COLUMNS_MAX);
         if self.covered.len() < end {
             self.covered.resize(end, 0);
@@ -162,9 +162,9 @@ impl Table {
     }
 
     /// Runs of white space show as one space.
-    fn text(&mut self, text: &[u8]) {
+    fn text(&mut self, text: &str) {
         let Some(cell) = self.cell.as_mut().filter(|_| self.hidden == 0) else { return };
-        for c in String::from_utf8_lossy(text).chars() {
+        for c in text.chars() {
             if matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c') {
                 cell.space = true;
                 continue;
@@ -193,18 +193,14 @@ impl Table {
     }
 }
 
-fn is_block(name: &[u8]) -> bool {
-    matches!(name, b"p" | b"div" | b"li" | b"ul" | b"ol" | b"h1" | b"h2" | b"h3" | b"pre")
-}
-
-fn attribute(tag: &StartTag<()>, name: &[u8]) -> Option<String> {
-    tag.attributes.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+fn is_block(name: &str) -> bool {
+    matches!(name, "p" | "div" | "li" | "ul" | "ol" | "h1" | "h2" | "h3" | "pre")
 }
 
 /// A cell's colour: the attribute of old, or the style.
-fn background(tag: &StartTag<()>) -> Option<String> {
-    attribute(tag, b"bgcolor").or_else(|| {
-        let style = attribute(tag, b"style")?.to_ascii_lowercase();
+fn background(tag: &Tag) -> Option<String> {
+    tag.attribute("bgcolor").map(str::to_owned).or_else(|| {
+        let style = tag.attribute("style")?.to_ascii_lowercase();
         let declarations = style.split(';').filter_map(|declaration| declaration.split_once(':'));
         let mut named = declarations
             .filter(|(name, _)| matches!(name.trim(), "background" | "background-color"));

@@ -5,6 +5,10 @@ use crate::kind::Kind;
 use crate::report::Report;
 use crate::{Imported, Options, cells, draft, read_text, recognition};
 
+/// The flavour in which the page copies notes: a desk's JSON, which no other program
+/// takes for its own.
+pub const OWN_FLAVOUR: &str = "application/x-sticker-desk";
+
 /// Reads what was copied, out of its flavours `(media type, text)`.
 ///
 /// tldraw's content is in its HTML, Excalidraw's in its plain text, and a
@@ -14,6 +18,11 @@ use crate::{Imported, Options, cells, draft, read_text, recognition};
 /// [`ReadError`] says what is wrong and where.
 pub fn read_clipboard(flavours: &[(&str, &str)], options: &Options) -> Result<Imported, ReadError> {
     let flavour = |media: &str| flavours.iter().find(|(name, _)| *name == media);
+    if let Some((_, own)) = flavours.iter().find(|(name, _)| *name == OWN_FLAVOUR)
+        && let Ok(imported) = read_text(own, Report::new(Kind::Desk), options)
+    {
+        return Ok(imported);
+    }
     let html = flavour("text/html").map_or("", |(_, text)| text);
     let plain = flavour("text/plain").map_or("", |(_, text)| text);
     let of_html = recognition::of_text(html, None).ok();

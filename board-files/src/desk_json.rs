@@ -2,8 +2,6 @@
 //! part of a newer backup is dropped without a word.
 
 use desk_protocol::Color;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::board::{Board, Note};
@@ -11,56 +9,41 @@ use crate::date::Rfc3339;
 use crate::draft::{Draft, Draught};
 use crate::error::ReadError;
 use crate::kind::Kind;
-use crate::loose::{List, Loose, parse};
+use crate::loose::{Ignored, List, Loose, Must, parse, record};
 use crate::spot::Spot;
 
 const KIND: Kind = Kind::Desk;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    title: Loose,
-    #[serde(default, rename = "revision")]
-    _revision: IgnoredAny,
-    #[serde(default, rename = "created_at")]
-    _created_at: IgnoredAny,
-    #[serde(default, rename = "expires_at")]
-    _expires_at: IgnoredAny,
-    stickers: List<Sticker>,
+record! {
+    struct File, closed: true, required: ["stickers"]; {
+        title: Loose = "title",
+        _revision: Ignored = "revision",
+        _created_at: Ignored = "created_at",
+        _expires_at: Ignored = "expires_at",
+        stickers: List<Must<Sticker>> = "stickers",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sticker {
-    #[serde(default, rename = "id")]
-    _id: IgnoredAny,
-    #[serde(default)]
-    x: Loose,
-    #[serde(default)]
-    y: Loose,
-    #[serde(default)]
-    width: Loose,
-    #[serde(default)]
-    height: Loose,
-    #[serde(default)]
-    color: Loose,
-    #[serde(default)]
-    z: Loose,
-    #[serde(default)]
-    text: Loose,
-    #[serde(default, rename = "author")]
-    _author: IgnoredAny,
-    #[serde(default, rename = "created_at")]
-    _created_at: IgnoredAny,
-    #[serde(default)]
-    deleted: Loose,
+record! {
+    struct Sticker, closed: true, required: []; {
+        _id: Ignored = "id",
+        x: Loose = "x",
+        y: Loose = "y",
+        width: Loose = "width",
+        height: Loose = "height",
+        color: Loose = "color",
+        z: Loose = "z",
+        text: Loose = "text",
+        _author: Ignored = "author",
+        _created_at: Ignored = "created_at",
+        deleted: Loose = "deleted",
+    }
 }
 
 pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
     let file: File = parse(KIND, text)?;
     draught.title = file.title.into_text().unwrap_or_default();
-    for (index, sticker) in file.stickers.0.into_iter().enumerate() {
+    for (index, Must(sticker)) in file.stickers.0.into_iter().enumerate() {
         let spot = Spot::element(KIND, "stickers", index);
         draught.push(draft(spot, sticker)?)?;
     }

@@ -94,13 +94,17 @@ const HIGH: [Option<char>; 32] = [
     Some('Ÿ'),
 ];
 
-fn windows_1252(bytes: &[u8]) -> Option<Decoded<'_>> {
-    let char = |byte: &u8| match byte {
+/// What a byte stands for in Windows-1252.
+pub(crate) fn windows_1252_char(byte: u8) -> Option<char> {
+    match byte {
         0 => None,
         0x80..=0x9f => HIGH[usize::from(byte - 0x80)],
-        byte => Some(char::from(*byte)),
-    };
-    let text: Option<String> = bytes.iter().map(char).collect();
+        byte => Some(char::from(byte)),
+    }
+}
+
+fn windows_1252(bytes: &[u8]) -> Option<Decoded<'_>> {
+    let text: Option<String> = bytes.iter().map(|byte| windows_1252_char(*byte)).collect();
     Some(Decoded { text: Cow::Owned(text?), windows_1252: true })
 }
 

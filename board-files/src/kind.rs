@@ -39,6 +39,12 @@ impl Kind {
         ("cells", Self::Cells),
     ];
 
+    /// Its name on a command line.
+    pub fn name(self) -> &'static str {
+        let named = Self::NAMES.into_iter().find(|(_, kind)| *kind == self);
+        named.map_or("", |(name, _)| name)
+    }
+
     /// What can be read, for those who have something else.
     pub const fn readable() -> &'static str {
         "the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello \

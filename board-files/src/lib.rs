@@ -46,6 +46,7 @@ mod lines;
 mod loose;
 mod lz_string;
 mod markdown;
+mod markup;
 mod picture;
 mod recognition;
 mod report;
@@ -55,7 +56,7 @@ mod tldraw;
 mod trello;
 
 pub use board::{Board, DeskFacts, Note, Origin};
-pub use clipboard::read_clipboard;
+pub use clipboard::{OWN_FLAVOUR, read_clipboard};
 pub use error::ReadError;
 pub use format::{Format, json_value, write};
 pub use kind::Kind;

@@ -1,11 +1,13 @@
 //! JSON of strangers: a field may hold anything, a list is bounded, and what
 //! nobody asks for costs no memory.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Unexpected,
+    Visitor,
+};
 
 use crate::error::{ReadError, shown};
 use crate::kind::Kind;
@@ -56,46 +58,123 @@ impl Loose {
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Loose;
+/// Where a value of a document goes. One visitor fills all places: code that is generated
+/// for each struct would be most of the page's module.
+pub(crate) trait Place {
+    /// A value that is neither an array nor an object. `false`: it must not stand here.
+    fn scalar(&mut self, value: Loose) -> bool;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
+    /// An object begins; `None`: nobody asks for what is in it.
+    fn object(&mut self) -> Option<&mut dyn Record>;
+
+    /// An array begins; `None`: nobody asks for what is in it.
+    fn array(&mut self) -> Option<&mut dyn Items>;
+
+    /// What must stand here.
+    fn expected(&self) -> &'static str {
+        "a value"
+    }
+}
+
+/// An object of which some fields are asked for; [`record!`] makes one of a struct.
+pub(crate) trait Record {
+    /// The place of a field; `None`: nobody asks for it.
+    fn field(&mut self, name: &str) -> Option<&mut dyn Place>;
+
+    /// The names that are asked for.
+    fn names(&self) -> &'static [&'static str];
+
+    /// Fields without which it is none.
+    fn required(&self) -> &'static [&'static str];
+
+    /// Whether a field that nobody asks for is an error.
+    fn is_closed(&self) -> bool;
+}
+
+/// An array of which each element is asked for.
+pub(crate) trait Items {
+    /// The place of the next element; `None`: there are too many.
+    fn next(&mut self) -> Option<&mut dyn Place>;
+
+    /// The last element was none.
+    fn drop_last(&mut self);
+}
+
+/// A struct whose fields come out of an object, each by one of its names there.
+macro_rules! record {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($fields:tt)* }) => {
+        $crate::loose::record! {
+            $(#[$meta])* $vis struct $name, closed: false, required: []; { $($fields)* }
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident, closed: $closed:literal, required: $required:expr; {
+            $($(#[$doc:meta])* $field:ident: $type:ty = $first:literal $(| $more:literal)*,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default)]
+        $vis struct $name {
+            $($(#[$doc])* $field: $type,)+
+        }
+
+        impl $crate::loose::Record for $name {
+            fn field(&mut self, name: &str) -> Option<&mut dyn $crate::loose::Place> {
+                match name {
+                    $($first $(| $more)* => Some(&mut self.$field),)+
+                    _ => None,
+                }
             }
-            fn visit_unit<E>(self) -> Result<Loose, E> {
-                Ok(Loose::Nothing)
+
+            fn names(&self) -> &'static [&'static str] {
+                &[$($first),+]
             }
-            fn visit_bool<E>(self, value: bool) -> Result<Loose, E> {
-                Ok(Loose::Bool(value))
+
+            fn required(&self) -> &'static [&'static str] {
+                &$required
             }
-            fn visit_i64<E>(self, value: i64) -> Result<Loose, E> {
-                Ok(Loose::Number(value as f64))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Loose, E> {
-                Ok(Loose::Number(value as f64))
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Loose, E> {
-                Ok(Loose::Number(value))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Loose, E> {
-                Ok(Loose::Text(value.to_owned()))
-            }
-            fn visit_string<E>(self, value: String) -> Result<Loose, E> {
-                Ok(Loose::Text(value))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Loose::Array)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Loose::Object)
+
+            fn is_closed(&self) -> bool {
+                $closed
             }
         }
-        deserializer.deserialize_any(Any)
+    };
+}
+pub(crate) use record;
+
+impl Place for Loose {
+    fn scalar(&mut self, value: Loose) -> bool {
+        *self = value;
+        true
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Record> {
+        *self = Self::Object;
+        None
+    }
+
+    fn array(&mut self) -> Option<&mut dyn Items> {
+        *self = Self::Array;
+        None
+    }
+}
+
+/// A value of which nobody asks what it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ignored;
+
+impl Place for Ignored {
+    fn scalar(&mut self, _: Loose) -> bool {
+        true
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Record> {
+        None
+    }
+
+    fn array(&mut self) -> Option<&mut dyn Items> {
+        None
     }
 }
 
@@ -109,42 +188,58 @@ impl<T> Default for Maybe<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Maybe<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
-            type Value = Maybe<T>;
+impl<T: Record + Default> Place for Maybe<T> {
+    fn scalar(&mut self, _: Loose) -> bool {
+        true
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_unit<E>(self) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Maybe<T>, E> {
-                Ok(Maybe(None))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Maybe<T>, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Maybe(None))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(|value| Maybe(Some(value)))
-            }
-        }
-        deserializer.deserialize_any(Any(PhantomData))
+    fn object(&mut self) -> Option<&mut dyn Record> {
+        Some(self.0.insert(T::default()))
+    }
+
+    fn array(&mut self) -> Option<&mut dyn Items> {
+        None
+    }
+}
+
+/// An object, and nothing else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Must<T>(pub(crate) T);
+
+impl<T: Record> Place for Must<T> {
+    fn scalar(&mut self, _: Loose) -> bool {
+        false
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Record> {
+        Some(&mut self.0)
+    }
+
+    fn array(&mut self) -> Option<&mut dyn Items> {
+        None
+    }
+
+    fn expected(&self) -> &'static str {
+        "an object"
+    }
+}
+
+/// Nothing where the field is not there, or is `null`.
+impl<T: Place + Default> Place for Option<T> {
+    fn scalar(&mut self, value: Loose) -> bool {
+        matches!(value, Loose::Nothing) || self.insert(T::default()).scalar(value)
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Record> {
+        self.insert(T::default()).object()
+    }
+
+    fn array(&mut self) -> Option<&mut dyn Items> {
+        self.insert(T::default()).array()
+    }
+
+    fn expected(&self) -> &'static str {
+        T::default().expected()
     }
 }
 
@@ -158,39 +253,161 @@ impl<T> Default for List<T> {
     }
 }
 
+impl<T: Place + Default> Place for List<T> {
+    fn scalar(&mut self, value: Loose) -> bool {
+        matches!(value, Loose::Nothing)
+    }
+
+    fn object(&mut self) -> Option<&mut dyn Record> {
+        None
+    }
+
+    fn array(&mut self) -> Option<&mut dyn Items> {
+        self.0.clear();
+        Some(self)
+    }
+
+    fn expected(&self) -> &'static str {
+        "an array"
+    }
+}
+
+impl<T: Place + Default> Items for List<T> {
+    fn next(&mut self) -> Option<&mut dyn Place> {
+        if self.0.len() == ELEMENTS_MAX {
+            return None;
+        }
+        self.0.push(T::default());
+        self.0.last_mut().map(|last| last as &mut dyn Place)
+    }
+
+    fn drop_last(&mut self) {
+        self.0.pop();
+    }
+}
+
 /// The reason by which [`parse`] knows a list that is too long.
 const TOO_MANY: &str = "too many elements";
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Items<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
-            type Value = List<T>;
+/// The visitor that fills a place.
+pub(crate) struct Filling<'a>(pub(crate) &'a mut dyn Place);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-            fn visit_unit<E>(self) -> Result<List<T>, E> {
-                Ok(List(Vec::new()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    if items.len() == ELEMENTS_MAX {
-                        return Err(A::Error::custom(TOO_MANY));
-                    }
-                    items.push(item);
-                }
-                Ok(List(items))
+impl Filling<'_> {
+    fn scalar<E: serde::de::Error>(self, value: Loose, found: Unexpected<'_>) -> Result<(), E> {
+        if self.0.scalar(value) { Ok(()) } else { Err(E::invalid_type(found, &self)) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Filling<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Filling<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.expected())
+    }
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.scalar(Loose::Nothing, Unexpected::Unit)
+    }
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.scalar(Loose::Bool(value), Unexpected::Bool(value))
+    }
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.scalar(Loose::Number(value as f64), Unexpected::Signed(value))
+    }
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.scalar(Loose::Number(value as f64), Unexpected::Unsigned(value))
+    }
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.scalar(Loose::Number(value), Unexpected::Float(value))
+    }
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        self.scalar(Loose::Text(value.to_owned()), Unexpected::Str(value))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Some(items) = self.0.array() else {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        // Whether there is one more is known only when its place is: the last one is extra.
+        let mut spare = Loose::default();
+        loop {
+            let Some(place) = items.next() else {
+                return match seq.next_element_seed(Filling(&mut spare))? {
+                    Some(()) => Err(A::Error::custom(TOO_MANY)),
+                    None => Ok(()),
+                };
+            };
+            if seq.next_element_seed(Filling(place))?.is_none() {
+                items.drop_last();
+                return Ok(());
             }
         }
-        deserializer.deserialize_any(Items(PhantomData))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some(record) = self.0.object() else {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        let (is_closed, names) = (record.is_closed(), record.names());
+        let mut missing = record.required().to_vec();
+        while let Some(name) = map.next_key_seed(Name)? {
+            missing.retain(|required| *required != name);
+            match record.field(&name) {
+                Some(place) => map.next_value_seed(Filling(place))?,
+                None if is_closed => return Err(A::Error::unknown_field(&name, names)),
+                None => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        match missing.first() {
+            Some(name) => Err(A::Error::missing_field(name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A field's name, borrowed where it can be.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
 /// Parses a document of a kind.
-pub(crate) fn parse<'de, T: Deserialize<'de>>(kind: Kind, text: &'de str) -> Result<T, ReadError> {
-    serde_json::from_str(text).map_err(|error| json_error(kind, &error))
+pub(crate) fn parse<T: Record + Default>(kind: Kind, text: &str) -> Result<T, ReadError> {
+    let mut document = Must(T::default());
+    fill(&mut document, text).map_err(|error| json_error(kind, &error))?;
+    Ok(document.0)
+}
+
+fn fill(place: &mut dyn Place, text: &str) -> Result<(), serde_json::Error> {
+    let mut parser = serde_json::Deserializer::from_str(text);
+    Filling(place).deserialize(&mut parser)?;
+    parser.end()
 }
 
 /// An error of the parser, without the place, which stands before it.

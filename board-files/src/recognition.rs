@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::error::{ReadError, shown};
 use crate::kind::Kind;
-use crate::loose::Loose;
+use crate::loose::{Filling, Loose};
 
 /// The kind of a text.
 ///
@@ -207,7 +207,9 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
         while let Some(name) = map.next_key::<String>()? {
             self.0.fields += 1;
             if name == "type" {
-                self.0.kind_word = map.next_value::<Loose>()?.into_text();
+                let mut word = Loose::default();
+                map.next_value_seed(Filling(&mut word))?;
+                self.0.kind_word = word.into_text();
                 continue;
             }
             if let Some(known) = TELLING.iter().find(|known| **known == name)

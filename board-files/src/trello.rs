@@ -6,115 +6,86 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use crate::draft::{Draft, Draught, GAP};
 use crate::error::ReadError;
 use crate::kind::Kind;
-use crate::loose::{List, Loose, Maybe, parse};
+use crate::loose::{Ignored, List, Loose, Maybe, parse, record};
 use crate::report::LeftOut;
 use crate::spot::Spot;
 
 const KIND: Kind = Kind::Trello;
 
-#[derive(Deserialize)]
-struct File {
-    #[serde(default, alias = "title")]
-    name: Loose,
-    lists: List<Maybe<Column>>,
-    cards: List<Maybe<Card>>,
-    #[serde(default)]
-    checklists: List<Maybe<Checklist>>,
-    #[serde(default, rename = "checklistItems")]
-    items: List<Maybe<Item>>,
-    #[serde(default)]
-    labels: List<Maybe<Label>>,
+record! {
+    struct File, closed: false, required: ["lists", "cards"]; {
+        name: Loose = "name" | "title",
+        lists: List<Maybe<Column>> = "lists",
+        cards: List<Maybe<Card>> = "cards",
+        checklists: List<Maybe<Checklist>> = "checklists",
+        items: List<Maybe<Item>> = "checklistItems",
+        labels: List<Maybe<Label>> = "labels",
+    }
 }
 
-#[derive(Deserialize)]
-struct Column {
-    #[serde(default, alias = "_id")]
-    id: Loose,
-    #[serde(default, alias = "title")]
-    name: Loose,
-    #[serde(default, alias = "archived")]
-    closed: Loose,
-    #[serde(default, alias = "sort")]
-    pos: Loose,
+record! {
+    struct Column {
+        id: Loose = "id" | "_id",
+        name: Loose = "name" | "title",
+        closed: Loose = "closed" | "archived",
+        pos: Loose = "pos" | "sort",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Card {
-    #[serde(default, alias = "_id")]
-    id: Loose,
-    #[serde(default, alias = "title")]
-    name: Loose,
-    #[serde(default, alias = "description")]
-    desc: Loose,
-    #[serde(default, alias = "archived")]
-    closed: Loose,
-    #[serde(default, alias = "listId")]
-    id_list: Loose,
-    #[serde(default, alias = "sort")]
-    pos: Loose,
-    #[serde(default)]
-    is_template: Loose,
-    #[serde(default)]
-    labels: List<Maybe<Label>>,
-    #[serde(default)]
-    label_ids: List<Loose>,
-    #[serde(default)]
-    cover: Maybe<Cover>,
-    #[serde(default)]
-    attachments: List<IgnoredAny>,
-    #[serde(default)]
-    badges: Maybe<Badges>,
+record! {
+    struct Card {
+        id: Loose = "id" | "_id",
+        name: Loose = "name" | "title",
+        desc: Loose = "desc" | "description",
+        closed: Loose = "closed" | "archived",
+        id_list: Loose = "idList" | "listId",
+        pos: Loose = "pos" | "sort",
+        is_template: Loose = "isTemplate",
+        labels: List<Maybe<Label>> = "labels",
+        label_ids: List<Loose> = "labelIds",
+        cover: Maybe<Cover> = "cover",
+        attachments: List<Ignored> = "attachments",
+        badges: Maybe<Badges> = "badges",
+    }
 }
 
-#[derive(Deserialize)]
-struct Label {
-    #[serde(default, alias = "_id")]
-    id: Loose,
-    #[serde(default)]
-    color: Loose,
+record! {
+    struct Label {
+        id: Loose = "id" | "_id",
+        color: Loose = "color",
+    }
 }
 
-#[derive(Deserialize)]
-struct Cover {
-    #[serde(default)]
-    color: Loose,
+record! {
+    struct Cover {
+        color: Loose = "color",
+    }
 }
 
-#[derive(Deserialize)]
-struct Badges {
-    #[serde(default)]
-    comments: Loose,
+record! {
+    struct Badges {
+        comments: Loose = "comments",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Checklist {
-    #[serde(default, alias = "_id")]
-    id: Loose,
-    #[serde(default, alias = "cardId")]
-    id_card: Loose,
-    #[serde(default)]
-    check_items: List<Maybe<Item>>,
-    #[serde(default, alias = "sort")]
-    pos: Loose,
+record! {
+    struct Checklist {
+        id: Loose = "id" | "_id",
+        id_card: Loose = "idCard" | "cardId",
+        check_items: List<Maybe<Item>> = "checkItems",
+        pos: Loose = "pos" | "sort",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Item {
-    #[serde(default, alias = "title")]
-    name: Loose,
-    #[serde(default, alias = "sort")]
-    pos: Loose,
-    #[serde(default)]
-    checklist_id: Loose,
+record! {
+    struct Item {
+        name: Loose = "name" | "title",
+        pos: Loose = "pos" | "sort",
+        checklist_id: Loose = "checklistId",
+    }
 }
 
 /// Trello's labels: a name, the shade, its light and its dark one.

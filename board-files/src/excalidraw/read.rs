@@ -3,58 +3,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-
 use crate::draft::{Draft, Draught};
 use crate::error::ReadError;
 use crate::kind::Kind;
-use crate::loose::{List, Loose, Maybe, parse};
+use crate::loose::{List, Loose, Maybe, parse, record};
 use crate::report::{LeftOut, Remark, Report};
 use crate::spot::Spot;
 
 const KIND: Kind = Kind::Excalidraw;
 
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    elements: List<Maybe<Element>>,
+record! {
+    struct File {
+        elements: List<Maybe<Element>> = "elements",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Element {
-    #[serde(default)]
-    id: Loose,
-    #[serde(default)]
-    r#type: Loose,
-    #[serde(default)]
-    x: Loose,
-    #[serde(default)]
-    y: Loose,
-    #[serde(default)]
-    width: Loose,
-    #[serde(default)]
-    height: Loose,
-    #[serde(default)]
-    angle: Loose,
-    #[serde(default)]
-    background_color: Loose,
-    #[serde(default)]
-    text: Loose,
-    #[serde(default)]
-    original_text: Loose,
-    #[serde(default)]
-    container_id: Loose,
-    #[serde(default)]
-    bound_elements: List<Maybe<Bound>>,
-    #[serde(default)]
-    is_deleted: Loose,
+record! {
+    struct Element {
+        id: Loose = "id",
+        r#type: Loose = "type",
+        x: Loose = "x",
+        y: Loose = "y",
+        width: Loose = "width",
+        height: Loose = "height",
+        angle: Loose = "angle",
+        background_color: Loose = "backgroundColor",
+        text: Loose = "text",
+        original_text: Loose = "originalText",
+        container_id: Loose = "containerId",
+        bound_elements: List<Maybe<Bound>> = "boundElements",
+        is_deleted: Loose = "isDeleted",
+    }
 }
 
-#[derive(Deserialize)]
-struct Bound {
-    #[serde(default)]
-    id: Loose,
+record! {
+    struct Bound {
+        id: Loose = "id",
+    }
 }
 
 /// What an element is to us.

@@ -4,45 +4,35 @@
 use std::collections::BTreeSet;
 
 use desk_protocol::Color;
-use serde::Deserialize;
 
 use crate::draft::{Draft, Draught};
 use crate::error::ReadError;
 use crate::kind::Kind;
-use crate::loose::{List, Loose, Maybe, parse};
+use crate::loose::{Ignored, List, Loose, Maybe, parse, record};
 use crate::report::{LeftOut, Remark};
 use crate::spot::Spot;
 
 const KIND: Kind = Kind::Canvas;
 
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    nodes: List<Maybe<Node>>,
-    #[serde(default)]
-    edges: List<serde::de::IgnoredAny>,
+record! {
+    struct File {
+        nodes: List<Maybe<Node>> = "nodes",
+        edges: List<Ignored> = "edges",
+    }
 }
 
-#[derive(Deserialize)]
-struct Node {
-    #[serde(default)]
-    id: Loose,
-    #[serde(default)]
-    r#type: Loose,
-    #[serde(default)]
-    x: Loose,
-    #[serde(default)]
-    y: Loose,
-    #[serde(default)]
-    width: Loose,
-    #[serde(default)]
-    height: Loose,
-    #[serde(default)]
-    color: Loose,
-    #[serde(default)]
-    text: Loose,
-    #[serde(default)]
-    url: Loose,
+record! {
+    struct Node {
+        id: Loose = "id",
+        r#type: Loose = "type",
+        x: Loose = "x",
+        y: Loose = "y",
+        width: Loose = "width",
+        height: Loose = "height",
+        color: Loose = "color",
+        text: Loose = "text",
+        url: Loose = "url",
+    }
 }
 
 /// The preset colours "1" to "6", which an application chooses itself: red,

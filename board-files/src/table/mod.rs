@@ -14,6 +14,7 @@ use crate::draft::{Draft, Draught};
 use crate::error::{ReadError, shown};
 use crate::kind::Kind;
 use crate::limits::{COLUMNS_MAX, ELEMENTS_MAX};
+use crate::markup::unescaped;
 use crate::report::{LeftOut, Remark};
 use crate::spot::Spot;
 
@@ -155,6 +156,7 @@ impl Reading<'_> {
         let columns = &self.columns;
         let mut text = columns.text(row);
         if columns.is_mural() {
+            // Mural escapes its texts once as HTML.
             text = unescaped(&text);
         }
         if text.trim().is_empty() && !columns.is_ours() {
@@ -227,49 +229,6 @@ fn truth(spot: Spot, cell: &str) -> Result<bool, ReadError> {
         "true" | "1" | "yes" => Ok(true),
         "false" | "0" | "no" => Ok(false),
         _ => Err(spot.unexpected("deleted", "true or false", shown(cell))),
-    }
-}
-
-/// Mural escapes its texts once as HTML.
-fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        // The longest reference that is meant here has ten characters.
-        let end = rest.bytes().take(10).position(|byte| byte == b';');
-        match end.and_then(|end| Some((entity(&rest[1..end])?, end))) {
-            Some((c, end)) => {
-                out.push(c);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "nbsp" => Some('\u{a0}'),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
     }
 }
 

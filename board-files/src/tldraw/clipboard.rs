@@ -4,45 +4,39 @@
 
 use std::borrow::Cow;
 
-use html5gum::{Token, Tokenizer};
-use serde::Deserialize;
-
 use super::{KIND, Record};
 use crate::error::ReadError;
 use crate::limits::INFLATED_UNITS_MAX;
-use crate::loose::{List, Loose, Maybe, parse};
+use crate::loose::{List, Loose, Maybe, parse, record};
 use crate::lz_string::{LzError, decompress_base64};
+use crate::markup::{Token, Tokens};
 
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(default)]
-    r#type: Loose,
-    #[serde(default)]
-    version: Loose,
-    #[serde(default)]
-    data: Maybe<Packed>,
+record! {
+    struct Envelope {
+        r#type: Loose = "type",
+        version: Loose = "version",
+        data: Maybe<Packed> = "data",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Packed {
-    #[serde(default)]
-    other_compressed: Loose,
+record! {
+    struct Packed {
+        other_compressed: Loose = "otherCompressed",
+    }
 }
 
-/// The content's own fields.
-#[derive(Deserialize)]
-struct Content {
-    #[serde(default)]
-    shapes: Option<List<Maybe<Record>>>,
-    #[serde(default)]
-    data: Maybe<Inner>,
+record! {
+    /// The content's own fields.
+    struct Content {
+        shapes: Option<List<Maybe<Record>>> = "shapes",
+        data: Maybe<Inner> = "data",
+    }
 }
 
-#[derive(Deserialize)]
-struct Inner {
-    #[serde(default)]
-    shapes: List<Maybe<Record>>,
+record! {
+    struct Inner {
+        shapes: List<Maybe<Record>> = "shapes",
+    }
 }
 
 /// The content in a clipboard's HTML, as JSON.
@@ -107,19 +101,17 @@ fn unexpected(place: &str, expected: &str, found: String) -> ReadError {
 
 /// The text in the first element that carries `data-tldraw`.
 fn element_text(html: &str) -> String {
-    let mut text = Vec::new();
-    let mut inside: Option<Vec<u8>> = None;
-    for token in Tokenizer::new(html).flatten() {
+    let mut text = String::new();
+    let mut inside: Option<String> = None;
+    for token in Tokens::of(html) {
         match token {
-            Token::StartTag(tag)
-                if inside.is_none() && tag.attributes.contains_key(&b"data-tldraw"[..]) =>
-            {
-                inside = Some(tag.name.to_vec());
+            Token::Start(tag) if inside.is_none() && tag.attribute("data-tldraw").is_some() => {
+                inside = Some(tag.name);
             }
-            Token::EndTag(tag) if inside.as_deref() == Some(&tag.name) => break,
-            Token::String(string) if inside.is_some() => text.extend_from_slice(&string),
+            Token::End(name) if inside.as_ref() == Some(&name) => break,
+            Token::Text(more) if inside.is_some() => text.push_str(&more),
             _ => {}
         }
     }
-    String::from_utf8_lossy(&text).into_owned()
+    text
 }

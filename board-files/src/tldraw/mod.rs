@@ -10,12 +10,10 @@ mod theme;
 mod tree;
 mod write;
 
-use serde::Deserialize;
-
 use crate::draft::{Draft, Draught};
 use crate::error::ReadError;
 use crate::kind::Kind;
-use crate::loose::{List, Loose, Maybe, parse};
+use crate::loose::{List, Loose, Maybe, parse, record};
 use crate::report::{LeftOut, Remark};
 use crate::spot::Spot;
 use rich_text::RichText;
@@ -27,55 +25,39 @@ const KIND: Kind = Kind::Tldraw;
 /// A note's side before it is scaled.
 const NOTE_SIDE: f64 = 200.0;
 
-#[derive(Deserialize)]
-struct File {
-    records: List<Maybe<Record>>,
+record! {
+    struct File, closed: false, required: ["records"]; {
+        records: List<Maybe<Record>> = "records",
+    }
 }
 
-/// A record of any type; pages and shapes are what counts.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    #[serde(default)]
-    id: Loose,
-    /// Only records in a file have it; a clipboard's are all shapes.
-    #[serde(default)]
-    type_name: Loose,
-    #[serde(default)]
-    r#type: Loose,
-    #[serde(default)]
-    parent_id: Loose,
-    #[serde(default)]
-    index: Loose,
-    #[serde(default)]
-    x: Loose,
-    #[serde(default)]
-    y: Loose,
-    #[serde(default)]
-    rotation: Loose,
-    #[serde(default)]
-    props: Maybe<Props>,
+record! {
+    /// A record of any type; pages and shapes are what counts.
+    struct Record {
+        id: Loose = "id",
+        /// Only records in a file have it; a clipboard's are all shapes.
+        type_name: Loose = "typeName",
+        r#type: Loose = "type",
+        parent_id: Loose = "parentId",
+        index: Loose = "index",
+        x: Loose = "x",
+        y: Loose = "y",
+        rotation: Loose = "rotation",
+        props: Maybe<Props> = "props",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Props {
-    #[serde(default)]
-    color: Loose,
-    #[serde(default)]
-    fill: Loose,
-    #[serde(default)]
-    w: Loose,
-    #[serde(default)]
-    h: Loose,
-    #[serde(default)]
-    grow_y: Loose,
-    #[serde(default)]
-    scale: Loose,
-    #[serde(default)]
-    text: Loose,
-    #[serde(default)]
-    rich_text: Maybe<RichText>,
+record! {
+    struct Props {
+        color: Loose = "color",
+        fill: Loose = "fill",
+        w: Loose = "w",
+        h: Loose = "h",
+        grow_y: Loose = "growY",
+        scale: Loose = "scale",
+        text: Loose = "text",
+        rich_text: Maybe<RichText> = "richText",
+    }
 }
 
 pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {

@@ -1,25 +1,20 @@
 //! tldraw's rich text (TipTap's JSON) as plain text: a line a block, marks off.
 
-use serde::Deserialize;
+use crate::loose::{List, Loose, Maybe, record};
 
-use crate::loose::{List, Loose, Maybe};
-
-#[derive(Clone, Deserialize)]
-pub(super) struct RichText {
-    #[serde(default)]
-    r#type: Loose,
-    #[serde(default)]
-    text: Loose,
-    #[serde(default)]
-    content: List<Maybe<RichText>>,
-    #[serde(default)]
-    attrs: Maybe<Attributes>,
+record! {
+    pub(super) struct RichText {
+        r#type: Loose = "type",
+        text: Loose = "text",
+        content: List<Maybe<RichText>> = "content",
+        attrs: Maybe<Attributes> = "attrs",
+    }
 }
 
-#[derive(Clone, Deserialize)]
-struct Attributes {
-    #[serde(default)]
-    label: Loose,
+record! {
+    struct Attributes {
+        label: Loose = "label",
+    }
 }
 
 impl RichText {
