@@ -11,6 +11,9 @@ const AHEAD = [
   [/onest-latin-wght-normal-.*\.woff2$/, { as: "font", type: "font/woff2" }],
 ] as const;
 
+/** What a file may weigh on its way, compressed, in bytes: a heavier one fails the build. */
+const WEIGHT_MAX = [[/desk_files_bg-.*\.wasm$/, 132_000]] as const;
+
 /** Names the module and the font in the page's head. */
 function preload(): Plugin {
   return {
@@ -51,6 +54,10 @@ function brotli(): Plugin {
             [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
           },
         });
+        const [, most] = WEIGHT_MAX.find(([name]) => name.test(entry.name)) ?? [];
+        if (most !== undefined && packed.length > most) {
+          throw new Error(`${entry.name} takes ${packed.length} bytes compressed, more than ${most}`);
+        }
         if (packed.length < bytes.length * 0.9) writeFileSync(`${file}.br`, packed);
       }
     },

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use desk_client_core::{Client, Config, Edit, Event, Line, NewSticker, Records, Token, Trouble};
 use desk_protocol::frame::Presence;
-use desk_protocol::{Color, Point, Size, StickerId, Time};
+use desk_protocol::{Color, Point, Revision, Size, StickerId, Time};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::record::{NoteRecord, PersonRecord, Report, TroubleRecord, UnsavedRecord};
@@ -381,6 +381,18 @@ impl DeskClient {
     pub fn cancel_drag(&mut self, now_ms: f64) {
         let now = self.time(now_ms);
         self.client.cancel_drag(now);
+    }
+
+    /// Notes were imported by a request with this client's key: its answer says under
+    /// which revision, and their ids. Undo takes them back as one step.
+    ///
+    /// # Errors
+    /// Throws if an id cannot be read.
+    pub fn imported(&mut self, revision: f64, created: Vec<String>) -> Result<(), JsError> {
+        let ids = created.iter().map(|id| id.parse()).collect::<Result<_, _>>()?;
+        // A count of commits: far below the integers that f64 holds.
+        self.client.imported(Revision(revision as u64), ids);
+        Ok(())
     }
 
     /// Takes back the last of this person's own actions.

@@ -101,6 +101,19 @@ export class Desk {
     });
   }
 
+  /** The link of a kind, as the share dialog shows it; made there if there is none. */
+  async link(label: string): Promise<string> {
+    await this.button("Share").click();
+    const field = this.page.getByRole("textbox", { name: label });
+    if ((await field.inputValue()) === "") {
+      await this.page.locator(".link", { has: field }).getByRole("button").click();
+    }
+    await expect(field).toHaveValue(/\/d\//);
+    const value = await field.inputValue();
+    await this.page.keyboard.press("Escape");
+    return value;
+  }
+
   /** Pastes plain text onto the board. */
   paste(text: string): Promise<void> {
     return this.page.evaluate((words) => {

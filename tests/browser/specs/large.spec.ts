@@ -12,6 +12,8 @@ test("of 2,000 notes only those near sight are elements, and all can be seen and
   const ann = await Desk.create(await person());
   const bob = await ann.join(await person());
   await ann.paste(lines(2_000));
+  await expect(ann.page.getByText("2000 notes imported.")).toBeVisible();
+  await expect(ann.notes).not.toHaveCount(0);
   await ann.expectSaved();
   const { keyboard, mouse } = ann.page;
 

@@ -1,23 +1,10 @@
 import { expect, test } from "../fixtures.ts";
 import { Cable, Desk } from "./desk.ts";
 
-/** The link in the share dialog under this label; made first, if need be. */
-async function link(desk: Desk, label: string): Promise<string> {
-  await desk.button("Share").click();
-  const field = desk.page.getByRole("textbox", { name: label });
-  if ((await field.inputValue()) === "") {
-    await desk.page.locator(".link", { has: field }).getByRole("button").click();
-  }
-  await expect(field).toHaveValue(/\/d\//);
-  const value = await field.inputValue();
-  await desk.page.keyboard.press("Escape");
-  return value;
-}
-
 test("a viewer sees everything live and can change nothing", async ({ person }) => {
   const ann = await Desk.create(await person());
   await ann.add("look");
-  const viewer = await Desk.open(await person(), await link(ann, "Can only view"));
+  const viewer = await Desk.open(await person(), await ann.link("Can only view"));
   await expect(viewer.page.getByText("View only")).toBeVisible();
   await viewer.expectTexts("look");
 
@@ -41,8 +28,8 @@ test("the creator copies the link with one click and keeps the owner link", asyn
   const page = await person();
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   const ann = await Desk.create(page);
-  const edit = await link(ann, "Can edit");
-  const owner = await link(ann, "Your owner link");
+  const edit = await ann.link("Can edit");
+  const owner = await ann.link("Your owner link");
   expect(new URL(edit).pathname).toBe(new URL(page.url()).pathname);
   expect(owner).not.toBe(edit);
   await ann.button("Share").click();

@@ -1,6 +1,7 @@
 import type { Note } from "../session/note.svelte";
 import type { NewNote, Session } from "../session/session.svelte";
 import { text } from "../text/en";
+import { clipOf, Importer } from "../files/import";
 import { toasts } from "../ui/toasts.svelte";
 import {
   align,
@@ -13,7 +14,7 @@ import {
   tidy,
 } from "./arrange";
 import { bounds, type Point, type Rect } from "./camera.svelte";
-import { type Cutting, read, write } from "./clip";
+import { type Cutting, write } from "./clip";
 import type { BoardView } from "./view.svelte";
 
 /** The side of a new note, in board units: the protocol's default. */
@@ -27,11 +28,15 @@ export class Actions {
   #fresh: { id: string; record: Note["record"] } | undefined;
   /** Where the pointer is on the board, while it is there. */
   pointer: Point | null = null;
+  /** Brings in what comes from elsewhere. */
+  readonly importer: Importer;
 
   constructor(
     private readonly session: Session,
     private readonly view: BoardView,
-  ) {}
+  ) {
+    this.importer = new Importer(session, view, (made, notes) => this.#show(made, notes));
+  }
 
   /** The selected notes, as they lie. */
   get notes(): Note[] {
@@ -152,7 +157,10 @@ export class Actions {
 
   #put(notes: readonly NewNote[]): void {
     const made = this.session.add(notes);
-    if (made.length === 0) return;
+    if (made.length > 0) this.#show(made, notes);
+  }
+
+  #show(made: readonly string[], notes: readonly Rect[]): void {
     this.view.selectAll(made);
     const all = bounds(notes);
     if (all !== undefined) this.view.camera.reveal(all);
@@ -203,20 +211,18 @@ export class Actions {
       color: record.color,
       text: record.text,
     }));
-    if (notes.length > 0) write(data, notes);
+    if (notes.length > 0) this.importer.copied = write(data, notes);
     return notes.length > 0;
   }
 
-  /** Notes, lines and cells become notes where the pointer is, else where the eye is. */
-  paste(data: DataTransfer): boolean {
-    const { camera } = this.view;
-    const notes = read(data, this.view.paper, this.pointer ?? camera.center());
-    const all = bounds(notes);
-    if (all === undefined) return false;
-    const to = freePlace(all, this.#taken());
-    const [dx, dy] = [to.x - all.x, to.y - all.y];
-    this.#put(notes.map((note) => ({ ...note, ...rounded({ ...note, x: note.x + dx, y: note.y + dy }) })));
-    if (notes.length > 1) toasts.show(text.note.pasted(notes.length));
+  /**
+   * Notes, lines, cells, boards and files become notes where the pointer is, else where the
+   * eye is. Answers whether there is anything.
+   */
+  paste(data: DataTransfer, at: Point | null = this.pointer): boolean {
+    const clip = clipOf(data);
+    if (clip.own + clip.html + clip.plain === "" && clip.files.length === 0) return false;
+    void this.importer.paste(clip, at ?? this.view.camera.center());
     return true;
   }
 }

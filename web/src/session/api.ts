@@ -70,6 +70,52 @@ export async function deskLink(desk: string, key: string, role: string): Promise
   return answer.link;
 }
 
+/** What an import has made. */
+export interface ImportAnswer {
+  revision: number;
+  created: string[];
+}
+
+/**
+ * Adds the notes of a desk's JSON as one step, all or none. The same `number` counts once.
+ * `told` hears which part of it was sent, from 0 to 1. A request that tells how far it is
+ * is an older one: `fetch` tells only of answers.
+ */
+export function importNotes(
+  desk: string,
+  key: string,
+  body: { json: string; deleted: boolean },
+  number: string,
+  told: (part: number) => void,
+): Promise<ImportAnswer> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/desk/${desk}/import?deleted=${body.deleted}`);
+    request.setRequestHeader("Content-Type", "application/json");
+    request.setRequestHeader("Idempotency-Key", number);
+    request.setRequestHeader(KEY_HEADER, key);
+    request.upload.onprogress = ({ loaded, total }) => told(total === 0 ? 1 : loaded / total);
+    request.onerror = () => reject(new TypeError("no answer"));
+    request.onload = () => {
+      if (request.status === 200) return resolve(JSON.parse(request.responseText) as ImportAnswer);
+      reject(problemOf(request.status, request.getResponseHeader("Content-Type"), request.responseText));
+    };
+    request.send(body.json);
+  });
+}
+
+/** A desk as a file; `deleted`: with its deleted notes, which a viewer does not get. */
+export async function exportDesk(
+  desk: string,
+  key: string,
+  format: string,
+  deleted: boolean,
+): Promise<Blob> {
+  const path = `/api/desk/${desk}/export?format=${format}&deleted=${deleted}`;
+  const answer = await request(path, deleted ? { headers: { [KEY_HEADER]: key } } : {});
+  return answer.blob();
+}
+
 /** Ends the session for everyone. Owner's only. */
 export async function finishSession(key: string): Promise<void> {
   await request("/api/desk/collaboration/finish", {
@@ -173,16 +219,20 @@ async function request(
 
 /** A refusal, as the server tells it; a proxy or a sign-in page on the way has no words of ours. */
 async function problem(answer: Response): Promise<Problem> {
+  return problemOf(answer.status, answer.headers.get("Content-Type"), await read(answer).catch(() => ""));
+}
+
+function problemOf(status: number, type: string | null, body: string): Problem {
   let said: { detail?: unknown; code?: unknown } = {};
-  const ours = answer.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
+  const ours = type?.startsWith("application/problem+json") ?? false;
   try {
-    if (ours) said = JSON.parse(await read(answer)) as typeof said;
+    if (ours) said = JSON.parse(body) as typeof said;
   } catch {
     // The number has to do.
   }
-  const detail = typeof said.detail === "string" ? said.detail : `The server answered ${answer.status}.`;
+  const detail = typeof said.detail === "string" ? said.detail : `The server answered ${status}.`;
   const code = typeof said.code === "string" ? said.code : undefined;
-  return new Problem(answer.status, detail, ours, code);
+  return new Problem(status, detail, ours, code);
 }
 
 /** The body, unless it stops coming. */

@@ -6,8 +6,11 @@ import { DeskClient } from "../wasm/desk_client";
 import {
   deskIdIn,
   deskLink,
+  exportDesk,
   finishSession,
   fromBase64,
+  type ImportAnswer,
+  importNotes,
   type InitAnswer,
   joinDesk,
   rejoinDesk,
@@ -405,6 +408,25 @@ export class Session {
   async finish(): Promise<void> {
     const key = this.#driver?.core.sessionKey();
     if (key !== undefined) await finishSession(key);
+  }
+
+  /** Adds the notes of a desk's JSON by a request, as this person. */
+  importNotes(
+    body: { json: string; deleted: boolean },
+    number: string,
+    told: (part: number) => void,
+  ): Promise<ImportAnswer> {
+    return importNotes(this.id, this.#driver?.core.sessionKey() ?? "", body, number, told);
+  }
+
+  /** The notes were imported: undo takes them back as one step. */
+  imported(revision: number, created: readonly string[]): void {
+    this.#driver?.run((core) => core.imported(revision, [...created]));
+  }
+
+  /** The desk as a file, as the server has it. */
+  export(format: string, deleted: boolean): Promise<Blob> {
+    return exportDesk(this.id, this.#driver?.core.sessionKey() ?? "", format, deleted);
   }
 
   async makeLink(role: "editor" | "viewer" | "owner"): Promise<string> {

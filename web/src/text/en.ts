@@ -74,7 +74,6 @@ export const en = {
     count: (count: number) => `${count} notes`,
     duplicate: "Duplicate",
     deleted: (count: number) => (count === 1 ? "Note deleted" : `${count} notes deleted`),
-    pasted: (count: number) => `${count} notes pasted`,
     beside: {
       left: "New note on the left",
       right: "New note on the right",
@@ -91,6 +90,44 @@ export const en = {
         ? "The note that you were writing in was deleted."
         : `${who} deleted the note that you were writing in.`,
     putBack: "Put it back",
+  },
+
+  files: {
+    title: "Import and export",
+    open: "Import and export",
+    importHead: "Bring notes in",
+    importHint:
+      "A board of Sticker Desk, Excalidraw, tldraw, JSON Canvas or Trello, a table as CSV, a list or lines of text. Or drop the file on the desk, or paste.",
+    choose: "Choose a file…",
+    withDeletedIn: "With the deleted notes of the file",
+    exportHead: "Take the desk along",
+    exportHint: "As everybody sees it now. JSON and CSV come back exactly.",
+    withDeleted: "With deleted notes",
+    formats: [
+      ["json", "JSON", "everything"],
+      ["csv", "CSV", "for spreadsheets"],
+      ["md", "Markdown", "the texts as a list"],
+      ["pdf", "PDF", "for paper"],
+      ["png", "PNG", "a picture"],
+      ["svg", "SVG", "a picture, sharp at any size"],
+      ["excalidraw", "Excalidraw", "a drawing"],
+      ["tldr", "tldraw", "a drawing"],
+      ["canvas", "JSON Canvas", "for Obsidian and others"],
+    ] as const,
+    print: "Print…",
+    pending: "Your changes that wait for the line are not in it.",
+    exportFailed: "The file could not be made. Try again when you are online.",
+    drop: "Drop to bring the notes in",
+    imported: (count: number) => plural(count, "note imported", "notes imported"),
+    sending: (name: string, part: number) =>
+      `Importing ${name === "" ? "the notes" : name} · ${Math.round(part * 100)} %`,
+    refused: (name: string, why: string) => `${name} was not imported: ${why}. Nothing was added.`,
+    notPasted: (why: string) => `This was not pasted: ${why}. Nothing was added.`,
+    tooLarge: (name: string) =>
+      `${name} was not imported: it is larger than 32 MiB. Leave pictures and old parts out.`,
+    noLine:
+      "Nothing was added: so many notes come in at once, and that needs the line. Try again when you are online.",
+    noReaders: "Nothing was added: reading files needs the line at first. Try again when you are online.",
   },
 
   arrange: {
@@ -217,7 +254,7 @@ export const en = {
       ["Arrows", "Move the notes (Shift: far), or pan the desk"],
       ["Delete", "Delete the notes"],
       ["Ctrl D, Alt and drag", "Duplicate"],
-      ["Ctrl C, Ctrl X, Ctrl V", "Copy, cut, paste; each pasted line becomes a note"],
+      ["Ctrl C, Ctrl X, Ctrl V", "Copy, cut, paste; pasted lines, cells and boards become notes"],
       ["] and [", "To the front, to the back"],
       ["Ctrl Z, Ctrl Shift Z", "Undo, redo your own changes"],
       ["Wheel, pinch", "Zoom"],

@@ -5,8 +5,15 @@ export interface Toast {
   action?: { label: string; run: () => void } | undefined;
 }
 
-/** Long enough to read and to reach the button. */
+/** A message about something that goes on. */
+export interface Notice {
+  say(message: string): void;
+  end(): void;
+}
+
+/** Long enough to read and to reach the button; a reason takes longer to read. */
 const SHOWN_MS = 6000;
+const REASON_MS = 15_000;
 const TOASTS_MAX = 3;
 
 class Toasts {
@@ -14,13 +21,37 @@ class Toasts {
   #next = 1;
 
   show(message: string, action?: Toast["action"]): void {
-    const id = this.#next++;
-    this.shown = [...this.shown.slice(1 - TOASTS_MAX), { id, message, action }];
-    setTimeout(() => this.hide(id), SHOWN_MS);
+    this.#hideLater(this.#put(message, action), SHOWN_MS);
+  }
+
+  /** Why something was not done. */
+  warn(message: string): void {
+    this.#hideLater(this.#put(message), REASON_MS);
+  }
+
+  /** Stays until it is ended. */
+  hold(message: string): Notice {
+    const id = this.#put(message);
+    return {
+      say: (next) => {
+        this.shown = this.shown.map((toast) => (toast.id === id ? { ...toast, message: next } : toast));
+      },
+      end: () => this.hide(id),
+    };
   }
 
   hide(id: number): void {
     this.shown = this.shown.filter((toast) => toast.id !== id);
+  }
+
+  #put(message: string, action?: Toast["action"]): number {
+    const id = this.#next++;
+    this.shown = [...this.shown.slice(1 - TOASTS_MAX), { id, message, action }];
+    return id;
+  }
+
+  #hideLater(id: number, after: number): void {
+    setTimeout(() => this.hide(id), after);
   }
 }
 

@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("desk-disk", &["desk-storage-lsm"]),
     ("desk-keeper", &["desk-storage-lsm", "desk-protocol"]),
     ("desk-client-wasm", &["desk-client-core", "desk-protocol"]),
+    ("desk-files-wasm", &["desk-files"]),
     ("desk-client-native", &["desk-client-core", "desk-gateway-http", "desk-protocol"]),
     (
         "sticker-desk",
@@ -83,7 +84,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("flatbuffers", &["desk-protocol"]),
     ("rkyv", &["sticker-desk", "desk-bench"]),
     ("anyhow", &["sticker-desk", "desk-bench", "desk-e2e", "desk-sim"]),
-    ("wasm-bindgen", &["desk-client-wasm"]),
+    ("wasm-bindgen", &["desk-client-wasm", "desk-files-wasm"]),
 ];
 
 /// Crates whose whole tree of dependencies is free of the outside.

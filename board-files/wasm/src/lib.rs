@@ -1,0 +1,70 @@
+//! The readers of board files bound for the browser, a module of its own.
+//!
+//! This crate is a thin boundary over [`desk_files`]: bytes and texts of the page go in,
+//! and a desk's JSON comes out. It is **not** a part of the client's module: the page
+//! loads it when somebody first brings a file or a clipboard, see `web/src/files/`.
+#![forbid(unsafe_code)]
+
+use desk_files::{Imported, Kind, OWN_FLAVOUR, Options, ReadError};
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+/// A board that was read. Each of its notes has a place.
+#[wasm_bindgen]
+pub struct Reading {
+    imported: Imported,
+}
+
+/// Reads a file; `name` is asked only where the content leaves a choice. `deleted`: with
+/// its deleted notes.
+///
+/// # Errors
+/// Throws an error that says what is wrong and where.
+#[wasm_bindgen(js_name = readFile)]
+pub fn read_file(file: &[u8], name: &str, deleted: bool) -> Result<Reading, JsError> {
+    let options = Options { hint: Kind::suggested(name), deleted, ..Options::default() };
+    reading(desk_files::read(file, &options))
+}
+
+/// Reads a clipboard by its flavours: our own, HTML and plain text. A flavour that is not
+/// there is empty.
+///
+/// # Errors
+/// Throws an error that says what is wrong and where.
+#[wasm_bindgen(js_name = readClipboard)]
+pub fn read_clipboard(own: &str, html: &str, plain: &str) -> Result<Reading, JsError> {
+    let flavours = [(OWN_FLAVOUR, own), ("text/html", html), ("text/plain", plain)];
+    reading(desk_files::read_clipboard(&flavours, &Options::default()))
+}
+
+fn reading(read: Result<Imported, ReadError>) -> Result<Reading, JsError> {
+    let mut imported = read.map_err(|error| JsError::new(&error.to_string()))?;
+    imported.board.place_beside(&[]);
+    Ok(Reading { imported })
+}
+
+#[wasm_bindgen]
+impl Reading {
+    /// The board as a desk's JSON, as the server imports it.
+    #[wasm_bindgen(getter)]
+    pub fn json(&self) -> String {
+        desk_files::json_value(&self.imported.board).to_string()
+    }
+
+    /// What it was read as: the name that `--format` has for it.
+    #[wasm_bindgen(getter)]
+    pub fn kind(&self) -> String {
+        self.imported.report.kind.name().to_owned()
+    }
+
+    /// What was left out or changed, a clause a line; empty if nothing was.
+    #[wasm_bindgen(getter)]
+    pub fn told(&self) -> String {
+        self.imported.report.to_string()
+    }
+
+    /// Whether some of its notes are deleted.
+    #[wasm_bindgen(getter)]
+    pub fn deleted(&self) -> bool {
+        self.imported.board.notes.iter().any(|note| note.deleted)
+    }
+}
