@@ -19,7 +19,7 @@ pub(crate) const EXAMPLES: &str = "\
 Example:
   $ sticker-desk inspect ./data
   store    format 2, manifest written 412 times, opened 3 times, last 2026-06-02T09:00:00Z
-  desks    20117 found, 391 with changes newer than their table
+  links    20117 found, each desk has some; 391 newer records in the log
   …
   sound    every checksum is right
 
@@ -62,7 +62,7 @@ impl Inspect {
 fn report(found: &Inspection) -> String {
     let mut text = format!(
         "store    format {}, manifest written {} times, opened {} times, last {}\n\
-         desks    {} found, {} newer records in the log\n",
+         links    {} found, each desk has some; {} newer records in the log\n",
         found.format,
         found.generation,
         found.epoch,
