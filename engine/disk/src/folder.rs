@@ -1,6 +1,6 @@
 //! A folder of files, seen by one executor.
 
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -138,8 +138,9 @@ fn probe(path: &Path) -> rustix::io::Result<Durability> {
 async fn settle_polling(path: &Path) -> Result<(), DiskError> {
     let known = path.join(PROBE);
     let failed = |error: std::io::Error| of_io("write", PROBE, &error);
-    let options = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(&known);
-    let file = options.map_err(failed)?;
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&known);
+    let file = file.map_err(failed)?;
     file.write_all_at(&[b'\n'; BLOCK_BYTES], 0).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     let opened = OpenOptions::new().read(true).dma_open(&known).await;
