@@ -303,7 +303,9 @@ pub enum ServiceError {
     #[error("the desk has expired: a desk lives for a limited time after its creation")]
     Expired,
     /// 409
-    #[error("client_seq {found} is older than the newest, {newest}; its answer is no longer kept")]
+    #[error(
+        "the client_seq {found} is older than the newest, {newest}; its answer is no longer kept"
+    )]
     OldSequence {
         /// What was sent.
         found: ClientSeq,
@@ -311,7 +313,7 @@ pub enum ServiceError {
         newest: ClientSeq,
     },
     /// 422
-    #[error("client_seq is {found}, expected {expected}: numbers start at 1 and leave no gap")]
+    #[error("the client_seq is {found}, expected {expected}: numbers start at 1 and leave no gap")]
     SequenceGap {
         /// What was sent.
         found: ClientSeq,
