@@ -107,3 +107,7 @@ pub const CONNECT_BYTES_MAX: usize = 16 << 10;
 /// A capsule that closes a WebTransport session, in bytes: a code and 1024 bytes of a
 /// reason. The standard says so.
 pub const CAPSULE_BYTES_MAX: usize = 4 + 1_024;
+
+/// Seconds after which a request that the server had no room for may come again. No policy:
+/// room is there as soon as others were ended.
+pub const NO_ROOM_RETRY_S: u32 = 2;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::http::{Body, NO_INDEX, RequestError, Response, Status};
+use crate::limits::NO_ROOM_RETRY_S;
 
 /// An error answer: what is wrong, and what the caller can do about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,7 +99,9 @@ impl From<RequestError> for Problem {
             Error::HeadTimeout { .. } | Error::BodyTimeout { .. } => {
                 "send the request again, without pauses"
             }
+            Error::NoRoom => "send it again in some seconds, without pauses",
         };
-        Self::new(error.status(), format!("{error}; {todo}."))
+        let problem = Self::new(error.status(), format!("{error}; {todo}."));
+        if error == Error::NoRoom { problem.retry_after(NO_ROOM_RETRY_S) } else { problem }
     }
 }

@@ -512,3 +512,16 @@ proptest! {
         prop_assert_eq!(story(&chunks), story(&[&input]));
     }
 }
+
+#[test]
+fn what_there_is_no_room_for_is_refused_and_kept_no_longer() {
+    for arrived in ["POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc", "POST / HT"] {
+        let mut server = Server::new();
+        server.feed(arrived.as_bytes());
+        server.connection.give_up();
+        server.drain();
+        assert_eq!(server.connection.buffered_bytes(), 0);
+        assert!(server.connection.is_ending());
+        assert!(server.finish().contains("503 the server has no room for this request now"));
+    }
+}

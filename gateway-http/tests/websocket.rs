@@ -384,3 +384,24 @@ proptest! {
         feed(&mut client(), bytes.chunks(9));
     }
 }
+
+#[test]
+fn who_discards_keeps_nothing_and_still_understands_a_close() {
+    let mut client = WebSocket::new(Role::Client(Box::new(|| [1, 2, 3, 4])), 1 << 20);
+    let mut server = WebSocket::new(Role::Server, 1 << 20);
+    let mut wire = Vec::new();
+    client.send(Opcode::Binary, &[7; 100_000], &mut wire);
+    client.close(CloseCode::NORMAL, "", &mut wire);
+    let mut out = Vec::new();
+    let mut rest = wire.split_off(50_000);
+    assert_eq!(server.next(&mut Input::new(&mut wire), &mut out), Ok(None));
+    assert!(server.is_within_message() && server.buffered_bytes() >= 49_000);
+    server.close(CloseCode::TRY_AGAIN, "", &mut out);
+    server.discard();
+    assert_eq!(server.buffered_bytes(), 0);
+    let mut input = Input::new(&mut rest);
+    assert_eq!(server.next(&mut input, &mut out), Ok(Some(Event::Binary(&[]))));
+    assert!(!server.is_within_message());
+    assert!(matches!(server.next(&mut input, &mut out), Ok(Some(Event::Closed(_)))));
+    assert_eq!((server.buffered_bytes(), server.is_closed()), (0, true));
+}

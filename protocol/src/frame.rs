@@ -254,7 +254,7 @@ pub enum CloseCode {
     LinkReplaced,
     /// As many people are on the desk as it holds: come again later.
     DeskFull,
-    /// The client did not say hello in time.
+    /// The client did not say hello, or all of a message that it began, in time.
     TimedOut,
 }
 

@@ -97,6 +97,7 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     let sockets = guests.as_ref().map_or(0, Guests::sockets);
     let core = Shard::new(core, keyring, entropy);
     let shell = Shell::new(index, shared, core, store, mesh, guests);
+    glommio::spawn_local(guarded(Rc::clone(&shell).watch_guests())).detach();
     for socket in 0..sockets {
         glommio::spawn_local(guarded(Rc::clone(&shell).receive_datagrams(socket))).detach();
     }

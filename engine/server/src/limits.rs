@@ -86,8 +86,17 @@ pub(crate) const UNSENT_BYTES: usize = 256 << 20;
 /// process: two hundred of the largest bodies at a time.
 pub(crate) const UNREAD_BYTES: usize = 256 << 20;
 
-/// Bytes of these that each connection may have without being counted: the head of a usual
-/// request. Tuning: the count is shared by all shards.
+/// The part of `unsent` and of `unread` that is kept free: holders are ended before it is
+/// used. Safety: bytes arrive until the shard of the heaviest holder has turned.
+pub(crate) const BUDGET_ROOM_PART: usize = 8;
+
+/// How long a shard logs nothing more of the same kind, where a kind may happen thousands of
+/// times. Tuning: an attack must not fill the log.
+pub(crate) const LOG_PAUSE: Duration = Duration::from_secs(10);
+
+/// Bytes of requests, and of answers, that each connection may have without being counted:
+/// the head of a usual request, and a small answer. Tuning: the count is shared by all
+/// shards.
 pub(crate) const BUFFERED_BYTES: usize = 4 << 10;
 
 /// Memory of a connection in bytes, besides what waits to be sent and what of its requests

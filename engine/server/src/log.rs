@@ -1,10 +1,14 @@
 //! Structured logs on stderr, and how desks appear in them.
 
+use std::cell::Cell;
 use std::fmt;
+use std::time::Instant;
 
 use desk_protocol::LinkId;
 use tracing_subscriber::EnvFilter;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::limits::LOG_PAUSE;
 
 /// The variable that filters the log, in the form of `RUST_LOG`.
 const FILTER: &str = "STICKER_DESK_LOG";
@@ -28,9 +32,44 @@ impl fmt::Display for LinkHash {
     }
 }
 
+/// How often something that may happen thousands of times a second is logged: once in
+/// [`LOG_PAUSE`], with how often it happened.
+#[derive(Default)]
+pub(crate) struct Seldom {
+    happened: Cell<u64>,
+    logged: Cell<Option<Instant>>,
+}
+
+impl Seldom {
+    /// Counts that it happened, `times` times since it was last asked. Gives how often since
+    /// it was logged, if it is to be logged now.
+    pub(crate) fn count(&self, now: Instant, times: u64) -> Option<u64> {
+        self.happened.set(self.happened.get() + times);
+        let lately = |logged: Instant| now.saturating_duration_since(logged) < LOG_PAUSE;
+        if self.happened.get() == 0 || self.logged.get().is_some_and(lately) {
+            return None;
+        }
+        self.logged.set(Some(now));
+        Some(self.happened.take())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happens_often_is_logged_seldom_and_none_of_it_is_lost() {
+        let (seldom, begin) = (Seldom::default(), crate::clock::instant());
+        assert_eq!(seldom.count(begin, 0), None, "nothing happened");
+        assert_eq!(seldom.count(begin, 1), Some(1), "the first is told at once");
+        for _ in 0..1_000 {
+            assert_eq!(seldom.count(begin + LOG_PAUSE / 2, 1), None);
+        }
+        assert_eq!(seldom.count(begin + LOG_PAUSE, 0), Some(1_000));
+        assert_eq!(seldom.count(begin + 3 * LOG_PAUSE, 0), None);
+        assert_eq!(seldom.count(begin + 3 * LOG_PAUSE, 1), Some(1));
+    }
 
     #[test]
     fn a_link_is_not_shown() {

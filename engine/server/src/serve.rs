@@ -159,8 +159,8 @@ fn share(
         ready: atomic::AtomicBool::new(false),
         stopping: atomic::AtomicBool::new(false),
         finished: atomic::AtomicBool::new(false),
-        unsent: Budget::new(config.limits.unsent_bytes),
-        unread: Budget::new(config.limits.unread_bytes),
+        unsent: Budget::new("unsent", config.limits.unsent_bytes, shards),
+        unread: Budget::new("unread", config.limits.unread_bytes, shards),
         admission: Mutex::new(Admission::new(config.limits.admission)),
         config,
     });

@@ -169,6 +169,17 @@ impl Connection {
         }
     }
 
+    /// The shell keeps nothing more of the request that is arriving. The next
+    /// [`poll_event`](Self::poll_event) says so; a request in hand is still to be answered.
+    pub fn give_up(&mut self) {
+        match self.state {
+            State::Head | State::Body { .. } => self.timed_out = Some(RequestError::NoRoom),
+            // Its answer was given.
+            State::Skipping { .. } => self.close(),
+            _ => {}
+        }
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, and why.
     pub fn poll_timeout(&self) -> Option<(Time, Deadline)> {
         self.deadline

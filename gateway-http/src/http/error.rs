@@ -49,6 +49,9 @@ pub enum RequestError {
         /// Microseconds that it may take.
         limit_us: u64,
     },
+    /// The server: what arrived of the request cannot be kept.
+    #[error("the server has no room for this request now")]
+    NoRoom,
 }
 
 impl RequestError {
@@ -78,6 +81,7 @@ impl RequestError {
             Self::BodyTooLarge { .. } => Status::CONTENT_TOO_LARGE,
             Self::ChunkLineTooLong => Status::BAD_REQUEST,
             Self::HeadTimeout { .. } | Self::BodyTimeout { .. } => Status::REQUEST_TIMEOUT,
+            Self::NoRoom => Status::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -227,6 +227,17 @@ impl WebSocket {
         self.receiver.buffered_bytes()
     }
 
+    /// Whether the beginning of a message has arrived and its end has not.
+    pub fn is_within_message(&self) -> bool {
+        self.receiver.is_within_message()
+    }
+
+    /// Keeps nothing of messages from now on: the peer's close is still understood, and
+    /// what its messages hold is not.
+    pub fn discard(&mut self) {
+        self.receiver.discard();
+    }
+
     /// Whether nothing more will be sent or understood: flush and end the stream.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed

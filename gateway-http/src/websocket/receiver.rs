@@ -67,6 +67,8 @@ pub(super) struct Receiver {
     /// The kind of the message whose fragments are arriving.
     kind: Option<Opcode>,
     message: Vec<u8>,
+    /// Messages are read past.
+    discards: bool,
     delivered: bool,
     utf8: Utf8Validator,
     control: [u8; CONTROL_BYTES_MAX],
@@ -89,6 +91,7 @@ impl Receiver {
             frame: None,
             kind: None,
             message: Vec::new(),
+            discards: false,
             delivered: false,
             utf8: Utf8Validator::default(),
             control: [0; CONTROL_BYTES_MAX],
@@ -127,6 +130,15 @@ impl Receiver {
 
     pub(super) fn buffered_bytes(&self) -> usize {
         self.message.capacity()
+    }
+
+    pub(super) fn is_within_message(&self) -> bool {
+        self.kind.is_some()
+    }
+
+    pub(super) fn discard(&mut self) {
+        self.discards = true;
+        self.message = Vec::new();
     }
 
     pub(super) fn message(&self) -> &[u8] {
@@ -224,7 +236,9 @@ impl Receiver {
         let kind = self.kind.expect("begin() set it for every data frame");
         // The buffer grows with what has arrived, not with what a header
         // promises, so a peer pays for the memory that it takes.
-        self.message.extend_from_slice(part);
+        if !self.discards {
+            self.message.extend_from_slice(part);
+        }
         if kind == Opcode::Text {
             self.utf8.push(part).map_err(|_| WebSocketError::InvalidUtf8)?;
         }

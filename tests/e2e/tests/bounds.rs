@@ -124,23 +124,6 @@ fn a_websocket_that_takes_nothing_is_ended() {
 }
 
 #[test]
-fn what_slow_peers_hold_together_is_bounded() {
-    let server = Setup::default().limit("unsent", "\"1MiB\"").start();
-    let ada = create(&server, "");
-    let note = json!({ "create": { "x": 0, "y": 0, "text": "x".repeat(10_000) } });
-    for seq in 1..=10 {
-        ada.sync(&server, seq, seq - 1, json!(vec![note.clone(); 36])).expect(221);
-    }
-    let mut stream = narrow(&server);
-    let target = format!("/api/desk/{}/export", ada.id);
-    let many = request(&server, "GET", &target, &[], b"").repeat(20);
-    stream.write_all(&many).expect("it is sent");
-    eventually("its end", || (server.metric("sticker_desk_connections") == 1).then_some(()));
-    // Whoever reads is served.
-    assert_eq!(desk::texts(&server, &ada.id).len(), 360);
-}
-
-#[test]
 fn a_view_link_locks_nobody_out() {
     let server = Setup::default().limit("clients-per-desk", "2").start();
     let ada = create(&server, "");

@@ -2,7 +2,6 @@
 //! real server. A server at its defaults would fail each of these tests.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
 use desk_e2e::http::{KEY, connect, request};
 use desk_e2e::socket::masked;
@@ -102,43 +101,6 @@ fn as_many_connections_are_taken_as_is_set() {
     }
     drop(open);
     eventually("room", || ask().map(drop));
-}
-
-/// How many of eight peers get an answer that each send most of something large at once,
-/// and the rest when all have.
-fn of_eight_at_once(open: impl Fn() -> TcpStream, most: &[u8], rest: &[u8]) -> usize {
-    let mut streams: Vec<_> = (0..8).map(|_| open()).collect();
-    for stream in &mut streams {
-        // It may be cut off meanwhile.
-        let _ = stream.write_all(most);
-    }
-    let answered = |mut stream: TcpStream| {
-        stream.write_all(rest).is_ok() && matches!(stream.read(&mut [0; 64]), Ok(1..))
-    };
-    streams.into_iter().map(answered).filter(|answered| *answered).count()
-}
-
-#[test]
-fn what_has_not_arrived_whole_is_bounded_in_all() {
-    let server = with("unread", "\"2MiB\"").start();
-    let ada = create(&server, "");
-    let body = vec![b'x'; 600 << 10];
-    let fields = [("Content-Type", "application/json")];
-    let mut bytes = request(&server, "POST", "/api/desk/init", &fields, &body);
-    let rest = bytes.split_off(bytes.len() - 1_000);
-    let requests = of_eight_at_once(|| connect(server.address()), &bytes, &rest);
-    assert!((1..8).contains(&requests), "{requests} of 8 requests");
-    // What they held is given back.
-    let health = request(&server, "GET", "/healthz", &[], b"");
-    assert_eq!(of_eight_at_once(|| connect(server.address()), b"", &health), 8);
-    let mut message = masked(0x82, &vec![0; 400 << 10]);
-    let rest = message.split_off(message.len() - 1_000);
-    let open = || {
-        let mut socket = Socket::live(&server, &desk_e2e::join(&server, &ada.id).key);
-        socket.stream().try_clone().expect("a second handle")
-    };
-    let messages = of_eight_at_once(open, &message, &rest);
-    assert!((1..8).contains(&messages), "{messages} of 8 messages");
 }
 
 #[test]

@@ -204,3 +204,22 @@ async fn carry_1_further_streams_are_refused() {
     }
     sees(&server, &ada, &mut line, 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_whose_rest_does_not_come_ends_its_connection() {
+    let setup = Setup::default().limit("body-time", "\"1s\"");
+    let server = block_in_place(|| setup.start());
+    let (ada, mut line) = witness(&server).await;
+    // At its desk's shard and at another.
+    for first in 0..2 {
+        let guest = block_in_place(|| join(&server, &ada.id));
+        let mut half = Quic::join(&server, &guest, first).await;
+        soon(half.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()))).await;
+        half.send.write_all(&(100_000_u32).to_le_bytes()).await.expect("it is sent");
+        half.send.write_all(&[0; 50_000]).await.expect("it is sent");
+        let ended = soon(half.connection.closed()).await;
+        let ConnectionError::ApplicationClosed(close) = ended else { panic!("{ended:?}") };
+        assert_eq!(close.error_code, VarInt::from_u32(CloseCode::TimedOut.websocket().into()));
+    }
+    sees(&server, &ada, &mut line, 1).await;
+}

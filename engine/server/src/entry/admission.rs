@@ -1,6 +1,7 @@
 //! Holds an address to how often it may make desks, join them and replace links, and a
 //! shard to how many long files it takes in at a time.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::TryLockError;
 
@@ -17,10 +18,15 @@ use crate::shard::Shell;
 /// The address whose rate a request counts for. Requests from this machine have none: all
 /// may come through a proxy here that `--trusted-proxy` does not name.
 pub(super) fn source(http: &Http, head: &RequestHead) -> Option<Source> {
+    let address = address(http, head);
+    (!address.is_loopback()).then(|| Source::from(address))
+}
+
+/// The address that a request came from, as far as the proxies that are trusted tell.
+pub(super) fn address(http: &Http, head: &RequestHead) -> IpAddr {
     let proxies = &http.shell.shared.config.trusted_proxy;
     let is_trusted = |address| proxies.iter().any(|proxies| proxies.contains(address));
-    let address = client_address(head, http.peer.ip(), is_trusted).to_canonical();
-    (!address.is_loopback()).then(|| Source::from(address))
+    client_address(head, http.peer.ip(), is_trusted).to_canonical()
 }
 
 /// Lets an address do something, and counts it.

@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use desk_engine_core::{Reply, Request, ServiceError, SessionKey};
+use desk_engine_core::{Reply, Request, ServiceError, SessionKey, Source};
 use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Response};
 use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
@@ -18,6 +18,7 @@ use crate::net::deadlines::Deadline;
 use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
+use crate::net::unsent::Unsent;
 use crate::shard::{Answer, LineAnswer, LineQuestion, Question, Shell, Upgrade};
 
 /// A connection and what its requests need.
@@ -25,6 +26,8 @@ pub(super) struct Http {
     pub(super) shell: Rc<Shell>,
     pub(super) door: Door,
     pub(super) peer: SocketAddr,
+    /// Whom it counts for: the peer, or who came through a proxy.
+    source: Source,
     stream: Stream,
     protocol: Connection,
     deadline: Deadline,
@@ -45,13 +48,15 @@ impl Http {
     /// An accepted connection before its first request.
     pub(super) fn new(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) -> Self {
         let changed = Rc::new(Flag::default());
+        let source = Source::from(peer.ip());
         Self {
             protocol: Connection::with_limits(shell.clock.now(), shell.shared.config.limits.http),
             deadline: shell.deadlines.waiter(Rc::clone(&changed)),
-            unread: Held::nothing(&shell.shared.unread),
+            unread: Held::nothing(&shell.unread, source, &changed),
             shell,
             door,
             peer,
+            source,
             stream,
             changed,
             ended: false,
@@ -67,7 +72,9 @@ impl Http {
                 return Ok(None);
             }
             // The request before was answered.
-            self.unread.set(self.unread_bytes()).map_err(|_| Gone)?;
+            if self.unread.set(self.unread_bytes()).is_err() {
+                self.protocol.give_up();
+            }
             let now = self.now();
             match self.protocol.poll_event(now) {
                 Err(error) => self.refuse(&error.into()),
@@ -78,6 +85,17 @@ impl Http {
                 Ok(None) => self.wait().await?,
             }
         }
+    }
+
+    /// What this connection holds counts for an address from now on.
+    pub(super) fn attribute(&mut self, source: Source) {
+        self.source = source;
+        self.unread.attribute(source);
+    }
+
+    /// The address that this connection counts for.
+    pub(super) fn source(&self) -> Source {
+        self.source
     }
 
     pub(super) fn now(&self) -> Time {
@@ -156,6 +174,10 @@ impl Http {
         match self.ask_shard(Question::Desk(Box::new(request))).await? {
             Some(Answer::Desk(reply)) => Ok(reply),
             Some(Answer::Line(_)) => unreachable!("an answer is of its question's kind"),
+            None if self.unread.is_ended() => {
+                let why = "the server has no room for this request";
+                Ok(Reply::Failed(ServiceError::Unavailable(why)))
+            }
             None => Ok(Reply::Failed(ServiceError::Unavailable("the answer takes too long"))),
         }
     }
@@ -173,7 +195,8 @@ impl Http {
         }
     }
 
-    /// Asks a shard; `None`: the answer takes too long. If the peer goes away meanwhile, the
+    /// Asks a shard; `None`: the answer takes too long, or there is no room for the request.
+    /// If the peer goes away meanwhile, the
     /// question is abandoned. A peer that only ended its direction still gets an answer,
     /// unless it polls.
     async fn ask_shard(&mut self, question: Question) -> Result<Option<Answer>, Gone> {
@@ -190,6 +213,9 @@ impl Http {
                 if until <= self.shell.clock.now() {
                     return Poll::Ready(Ok(None));
                 }
+            }
+            if self.unread.is_ended() {
+                return Poll::Ready(Ok(None));
             }
             while !self.ended && self.protocol.wants_input() {
                 match self.poll_input(context) {
@@ -221,6 +247,10 @@ impl Http {
         self.set_deadline(self.protocol.poll_timeout().map(|(at, _)| at));
         std::future::poll_fn(|context| {
             while self.changed.poll(context).is_ready() {
+                if self.unread.is_ended() {
+                    self.protocol.give_up();
+                    return Poll::Ready(Ok(()));
+                }
                 let now = self.now();
                 if self.protocol.poll_timeout().is_some_and(|(at, _)| at <= now) {
                     self.protocol.handle_timeout(now);
@@ -248,7 +278,7 @@ impl Http {
                 self.protocol.handle_bytes(now, &buffer[..read]);
                 // Until it is answered a request counts as a whole, its body too.
                 if self.unread.at_least(self.unread_bytes()).is_err() {
-                    return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+                    self.protocol.give_up();
                 }
             }
             Poll::Ready(Ok(()))
@@ -261,25 +291,36 @@ impl Http {
         if self.protocol.output().is_empty() {
             return Ok(());
         }
-        let output = std::mem::take(self.protocol.output());
-        let mut sent = match self.stream.try_send(&output) {
-            Ok(sent) => sent,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(_) => return Err(Gone),
-        };
-        let bytes = output.len() - sent + self.stream.unflushed_bytes();
-        if bytes == 0 {
+        let mut unsent = Unsent::from(std::mem::take(self.protocol.output()));
+        while !unsent.is_empty() {
+            match self.stream.try_send(unsent.rest()) {
+                Ok(sent) => unsent.advance(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return Err(Gone),
+            }
+        }
+        if unsent.is_empty() && self.stream.unflushed_bytes() == 0 {
             return Ok(());
         }
-        let mut unsent = Held::nothing(&self.shell.shared.unsent);
-        unsent.set(bytes).map_err(|_| Gone)?;
+        unsent.shrink();
+        let mut held = Held::nothing(&self.shell.unsent, self.source, &self.changed);
+        let counted = unsent.counted_bytes(self.stream.unflushed_bytes());
+        held.set(counted).map_err(|_| Gone)?;
         self.set_deadline(None);
         std::future::poll_fn(|context| {
-            while sent < output.len() {
-                match self.stream.poll_send(context, &output[sent..]) {
+            while self.changed.poll(context).is_ready() {}
+            if held.is_ended() {
+                return Poll::Ready(Err(Gone));
+            }
+            while !unsent.is_empty() {
+                match self.stream.poll_send(context, unsent.rest()) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(more)) => sent += more,
+                    Poll::Ready(Ok(sent)) => unsent.advance(sent),
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                }
+                let counted = unsent.counted_bytes(self.stream.unflushed_bytes());
+                if held.set(counted).is_err() {
+                    return Poll::Ready(Err(Gone));
                 }
             }
             self.stream.poll_flush(context).map_err(|_| Gone)
@@ -290,7 +331,7 @@ impl Http {
     /// Leaves HTTP: the stream, and what came behind the request.
     pub(super) fn into_upgrade(self, answer: Vec<u8>, key: SessionKey) -> Upgrade<Stream> {
         let leftover = self.protocol.into_leftover();
-        Upgrade { stream: self.stream, answer, leftover, key }
+        Upgrade { stream: self.stream, answer, leftover, key, source: self.source }
     }
 
     /// Answers with a problem.

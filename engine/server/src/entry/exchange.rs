@@ -354,7 +354,8 @@ async fn say(http: &mut Http, head: &RequestHead, part: LinePart) -> Answer {
     }
     let bytes = body!(http);
     let what = LineAsk::Say(bytes);
-    let question = LineQuestion { key, line: part.line, number: part.number, what };
+    let source = http.source();
+    let question = LineQuestion { key, source, line: part.line, number: part.number, what };
     Ok(answers::line(http.ask_line(question).await?).map(Some))
 }
 
@@ -364,7 +365,8 @@ async fn hear(http: &mut Http, head: &RequestHead, part: LinePart, wait_s: u8) -
     let wait =
         Duration::from_secs(wait_s.into()).min(http.shell.shared.config.limits.shard.poll_time);
     let what = LineAsk::Hear(wait);
-    let question = LineQuestion { key, line: part.line, number: part.number, what };
+    let source = http.source();
+    let question = LineQuestion { key, source, line: part.line, number: part.number, what };
     Ok(answers::line(http.ask_line(question).await?).map(Some))
 }
 

@@ -17,6 +17,8 @@ pub(crate) use accept::accept;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use desk_engine_core::Source;
+
 use crate::net::stream::Stream;
 use crate::shard::Shell;
 use connection::{Gone, Http};
@@ -45,6 +47,7 @@ async fn serve(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) {
 async fn run(mut http: Http) -> Result<(), Gone> {
     while let Some(head) = http.next_head().await? {
         let busy = Busy::new(&http.shell);
+        http.attribute(Source::from(admission::address(&http, &head)));
         let next = exchange::serve(&mut http, &head).await?;
         http.write().await?;
         drop(busy);

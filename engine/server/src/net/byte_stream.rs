@@ -25,7 +25,7 @@ pub(crate) trait ByteStream {
     /// Takes a part as soon as it can.
     fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-    /// Bytes that were taken and have not left for the network.
+    /// Bytes that are kept of those that were taken, until all have left for the network.
     fn unflushed_bytes(&self) -> usize;
 
     /// Waits until everything taken has left.

@@ -15,3 +15,4 @@ pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod udp;
 pub(crate) mod udp_group;
+pub(crate) mod unsent;

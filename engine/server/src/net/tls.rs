@@ -149,7 +149,8 @@ impl ByteStream for TlsStream {
     }
 
     fn unflushed_bytes(&self) -> usize {
-        self.session.out.len()
+        // What has left stays allocated until the last byte has.
+        self.session.out.capacity()
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,10 +6,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use desk_engine_core::{ConnectionId, SessionKey, Way};
+use desk_engine_core::{ConnectionId, SessionKey, Source, Way};
 use desk_gateway_http::route;
 use desk_gateway_http::webtransport::Connect;
 use desk_protocol::codec::{self, Decoded};
@@ -17,8 +18,9 @@ use desk_protocol::frame::{ClientFrame, CloseCode};
 
 use super::order::{Misrouted, Order, Said};
 use super::{Message, Shell};
+use crate::budget::Held;
 use crate::clock;
-use crate::limits::{GUEST_UNTAKEN_BYTES, UDP_RECEIVES};
+use crate::limits::{BUFFERED_BYTES, GUEST_UNTAKEN_BYTES, UDP_RECEIVES};
 use crate::net::quic::endpoint::{Endpoint, Received};
 use crate::net::quic::{Event, LineId, Way as Carried};
 use crate::net::udp::{Batch, Udp};
@@ -38,13 +40,16 @@ pub(crate) struct Guests {
 }
 
 /// One connection.
-#[derive(Debug)]
 struct Visit {
     connection: ConnectionId,
     /// The shard of its desk: this one until its hello names another.
     desk: usize,
+    /// The address that it began from.
+    source: Source,
     /// What came before a whole hello did.
     hello: Option<Vec<u8>>,
+    /// What of it counts for the process.
+    unread: Held,
     /// Bytes on their way to the desk's shard.
     untaken: usize,
     /// The core does not want it to be read.
@@ -203,17 +208,13 @@ impl Shell {
             Event::Asks(line, connect) => self.answer_browser(guests, line, &connect),
             Event::Opened(line) => {
                 let connection = self.name_connection();
-                let visit = Visit {
-                    connection,
-                    desk: self.index,
-                    hello: Some(Vec::new()),
-                    untaken: 0,
-                    paused: false,
-                };
+                let visit = self.visit(guests, line, connection, self.index);
+                let source = visit.source;
+                let visit = Visit { hello: Some(Vec::new()), ..visit };
                 guests.visits.borrow_mut().insert(line, visit);
                 guests.by_connection.borrow_mut().insert(connection.0, line);
                 self.connection_opened();
-                self.hear(connection, Said::Opened(None));
+                self.hear(connection, Said::Opened(None, source));
             }
             Event::Frames(line, bytes) => self.pass_frames(guests, line, &bytes),
             Event::Datagram(line, bytes) => self.say(guests, line, Said::Datagram(bytes.to_vec())),
@@ -258,11 +259,34 @@ impl Shell {
         let desk = usize::from(self.shared.placement.shard(key.link));
         self.metrics().guests_elsewhere.add(u64::from(desk != self.index));
         let connection = self.name_connection();
-        let visit = Visit { connection, desk, hello: None, untaken: 0, paused: false };
+        let visit = self.visit(guests, line, connection, desk);
+        let source = visit.source;
         guests.visits.borrow_mut().insert(line, visit);
         guests.by_connection.borrow_mut().insert(connection.0, line);
         self.connection_opened();
-        self.say(guests, line, Said::Opened(Some(key)));
+        self.say(guests, line, Said::Opened(Some(key), source));
+    }
+
+    /// A connection that has begun, which needs no hello to find its desk.
+    fn visit(&self, guests: &Guests, line: LineId, connection: ConnectionId, desk: usize) -> Visit {
+        let remote = guests.endpoint.borrow().remote(line);
+        let source = Source::from(remote.map_or(Ipv4Addr::UNSPECIFIED.into(), |at| at.ip()));
+        let unread = Held::nothing(&self.unread, source, &self.guests_changed);
+        Visit { connection, desk, source, hello: None, unread, untaken: 0, paused: false }
+    }
+
+    /// Ends connections that were chosen to end before their hello was whole.
+    pub(super) fn end_visits(&self) {
+        let Some(guests) = &self.guests else { return };
+        let patience = self.shared.config.limits.close_time;
+        let code = CloseCode::Overloaded;
+        for (line, visit) in guests.visits.borrow_mut().iter_mut() {
+            if visit.unread.is_ended() {
+                visit.hello = visit.hello.take().map(|_| Vec::new());
+                let (number, now) = (u32::from(code.websocket()), clock::instant());
+                guests.endpoint.borrow_mut().end(*line, now, number, code.as_str(), patience);
+            }
+        }
     }
 
     /// Passes bytes on. Those before a whole hello wait, since the hello says where to.
@@ -274,12 +298,21 @@ impl Shell {
             return self.say(guests, line, Said::Frames(bytes.to_vec()));
         };
         waiting.extend_from_slice(bytes);
+        let kept = waiting.capacity().saturating_sub(BUFFERED_BYTES);
+        if visit.unread.set(kept).is_err() {
+            // `end_visits` tells it.
+            *waiting = Vec::new();
+            return;
+        }
         let limit = self.shared.config.limits.shard.order.desk.frame_bytes;
         let frame = codec::decode_client_within(waiting, limit);
         if matches!(frame, Ok(Decoded::Incomplete)) {
             return;
         }
         let waiting = visit.hello.take().unwrap_or_default();
+        let source = visit.source;
+        // It counts where it is taken from now on.
+        let _ = visit.unread.set(0);
         let key = match frame {
             Ok(Decoded::Frame(_, Some(ClientFrame::Hello(hello)))) => {
                 hello.session_key.parse().ok()
@@ -297,7 +330,7 @@ impl Shell {
         if moves {
             self.metrics().guests_elsewhere.add(1);
             self.hear(connection, Said::Closed);
-            self.say(guests, line, Said::Opened(None));
+            self.say(guests, line, Said::Opened(None, source));
         }
         self.say(guests, line, Said::Frames(waiting));
     }

@@ -7,8 +7,10 @@
 //! desk's shard ([`super::polled`]).
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use desk_engine_core::{ConnectionId, Input, SessionKey};
+use desk_engine_core::{ConnectionId, Input, SessionKey, Source};
+use desk_protocol::Time;
 use desk_protocol::codec::{self, Decoded};
 use desk_protocol::frame::{ClientFrame, CloseCode};
 
@@ -17,6 +19,7 @@ use super::socket::Socket;
 use super::{Message, Shell};
 use crate::budget::Held;
 use crate::limits::BUFFERED_BYTES;
+use crate::net::deadlines::Deadline;
 
 /// A connection of a desk of this shard.
 pub(crate) enum Line {
@@ -27,27 +30,105 @@ pub(crate) enum Line {
 }
 
 /// A guest as its desk's shard knows it.
-#[derive(Debug)]
 pub(crate) struct GuestLine {
     /// The beginning of a frame whose rest is still to come.
     inbox: Vec<u8>,
     /// What of it counts for the process.
     unread: Held,
+    /// When the rest has to be there.
+    whole_by: Option<Time>,
+    deadline: Deadline,
+    /// The core has paused reading from it.
+    paused: bool,
+    /// It is ending, and nothing that it says is kept.
+    deaf: bool,
     /// It has said hello.
     greeted: bool,
 }
 
+impl GuestLine {
+    fn new(shell: &Shell, source: Source) -> Self {
+        Self {
+            inbox: Vec::new(),
+            unread: Held::nothing(&shell.unread, source, &shell.guests_changed),
+            whole_by: None,
+            deadline: shell.deadlines.waiter(Rc::clone(&shell.guests_changed)),
+            paused: false,
+            deaf: false,
+            greeted: false,
+        }
+    }
+
+    fn expect_rest(&mut self, by: Option<Time>) {
+        self.whole_by = by;
+        self.deadline.set(by);
+    }
+
+    /// Why it has to end, if it has to.
+    fn why_end(&mut self, now: Time, time: Duration) -> Option<CloseCode> {
+        if self.unread.is_ended() {
+            return Some(CloseCode::Overloaded);
+        }
+        self.whole_by.filter(|by| *by <= now)?;
+        if self.paused {
+            // The server did not read it.
+            self.expect_rest(Some(now + time));
+            return None;
+        }
+        Some(CloseCode::TimedOut)
+    }
+
+    fn refuse(&mut self) {
+        self.deaf = true;
+        self.inbox = Vec::new();
+        self.expect_rest(None);
+        // It can be given back: nothing is held any more.
+        let _ = self.unread.set(0);
+    }
+}
+
 impl Shell {
+    /// Ends the guests that were chosen to end, or whose frames take too long, for ever.
+    pub(crate) async fn watch_guests(self: Rc<Self>) {
+        loop {
+            self.guests_changed.wait().await;
+            let (now, time) = (self.clock.now(), self.rest_time());
+            let mut ends = Vec::new();
+            for (id, line) in self.lines.borrow_mut().iter_mut() {
+                let Line::Guest(guest) = line else { continue };
+                if let Some(code) = guest.why_end(now, time) {
+                    guest.refuse();
+                    ends.push((ConnectionId(*id), code));
+                }
+            }
+            for (connection, code) in ends {
+                self.order(connection, Order::Close(code));
+            }
+            self.end_visits();
+            self.wake();
+        }
+    }
+
+    /// How long the rest of a message, or of a frame, may take.
+    pub(super) fn rest_time(&self) -> Duration {
+        Duration::from_micros(self.shared.config.limits.http.body_us)
+    }
+
     /// Carries out what the core wants of a connection.
     pub(super) fn order(self: &Rc<Self>, connection: ConnectionId, order: Order) {
-        let lines = self.lines.borrow();
-        match lines.get(&connection.0) {
+        let mut lines = self.lines.borrow_mut();
+        match lines.get_mut(&connection.0) {
             Some(Line::Socket(socket)) => {
                 let socket = Rc::clone(socket);
                 drop(lines);
                 socket.obey(self, order);
             }
-            Some(Line::Guest(_)) => {
+            Some(Line::Guest(guest)) => {
+                match order {
+                    Order::Pause => guest.paused = true,
+                    Order::Resume => guest.paused = false,
+                    _ => {}
+                }
                 drop(lines);
                 let home = Self::home_of(connection);
                 if home != self.index {
@@ -90,9 +171,8 @@ impl Shell {
     /// Takes what a guest of this shard's desks says.
     pub(super) fn hear(self: &Rc<Self>, connection: ConnectionId, said: Said) {
         match said {
-            Said::Opened(key) => {
-                let unread = Held::nothing(&self.shared.unread);
-                let guest = GuestLine { inbox: Vec::new(), unread, greeted: false };
+            Said::Opened(key, source) => {
+                let guest = GuestLine::new(self, source);
                 self.lines.borrow_mut().insert(connection.0, Line::Guest(guest));
                 self.feed(Input::Opened { connection, key });
             }
@@ -117,6 +197,9 @@ impl Shell {
     fn hear_frames(self: &Rc<Self>, connection: ConnectionId, bytes: &[u8]) {
         let mut lines = self.lines.borrow_mut();
         let Some(Line::Guest(guest)) = lines.get_mut(&connection.0) else { return };
+        if guest.deaf {
+            return;
+        }
         let mut used = 0;
         if guest.inbox.is_empty() {
             used = self.receive(connection, bytes);
@@ -133,13 +216,13 @@ impl Shell {
             // A part of a long frame is a sign of life, too.
             self.feed(Input::Heard { connection });
         }
-        let counted = guest.inbox.capacity().saturating_sub(BUFFERED_BYTES);
-        if guest.unread.set(counted).is_err() {
-            drop(lines);
-            tracing::debug!("a guest was cut off: too much of frames has not arrived whole");
-            self.order(connection, Order::Close(CloseCode::Overloaded));
-            self.hear(connection, Said::Closed);
+        if guest.inbox.is_empty() {
+            guest.expect_rest(None);
+        } else if used > 0 || guest.whole_by.is_none() {
+            guest.expect_rest(Some(self.clock.recent() + self.rest_time()));
         }
+        // Whoever is chosen to end is looked for by `watch_guests`.
+        let _ = guest.unread.set(guest.inbox.capacity().saturating_sub(BUFFERED_BYTES));
     }
 
     /// A datagram holds one whole frame, and no hello. One that overtakes the hello, or

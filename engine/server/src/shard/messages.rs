@@ -97,9 +97,9 @@ impl Shell {
             }
             Message::Abandoned { request } => self.forgotten(request),
             Message::Upgrade(upgrade) => {
-                let Upgrade { stream, answer, leftover, key } = *upgrade;
+                let Upgrade { stream, answer, leftover, key, source } = *upgrade;
                 match stream.attach() {
-                    Ok(stream) => self.open(Upgrade { stream, answer, leftover, key }),
+                    Ok(stream) => self.open(Upgrade { stream, answer, leftover, key, source }),
                     Err(error) => tracing::warn!(%error, "a connection cannot be watched"),
                 }
             }
@@ -148,10 +148,10 @@ impl Shell {
             self.open(upgrade);
             return Ok(());
         }
-        let Upgrade { stream, answer, leftover, key } = upgrade;
+        let Upgrade { stream, answer, leftover, key, source } = upgrade;
         let stream = stream.detach()?;
         self.metrics().handovers.add(1);
-        let upgrade = Box::new(Upgrade { stream, answer, leftover, key });
+        let upgrade = Box::new(Upgrade { stream, answer, leftover, key, source });
         self.send(target, Message::Upgrade(upgrade));
         Ok(())
     }

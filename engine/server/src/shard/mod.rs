@@ -43,6 +43,7 @@ pub(crate) use socket::Upgrade;
 pub(crate) use socket::socket_bytes;
 pub(crate) use task::spawn;
 
+use crate::budget::Holders;
 use crate::clock::Clock;
 use crate::metrics::ShardMetrics;
 use crate::net::deadlines::Deadlines;
@@ -71,6 +72,11 @@ pub(crate) struct Shell {
     pub(crate) clock: Clock,
     /// Deadlines of connections.
     pub(crate) deadlines: Rc<Deadlines>,
+    /// Who holds what of answers that peers have yet to take.
+    pub(crate) unsent: Rc<Holders>,
+    /// Who holds what of requests and messages that have not arrived whole, or are being
+    /// served.
+    pub(crate) unread: Rc<Holders>,
     core: RefCell<Shard>,
     /// Decides what becomes of records between the core and the store.
     keeper: RefCell<Keeper<AlignedVec<16>>>,
@@ -84,6 +90,8 @@ pub(crate) struct Shell {
     guests: Option<Guests>,
     /// The lines over HTTP requests.
     polled: RefCell<PolledLines>,
+    /// A guest was chosen to end, or has a deadline that has passed.
+    guests_changed: Rc<Flag>,
     /// Sockets with something to send.
     dirty: RefCell<Vec<Rc<Socket>>>,
     asked: RefCell<BTreeMap<u64, Pending>>,
@@ -145,8 +153,14 @@ impl Shell {
             waiting_bytes_max: shared.config.limits.log_waiting_bytes,
             stop_time: shared.config.limits.drain_time,
         };
+        let holders = |budget| {
+            let bells = Arc::clone(&shared.bells);
+            Holders::new(budget, index, move |shard: usize| bells[shard].ring())
+        };
         let shell = Rc::new(Self {
             index,
+            unsent: holders(&shared.unsent),
+            unread: holders(&shared.unread),
             shared,
             clock: Clock::new(),
             deadlines: Rc::default(),
@@ -158,6 +172,7 @@ impl Shell {
             websockets: Cell::new(0),
             guests,
             polled: RefCell::default(),
+            guests_changed: Rc::default(),
             dirty: RefCell::default(),
             asked: RefCell::default(),
             next_request: Cell::new(1),

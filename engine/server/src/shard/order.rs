@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use desk_engine_core::{SessionKey, Way};
+use desk_engine_core::{SessionKey, Source, Way};
 use desk_protocol::frame::CloseCode;
 
 /// What a desk's core wants of a connection.
@@ -26,8 +26,8 @@ pub(crate) enum Order {
 /// What the home of a guest says to the guest's desk.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// It is there; the key, if it had to show one before its hello.
-    Opened(Option<SessionKey>),
+    /// It is there, from an address; the key, if it had to show one before its hello.
+    Opened(Option<SessionKey>, Source),
     /// Bytes of its frames, in order.
     Frames(Vec<u8>),
     /// A frame beside that order.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use desk_engine_core::{ConnectionId, RequestId, SessionKey, Way};
+use desk_engine_core::{ConnectionId, RequestId, SessionKey, Source, Way};
 use desk_protocol::{ClientId, Time};
 
 use super::Shell;
@@ -115,7 +115,7 @@ impl PolledLines {
 impl Shell {
     /// Serves a request of a line.
     pub(super) fn serve_line(self: &Rc<Self>, request: RequestId, question: LineQuestion) {
-        let LineQuestion { key, line, number, what } = question;
+        let LineQuestion { key, source, line, number, what } = question;
         let known = self.polled.borrow().named(&key, line);
         let opens = number == 0 && matches!(what, LineAsk::Say(_));
         let connection = match known {
@@ -124,7 +124,7 @@ impl Shell {
             None if self.is_stopping() || !self.shared.has_room() => {
                 return self.answer_line(request, LineAnswer::Full);
             }
-            None => self.open_polled(key, line),
+            None => self.open_polled(key, source, line),
         };
         self.hear(ConnectionId(connection), Said::Heard);
         match what {
@@ -133,13 +133,13 @@ impl Shell {
         }
     }
 
-    fn open_polled(self: &Rc<Self>, key: SessionKey, name: u32) -> u64 {
+    fn open_polled(self: &Rc<Self>, key: SessionKey, source: Source, name: u32) -> u64 {
         let unused = self.polled.borrow().unused(key.client);
         unused.into_iter().for_each(|line| self.end_polled(line));
         let connection = self.name_connection();
         self.polled.borrow_mut().add(self.clock.now(), connection.0, key, name);
         self.connection_opened();
-        self.hear(connection, Said::Opened(Some(key)));
+        self.hear(connection, Said::Opened(Some(key), source));
         connection.0
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use desk_engine_core::{Reply, Request, SessionKey};
+use desk_engine_core::{Reply, Request, SessionKey, Source};
 
 /// What a shard is asked.
 pub(crate) enum Question {
@@ -34,6 +34,8 @@ impl Question {
 pub(crate) struct LineQuestion {
     /// The key that the request showed.
     pub(crate) key: SessionKey,
+    /// The address that it came from.
+    pub(crate) source: Source,
     /// The number that the client gave the line.
     pub(crate) line: u32,
     /// Which of its parts, from 0.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use desk_engine_core::{ConnectionId, Input, SessionKey};
+use desk_engine_core::{ConnectionId, Input, SessionKey, Source};
 use desk_gateway_http::websocket::{
     CloseCode as WireCode, Event as Arrived, FrameHeader, Input as Bytes, Opcode, Role, WebSocket,
 };
@@ -29,6 +29,7 @@ use crate::net::deadlines::Deadline;
 use crate::net::flag::Flag;
 use crate::net::scratch;
 use crate::net::stream::Stream;
+use crate::net::unsent::Unsent;
 
 /// A connection that becomes a WebSocket.
 pub(crate) struct Upgrade<S> {
@@ -40,11 +41,14 @@ pub(crate) struct Upgrade<S> {
     pub(crate) leftover: Vec<u8>,
     /// The session key of the handshake.
     pub(crate) key: SessionKey,
+    /// The address that it came from.
+    pub(crate) source: Source,
 }
 
 /// One connection.
 pub(crate) struct Socket {
     id: ConnectionId,
+    source: Source,
     stream: RefCell<Stream>,
     protocol: RefCell<WebSocket>,
     outbox: RefCell<Outbox>,
@@ -58,6 +62,10 @@ pub(crate) struct Socket {
     held: Cell<bool>,
     /// When the connection ends at the latest.
     close_by: Cell<Option<Time>>,
+    /// When the message, or the frame, whose rest is still to come has to be there.
+    whole_by: Cell<Option<Time>>,
+    /// It is ending, and nothing that it says is kept.
+    deaf: Cell<bool>,
     deadline: Deadline,
     /// Something changed that the reading task has to look at.
     changed: Rc<Flag>,
@@ -69,9 +77,8 @@ struct Outbox {
     /// Bytes of the protocol itself: the handshake's answer, pongs, closes.
     raw: Vec<u8>,
     frames: VecDeque<Arc<[u8]>>,
-    /// Bytes that the socket did not take at once, and how many of them have left since.
-    unsent: Vec<u8>,
-    unsent_from: usize,
+    /// Bytes that the socket did not take at once.
+    unsent: Unsent,
     /// Bytes of frames in `unsent`, told to the core when they have left.
     unsent_frames: usize,
     /// Its share of what the process may hold.
@@ -85,19 +92,22 @@ struct Outbox {
 impl Socket {
     /// Begins a connection on this shard.
     pub(crate) fn start(shell: &Rc<Shell>, id: ConnectionId, upgrade: Upgrade<Stream>) {
-        let Upgrade { stream, answer, leftover, key } = upgrade;
+        let Upgrade { stream, answer, leftover, key, source } = upgrade;
         let changed = Rc::new(Flag::default());
         let message_bytes = shell.shared.config.limits.websocket_message_bytes;
         let socket = Rc::new(Self {
             id,
+            source,
             stream: RefCell::new(stream),
             protocol: RefCell::new(WebSocket::new(Role::Server, message_bytes)),
             outbox: RefCell::new(Outbox { raw: answer, ..Outbox::default() }),
             inbox: RefCell::default(),
-            unread: RefCell::new(Held::nothing(&shell.shared.unread)),
+            unread: RefCell::new(Held::nothing(&shell.unread, source, &changed)),
             paused: Cell::new(false),
             held: Cell::new(false),
             close_by: Cell::new(None),
+            whole_by: Cell::new(None),
+            deaf: Cell::new(false),
             deadline: shell.deadlines.waiter(Rc::clone(&changed)),
             changed,
             failed: Cell::new(false),
@@ -138,7 +148,7 @@ impl Socket {
         let patience = if stopping { limits.close_time } else { limits.last_words_time };
         let by = shell.clock.recent() + patience;
         if self.close_by.get().is_none_or(|before| by < before) {
-            self.end_by(by);
+            self.end_by(shell, by);
         }
     }
 
@@ -169,7 +179,7 @@ impl Socket {
             self.changed.set();
         }
         if !self.unread.borrow().is_nothing() {
-            self.count_unread();
+            self.count_unread(shell);
         }
     }
 
@@ -197,20 +207,20 @@ impl Socket {
         };
         metrics.writes.add(1);
         metrics.written_bytes.add(sent as u64);
-        let unsent = out.len() - sent + self.stream.borrow().unflushed_bytes();
-        if unsent == 0 {
+        let unflushed = self.stream.borrow().unflushed_bytes();
+        let unsent = Unsent::from(out[sent..].to_vec());
+        if unsent.is_empty() && unflushed == 0 {
             return Some(frames);
         }
-        let mut held = Held::nothing(&shell.shared.unsent);
-        if held.set(unsent).is_err() {
+        let mut held = Held::nothing(&shell.unsent, self.source, &self.changed);
+        if held.set(unsent.counted_bytes(unflushed)).is_err() {
             self.failed.set(true);
             return None;
         }
         let mut outbox = self.outbox.borrow_mut();
         outbox.unsent_held = Some(held);
         outbox.sending = true;
-        outbox.unsent = out[sent..].to_vec();
-        outbox.unsent_from = 0;
+        outbox.unsent = unsent;
         outbox.unsent_frames = frames;
         drop(outbox);
         let sender = Rc::clone(self).send_rest(Rc::clone(shell));
@@ -250,12 +260,72 @@ impl Socket {
 
     /// The peer has some time to answer a close.
     fn expect_close(&self, shell: &Shell) {
-        self.end_by(shell.clock.recent() + shell.shared.config.limits.close_time);
+        self.end_by(shell, shell.clock.recent() + shell.shared.config.limits.close_time);
     }
 
-    fn end_by(&self, time: Time) {
+    fn end_by(&self, shell: &Shell, time: Time) {
         self.close_by.set(Some(time));
-        self.deadline.set(Some(time));
+        self.set_deadline(shell);
+    }
+
+    fn set_deadline(&self, shell: &Shell) {
+        let next = self.close_by.get().into_iter().chain(self.whole_by.get()).min();
+        if self.deadline.set(next) {
+            // The shard's timer has to be set anew.
+            shell.wake();
+        }
+    }
+
+    /// Ends the connection from this side. What has arrived of a message is dropped, and
+    /// the rest of it is read past.
+    fn refuse(self: &Rc<Self>, shell: &Shell, code: CloseCode) {
+        if self.deaf.replace(true) {
+            return;
+        }
+        self.protocol.borrow_mut().discard();
+        *self.inbox.borrow_mut() = Vec::new();
+        self.whole_by.set(None);
+        self.close_after(shell, code);
+        self.mark_dirty(shell);
+        shell.wake();
+    }
+
+    /// Ends the connection if it was chosen to end, or if a message takes too long.
+    fn look_at_bounds(self: &Rc<Self>, shell: &Shell) {
+        let cut = self.outbox.borrow().unsent_held.as_ref().is_some_and(Held::is_ended);
+        if cut {
+            self.failed.set(true);
+        }
+        if self.unread.borrow().is_ended() {
+            self.refuse(shell, CloseCode::Overloaded);
+        }
+        let Some(by) = self.whole_by.get() else { return };
+        if by > shell.clock.now() {
+            return;
+        }
+        if self.paused.get() || self.held.get() {
+            // The server did not read it.
+            return self.expect_rest(shell);
+        }
+        self.refuse(shell, CloseCode::TimedOut);
+    }
+
+    /// The rest of a message, or of a frame, has some time to arrive.
+    fn expect_rest(&self, shell: &Shell) {
+        self.whole_by.set(Some(shell.clock.recent() + shell.rest_time()));
+        self.set_deadline(shell);
+    }
+
+    /// Watches what has begun to arrive; `delivered`: something whole came.
+    fn watch_rest(&self, shell: &Shell, delivered: bool) {
+        let begun = self.protocol.borrow().is_within_message() || !self.inbox.borrow().is_empty();
+        if self.deaf.get() || !begun {
+            if self.whole_by.take().is_some() {
+                self.set_deadline(shell);
+            }
+        } else if delivered || self.whole_by.get().is_none() {
+            self.expect_rest(shell);
+        }
     }
 
     /// Sends the rest of a write that did not fit, then what came meanwhile.
@@ -263,7 +333,7 @@ impl Socket {
         let sent = std::future::poll_fn(|context| self.poll_rest(context, &shell)).await;
         let mut outbox = self.outbox.borrow_mut();
         outbox.sending = false;
-        outbox.unsent = Vec::new();
+        outbox.unsent = Unsent::default();
         outbox.unsent_held = None;
         let bytes = std::mem::take(&mut outbox.unsent_frames);
         drop(outbox);
@@ -278,14 +348,18 @@ impl Socket {
 
     fn poll_rest(&self, context: &mut Context<'_>, shell: &Shell) -> Poll<io::Result<()>> {
         let mut outbox = self.outbox.borrow_mut();
+        let Outbox { unsent, unsent_held, .. } = &mut *outbox;
         let mut stream = self.stream.borrow_mut();
-        while outbox.unsent_from < outbox.unsent.len() {
-            let rest = &outbox.unsent[outbox.unsent_from..];
-            let Poll::Ready(sent) = stream.poll_send(context, rest)? else {
+        while !unsent.is_empty() {
+            let Poll::Ready(sent) = stream.poll_send(context, unsent.rest())? else {
                 return Poll::Pending;
             };
             shell.metrics().written_bytes.add(sent as u64);
-            outbox.unsent_from += sent;
+            unsent.advance(sent);
+            if let Some(held) = unsent_held {
+                let counted = unsent.counted_bytes(stream.unflushed_bytes());
+                held.set(counted).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            }
         }
         stream.poll_flush(context)
     }
@@ -307,6 +381,7 @@ impl Socket {
     /// One read; whether there may be another.
     fn poll_read(self: &Rc<Self>, context: &mut Context<'_>, shell: &Rc<Shell>) -> Poll<bool> {
         loop {
+            self.look_at_bounds(shell);
             let over = self.close_by.get().is_some_and(|by| by <= shell.clock.now());
             if over || self.failed.get() || self.protocol.borrow().is_closed() {
                 return Poll::Ready(false);
@@ -341,13 +416,15 @@ impl Socket {
         let mut answers = Vec::new();
         let mut input = Bytes::new(bytes);
         let mut protocol = self.protocol.borrow_mut();
-        let mut delivered = false;
+        let (mut delivered, mut progress) = (false, false);
         loop {
             match protocol.next(&mut input, &mut answers) {
                 Ok(None) => break,
                 Ok(Some(Arrived::Binary(message))) => {
-                    self.deliver(shell, message);
-                    delivered = true;
+                    if !self.deaf.get() {
+                        progress |= self.deliver(shell, message);
+                        delivered = true;
+                    }
                 }
                 Ok(Some(Arrived::Text(_))) => {
                     let why = "frames come in binary messages";
@@ -367,27 +444,29 @@ impl Socket {
             self.outbox.borrow_mut().raw.append(&mut answers);
             self.mark_dirty(shell);
         }
-        self.count_unread();
+        self.count_unread(shell);
+        self.watch_rest(shell, progress);
         shell.wake();
     }
 
     /// Counts what is kept of messages that are not whole, and of the protocol's answers.
-    fn count_unread(&self) {
+    fn count_unread(self: &Rc<Self>, shell: &Shell) {
         let message = self.protocol.borrow().buffered_bytes();
         let kept = message + self.inbox.borrow().capacity() + self.outbox.borrow().raw.capacity();
-        if self.unread.borrow_mut().set(kept.saturating_sub(BUFFERED_BYTES)).is_err() {
-            tracing::debug!("a WebSocket was cut off: too much of messages has not arrived whole");
-            self.failed.set(true);
+        let counted = self.unread.borrow_mut().set(kept.saturating_sub(BUFFERED_BYTES));
+        if counted.is_err() {
+            self.refuse(shell, CloseCode::Overloaded);
         }
     }
 
     /// Hands frames to the core. The protocol lets a frame span messages, although the
-    /// clients of this repository send whole frames.
-    fn deliver(&self, shell: &Shell, message: &[u8]) {
+    /// clients of this repository send whole frames. Says whether a frame was whole.
+    fn deliver(&self, shell: &Shell, message: &[u8]) -> bool {
         let mut inbox = self.inbox.borrow_mut();
         if inbox.is_empty() {
             let used = shell.receive(self.id, message);
             inbox.extend_from_slice(&message[used..]);
+            used > 0
         } else {
             inbox.extend_from_slice(message);
             let used = shell.receive(self.id, &inbox);
@@ -395,6 +474,7 @@ impl Socket {
             if inbox.is_empty() {
                 *inbox = Vec::new();
             }
+            used > 0
         }
     }
 

@@ -41,6 +41,8 @@ impl Shell {
         self.take_messages();
         self.turn_guests();
         self.act_on_time();
+        self.unsent.relieve();
+        self.unread.relieve();
         self.keep_time();
         for round in 0..ROUNDS_MAX {
             self.carry_out();

@@ -365,6 +365,11 @@ impl Endpoint {
         self.on_line(id, |line, _| line.refuse(now, status));
     }
 
+    /// The address that a line comes from.
+    pub(crate) fn remote(&self, id: LineId) -> Option<SocketAddr> {
+        self.lines.get(&id).map(|line| line.connection.remote_address())
+    }
+
     /// Ends a line once what was pushed has left, or when `patience` is over.
     pub(crate) fn end(
         &mut self,
