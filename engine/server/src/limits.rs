@@ -20,6 +20,9 @@ pub(crate) const DESK_TTL_MAX: Duration = Duration::from_secs(365 * 86_400);
 /// Desks created within this time are stored together.
 pub(crate) const BUCKET: Duration = Duration::from_secs(86_400);
 
+/// The least memory for desks and their index. Safety: with less no desk could be made.
+pub(crate) const MEMORY_BYTES_MIN: u64 = 64 << 10;
+
 /// How long a session without changes stays in memory.
 pub(crate) const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
 
@@ -89,6 +92,10 @@ pub(crate) const UNREAD_BYTES: usize = 256 << 20;
 /// The part of `unsent` and of `unread` that is kept free: holders are ended before it is
 /// used. Safety: bytes arrive until the shard of the heaviest holder has turned.
 pub(crate) const BUDGET_ROOM_PART: usize = 8;
+
+/// Buffers of a request or message that must fit into `unread`. Safety: a buffer doubles as
+/// it grows, and another request must have room beside it.
+pub(crate) const UNREAD_BUFFERS_MIN: usize = 4;
 
 /// How long a shard logs nothing more of the same kind, where a kind may happen thousands of
 /// times. Tuning: an attack must not fill the log.

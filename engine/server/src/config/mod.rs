@@ -207,6 +207,23 @@ impl Config {
                 ));
             }
         }
+        for (what, least, found, holds) in sums::least(&self.limits) {
+            if found < least {
+                return no(format!(
+                    "limits.{what} is {}, and must be at least {} to hold {holds}: raise \
+                     limits.{what}, or lower the limits that it has to hold",
+                    quantity::Bytes(found as u64),
+                    quantity::Bytes(least as u64),
+                ));
+            }
+        }
+        if self.memory_bytes < defaults::MEMORY_BYTES_MIN {
+            return no(format!(
+                "--memory is {}, and must be at least {}, in which small desks have room",
+                quantity::Bytes(self.memory_bytes),
+                quantity::Bytes(defaults::MEMORY_BYTES_MIN),
+            ));
+        }
         if let Some(url) = &self.public_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
@@ -354,6 +371,17 @@ mod tests {
                 "--memory = 1048576 MiB among them, and the machine has 8192 MiB",
             ),
             ("[limits]\nunsent = \"1TiB\"", "lower --memory or the limits that"),
+            ("memory = \"1B\"", "--memory is 1B, and must be at least 64KiB"),
+            (
+                "[limits]\nunread = \"1MiB\"\nimport-body = \"1MiB\"",
+                "limits.unread is 1MiB, and must be at least 4MiB to hold four of body",
+            ),
+            ("[limits]\nunread = \"63MiB\"\nimport-body = \"16MiB\"", "at least 64MiB to hold"),
+            (
+                "[limits]\nunread = \"1MiB\"\nbody = \"256KiB\"\nimport-body = \"4KiB\"",
+                "limits.unread is 1MiB, and must be at least 2MiB to hold four of",
+            ),
+            ("[limits]\nunsent = \"1MiB\"", "limits.unsent is 1MiB, and must be at least"),
             (
                 "shards = 3\nlog-budget = \"8MiB\"\n[limits]\nsegment = \"1MiB\"",
                 "--log-budget is 8MiB, and the logs of 3 shards with limits.segment = 1MiB take at \

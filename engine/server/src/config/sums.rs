@@ -18,9 +18,9 @@ use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, BUFFERS_BYTES_MAX};
 use super::limits::{CLIENTS_CEILING, Limits};
 use super::quantity::Bytes;
 use crate::limits::{
-    CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, IMPORT_MEMORY_FACTOR, JSON_FACTOR, KEY_BYTES,
-    LOADS_MAX, LONG_IMPORTS_MAX, QUIC_CONNECTION_BYTES, QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX,
-    TLS_BYTES, UDP_BUFFER_BYTES,
+    BUDGET_ROOM_PART, CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, IMPORT_MEMORY_FACTOR,
+    JSON_FACTOR, KEY_BYTES, LOADS_MAX, LONG_IMPORTS_MAX, MEMORY_BYTES_MIN, QUIC_CONNECTION_BYTES,
+    QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX, TLS_BYTES, UDP_BUFFER_BYTES, UNREAD_BUFFERS_MIN,
 };
 use crate::snapshot::{CLIENT_BYTES, RECENT_CLIENT_BYTES, STICKER_BYTES};
 
@@ -61,6 +61,31 @@ pub(crate) const VALUE_BYTES: usize = {
     let title = 4 * TITLE_CHARS_CEILING;
     stickers + texts + clients + answers + purged + registers + title + ENTRY_BYTES
 };
+
+/// What must fit into the bounds of the process: which bound, its least, what it is, and
+/// what it has to hold.
+pub(super) fn least(limits: &Limits) -> [(&'static str, usize, usize, &'static str); 2] {
+    let http = &limits.http;
+    let longest = http.body_bytes.max(http.import_body_bytes).max(limits.websocket_message_bytes);
+    let content = limits.shard.order.desk.desk_bytes + limits.shard.order.bin.bytes;
+    let export = EXPORT_FACTOR * content;
+    // What of a budget is kept free.
+    let with_room = |bytes: usize| bytes + bytes.div_ceil(BUDGET_ROOM_PART - 1);
+    [
+        (
+            "unread",
+            UNREAD_BUFFERS_MIN * longest,
+            limits.unread_bytes,
+            "four of body, import-body or websocket-message, whichever is longest",
+        ),
+        (
+            "unsent",
+            with_room(export),
+            limits.unsent_bytes,
+            "the export of a desk of desk-size and deleted-size",
+        ),
+    ]
+}
 
 /// The largest packet of QUIC that is not sent on a connection.
 const PACKET_BYTES: usize = 1_500;
@@ -174,6 +199,10 @@ pub(super) fn help() -> String {
         "- The longest record of the log takes {record} bytes, so `segment` is at least {segment} \
          bytes. Both shrink with `frame` and `batch-operations`.\n\
          - `--log-budget` is at least three segments a shard.\n\
+         - `unread` is at least {UNREAD_BUFFERS_MIN} times `body`, `import-body` and \
+         `websocket-message`, and `unsent` at least {} times `desk-size` and `deleted-size` \
+         together.\n\
+         - `--memory` is at least {}.\n\
          - The largest desk that the ranges above allow is stored in {VALUE_BYTES} bytes; a value \
          of the store has at most {}.\n\
          - `--memory` is for the desks in use and for the store's index of all desks. The index \
@@ -181,6 +210,8 @@ pub(super) fn help() -> String {
          link. Past that no desk is made (503), and a start is refused.\n\
          - The process holds at most `--memory` and these bytes:\n\n\
          | what | each shard | once |\n|---|---|---|\n",
+        EXPORT_FACTOR + 1,
+        Bytes(MEMORY_BYTES_MIN),
         desk_storage_lsm::limits::VALUE_BYTES_MAX
     );
     let defaults =
