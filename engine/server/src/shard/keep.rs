@@ -116,11 +116,13 @@ impl Shell {
 
     fn changes_are(&self, writable: Writable) {
         match writable {
-            Writable::Yes => tracing::info!(shard = self.index, "changes are taken again"),
-            Writable::No(Why::Draining | Why::Poisoned) => {}
-            Writable::No(why) => {
-                tracing::error!(shard = self.index, %why, "changes are refused for now");
+            // Only after its other half, which is not told each time.
+            Writable::Yes => {
+                if self.refusal_told.take() {
+                    tracing::info!(shard = self.index, "changes are taken again");
+                }
             }
+            Writable::No(why) => self.tell_refusal(why, 1),
         }
         self.state().set_writable(writable);
         self.metrics().unwritable.set(u64::from(!writable.is_yes()));
@@ -128,10 +130,24 @@ impl Shell {
         self.tell(Input::Writable(writable.is_yes()));
     }
 
+    /// Logs that changes are refused, which may begin and end many times a second; `times`:
+    /// how often it began since the last call.
+    fn tell_refusal(&self, why: Why, times: u64) {
+        if matches!(why, Why::Draining | Why::Poisoned) {
+            return;
+        }
+        if let Some(times) = self.refusals.count(clock::instant(), times) {
+            self.refusal_told.set(true);
+            tracing::error!(shard = self.index, %why, times, "changes are refused for now");
+        }
+    }
+
     fn note(&self, notice: &Notice) {
         match notice {
             Notice::Refused(error) => {
-                tracing::error!(%error, shard = self.index, "the log took no record");
+                if let Some(times) = self.refused_records.count(clock::instant(), 1) {
+                    tracing::error!(%error, shard = self.index, times, "the log took no record");
+                }
             }
             Notice::RecordOutlived(key) => {
                 let desk = LinkHash(link_of(key));
@@ -201,6 +217,10 @@ impl Shell {
     }
 
     fn count_store(&self) {
+        // What began too soon after the last time to be logged.
+        if let Writable::No(why) = self.state().writable() {
+            self.tell_refusal(why, 0);
+        }
         let (metrics, pressure) = (self.metrics(), self.store.pressure());
         metrics.log_used_bytes.set(pressure.used_bytes + pressure.inherited_bytes);
         metrics.log_budget_bytes.set(pressure.budget_bytes);

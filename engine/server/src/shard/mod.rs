@@ -45,6 +45,7 @@ pub(crate) use task::spawn;
 
 use crate::budget::Holders;
 use crate::clock::Clock;
+use crate::log::Seldom;
 use crate::metrics::ShardMetrics;
 use crate::net::deadlines::Deadlines;
 use crate::net::flag::Flag;
@@ -111,6 +112,11 @@ pub(crate) struct Shell {
     upkeep_wanted: Flag,
     /// The call of the store that the keeper wants from upkeep.
     upkeep: Cell<Option<desk_keeper::Output>>,
+    /// How often changes began to be refused, and whether the last time was logged.
+    refusals: Seldom,
+    refusal_told: Cell<bool>,
+    /// How often the log took no record.
+    refused_records: Seldom,
     /// A planned stop has begun here.
     draining: Cell<bool>,
     /// Listeners, which end when a stop begins.
@@ -186,6 +192,9 @@ impl Shell {
             commit_wanted: Flag::default(),
             upkeep_wanted: Flag::default(),
             upkeep: Cell::default(),
+            refusals: Seldom::default(),
+            refusal_told: Cell::new(false),
+            refused_records: Seldom::default(),
             draining: Cell::new(false),
             stop_flags: RefCell::default(),
             busy: Cell::new(0),
