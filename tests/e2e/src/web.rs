@@ -60,10 +60,8 @@ impl Web {
         .into_iter()
         .chain(origin.map(|origin| ("origin", origin)))
         {
-            integer(name.len(), 0x20, 3, &mut section);
-            section.extend_from_slice(name.as_bytes());
-            integer(value.len(), 0x00, 7, &mut section);
-            section.extend_from_slice(value.as_bytes());
+            text(name, 0x20, 0x07, &mut section);
+            text(value, 0x00, 0x7f, &mut section);
         }
         let mut session = connection.open_bi().await.unwrap();
         let mut bytes = vec![0x01];
@@ -151,17 +149,14 @@ impl Web {
     }
 }
 
-/// An integer of QPACK.
-fn integer(value: usize, flags: u8, bits: u32, out: &mut Vec<u8>) {
-    let most = (1 << bits) - 1;
-    if value < most {
-        return out.push(flags | value as u8);
+/// A text of QPACK behind its length, whose first byte holds up to `most` beside `kind`.
+fn text(text: &str, kind: u8, most: u8, out: &mut Vec<u8>) {
+    match text.len().checked_sub(most.into()) {
+        None => out.push(kind | text.len() as u8),
+        Some(rest) => {
+            assert!(rest < 0x80, "the rig writes lengths of two bytes at the most");
+            out.extend([kind | most, rest as u8]);
+        }
     }
-    out.push(flags | most as u8);
-    let mut rest = value - most;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
+    out.extend_from_slice(text.as_bytes());
 }
