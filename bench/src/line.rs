@@ -15,6 +15,7 @@ use desk_network::{FAR, Network, Quality};
 use desk_protocol::frame::Presence;
 use desk_protocol::sticker::Point;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
 use crate::report::{Goal, Row};
@@ -39,8 +40,25 @@ const OUTAGE: Duration = Duration::from_secs(30);
 /// How long one cell may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long one operation is waited for. It counts as that long, and its client stops.
+const GIVEN_UP: Duration = Duration::from_secs(30);
+
+/// Rounds over all cells; each takes minutes.
+pub const ROUNDS: usize = 3;
+
 /// Others whose cursors move beside the measured clients.
 const CROWD: usize = 20;
+
+/// All clients come from one address, which may not bring so many by default.
+const SETTINGS: &str = "\
+[limits]
+desks-per-minute = 1000000
+desk-burst = 1000000
+joins-per-minute = 1000000
+join-burst = 1000000
+newcomers-per-minute = 1000000
+newcomer-burst = 1000000
+";
 
 /// What the rounds found.
 #[derive(Debug, Default)]
@@ -71,22 +89,24 @@ impl Line {
         for round_trip in ROUND_TRIPS_MS {
             for loss in LOSSES {
                 progress(&format!("a line of {round_trip} ms that loses {loss}%"));
-                let operations = if quick { 10 } else { 40 };
-                for (carriers, _) in CARRIERS {
-                    network.set_quality(quality(round_trip, loss));
-                    let times = latencies(&network, carriers, operations, 0)?;
-                    cells.push([at(&times, 0.5), at(&times, 0.99)]);
+                let operations = if quick { 10 } else { 20 };
+                let line = quality(round_trip, loss);
+                for (carriers, name) in CARRIERS {
+                    let times = latencies(&network, line, carriers, operations, 0)?;
+                    let cell = [at(&times, 0.5), at(&times, 0.99)];
+                    progress(&format!("{name}: {:.0} ms, 99 of 100 in {:.0} ms", cell[0], cell[1]));
+                    cells.push(cell);
                 }
             }
         }
         self.cells.push(cells);
         progress("cursors beside operations");
-        network.set_quality(quality(20, 1));
+        let line = quality(20, 1);
         let mut ratios = [0.0; 3];
         for (ratio, (carriers, _)) in ratios.iter_mut().zip(CARRIERS) {
-            let operations = if quick { 20 } else { 80 };
-            let alone = latencies(&network, carriers, operations, 0)?;
-            let beside = latencies(&network, carriers, operations, CROWD)?;
+            let operations = if quick { 20 } else { 40 };
+            let alone = latencies(&network, line, carriers, operations, 0)?;
+            let beside = latencies(&network, line, carriers, operations, CROWD)?;
             *ratio = at(&beside, 0.99) / at(&alone, 0.99);
         }
         self.presence.push(ratios);
@@ -196,10 +216,14 @@ impl Far {
         if places.data.exists() {
             fs::remove_dir_all(&places.data)?;
         }
+        fs::create_dir_all(&places.data)?;
+        let settings = places.data.join("bench.toml");
+        fs::write(&settings, SETTINGS)?;
         let mut command = Command::new(&places.server);
+        command.arg("serve").arg("--config").arg(settings);
         let (listen, quic) = (format!("{FAR}:8080"), format!("{FAR}:8443"));
-        command.args(["serve", "--shards", "1", "--listen", &listen, "--quic", &quic, "--data"]);
-        command.arg(&places.data).env("RUST_LOG", "warn");
+        command.args(["--shards", "1", "--listen", &listen, "--quic", &quic, "--data"]);
+        command.arg(places.data.join("data")).env("RUST_LOG", "warn");
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let child = network.far().run(|| command.spawn())?;
         let child = child.with_context(|| format!("{} is not there", places.server.display()))?;
@@ -225,7 +249,7 @@ impl Drop for Far {
 fn near<R: Send>(network: &Network, what: impl Future<Output = Result<R>> + Send) -> Result<R> {
     network.near().run(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async { tokio::time::timeout(PATIENCE, what).await? })
+        runtime.block_on(async { timeout(PATIENCE, what).await? })
     })?
 }
 
@@ -257,33 +281,51 @@ async fn operate(desk: &Desk) -> Result<f64> {
 }
 
 /// Latencies of so many operations of each of some clients, with the cursors of a crowd
-/// on their desks.
+/// on their desks. The clients join while nothing is lost: that is not what is measured.
 fn latencies(
     network: &Network,
+    line: Quality,
     carriers: Carriers,
     operations: usize,
     crowd: usize,
 ) -> Result<Vec<f64>> {
     near(network, async move {
-        let mut clients = JoinSet::new();
+        network.set_quality(Quality { delay: line.delay, ..Quality::default() });
+        let mut joining = JoinSet::new();
         for _ in 0..CLIENTS {
-            clients.spawn(async move {
+            joining.spawn(async move {
                 let desk = created(carriers).await?;
                 let mut others = Vec::new();
                 for _ in 0..crowd / CLIENTS {
-                    others.push(Desk::join_with(desk.link().clone(), options(carriers)).await?);
+                    let link = desk.link().clone();
+                    let other = Desk::join_with(link, options(carriers)).await?;
+                    other.live().await?;
+                    others.push(other);
                 }
+                anyhow::Ok((desk, others))
+            });
+        }
+        let mut joined = Vec::new();
+        while let Some(client) = joining.join_next().await {
+            joined.push(client??);
+        }
+        network.set_quality(line);
+        let mut clients = JoinSet::new();
+        for (desk, others) in joined {
+            clients.spawn(async move {
                 let mut times = Vec::new();
                 for round in 0..operations {
                     for (which, other) in others.iter().enumerate() {
-                        other.live().await?;
                         let at = (100 * which + round) as i32;
                         let cursor = Some(Point { x: at, y: at });
                         other.set_presence(Presence { cursor, ..Presence::default() });
                     }
-                    times.push(operate(&desk).await?);
+                    let operated = timeout(GIVEN_UP, operate(&desk)).await;
+                    times.push(operated.unwrap_or(Ok(GIVEN_UP.as_secs_f64() * 1e3))?);
+                    if operated_too_long(&times) {
+                        break;
+                    }
                 }
-                desk.close().await;
                 anyhow::Ok(times)
             });
         }
@@ -293,6 +335,11 @@ fn latencies(
         }
         Ok(all)
     })
+}
+
+/// Whether a client's last operation was given up.
+fn operated_too_long(times: &[f64]) -> bool {
+    times.last().is_some_and(|last| *last >= GIVEN_UP.as_secs_f64() * 1e3)
 }
 
 /// What an outage and a change of address cost each carrier: milliseconds and round trips.
@@ -308,7 +355,7 @@ fn breaks(network: &Network) -> Result<([f64; 3], [f64; 3])> {
         for desk in &desks {
             desk.add(NewSticker::default())?;
         }
-        tokio::time::sleep(OUTAGE).await;
+        sleep(OUTAGE).await;
         network.cut(false);
         let outage = saved(&desks).await?;
         network.change_address().map_err(|why| anyhow!(why))?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use desk_bench::clock::Clock;
 use desk_bench::generator::Load;
-use desk_bench::line::Line;
+use desk_bench::line::{self, Line};
 use desk_bench::phases::Lengths;
 use desk_bench::process::Cores;
 use desk_bench::report::{Goal, Machine, Report, Row, commit};
@@ -222,11 +222,11 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
 
 /// Minutes of waiting for a slow line, and of little work: it stands alone.
 fn line_rows(places: &Places, quick: bool) -> Result<Vec<Row>> {
-    let mut line = Line::default();
-    for round in 1..=if quick { 1 } else { limits::ROUNDS } {
-        line.round(places, quick, round as u64, |what| eprintln!("round {round}: {what}"))?;
+    let mut bad = Line::default();
+    for round in 1..=if quick { 1 } else { line::ROUNDS } {
+        bad.round(places, quick, round as u64, |what| eprintln!("round {round}: {what}"))?;
     }
-    Ok(line.rows())
+    Ok(bad.rows())
 }
 
 fn idle_rows(desk: &[idle::IdleCost], relay: &[idle::IdleCost]) -> Vec<Row> {
