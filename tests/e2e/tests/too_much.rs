@@ -374,10 +374,12 @@ fn polls_that_wait_hold_nobody_up() {
     let server = Setup::default().limit("requests-between-shards", "1").start();
     let mut witness = Witness::on_a_new_desk(&server);
     let bob = join(&server, witness.link());
+    // As many of each as one client may have.
+    let eve = join(&server, witness.link());
     let target = format!("{SYNC}?since=1&wait=25");
     let mut polls: Vec<_> = (0..16).map(|_| connect(server.address())).collect();
-    for poll in &mut polls {
-        let bytes = request(&server, "GET", &target, &[(KEY, &bob.key)], b"");
+    for (poll, who) in polls.iter_mut().zip([&bob, &eve].into_iter().cycle()) {
+        let bytes = request(&server, "GET", &target, &[(KEY, &who.key)], b"");
         poll.write_all(&bytes).expect("it is sent");
     }
     for _ in 0..32 {
