@@ -3,7 +3,8 @@
 //! The tests stand in `tests/`, by theme; this is their rig. [`Server`] starts,
 //! kills and restarts the binary; [`http`], [`socket`], [`quic`] and [`web`] speak to it byte
 //! by byte, on code of their own, so that a mistake that server and product client
-//! share is seen; [`desk`] has the requests that most tests begin with, and a
+//! share is seen; [`desk`] has the requests that most tests begin with, [`programs`] edit through
+//! the product's client, and a
 //! [`Witness`] must not notice what a test does to its desk.
 //! Nothing here waits for time: [`eventually`] waits for a condition.
 #![forbid(unsafe_code)]
@@ -12,6 +13,7 @@
 pub mod desk;
 pub mod http;
 pub mod ledger;
+pub mod programs;
 mod proxy;
 pub mod quic;
 pub mod server;

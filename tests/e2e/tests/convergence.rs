@@ -1,18 +1,10 @@
 //! Programs on `desk-client-native`: they converge, and go on by themselves.
 
-use desk_client_native::{Desk, Edit, Event, NewSticker, Options, Status, Trouble};
-use desk_e2e::{PATIENCE, Server, Setup};
+use desk_client_native::{Desk, Edit, Event, Options, Status, Trouble};
+use desk_e2e::programs::{note, soon};
+use desk_e2e::{Server, Setup};
 use desk_protocol::frame::{CloseCode, Role};
 use desk_protocol::{Point, StickerId};
-use tokio::time::timeout;
-
-fn note(text: &str) -> NewSticker {
-    NewSticker { text: text.to_owned(), ..NewSticker::default() }
-}
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("it does not take that long")
-}
 
 /// Everything on a desk, for comparing replicas.
 fn content(desk: &Desk) -> Vec<(StickerId, Point, i64, String)> {

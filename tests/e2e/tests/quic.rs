@@ -1,27 +1,12 @@
 //! QUIC: programs over it, alone and beside WebSocket.
 
-use desk_client_native::{Carrier, Carriers, Desk, NewSticker, Options};
-use desk_e2e::{PATIENCE, Quic, Server, Setup, create, eventually, join};
+use desk_client_native::{Carrier, Carriers, Desk};
+use desk_e2e::programs::{edit, note, opened, settle, soon, texts};
+use desk_e2e::{Quic, Server, Setup, create, eventually, join};
 use desk_protocol::frame::{ClientFrame, Presence, ServerFrame};
-use desk_protocol::{Operation, Revision, StickerId};
+use desk_protocol::{Operation, Revision};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
-
-fn note(text: &str) -> NewSticker {
-    NewSticker { text: text.to_owned(), ..NewSticker::default() }
-}
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("it does not take that long")
-}
-
-async fn opened(link: &str, carriers: Carriers) -> Desk {
-    let options = Options { carriers, ..Options::default() };
-    let link = link.parse().expect("a link");
-    let desk = soon(Desk::join_with(link, options)).await.expect("a desk");
-    soon(desk.live()).await.expect("a line");
-    desk
-}
 
 /// Three programs on one desk: two over QUIC, one over WebSocket.
 async fn three(server: &Server) -> [Desk; 3] {
@@ -36,36 +21,6 @@ async fn three(server: &Server) -> [Desk; 3] {
     let (quic, websocket) = (Some(Carrier::Quic), Some(Carrier::WebSocket));
     assert_eq!(carriers, [quic, quic, websocket]);
     desks
-}
-
-fn texts(desk: &Desk) -> Vec<(StickerId, String)> {
-    desk.view(|desk| desk.pile().map(|note| (note.id, note.text.value.clone())).collect())
-}
-
-/// Waits until all have saved what they made and seen what the others did.
-async fn settle(desks: &[Desk]) {
-    soon(async {
-        for desk in desks {
-            desk.saved().await.expect("it is saved");
-        }
-        let head = desks.iter().map(Desk::revision).max().expect("some desk");
-        for desk in desks {
-            let mut desk = desk.clone();
-            desk.wait(|client| client.confirmed().revision() >= head).await.expect("it comes");
-        }
-    })
-    .await;
-    for desk in desks {
-        assert_eq!(texts(desk), texts(&desks[0]));
-    }
-}
-
-fn edit(desks: &[Desk], id: StickerId, round: usize) {
-    for (which, desk) in desks.iter().enumerate() {
-        let text = desk.view(|desk| desk.sticker(id).expect("the sticker").text.value.clone());
-        desk.replace_text(id, &format!("{text} {which}.{round}")).expect("it is edited");
-        desk.add(note(&format!("note {which}.{round}"))).expect("it is added");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,17 +4,13 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use desk_e2e::programs::soon;
 use desk_e2e::quic::{ALPN, config};
-use desk_e2e::{PATIENCE, Quic, Server, Setup, create, eventually, join};
+use desk_e2e::{Quic, Server, Setup, create, eventually, join};
 use desk_protocol::Revision;
 use desk_protocol::frame::{ClientFrame, CloseCode, ServerFrame};
 use quinn::{ConnectionError, Endpoint, VarInt};
 use tokio::task::block_in_place;
-use tokio::time::timeout;
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("it does not take that long")
-}
 
 fn local() -> UdpSocket {
     UdpSocket::bind("127.0.0.1:0").expect("a free port")

@@ -1,17 +1,13 @@
 //! WebTransport, by a client that speaks it byte by byte.
 
 use desk_client_native::{Carriers, Desk, NewSticker, Options};
+use desk_e2e::programs::soon;
 use desk_e2e::web::PATH;
-use desk_e2e::{PATIENCE, Server, Web, create, eventually, join, patch};
+use desk_e2e::{Server, Web, create, eventually, join, patch};
 use desk_protocol::Revision;
 use desk_protocol::frame::{ClientFrame, CloseCode, Presence, ServerFrame};
 use serde_json::json;
 use tokio::task::block_in_place;
-use tokio::time::timeout;
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("it does not take that long")
-}
 
 /// Waits until nobody takes part in any desk, and no connection is left.
 fn until_all_have_left(server: &Server) {
