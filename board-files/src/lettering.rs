@@ -7,13 +7,13 @@ use unicode_width::UnicodeWidthChar as _;
 
 /// The lines of a text, broken at spaces, or inside a word that is too long.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    // `split` keeps an empty line at the end, which `lines` would drop.
-    text.split('\n').flat_map(|line| wrapped_line(line, columns.max(2))).collect()
+    wrapped_by(text, columns.max(2) as f64, &|c| width(c) as f64)
 }
 
 /// The same with the width that each character has, in the unit of `most`.
 pub(crate) fn wrapped_by(text: &str, most: f64, width: &dyn Fn(char) -> f64) -> Vec<String> {
     let mut lines = Vec::new();
+    // `split` keeps an empty line at the end, which `lines` would drop.
     for line in text.split('\n') {
         let (mut current, mut length) = (String::new(), 0.0);
         for word in line.split(' ') {
@@ -39,37 +39,8 @@ pub(crate) fn wrapped_by(text: &str, most: f64, width: &dyn Fn(char) -> f64) -> 
     lines
 }
 
-/// Columns that a text takes in one line.
-pub(crate) fn columns(text: &str) -> usize {
-    text.chars().map(width).sum()
-}
-
 fn width(c: char) -> usize {
     c.width().unwrap_or(1)
-}
-
-fn wrapped_line(line: &str, most: usize) -> Vec<String> {
-    let (mut lines, mut current, mut length) = (Vec::new(), String::new(), 0);
-    for word in line.split(' ') {
-        let wide = columns(word);
-        if length > 0 && length + 1 + wide > most {
-            lines.push(std::mem::take(&mut current));
-            length = 0;
-        } else if length > 0 {
-            current.push(' ');
-            length += 1;
-        }
-        for c in word.chars() {
-            if length + width(c) > most {
-                lines.push(std::mem::take(&mut current));
-                length = 0;
-            }
-            current.push(c);
-            length += width(c);
-        }
-    }
-    lines.push(current);
-    lines
 }
 
 /// Whether white is easier to read on this colour than black (relative
@@ -90,6 +61,6 @@ mod tests {
         // Eight columns hold four wide characters.
         assert_eq!(wrapped("種を買う春の前に", 8), ["種を買う", "春の前に"]);
         assert_eq!(wrapped("a\n\nb\n", 8), ["a", "", "b", ""]);
-        assert_eq!(columns("aé種"), 4);
+        assert_eq!("aé種".chars().map(width).sum::<usize>(), 4);
     }
 }
