@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
@@ -10,6 +11,9 @@ const AHEAD = [
   [/desk_client_bg-.*\.wasm$/, { as: "fetch", type: "application/wasm" }],
   [/onest-latin-wght-normal-.*\.woff2$/, { as: "font", type: "font/woff2" }],
 ] as const;
+
+/** The service worker. Its name never changes: browsers ask for it again to find a new version. */
+const WORKER = "sw.js";
 
 /** What a file may weigh on its way, compressed, in bytes: a heavier one fails the build. */
 const WEIGHT_MAX = [[/desk_files_bg-.*\.wasm$/, 132_000]] as const;
@@ -30,6 +34,34 @@ function preload(): Plugin {
               injectTo: "head" as const,
             })),
         ),
+    },
+  };
+}
+
+/** Tells the service worker which files make up this version of the page. */
+function worker(): Plugin {
+  let folder = "";
+  return {
+    name: "worker",
+    apply: "build",
+    enforce: "post",
+    configResolved: (config) => {
+      folder = config.publicDir;
+    },
+    generateBundle: (_, bundle) => {
+      const all = Object.values(bundle);
+      const script = all.find((file) => file.fileName === WORKER);
+      const entry = all.find((file) => file.type === "chunk" && file.isEntry && file !== script);
+      if (script?.type !== "chunk" || entry === undefined) throw new Error("the page has a worker and a script");
+      const own = readdirSync(folder).filter((name) => !name.endsWith(".txt"));
+      const files = [...own, ...Object.keys(bundle).filter((name) => ![WORKER, "index.html"].includes(name))];
+      const version = createHash("sha256").update(files.join()).update(script.code);
+      for (const name of own) version.update(readFileSync(join(folder, name)));
+      const page = bundle["index.html"];
+      if (page?.type === "asset") version.update(page.source);
+      const told = { FILES: files.sort(), VERSION: version.digest("hex").slice(0, 16), ENTRY: entry.fileName };
+      const lines = Object.entries(told).map(([name, value]) => `const ${name}=${JSON.stringify(value)};`);
+      script.code = `${lines.join("\n")}\n${script.code}`;
     },
   };
 }
@@ -65,7 +97,7 @@ function brotli(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), preload(), brotli()],
+  plugins: [svelte(), preload(), worker(), brotli()],
   build: {
     target: "es2022",
     // The server's Content-Security-Policy allows nothing but its own files.
@@ -74,7 +106,13 @@ export default defineConfig({
     assetsDir: "assets",
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      input: { index: "index.html", worker: "worker/worker.ts" },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === "worker" ? WORKER : "assets/[name]-[hash].js"),
+      },
+    },
   },
   server: {
     // `npm run dev` beside a running server.

@@ -22,6 +22,8 @@ export default defineConfig({
   reporter: [["dot"]],
   use: {
     viewport: { width: 1280, height: 800 },
+    // What a page asks for goes past the tests. Those of the service worker allow it.
+    serviceWorkers: "block",
     screenshot: "only-on-failure",
     trace: "retain-on-failure",
     launchOptions: {

@@ -33,7 +33,8 @@ const FRAME_MS_MAX = 60;
 export class Driver {
   #line: Line | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #writing = false;
+  /** The write to the storage that is under way. */
+  #writing: Promise<void> | undefined;
   #pumping = false;
   #again = false;
   /** The frame before which what came by the line is told. */
@@ -62,6 +63,11 @@ export class Driver {
     } finally {
       this.#pump();
     }
+  }
+
+  /** Waits until everything is in the storage that goes there. */
+  async stored(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
   }
 
   /** Ends the page's part; the core's state stays in the storage. */
@@ -174,11 +180,10 @@ export class Driver {
 
   /** One write at a time; what changes meanwhile goes with the next. */
   #store(report: Report): void {
-    if (this.storage === undefined || this.#writing) return;
+    if (this.storage === undefined || this.#writing !== undefined) return;
     const records = this.core.persist();
     if (records === undefined) return;
-    this.#writing = true;
-    this.storage
+    this.#writing = this.storage
       .save(this.host.stored(report), records.takeBase(), records.takeQueue())
       .then(
         () => this.core.persisted(records),
@@ -188,7 +193,7 @@ export class Driver {
         },
       )
       .finally(() => {
-        this.#writing = false;
+        this.#writing = undefined;
         this.#pump();
       });
   }

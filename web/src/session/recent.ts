@@ -13,6 +13,8 @@ export interface RecentDesk {
   role: string;
   /** Milliseconds since the Unix epoch. */
   expiresAt: number;
+  /** So much before its end, in milliseconds, the person was told of it. */
+  warned?: number;
 }
 
 const KEY = "sticker-desk.recent";
@@ -50,6 +52,15 @@ export function rememberDesk(desk: RecentDesk): void {
     all.splice(over === -1 ? DESKS_MAX : over, 1);
   }
   save(all);
+}
+
+/** Whether the person has been told that a desk ends within this time, in milliseconds. */
+export function wasWarned(id: string, within: number): boolean {
+  return (recentDesk(id)?.warned ?? Infinity) <= within;
+}
+
+export function noteWarning(id: string, within: number): void {
+  save(recentDesks().map((desk) => (desk.id === id ? { ...desk, warned: within } : desk)));
 }
 
 export function forgetDesk(id: string): void {

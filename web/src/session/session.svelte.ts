@@ -125,6 +125,12 @@ export class Session {
     this.#carriers?.stop();
   }
 
+  /** Waits until what was written so far is on this device. `false`: it is in this tab alone. */
+  async stored(): Promise<boolean> {
+    await this.#driver?.stored();
+    return this.kept || this.status.pending === 0;
+  }
+
   async #prepare(): Promise<void> {
     try {
       await loadCore();
@@ -342,7 +348,8 @@ export class Session {
 
   #end(trouble: Trouble): void {
     this.#meet([]);
-    if (trouble.code === "expired" || trouble.code === "deleted") {
+    // What has expired stays readable where it was read; what was deleted was meant to go.
+    if (trouble.code === "deleted" || (trouble.code === "expired" && this.phase !== "open")) {
       this.lost = this.#driver?.core.unsavedTexts() ?? [];
       forgetDesk(this.id);
       this.gone = { kind: "over", head: trouble.head, body: trouble.body, forget: true };

@@ -16,8 +16,8 @@ export interface StoredClient {
 
 const NAME = "sticker-desk";
 const VERSION = 1;
-/** Unsent work on an expired desk is kept this long for copying. */
-const GRACE_MS = 30 * 24 * 3600 * 1000;
+/** An expired desk stays readable on this device for so long, in milliseconds. */
+export const GRACE_MS = 30 * 24 * 3600 * 1000;
 
 export class Storage {
   private constructor(private readonly database: IDBDatabase) {}
@@ -81,14 +81,18 @@ export class Storage {
     return done(transaction);
   }
 
+  /** The desks that this device has a copy of. */
+  async desks(): Promise<Set<string>> {
+    const index = this.database.transaction("clients").objectStore("clients").index("desk");
+    return new Set((await answer<StoredClient[]>(index.getAll())).map((client) => client.desk));
+  }
+
   /** Forgets what no desk needs any more. */
   async sweep(now: number): Promise<void> {
     const all = await answer<StoredClient[]>(
       this.database.transaction("clients").objectStore("clients").getAll(),
     );
-    const stale = all.filter(
-      (client) => client.expiresAt + (client.pending > 0 ? GRACE_MS : 0) < now,
-    );
+    const stale = all.filter((client) => client.expiresAt + GRACE_MS < now);
     if (stale.length > 0) await this.remove(stale.map((client) => client.key));
   }
 

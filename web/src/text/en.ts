@@ -11,6 +11,7 @@ export const en = {
     lead: "A desk for sticky notes that you share by a link. Everyone writes at once, nothing gets lost, and no account is needed.",
     create: "New desk",
     creating: "Making a desk…",
+    noLine: "A new desk needs the line to the server. Try again when you are online.",
     openLabel: "Link or id of a desk",
     openPlaceholder: "Paste a link to open a desk",
     open: "Open",
@@ -24,6 +25,7 @@ export const en = {
     forget: (title: string) => `Take “${title}” off this list`,
     owner: "yours",
     viewer: "view only",
+    expired: "expired, kept on this device",
   },
 
   desk: {
@@ -40,6 +42,9 @@ export const en = {
     board: "Desk. Arrow keys pan, plus and minus zoom, N adds a note.",
     expires: (left: string) => `${left} left`,
     expiresTitle: (when: string) => `This desk is deleted for good on ${when}.`,
+    endsSoon: (when: string) =>
+      `This desk and its notes are deleted for good on ${when}. Save what you want to keep.`,
+    save: "Save…",
   },
 
   tools: {
@@ -227,6 +232,9 @@ export const en = {
   ended: {
     home: "Go to the start page",
     copyUnsent: "Copy what was not sent",
+    copyAll: "Copy all",
+    saveFile: "Save as file",
+    keptUntil: (when: string) => `This device keeps its copy until ${when}, for reading.`,
   },
 
   gone: {
@@ -274,6 +282,12 @@ export const en = {
       const days = Math.floor(hours / 24);
       return hours % 24 === 0 ? plural(days, "day", "days") : `${plural(days, "day", "days")} ${hours % 24} h`;
     },
+  },
+
+  version: {
+    fresh: "A newer version of this page is here.",
+    load: "Load it",
+    unsafe: "Not yet: your unsent changes are only in this tab. Try again when they are saved.",
   },
 
   fatal: "This browser can’t run the page: WebAssembly is missing or switched off.",

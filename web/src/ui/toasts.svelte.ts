@@ -3,6 +3,8 @@ export interface Toast {
   id: number;
   message: string;
   action?: { label: string; run: () => void } | undefined;
+  /** It stays, and can be put away. */
+  stays?: boolean;
 }
 
 /** A message about something that goes on. */
@@ -29,6 +31,11 @@ class Toasts {
     this.#hideLater(this.#put(message), REASON_MS);
   }
 
+  /** Stays until it is acted upon or put away. */
+  ask(message: string, action: NonNullable<Toast["action"]>): void {
+    this.#put(message, action, true);
+  }
+
   /** Stays until it is ended. */
   hold(message: string): Notice {
     const id = this.#put(message);
@@ -44,9 +51,9 @@ class Toasts {
     this.shown = this.shown.filter((toast) => toast.id !== id);
   }
 
-  #put(message: string, action?: Toast["action"]): number {
+  #put(message: string, action?: Toast["action"], stays = false): number {
     const id = this.#next++;
-    this.shown = [...this.shown.slice(1 - TOASTS_MAX), { id, message, action }];
+    this.shown = [...this.shown.slice(1 - TOASTS_MAX), { id, message, action, stays }];
     return id;
   }
 
