@@ -44,6 +44,12 @@ const fn asking(head: &'static str, body: &'static str, rejoin: &'static str) ->
 }
 
 impl Trouble {
+    /// Every trouble that there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let own = [Self::Lost, Self::NoAnswer, Self::Silent, Self::Unreadable, Self::NoDesk];
+        own.into_iter().chain(CloseCode::ALL.into_iter().map(Self::Server))
+    }
+
     /// What the server's refusal of a request or a handshake means: the status, and
     /// the `code` of its `application/problem+json`, if there is one.
     ///
@@ -78,9 +84,7 @@ impl Trouble {
 
     /// The trouble of a word.
     pub fn of_word(word: &str) -> Option<Self> {
-        let own = [Self::Lost, Self::NoAnswer, Self::Silent, Self::Unreadable, Self::NoDesk];
-        let own = own.into_iter().find(|trouble| trouble.as_str() == word);
-        own.or_else(|| CloseCode::of_word(word).map(Self::Server))
+        Self::all().find(|trouble| trouble.as_str() == word)
     }
 
     /// What a person reads about it.
@@ -185,19 +189,12 @@ const fn of_server(code: CloseCode) -> Words {
 mod tests {
     use super::*;
 
-    const OWN: [Trouble; 5] =
-        [Trouble::Lost, Trouble::NoAnswer, Trouble::Silent, Trouble::Unreadable, Trouble::NoDesk];
-
-    fn all() -> impl Iterator<Item = Trouble> {
-        OWN.into_iter().chain(CloseCode::ALL.into_iter().map(Trouble::Server))
-    }
-
     #[test]
     fn each_trouble_has_a_word_and_a_sentence_of_its_own() {
-        for trouble in all() {
+        for trouble in Trouble::all() {
             assert_eq!(Trouble::of_word(trouble.as_str()), Some(trouble));
             let said = trouble.words();
-            let same = all().filter(|other| {
+            let same = Trouble::all().filter(|other| {
                 let other = other.words();
                 other.head == said.head || other.body == said.body
             });

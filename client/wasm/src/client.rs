@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use desk_client_core::{Client, Config, Edit, Event, Line, NewSticker, Records, Token, Trouble};
+use desk_client_core::{
+    Client, Config, Edit, EditError, Event, Line, NewSticker, Records, Token, Trouble,
+};
 use desk_protocol::frame::Presence;
 use desk_protocol::{Color, Point, Revision, Size, StickerId, Time};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
-use crate::record::{NoteRecord, PersonRecord, Report, TroubleRecord, UnsavedRecord};
+use crate::record::{
+    NoteRecord, PersonRecord, RefusalRecord, Report, TroubleRecord, UnsavedRecord,
+};
 use crate::utf16::{from_utf16, to_utf16};
 
 /// A client of one desk. After every call: [`DeskClient::report`], then
@@ -225,7 +229,7 @@ impl DeskClient {
             return Ok(Vec::new());
         }
         let now = self.time(now_ms);
-        let made = self.client.act_together(now, edits)?;
+        let made = self.client.act_together(now, edits).map_err(refused)?;
         Ok(made.iter().map(ToString::to_string).collect())
     }
 
@@ -255,7 +259,7 @@ impl DeskClient {
             return Ok(String::new());
         }
         let now = self.time(now_ms);
-        Ok(self.client.create(now, note)?.to_string())
+        Ok(self.client.create(now, note).map_err(refused)?.to_string())
     }
 
     /// Moves a sticker.
@@ -342,7 +346,7 @@ impl DeskClient {
             return Ok(());
         }
         let now = self.time(now_ms);
-        self.client.act(now, vec![edit])?;
+        self.client.act(now, vec![edit]).map_err(refused)?;
         Ok(())
     }
 
@@ -448,7 +452,7 @@ impl DeskClient {
     #[wasm_bindgen(js_name = editorInput)]
     pub fn editor_input(&mut self, now_ms: f64, text: &str, caret: usize) -> Result<(), JsError> {
         let now = self.time(now_ms);
-        self.client.field_input(now, text, from_utf16(text, caret))?;
+        self.client.field_input(now, text, from_utf16(text, caret)).map_err(refused)?;
         self.caret(now_ms, caret);
         Ok(())
     }
@@ -604,6 +608,11 @@ pub fn words_of(status: u16, code: Option<String>) -> String {
 fn config(seed_high: u32, seed_low: u32, session_key: &str) -> Config {
     let seed = u64::from(seed_high) << 32 | u64::from(seed_low);
     Config { durable: true, ..Config::new(seed, session_key) }
+}
+
+/// A refusal of the core, in the form in which the page reads it: it has the words.
+fn refused(error: EditError) -> JsError {
+    JsError::new(&json(&RefusalRecord::from(&error)))
 }
 
 fn json(value: &impl serde::Serialize) -> String {

@@ -1,6 +1,6 @@
 //! What the page is told, as it is written into a report's JSON.
 
-use desk_client_core::{Status, Trouble, Unsaved, UnsavedReason, Words};
+use desk_client_core::{EditError, Status, Trouble, Unsaved, UnsavedReason, Words};
 use desk_protocol::frame::Presence;
 use desk_protocol::{Author, Sticker};
 use serde::Serialize;
@@ -137,6 +137,41 @@ impl From<&Unsaved> for UnsavedRecord {
             detail,
             notes: unsaved.stickers.iter().map(NoteRecord::from).collect(),
         }
+    }
+}
+
+/// Why the core made no change, as the message of what is thrown.
+#[derive(Serialize)]
+pub(crate) struct RefusalRecord {
+    /// The word for it.
+    refusal: &'static str,
+    /// What there would be, where a limit is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<u64>,
+    /// That limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+    /// For logs.
+    detail: String,
+}
+
+impl From<&EditError> for RefusalRecord {
+    fn from(error: &EditError) -> Self {
+        let (refusal, found, limit) = match *error {
+            EditError::ReadOnly => ("read_only", None, None),
+            EditError::Ended(_) => ("ended", None, None),
+            EditError::NoSticker(_) => ("no_note", None, None),
+            EditError::TextTooLong { found, limit } => ("text_too_long", Some(found), Some(limit)),
+            EditError::TooManyStickers { limit } => ("too_many_notes", None, Some(limit)),
+            EditError::DeskTooLarge { limit } => ("desk_too_large", None, Some(limit)),
+            EditError::TooLarge => ("too_much_at_once", None, None),
+            EditError::NotReady
+            | EditError::Exists(_)
+            | EditError::Invalid(_)
+            | EditError::Delta(_)
+            | EditError::Empty => ("fault", None, None),
+        };
+        Self { refusal, found, limit, detail: error.to_string() }
     }
 }
 

@@ -10,3 +10,10 @@ use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 pub fn run_vectors(json: &str) -> Result<usize, JsError> {
     desk_protocol::vectors::run(json).map_err(|why| JsError::new(&why))
 }
+
+/// The words for all troubles, for languages that translate them.
+#[wasm_bindgen(js_name = troubleWords)]
+#[must_use]
+pub fn trouble_words() -> Vec<String> {
+    desk_client_core::Trouble::all().map(|trouble| trouble.as_str().to_owned()).collect()
+}

@@ -104,7 +104,7 @@ export class Desk {
   /** The link of a kind, as the share dialog shows it; made there if there is none. */
   async link(label: string): Promise<string> {
     await this.button("Share").click();
-    const field = this.page.getByRole("textbox", { name: label });
+    const field = this.page.getByLabel(label);
     if ((await field.inputValue()) === "") {
       await this.page.locator(".link", { has: field }).getByRole("button").click();
     }

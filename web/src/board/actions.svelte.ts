@@ -1,6 +1,6 @@
 import type { Note } from "../session/note.svelte";
 import type { NewNote, Session } from "../session/session.svelte";
-import { text } from "../text/en";
+import { text } from "../text/text.svelte";
 import { clipOf, Importer } from "../files/import";
 import { toasts } from "../ui/toasts.svelte";
 import {

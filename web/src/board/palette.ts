@@ -1,15 +1,15 @@
-import { text } from "../text/en";
+export type PaperName = "butter" | "peach" | "rose" | "lilac" | "sky" | "mint" | "lime" | "white";
 
 /** The papers that notes come in; the first is the protocol's default. */
-export const PAPERS: readonly { color: string; name: string }[] = [
-  { color: "#ffe066", name: text.colors.butter },
-  { color: "#ffc59e", name: text.colors.peach },
-  { color: "#ffb3c4", name: text.colors.rose },
-  { color: "#dcc6ff", name: text.colors.lilac },
-  { color: "#a9d8ff", name: text.colors.sky },
-  { color: "#aeeacb", name: text.colors.mint },
-  { color: "#dcef8e", name: text.colors.lime },
-  { color: "#fffaf0", name: text.colors.white },
+export const PAPERS: readonly { color: string; name: PaperName }[] = [
+  { color: "#ffe066", name: "butter" },
+  { color: "#ffc59e", name: "peach" },
+  { color: "#ffb3c4", name: "rose" },
+  { color: "#dcc6ff", name: "lilac" },
+  { color: "#a9d8ff", name: "sky" },
+  { color: "#aeeacb", name: "mint" },
+  { color: "#dcef8e", name: "lime" },
+  { color: "#fffaf0", name: "white" },
 ];
 
 /** Colours of people: strong enough to carry white text. */

@@ -3,7 +3,7 @@ import { bounds, type Point, type Rect } from "../board/camera.svelte";
 import { OWN_TYPE } from "../board/clip";
 import { Problem } from "../session/api";
 import type { NewNote, Session } from "../session/session.svelte";
-import { text } from "../text/en";
+import { percent, text } from "../text/text.svelte";
 import { toasts } from "../ui/toasts.svelte";
 import type { Reading } from "../wasm-files/desk_files";
 import { loadReaders } from "./readers";
@@ -137,12 +137,12 @@ export class Importer {
 
   /** By a request: the whole of it appears at once for everybody, or nothing does. */
   async #send(board: Board, name = ""): Promise<void> {
-    const notice = toasts.hold(text.files.sending(name, 0));
+    const notice = toasts.hold(text.files.sending(name, percent(0)));
     const number = crypto.getRandomValues(new Uint32Array(4)).join("-");
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          const told = (part: number): void => notice.say(text.files.sending(name, part));
+          const told = (part: number): void => notice.say(text.files.sending(name, percent(part)));
           const { revision, created } = await this.session.importNotes(board, number, told);
           this.session.imported(revision, created);
           this.#tell(created.length, board.told);
@@ -154,7 +154,7 @@ export class Importer {
         }
       }
     } catch (error) {
-      toasts.warn(error instanceof Problem ? error.detail : text.files.noLine);
+      toasts.warn(error instanceof Problem ? text.files.sendFailed : text.files.noLine);
     } finally {
       notice.end();
     }

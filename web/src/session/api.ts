@@ -64,10 +64,15 @@ async function init(body: unknown, signal?: AbortSignal): Promise<InitAnswer> {
   return answer;
 }
 
-/** The link of a role; made if there is none. Owner's only. */
-export async function deskLink(desk: string, key: string, role: string): Promise<string> {
-  const answer = await post<{ link: string }>(`/api/desk/${desk}/links`, { role }, { key });
+/** The link of a role; made if there is none, and made anew to `rotate` it. Owner's only. */
+export async function deskLink(desk: string, key: string, role: string, rotate: boolean): Promise<string> {
+  const answer = await post<{ link: string }>(`/api/desk/${desk}/links`, { role, rotate }, { key });
   return answer.link;
+}
+
+/** Deletes the desk for everybody. Owner's only. */
+export async function deleteDesk(desk: string, key: string): Promise<void> {
+  await request(`/api/desk/${desk}`, { method: "DELETE", headers: { [KEY_HEADER]: key } });
 }
 
 /** What an import has made. */

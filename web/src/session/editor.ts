@@ -1,5 +1,8 @@
 import { toasts } from "../ui/toasts.svelte";
+import { text as words } from "../text/text.svelte";
+import { copyText } from "../ui/clipboard";
 import type { Driver } from "./driver";
+import { refusalIn, refusalWords } from "./refusal";
 
 /** What a text field should show; offsets as JavaScript counts them. */
 export interface FieldState {
@@ -35,13 +38,36 @@ export class TextEditor {
     this.#listener?.();
   }
 
-  /** The field now shows `value`, its caret is at `caret`. */
-  input(value: string, caret: number): void {
+  /** The field now shows `value`, its caret is at `caret`. Answers what it has to show instead. */
+  input(value: string, caret: number): FieldState | undefined {
     this.typed = true;
     try {
       this.driver.run((core, now) => core.editorInput(now, value, caret));
     } catch (error) {
-      toasts.show(error instanceof Error ? error.message : String(error));
+      const { refusal, found = 0, limit = 0 } = refusalIn(error) ?? {};
+      if (refusal === "text_too_long") {
+        return this.#putWhatFits(value, caret, found - limit, refusalWords(error));
+      }
+      toasts.warn(refusalWords(error));
+    }
+    return undefined;
+  }
+
+  /** `over` characters too many were put in before `caret`: the last of them stay out. */
+  #putWhatFits(value: string, caret: number, over: number, why: string): FieldState | undefined {
+    const before = [...value.slice(0, caret)];
+    const left = before.splice(Math.max(0, before.length - over)).join("");
+    const kept = before.join("");
+    toasts.warn(why, { label: words.note.copyRest, run: () => void copyText(left) });
+    const fits = kept + value.slice(caret);
+    // The core takes the field to be as it was before what it refused.
+    this.driver.core.editorCatchUp(0, 0);
+    try {
+      this.driver.run((core, now) => core.editorInput(now, fits, kept.length));
+      return { text: fits, start: kept.length, end: kept.length };
+    } catch {
+      // Others have written meanwhile: then nothing of it goes in.
+      return undefined;
     }
   }
 

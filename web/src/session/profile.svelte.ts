@@ -1,23 +1,25 @@
 import { PERSON_COLORS } from "../board/palette";
+import { text } from "../text/text.svelte";
 
 const KEY = "sticker-desk.profile";
 const NAME_MAX = 40;
-
-/** Names for those who have not said theirs: one can be told from another. */
-const ANIMALS = ["Otter", "Heron", "Lynx", "Wren", "Badger", "Finch", "Hare", "Owl", "Marten", "Swift"];
 
 /** This person's name and colour; kept on this device, shown beside the cursor. */
 class Profile {
   name = $state("");
   color = $state(PERSON_COLORS[0]!);
+  readonly #isNew: boolean;
 
   constructor() {
     const saved = read();
-    const pick = new Uint32Array(2);
-    crypto.getRandomValues(pick);
-    this.name = saved?.name ?? ANIMALS[pick[0]! % ANIMALS.length]!;
-    this.color = saved?.color ?? PERSON_COLORS[pick[1]! % PERSON_COLORS.length]!;
-    if (saved === undefined) this.#save();
+    this.name = saved?.name ?? "";
+    this.color = saved?.color ?? anyOf(PERSON_COLORS);
+    this.#isNew = saved === undefined;
+  }
+
+  /** Whoever has not said a name gets an animal's, so that one can be told from another. */
+  settle(): void {
+    if (this.#isNew) this.rename(anyOf(text.people.animals));
   }
 
   get initial(): string {
@@ -53,6 +55,10 @@ function read(): { name: string; color: string } | undefined {
   } catch {
     return undefined;
   }
+}
+
+function anyOf<T>(choices: readonly T[]): T {
+  return choices[crypto.getRandomValues(new Uint32Array(1))[0]! % choices.length]!;
 }
 
 /** The letter that stands for a name. */

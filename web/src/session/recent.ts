@@ -63,6 +63,11 @@ export function noteWarning(id: string, within: number): void {
   save(recentDesks().map((desk) => (desk.id === id ? { ...desk, warned: within } : desk)));
 }
 
+/** A desk of one's own is found at another id, or by another owner's link. */
+export function moveDesk(from: string, id: string, owner: string): void {
+  save(recentDesks().map((desk) => (desk.id === from ? { ...desk, id, owner } : desk)));
+}
+
 export function forgetDesk(id: string): void {
   save(recentDesks().filter((desk) => desk.id !== id));
 }

@@ -24,13 +24,32 @@ export interface UnsavedRecord {
   notes: NoteRecord[];
 }
 
-/** Why the line is not there, or what ended, and the words for a person. */
-export interface Trouble {
-  code: string;
+/** What a person reads about a trouble. */
+export interface Words {
   head: string;
   body: string;
   /** What joining again is called, where that is the person's to decide. */
   rejoin?: string;
+}
+
+/** Why the line is not there, or what ended, and the words for a person. */
+export interface Trouble extends Words {
+  code: string;
+}
+
+/** Why the core made no change: the message of what it throws, as JSON. */
+export interface Refusal {
+  refusal:
+    | "read_only"
+    | "ended"
+    | "no_note"
+    | "text_too_long"
+    | "too_many_notes"
+    | "desk_too_large"
+    | "too_much_at_once"
+    | "fault";
+  found?: number;
+  limit?: number;
 }
 
 export interface Status {

@@ -1,9 +1,10 @@
 import { SvelteMap } from "svelte/reactivity";
 import type { Point, Rect } from "../board/camera.svelte";
-import { text } from "../text/en";
+import { text } from "../text/text.svelte";
 import { toasts } from "../ui/toasts.svelte";
 import { DeskClient } from "../wasm/desk_client";
 import {
+  deleteDesk,
   deskIdIn,
   deskLink,
   exportDesk,
@@ -21,12 +22,13 @@ import { loadCore } from "./core";
 import { Hand } from "./hand";
 import { Driver } from "./driver";
 import { TextEditor } from "./editor";
-import { failure, type Gone } from "./gone";
+import { failure, type Gone, goneWords } from "./gone";
 import { takeNewDesk } from "./handover";
 import { knownLinks, type Links } from "./links";
 import { Note, type NoteRecord, Person } from "./note.svelte";
 import { profile } from "./profile.svelte";
-import { forgetDesk, recentDesk, rememberDesk } from "./recent";
+import { forgetDesk, moveDesk, recentDesk, rememberDesk } from "./recent";
+import { refusalWords } from "./refusal";
 import { Storage, type StoredClient } from "./storage";
 import { claimClient } from "./tab";
 import { describeUnsaved, type UnsavedChange } from "./unsaved";
@@ -40,6 +42,8 @@ export interface NewNote extends Rect {
   text?: string;
 }
 
+export type LinkRole = keyof Links;
+
 /** A first join that failed for want of a line is tried again after this long. */
 const REOPEN_MS = 4000;
 
@@ -49,6 +53,7 @@ export class Session {
   gone: Gone | null = $state.raw(null);
   /** Why the connection ended until somebody asks to rejoin. */
   ended: Trouble | null = $state.raw(null);
+  endedByMe = $state(false);
 
   readonly notes = new SvelteMap<string, Note>();
   /** Changes when a note comes, goes, moves or looks otherwise from afar. */
@@ -82,6 +87,8 @@ export class Session {
   #storage: Storage | undefined;
   #carriers: Carriers | undefined;
   #clientKey = "";
+  /** This person ends the session, or deletes the desk. */
+  #ownEnd = false;
   #prepared: Promise<void> | undefined;
   #joining: AbortController | undefined;
   #closed = false;
@@ -348,19 +355,30 @@ export class Session {
 
   #end(trouble: Trouble): void {
     this.#meet([]);
+    toasts.clear();
     // What has expired stays readable where it was read; what was deleted was meant to go.
     if (trouble.code === "deleted" || (trouble.code === "expired" && this.phase !== "open")) {
       this.lost = this.#driver?.core.unsavedTexts() ?? [];
       forgetDesk(this.id);
-      this.gone = { kind: "over", head: trouble.head, body: trouble.body, forget: true };
+      this.gone = { kind: "over", trouble, forget: true, own: this.#ownEnd };
       this.phase = "gone";
-    } else if (trouble.code === "key_void" && !this.#rejoined) {
+    } else if (this.#isForgotten(trouble) && !this.#rejoined) {
       // The desk is there and has only forgotten this client: no person needs to decide.
       this.#rejoined = true;
       void this.rejoin().then((problem) => {
         if (problem !== undefined) this.ended ??= trouble;
       });
-    } else this.ended = trouble;
+    } else {
+      this.ended = trouble;
+      this.endedByMe = this.#ownEnd;
+    }
+    this.#ownEnd = false;
+  }
+
+  /** The owner has a new link beside the one that was replaced. */
+  #isForgotten(trouble: Trouble): boolean {
+    const isOwn = recentDesk(this.id)?.owner !== undefined;
+    return trouble.code === "key_void" || (trouble.code === "link_replaced" && isOwn);
   }
 
   #remember(): void {
@@ -403,7 +421,7 @@ export class Session {
         this.lost = driver.core.unsavedTexts();
         this.#failOpening(error);
       }
-      return gone.body;
+      return goneWords(gone).body;
     }
   }
 
@@ -413,8 +431,19 @@ export class Session {
   }
 
   async finish(): Promise<void> {
-    const key = this.#driver?.core.sessionKey();
-    if (key !== undefined) await finishSession(key);
+    this.#ownEnd = true;
+    await finishSession(this.#key).catch((error: unknown) => {
+      this.#ownEnd = false;
+      throw error;
+    });
+  }
+
+  async deleteDesk(): Promise<void> {
+    this.#ownEnd = true;
+    await deleteDesk(this.#linkId, this.#key).catch((error: unknown) => {
+      this.#ownEnd = false;
+      throw error;
+    });
   }
 
   /** Adds the notes of a desk's JSON by a request, as this person. */
@@ -423,7 +452,7 @@ export class Session {
     number: string,
     told: (part: number) => void,
   ): Promise<ImportAnswer> {
-    return importNotes(this.id, this.#driver?.core.sessionKey() ?? "", body, number, told);
+    return importNotes(this.id, this.#key, body, number, told);
   }
 
   /** The notes were imported: undo takes them back as one step. */
@@ -433,14 +462,44 @@ export class Session {
 
   /** The desk as a file, as the server has it. */
   export(format: string, deleted: boolean): Promise<Blob> {
-    return exportDesk(this.id, this.#driver?.core.sessionKey() ?? "", format, deleted);
+    return exportDesk(this.id, this.#key, format, deleted);
   }
 
-  async makeLink(role: "editor" | "viewer" | "owner"): Promise<string> {
-    const key = this.#driver?.core.sessionKey() ?? "";
-    const link = await deskLink(deskIdIn(key.split("-")[0] ?? "") ?? this.id, key, role);
+  async makeLink(role: LinkRole): Promise<string> {
+    const link = await deskLink(this.#linkId, this.#key, role, false);
     this.links[role] = link;
     return link;
+  }
+
+  /**
+   * Makes a link anew: the old one opens nothing from then on. Answers the id at which
+   * this page is found now, where that is another one.
+   */
+  async replaceLink(role: LinkRole): Promise<string | undefined> {
+    const before = this.links[role];
+    const link = await deskLink(this.#linkId, this.#key, role, true);
+    this.links[role] = link;
+    const id = deskIdIn(link);
+    if (id === undefined) return undefined;
+    const isHere = before !== undefined && deskIdIn(before) === this.id;
+    const owner = role === "owner" ? id : this.#ownerLink;
+    const place = isHere ? id : this.id;
+    if (role !== "viewer" && owner !== undefined) moveDesk(this.id, place, owner);
+    // The key of an owner goes with the link: the page has to come in by the new one.
+    return isHere || role === "owner" ? place : undefined;
+  }
+
+  get #key(): string {
+    return this.#driver?.core.sessionKey() ?? "";
+  }
+
+  /** The link that this session came by, as the server knows it. */
+  get #linkId(): string {
+    return deskIdIn(this.#key.split("-")[0] ?? "") ?? this.id;
+  }
+
+  get #ownerLink(): string | undefined {
+    return this.links.owner === undefined ? undefined : deskIdIn(this.links.owner);
   }
 
   // ---- changes
@@ -559,7 +618,7 @@ export class Session {
     try {
       return this.#driver?.run(call);
     } catch (error) {
-      toasts.show(error instanceof Error ? error.message : String(error));
+      toasts.show(refusalWords(error));
       return undefined;
     }
   }

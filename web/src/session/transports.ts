@@ -1,13 +1,13 @@
+import { text } from "../text/text.svelte";
+
 /** What may carry a line, the best first. */
 export const TRANSPORTS = ["webtransport", "websocket", "poll"] as const;
 
 export type Transport = (typeof TRANSPORTS)[number];
 
-const NAMES: Record<Transport, string> = {
-  webtransport: "WebTransport",
-  websocket: "WebSocket",
-  poll: "plain requests",
-};
+function nameOf(transport: Transport): string {
+  return { webtransport: "WebTransport", websocket: "WebSocket", poll: text.status.plainRequests }[transport];
+}
 
 /** How long a transport is left alone once it did not get through, in milliseconds. */
 const AVOIDED_MS = 300_000;
@@ -45,8 +45,8 @@ export function isDoubted(transport: Transport): boolean {
 }
 
 /**
- * Tells the curious what carries the line, and why nothing better does: as attributes of the
- * document, and in the words that `carrying` gives.
+ * Tells the curious what carries the line, and for logs why nothing better does, as attributes
+ * of the document.
  */
 export function show(transport: Transport | undefined): void {
   const { dataset } = document.documentElement;
@@ -58,12 +58,11 @@ export function show(transport: Transport | undefined): void {
   if (why !== "") dataset["transportWhy"] = why;
 }
 
-/** Over what the desk comes, in a sentence or two; empty while there is no line. */
+/** Over what the desk comes, in a sentence; empty while there is no line. */
 export function carrying(): string {
-  const { transport, transportWhy = "" } = document.documentElement.dataset;
+  const { transport } = document.documentElement.dataset;
   const known = TRANSPORTS.find((name) => name === transport);
-  if (known === undefined) return "";
-  return `Over ${NAMES[known]}. ${transportWhy}`.trim();
+  return known === undefined ? "" : text.status.carried(nameOf(known));
 }
 
 /** Why what would be better is not used. */
@@ -71,7 +70,7 @@ function better(used: Transport): string {
   const all = TRANSPORTS.slice(0, TRANSPORTS.indexOf(used));
   const told = all.map((name) => {
     const why = doubts.get(name)?.why;
-    return why === undefined ? "" : `${NAMES[name]} is not used: ${why}.`;
+    return why === undefined ? "" : `${name} is not used: ${why}.`;
   });
   return told.filter((why) => why !== "").join(" ");
 }

@@ -1,4 +1,4 @@
-import { text } from "../text/en";
+import { text } from "../text/text.svelte";
 import type { UnsavedRecord } from "./report";
 
 /** A change that the server refused, for the person to copy. */
@@ -12,7 +12,7 @@ export interface UnsavedChange {
 export function describeUnsaved(unsaved: UnsavedRecord): UnsavedChange {
   return {
     number: unsaved.number,
-    reason: unsaved.kind === "rejected" ? unsaved.detail : text.unsaved[unsaved.kind],
+    reason: text.unsaved[unsaved.kind],
     text: unsaved.notes
       .map((note) => note.text)
       .filter((words) => words.trim() !== "")

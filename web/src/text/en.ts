@@ -1,9 +1,14 @@
-/** Everything the page says in English: whole sentences, so that a second language can differ. */
+import { plurals } from "./plural";
 
-const plural = (count: number, one: string, many: string): string =>
-  count === 1 ? `1 ${one}` : `${count} ${many}`;
+/** Everything the page says in English: whole sentences, so that another language can differ. */
+
+const count = plurals("en");
+const changes = (number: number): string => count(number, { one: "change", other: "changes" });
 
 export const en = {
+  /** What the sentences about lines are in this language; in English they are the core's. */
+  troubles: null,
+
   product: "Sticker Desk",
 
   start: {
@@ -75,10 +80,9 @@ export const en = {
     lower: "To the back",
     edit: "Edit text",
     delete: "Delete",
-    toolsOf: (count: number) => `${count} notes`,
-    count: (count: number) => `${count} notes`,
+    count: (notes: number) => count(notes, { one: "note", other: "notes" }),
     duplicate: "Duplicate",
-    deleted: (count: number) => (count === 1 ? "Note deleted" : `${count} notes deleted`),
+    deleted: (notes: number) => (notes === 1 ? "Note deleted" : `${notes} notes deleted`),
     beside: {
       left: "New note on the left",
       right: "New note on the right",
@@ -95,6 +99,7 @@ export const en = {
         ? "The note that you were writing in was deleted."
         : `${who} deleted the note that you were writing in.`,
     putBack: "Put it back",
+    copyRest: "Copy the rest",
   },
 
   files: {
@@ -123,9 +128,9 @@ export const en = {
     pending: "Your changes that wait for the line are not in it.",
     exportFailed: "The file could not be made. Try again when you are online.",
     drop: "Drop to bring the notes in",
-    imported: (count: number) => plural(count, "note imported", "notes imported"),
-    sending: (name: string, part: number) =>
-      `Importing ${name === "" ? "the notes" : name} · ${Math.round(part * 100)} %`,
+    imported: (notes: number) => count(notes, { one: "note imported", other: "notes imported" }),
+    sending: (name: string, part: string) => `Importing ${name === "" ? "the notes" : name} · ${part}`,
+    sendFailed: "Nothing was added: the server did not take the notes. The desk may be full.",
     refused: (name: string, why: string) => `${name} was not imported: ${why}. Nothing was added.`,
     notPasted: (why: string) => `This was not pasted: ${why}. Nothing was added.`,
     tooLarge: (name: string) =>
@@ -165,17 +170,18 @@ export const en = {
     saving: "Saving…",
     connecting: "Connecting…",
     offline: "Offline",
-    waiting: (head: string, count: number) =>
-      `${head} · ${plural(count, "change", "changes")} waiting`,
-    offlineShort: (count: number) => `Offline · ${count}`,
+    waiting: (head: string, number: number) => `${head} · ${changes(number)} waiting`,
+    offlineShort: (number: number) => `Offline · ${number}`,
     ended: "Not connected",
-    endedPending: (count: number) => `Not connected · ${plural(count, "change", "changes")} waiting`,
+    endedPending: (number: number) => `Not connected · ${changes(number)} waiting`,
     endedTitle: "What you see is the desk as it was when the connection ended.",
     keptTitle: "Your unsent changes are kept on this device and are sent when the line is back.",
     notKeptTitle: "Your unsent changes are only in this tab: the browser refuses to store them. Keep it open.",
     idleTitle: "The line is down. You can go on working.",
-    unsaved: (count: number) => `${plural(count, "change", "changes")} could not be saved`,
+    unsaved: (number: number) => `${changes(number)} could not be saved`,
     retry: "Try now",
+    carried: (by: string) => `Over ${by}.`,
+    plainRequests: "plain requests",
   },
 
   people: {
@@ -186,9 +192,11 @@ export const en = {
     namePlaceholder: "What others call you",
     color: "Colour of your cursor",
     done: "Done",
-    more: (count: number) => `and ${plural(count, "more person", "more people")}`,
+    more: (people: number) => `and ${count(people, { one: "more person", other: "more people" })}`,
     guest: (author: number) => `Guest ${author}`,
     hint: "Shown beside your cursor. Kept on this device only.",
+    colors: ["orange", "raspberry", "violet", "blue", "teal", "green", "ochre", "grey"],
+    animals: ["Otter", "Heron", "Lynx", "Wren", "Badger", "Finch", "Hare", "Owl", "Marten", "Swift"],
   },
 
   share: {
@@ -206,8 +214,20 @@ export const en = {
     linkFailed: "The link could not be made. Try again when you are online.",
     finish: "Finish the session",
     finishHint: "Disconnects everyone. The desk stays until it expires, and people can rejoin.",
-    finishNot: "Not now",
+    not: "Not now",
     finishConfirm: "Finish for everyone",
+    qr: "Show the QR code",
+    qrHide: "Hide the QR code",
+    qrLabel: "The link as a QR code",
+    replace: "Replace the link",
+    replaceHint: "The old link stops working at once, for everybody who has it.",
+    replaceConfirm: "Replace it",
+    replaceFailed: "The link could not be replaced. Try again when you are online.",
+    ownerHead: "For you, the owner",
+    delete: "Delete the desk",
+    deleteHint: "The desk and all its notes are gone at once, for everybody. Nothing brings them back.",
+    deleteConfirm: "Delete for everyone",
+    deleteFailed: "The desk could not be deleted. Try again when you are online.",
     finishFailed: "The session could not be finished. Try again when you are online.",
     close: "Close",
   },
@@ -227,12 +247,14 @@ export const en = {
     again: "Stick as a new note",
     purged: "The note was removed for good before your change arrived.",
     unknown: "The session ended before the server confirmed this.",
+    rejected: "The server did not take this change. The desk or the note may be full.",
   },
 
   ended: {
     home: "Go to the start page",
     copyUnsent: "Copy what was not sent",
     copyAll: "Copy all",
+    finishedByYou: "You have ended it for everybody. The notes are stored, and the desk stays until it expires.",
     saveFile: "Save as file",
     keptUntil: (when: string) => `This device keeps its copy until ${when}, for reading.`,
   },
@@ -243,6 +265,9 @@ export const en = {
     unreachableHead: "The desk can’t be reached",
     unreachableBody: "There is no line to the server, and this device has no copy of the desk yet. It opens by itself when the line is back.",
     refusedHead: "The server can’t open this desk now",
+    refusedBody: "It has a fault, or something on the way answers in its place. It is tried again by itself.",
+    wrongAddress: "The server does not know the address that this page was opened by. Whoever runs it has to name the address with --public-url.",
+    deletedByYou: "You have deleted it for everybody, notes and all.",
     kept: "Your last changes had not reached the server. They are still on this device:",
     copyAll: "Copy all text",
     home: "To the start page",
@@ -280,8 +305,26 @@ export const en = {
       const hours = Math.floor(minutes / 60);
       if (hours < 24) return `${hours} h ${minutes % 60} min`;
       const days = Math.floor(hours / 24);
-      return hours % 24 === 0 ? plural(days, "day", "days") : `${plural(days, "day", "days")} ${hours % 24} h`;
+      const whole = count(days, { one: "day", other: "days" });
+      return hours % 24 === 0 ? whole : `${whole} ${hours % 24} h`;
     },
+  },
+
+  /** Why a change was not made. */
+  refusals: {
+    read_only: "This link shows the desk and changes nothing.",
+    ended: "The desk can’t be changed any more.",
+    no_note: "This note is gone.",
+    text_too_long: (left: number, most: number) =>
+      `A note holds ${count(most, { one: "character", other: "characters" })}: ${count(left, { one: "character was", other: "characters were" })} left out.`,
+    too_many_notes: (most: number) => `A desk holds ${count(most, { one: "note", other: "notes" })}, and this one is full.`,
+    desk_too_large: "This desk is full. Delete what is not needed any more.",
+    too_much_at_once: "This is too much at once. Do it in parts.",
+    fault: "This could not be done.",
+  },
+
+  language: {
+    label: "Language",
   },
 
   version: {
@@ -289,9 +332,4 @@ export const en = {
     load: "Load it",
     unsafe: "Not yet: your unsent changes are only in this tab. Try again when they are saved.",
   },
-
-  fatal: "This browser can’t run the page: WebAssembly is missing or switched off.",
 };
-
-/** What the page says, in the reader's language. */
-export const text = en;

@@ -27,8 +27,8 @@ class Toasts {
   }
 
   /** Why something was not done. */
-  warn(message: string): void {
-    this.#hideLater(this.#put(message), REASON_MS);
+  warn(message: string, action?: Toast["action"]): void {
+    this.#hideLater(this.#put(message, action), REASON_MS);
   }
 
   /** Stays until it is acted upon or put away. */
@@ -45,6 +45,11 @@ class Toasts {
       },
       end: () => this.hide(id),
     };
+  }
+
+  /** Nothing that is said applies any more. */
+  clear(): void {
+    this.shown = [];
   }
 
   hide(id: number): void {
