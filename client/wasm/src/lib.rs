@@ -17,7 +17,7 @@ mod vectors;
 
 pub use client::{DeskClient, StoredRecords, words_of};
 #[cfg(feature = "vectors")]
-pub use vectors::run_vectors;
+pub use vectors::{run_vectors, trouble_words};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The version of this binding, for the page's diagnostics.

@@ -26,6 +26,9 @@ export const en = {
       ["Unbothered by bad lines", "Keep working offline. Your changes wait on this device and merge when you are back."],
       ["Gone by itself", "A desk is deleted for good when its time is up: a week, unless this server says otherwise."],
     ],
+    /** What a desk looks like, for the eye. */
+    notes: ["Retro\nat three?", "Cake for\nFriday", "Ask Dana\nabout the map", "What if it\nworked on\nthe train?"],
+    people: ["Mira", "Jon"],
     recent: "Recent desks on this device",
     forget: (title: string) => `Take “${title}” off this list`,
     owner: "yours",
