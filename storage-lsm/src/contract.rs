@@ -22,6 +22,7 @@ pub async fn run<D: Disk + Clone>(mut fresh: impl AsyncFnMut() -> D) {
     reads_past_the_end_are_short(&fresh().await).await;
     names_are_created_once(&fresh().await).await;
     unlinked_files_stay_readable(&fresh().await).await;
+    nothing_is_durable_in_a_file_without_a_name(&fresh().await).await;
     shortened_files_end_there(&fresh().await).await;
     prewritten_files_are_zero(&fresh().await).await;
     handles_see_each_others_writes(&fresh().await).await;
@@ -94,6 +95,21 @@ async fn unlinked_files_stay_readable<D: Disk>(disk: &D) {
     disk.unlink("gone").await.unwrap();
     let read = disk.read(&file, 0, BLOCK_BYTES).await.unwrap();
     assert!(read.iter().all(|byte| *byte == 5));
+}
+
+async fn nothing_is_durable_in_a_file_without_a_name<D: Disk>(disk: &D) {
+    let one = disk.create("gone", Writes::Durable).await.unwrap();
+    let two = disk.open("gone", Writes::Durable).await.unwrap();
+    disk.write(&one, 0, filled(disk, 1, 5)).await.unwrap();
+    disk.unlink("gone").await.unwrap();
+    // Another file of that name changes nothing.
+    let other = disk.create("gone", Writes::Durable).await.unwrap();
+    for file in [&one, &two] {
+        let written = disk.write(file, 0, filled(disk, 1, 6)).await;
+        let error = written.err().expect("nobody would find it");
+        assert_eq!((error.operation, error.fault), ("write", Fault::NotFound));
+    }
+    disk.write(&other, 0, filled(disk, 1, 7)).await.unwrap();
 }
 
 async fn shortened_files_end_there<D: Disk>(disk: &D) {

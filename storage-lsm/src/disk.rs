@@ -113,7 +113,8 @@ pub trait Disk {
         length: usize,
     ) -> Result<Self::Block, DiskError>;
 
-    /// Writes the whole buffer and gives it back.
+    /// Writes the whole buffer and gives it back. A durable write to a file whose name is
+    /// gone is [`Fault::NotFound`], because no start would find it.
     async fn write(
         &self,
         file: &Self::File,

@@ -98,7 +98,7 @@ impl Folder {
                 if writes == Writes::Durable {
                     options.custom_flags(OFlags::DSYNC.bits() as i32);
                 }
-                Access::Direct(options.dma_open(&path).await?)
+                Access::Direct { file: options.dma_open(&path).await?, writes }
             }
             Durability::Buffered => {
                 Access::Buffered { file: options.buffered_open(&path).await?, writes }

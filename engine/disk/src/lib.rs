@@ -31,12 +31,13 @@
 //! });
 //! drop(lock);
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cores;
 mod error;
 mod file;
 mod folder;
+mod link;
 mod lock;
 mod root;
 

@@ -240,6 +240,9 @@ impl Machine {
     ) -> Result<(), DiskError> {
         self.check("write", file)?;
         let access = Access { operation: "write", file: &file.name, at };
+        if file.writes == Writes::Durable && !self.medium.inode(file.inode).is_linked() {
+            return Err(access.fails(Fault::NotFound));
+        }
         let misfortune = self.begin(access, &Misfortune::ALL)?;
         self.room_for(access, file.inode, at + bytes.len() as u64)?;
         self.last_write = Some((file.name.clone(), at, bytes.len() as u64));

@@ -23,11 +23,17 @@ pub(super) struct Inode {
     /// Whether live and durable bytes may differ, so that a crash need not
     /// copy files that nobody touched.
     diverged: bool,
+    /// Whether it has a name.
+    linked: bool,
 }
 
 impl Inode {
     pub(super) fn live(&self) -> &[u8] {
         &self.live
+    }
+
+    pub(super) fn is_linked(&self) -> bool {
+        self.linked
     }
 
     pub(super) fn write(&mut self, at: usize, bytes: &[u8], durable: bool) {
@@ -164,14 +170,16 @@ impl Medium {
     }
 
     pub(super) fn create(&mut self, name: &str) -> usize {
-        self.inodes.push(Inode::default());
+        self.inodes.push(Inode { linked: true, ..Inode::default() });
         let inode = self.inodes.len() - 1;
         self.live.insert(name.to_owned(), inode);
         inode
     }
 
     pub(super) fn unlink(&mut self, name: &str) -> Result<usize, Fault> {
-        self.live.remove(name).ok_or(Fault::NotFound)
+        let inode = self.live.remove(name).ok_or(Fault::NotFound)?;
+        self.inodes[inode].linked = false;
+        Ok(inode)
     }
 
     pub(super) fn sync_names(&mut self) {
@@ -226,6 +234,10 @@ impl Medium {
         }
         for inode in &mut self.inodes {
             inode.crash(chance);
+            inode.linked = false;
+        }
+        for inode in names.values() {
+            self.inodes[*inode].linked = true;
         }
         self.live = names.clone();
         self.durable = names;

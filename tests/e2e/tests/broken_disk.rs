@@ -138,6 +138,26 @@ fn a_failed_write_stops_acknowledging_until_a_restart() {
     assert_eq!(desk::texts(&server, &ada.id).len(), 6);
 }
 
+/// A file stays open when its name goes, and what is written there goes with it.
+#[test]
+fn nothing_is_acknowledged_into_a_file_that_is_gone() {
+    let mut server = Server::new();
+    let ada = create(&server, "removed");
+    for number in 1..=20 {
+        ada.add(&server, number, "before");
+    }
+    // The folder was just looked at.
+    std::fs::remove_dir_all(server.data()).expect("it goes");
+    let ops = json!([{ "create": { "x": 0, "y": 0, "text": "after" } }]);
+    ada.sync(&server, 21, 20, ops).problem(503);
+    let why = get(&server, "/readyz", &[]).problem(503);
+    assert!(why.contains("restart"), "{why}");
+    assert!(server.log().contains("no such file"), "{}", server.log());
+    server.kill9();
+    server.up();
+    get(&server, "/readyz", &[]).expect(200);
+}
+
 /// Files of a folder that is gone stay open, and what is written there goes with it.
 #[test]
 fn nothing_is_acknowledged_into_a_folder_that_is_gone() {
