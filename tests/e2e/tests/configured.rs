@@ -32,7 +32,7 @@ const ROWS: &[Row] = &[
         ],
         desks_and_batches,
     ),
-    (&[("desk-size", "4096"), ("deleted-size", "1000")], sizes_of_desks),
+    (&[("desk-size", "16384"), ("deleted-size", "1000"), ("text", "4000")], sizes_of_desks),
     (
         &[
             ("frame", "\"4KiB\""),
@@ -165,11 +165,11 @@ fn desks_and_batches(server: &Server) {
 
 fn sizes_of_desks(server: &Server) {
     let ada = create(server, "");
-    let long = "x".repeat(3_000);
+    let long = "🎈".repeat(3_000);
     let id = ada.add(server, 1, &long);
-    let ops = json!([{ "create": { "x": 0, "y": 0, "text": "y".repeat(1_000) } }]);
+    let ops = json!([{ "create": { "x": 0, "y": 0, "text": "🎈".repeat(1_100) } }]);
     let detail = ada.sync(server, 2, 1, ops).problem(422);
-    assert!(detail.contains("at most 4096"), "{detail}");
+    assert!(detail.contains("at most 16384"), "{detail}");
     ada.sync(server, 3, 1, json!([{ "delete": { "id": id } }])).expect(221);
     let target = format!("/api/desk/{}/export?format=json&deleted=true", ada.id);
     let all = get(server, &target, &[]).expect(200).json();

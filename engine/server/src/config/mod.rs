@@ -381,6 +381,10 @@ mod tests {
                 "[limits]\nunread = \"1MiB\"\nbody = \"256KiB\"\nimport-body = \"4KiB\"",
                 "limits.unread is 1MiB, and must be at least 2MiB to hold four of",
             ),
+            (
+                "[limits]\ndesk-size = \"4KiB\"\ntext = 50000",
+                "limits.desk-size is 4KiB, and must be at least 200064B to hold one note",
+            ),
             ("[limits]\nunsent = \"1MiB\"", "limits.unsent is 1MiB, and must be at least"),
             (
                 "shards = 3\nlog-budget = \"8MiB\"\n[limits]\nsegment = \"1MiB\"",

@@ -12,6 +12,7 @@ use desk_protocol::limits::{
     DESK_REGISTER_BYTES_MAX, DESK_REGISTERS_MAX, PURGED_IDS_MAX, STICKERS_CEILING,
     TITLE_CHARS_CEILING,
 };
+use desk_protocol::sticker_cost;
 use desk_storage_lsm::Options;
 use desk_storage_lsm::limits::{BACKLOG_BYTES_MAX, BUFFERS_BYTES_MAX};
 
@@ -23,6 +24,9 @@ use crate::limits::{
     QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX, TLS_BYTES, UDP_BUFFER_BYTES, UNREAD_BUFFERS_MIN,
 };
 use crate::snapshot::{CLIENT_BYTES, RECENT_CLIENT_BYTES, STICKER_BYTES};
+
+/// The longest character of UTF-8.
+const CHAR_BYTES_MAX: usize = 4;
 
 /// What an entry of the log takes besides the operations of its commit: client, label,
 /// tables, and room for what the frame's format adds.
@@ -58,20 +62,27 @@ pub(crate) const VALUE_BYTES: usize = {
         + RECENT_CLIENT_BYTES * RECENT_CLIENTS_MAX;
     let purged = 16 * PURGED_IDS_MAX;
     let registers = (16 + DESK_REGISTER_BYTES_MAX) * DESK_REGISTERS_MAX;
-    let title = 4 * TITLE_CHARS_CEILING;
+    let title = CHAR_BYTES_MAX * TITLE_CHARS_CEILING;
     stickers + texts + clients + answers + purged + registers + title + ENTRY_BYTES
 };
 
 /// What must fit into the bounds of the process: which bound, its least, what it is, and
 /// what it has to hold.
-pub(super) fn least(limits: &Limits) -> [(&'static str, usize, usize, &'static str); 2] {
+pub(super) fn least(limits: &Limits) -> [(&'static str, usize, usize, &'static str); 3] {
     let http = &limits.http;
     let longest = http.body_bytes.max(http.import_body_bytes).max(limits.websocket_message_bytes);
     let content = limits.shard.order.desk.desk_bytes + limits.shard.order.bin.bytes;
     let export = EXPORT_FACTOR * content;
     // What of a budget is kept free.
     let with_room = |bytes: usize| bytes + bytes.div_ceil(BUDGET_ROOM_PART - 1);
+    let desk = &limits.shard.order.desk;
     [
+        (
+            "desk-size",
+            sticker_cost(CHAR_BYTES_MAX * desk.text_chars),
+            desk.desk_bytes,
+            "one note whose text is as long as text allows, in characters of four bytes",
+        ),
         (
             "unread",
             UNREAD_BUFFERS_MIN * longest,
@@ -199,6 +210,8 @@ pub(super) fn help() -> String {
         "- The longest record of the log takes {record} bytes, so `segment` is at least {segment} \
          bytes. Both shrink with `frame` and `batch-operations`.\n\
          - `--log-budget` is at least three segments a shard.\n\
+         - `desk-size` is at least {} bytes and {CHAR_BYTES_MAX} for each character of \
+         `text`.\n\
          - `unread` is at least {UNREAD_BUFFERS_MIN} times `body`, `import-body` and \
          `websocket-message`, and `unsent` at least {} times `desk-size` and `deleted-size` \
          together.\n\
@@ -210,6 +223,7 @@ pub(super) fn help() -> String {
          link. Past that no desk is made (503), and a start is refused.\n\
          - The process holds at most `--memory` and these bytes:\n\n\
          | what | each shard | once |\n|---|---|---|\n",
+        sticker_cost(0),
         EXPORT_FACTOR + 1,
         Bytes(MEMORY_BYTES_MIN),
         desk_storage_lsm::limits::VALUE_BYTES_MAX
