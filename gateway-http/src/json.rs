@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::{Map, Number, Value};
 
 use crate::http::Status;
 use crate::problem::Problem;
@@ -13,6 +15,9 @@ pub enum JsonError {
     /// Not JSON at all.
     #[error("the body is not JSON: {0}")]
     Syntax(String),
+    /// A name comes twice in one object; which of both counts would be a guess.
+    #[error("the body: {0}")]
+    Twice(String),
     /// A value is not what it should be.
     #[error("{place}: expected {expected}, found {found}")]
     Unexpected {
@@ -48,7 +53,79 @@ impl JsonError {
 
 /// Parses a body.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, JsonError> {
-    serde_json::from_slice(body).map_err(|error| JsonError::Syntax(error.to_string()))
+    let parsed = serde_json::from_slice(body);
+    parsed.map(|Unambiguous(value)| value).map_err(|error| match error.classify() {
+        Category::Data => JsonError::Twice(error.to_string()),
+        Category::Syntax | Category::Eof | Category::Io => JsonError::Syntax(error.to_string()),
+    })
+}
+
+/// A value none of whose objects has a name twice. serde_json would take the last.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UnambiguousVisitor)
+    }
+}
+
+struct UnambiguousVisitor;
+
+impl<'de> Visitor<'de> for UnambiguousVisitor {
+    type Value = Unambiguous;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(Number::from_f64(value).map_or(Value::Null, Value::Number)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Unambiguous, E> {
+        Ok(Unambiguous(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unambiguous, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Unambiguous(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Unambiguous(Value::Array(values)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Unambiguous, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            if map.contains_key(&name) {
+                let name: String = name.chars().take(40).collect();
+                return Err(de::Error::custom(format_args!("the name {name:?} comes twice")));
+            }
+            let Unambiguous(value) = fields.next_value()?;
+            map.insert(name, value);
+        }
+        Ok(Unambiguous(Value::Object(map)))
+    }
 }
 
 /// Where a value stands in its document.

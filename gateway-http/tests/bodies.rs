@@ -157,6 +157,13 @@ fn errors_name_the_place() {
 "#]]
     .assert_eq(&whole("{\"client_seq\": 1, \"base_revision\": -1, \"ops\": []}"));
     assert!(told(b"{\"client_seq\": \xff}").starts_with("the body is not JSON"));
+    expect![[r#"the body: the name "client_seq" comes twice at line 1 column 30
+"#]]
+    .assert_eq(&whole("{\"client_seq\": 1, \"client_seq\": 1}"));
+    let twice = r#"{"client_seq": 1, "base_revision": 0, "ops": [{"raise": {"id": 1, "id": 2}}]}"#;
+    expect![[r#"the body: the name "id" comes twice at line 1 column 70
+"#]]
+    .assert_eq(&whole(twice));
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn a_bad_body_leaves_the_connection_open() {
         ("a thousand lists", batch(&"[".repeat(1_000)), "not JSON"),
         ("an unknown operation", op(r#"{"explode":{}}"#), "explode"),
         ("two in one", op(r#"{"raise":{"id":"1"},"lower":{"id":"1"}}"#), "ops[0]"),
+        ("a name twice", op(r#"{"raise":{"id":"1","id":"2"}}"#), "twice"),
         ("an unknown field", op(r#"{"raise":{"id":"0000000000001","by":3}}"#), "by"),
         ("an id that is none", op(r#"{"raise":{"id":"0000000000U01"}}"#), "ops[0].raise.id"),
         ("no id", op(r#"{"delete":{}}"#), "ops[0].delete.id"),
