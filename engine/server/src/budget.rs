@@ -344,6 +344,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_goes_with_its_address() {
+        let all = alone(&budget(1));
+        let stays = held(&all, 1, 400);
+        let mut moved = held(&all, 1, 300);
+        moved.attribute(from(2));
+        let other = held(&all, 2, 175);
+        let newcomer = held(&all, 3, 50);
+        assert!(moved.is_ended(), "its address holds most");
+        assert!(!(stays.is_ended() || other.is_ended() || newcomer.is_ended()));
+    }
+
+    #[test]
     fn of_one_address_the_largest_ends_and_then_the_longest_without_progress() {
         let all = alone(&budget(1));
         let mut small: Vec<_> = (0..10).map(|_| held(&all, 1, 7)).collect();
