@@ -46,10 +46,13 @@ struct Lane<M> {
 }
 
 /// Makes the ends of all shards, in order.
-#[expect(clippy::needless_range_loop, reason = "each pair of shards, by their numbers")]
 pub(crate) fn mesh<M: Send>(shards: usize, reservations_max: usize) -> Vec<Mesh<M>> {
+    with_rings(shards, reservations_max, 2 * reservations_max + RING_CONTROL_MESSAGES)
+}
+
+#[expect(clippy::needless_range_loop, reason = "each pair of shards, by their numbers")]
+fn with_rings<M: Send>(shards: usize, reservations_max: usize, capacity: usize) -> Vec<Mesh<M>> {
     let bells: Arc<[Doorbell]> = (0..shards).map(|_| Doorbell::default()).collect();
-    let capacity = 2 * reservations_max + RING_CONTROL_MESSAGES;
     let mut grid: Vec<Vec<Option<Lane<M>>>> =
         (0..shards).map(|_| (0..shards).map(|_| None).collect()).collect();
     for a in 0..shards {
@@ -239,11 +242,12 @@ mod tests {
 
     /// Both ends run into the moment in which the ring becomes empty while the producer
     /// finds it full, again and again. Without the fences one of them sees neither the room
-    /// nor the flag, and what was left behind waits for ever.
+    /// nor the flag, and what was left behind waits for ever. A ring of two is empty soon
+    /// enough for that.
     #[test]
     fn nobody_sleeps_while_there_is_room() {
         const ROUNDS: usize = 200_000;
-        let mut ends = mesh::<usize>(2, 1);
+        let mut ends = with_rings::<usize>(2, 1, 2);
         let (mut consumer, mut producer) = (ends.remove(1), ends.remove(0));
         let capacity = {
             let lane = producer.lane(1);
