@@ -15,6 +15,10 @@ use crate::requester::Asker;
 use crate::sentence::Writing;
 use crate::world::{Event, World};
 
+/// How often a person finds the desk not there yet and looks again after a pause. Some
+/// desks never come: they are full, or gone.
+const WAITS_MAX: u64 = 2_000;
+
 /// One tab of one browser.
 pub(crate) struct Person {
     pub(crate) desk: usize,
@@ -28,6 +32,8 @@ pub(crate) struct Person {
     /// Guards against answers to an attempt that was given up.
     attempt: u64,
     pub(crate) actions_left: u64,
+    /// How many times more it waits for its desk instead of doing something.
+    waits_left: u64,
     online: bool,
     /// Characters typed in this run of the tab, by the action that typed them.
     typed: Vec<(u64, char)>,
@@ -48,6 +54,7 @@ impl Person {
             line: None,
             attempt: 0,
             actions_left: actions,
+            waits_left: WAITS_MAX,
             online: true,
             typed: Vec::new(),
             timer_at: None,
@@ -239,6 +246,10 @@ impl World {
         if self.settling || this.actions_left == 0 || this.is_ended() {
             return;
         }
+        if !this.client.ready() && this.waits_left > 0 {
+            this.waits_left -= 1;
+            return self.act_after_a_pause(person);
+        }
         this.actions_left -= 1;
         if this.client.ready() && !this.viewer {
             self.edit(person);
@@ -251,7 +262,11 @@ impl World {
         if self.chance.once_in(plan.offline_once_in) && self.people[person].online {
             self.go_offline(person);
         }
-        let pause = self.chance.between(1, 2 * plan.pause.as_micros() as u64);
+        self.act_after_a_pause(person);
+    }
+
+    fn act_after_a_pause(&mut self, person: usize) {
+        let pause = self.chance.between(1, 2 * self.plan.pause.as_micros() as u64);
         self.agenda.after(Duration::from_micros(pause), Event::Act { person });
     }
 

@@ -316,6 +316,8 @@ impl Env {
         };
         let role = session.role;
         let snapshot = hot.snapshot(role)?;
+        let newest = hot.record.desk.revision();
+        assert!(snapshot.revision == newest, "a connection is brought to the newest revision");
         let welcome = hot.welcome(now, session.client, role, true);
         let frame = self.encode(&ServerFrame::Welcome(welcome));
         self.queue(hot.position, id, frame, Way::Ordered);
