@@ -6,35 +6,48 @@
 use unicode_width::UnicodeWidthChar as _;
 
 /// The lines of a text, broken at spaces, or inside a word that is too long.
-pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    wrapped_by(text, columns.max(2) as f64, &|c| width(c) as f64)
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<&str> {
+    wrapped_by(text, columns.max(2) as f64, |c| width(c) as f64)
 }
 
 /// The same with the width that each character has, in the unit of `most`.
-pub(crate) fn wrapped_by(text: &str, most: f64, width: &dyn Fn(char) -> f64) -> Vec<String> {
+pub(crate) fn wrapped_by(text: &str, most: f64, width: impl Fn(char) -> f64) -> Vec<&str> {
     let mut lines = Vec::new();
+    let space = width(' ');
     // `split` keeps an empty line at the end, which `lines` would drop.
     for line in text.split('\n') {
-        let (mut current, mut length) = (String::new(), 0.0);
+        // What is on the line so far, and its length.
+        let (mut start, mut end, mut length) = (0, 0, 0.0);
+        let mut at = 0;
         for word in line.split(' ') {
-            let wide: f64 = word.chars().map(width).sum();
-            if !current.is_empty() && length + width(' ') + wide > most {
-                lines.push(std::mem::take(&mut current));
-                length = 0.0;
-            } else if !current.is_empty() {
-                current.push(' ');
-                length += width(' ');
+            let wide: f64 = word.chars().map(&width).sum();
+            let is_first = start == end;
+            if is_first {
+                start = at;
+            } else if length + space + wide > most {
+                lines.push(&line[start..end]);
+                (start, length) = (at, 0.0);
+            } else {
+                length += space;
+            }
+            end = at;
+            at += word.len() + 1;
+            if length + wide <= most {
+                end += word.len();
+                length += wide;
+                continue;
             }
             for c in word.chars() {
-                if !current.is_empty() && length + width(c) > most {
-                    lines.push(std::mem::take(&mut current));
-                    length = 0.0;
+                let wide = width(c);
+                if start < end && length + wide > most {
+                    lines.push(&line[start..end]);
+                    (start, length) = (end, 0.0);
                 }
-                current.push(c);
-                length += width(c);
+                end += c.len_utf8();
+                length += wide;
             }
         }
-        lines.push(current);
+        lines.push(&line[start..end]);
     }
     lines
 }

@@ -14,13 +14,29 @@ pub(super) const FILE: &[u8] = include_bytes!("../../font/onest.ttf");
 pub(super) struct Face {
     font: FontRef<'static>,
     units_per_em: f64,
+    /// What is known of the characters that most texts are made of.
+    common: Vec<Letter>,
+}
+
+/// Latin, Greek and Cyrillic.
+const COMMON: std::ops::Range<u32> = 0..0x530;
+
+/// A character as the face has it.
+#[derive(Clone, Copy)]
+struct Letter {
+    glyph: GlyphId,
+    /// How far it moves the pen, in ems.
+    advance: f64,
 }
 
 impl Face {
     pub(super) fn embedded() -> Self {
         let font = FontRef::try_from_slice(FILE).expect("the embedded font is sound");
         let units_per_em = f64::from(font.units_per_em().expect("a scalable font"));
-        Self { font, units_per_em }
+        let mut face = Self { font, units_per_em, common: Vec::new() };
+        let common = COMMON.map(|c| face.found(char::from_u32(c).unwrap_or('\0')));
+        face.common = common.collect();
+        face
     }
 
     pub(super) const fn font(&self) -> &FontRef<'static> {
@@ -29,20 +45,27 @@ impl Face {
 
     /// The glyph of a character; 0 if the face has none.
     pub(super) fn glyph(&self, c: char) -> GlyphId {
-        self.font.glyph_id(c)
+        self.letter(c).glyph
     }
 
     /// How far a character moves the pen, in ems.
     pub(super) fn advance(&self, c: char) -> f64 {
-        let glyph = self.glyph(c);
-        if glyph.0 == 0 {
-            // Two columns for a wide one, as every other program shows it.
-            return if c.width().unwrap_or(1) == 0 { 0.0 } else { self.missing(c) };
-        }
-        f64::from(self.font.h_advance_unscaled(glyph)) / self.units_per_em
+        self.letter(c).advance
     }
 
-    fn missing(&self, c: char) -> f64 {
-        if c.width() == Some(2) { 1.0 } else { 0.6 }
+    fn letter(&self, c: char) -> Letter {
+        self.common.get(c as usize).copied().unwrap_or_else(|| self.found(c))
+    }
+
+    fn found(&self, c: char) -> Letter {
+        let glyph = self.font.glyph_id(c);
+        let advance = match (glyph.0, c.width().unwrap_or(1)) {
+            (0, 0) => 0.0,
+            // Two columns for a wide one, as every other program shows it.
+            (0, 2) => 1.0,
+            (0, _) => 0.6,
+            _ => f64::from(self.font.h_advance_unscaled(glyph)) / self.units_per_em,
+        };
+        Letter { glyph, advance }
     }
 }

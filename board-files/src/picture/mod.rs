@@ -9,6 +9,8 @@ pub(crate) use pdf::write as pdf;
 pub(crate) use png::write as png;
 pub(crate) use svg::write as svg;
 
+use std::borrow::Cow;
+
 use face::Face;
 
 use crate::board::{Board, Note};
@@ -61,17 +63,18 @@ fn edges(note: &Note) -> (i64, i64, i64, i64) {
 }
 
 /// The lines that a note shows; the last ends with a sign if more follows.
-fn lines(face: &Face, note: &Note) -> Vec<String> {
+fn lines<'t>(face: &Face, note: &'t Note) -> Vec<Cow<'t, str>> {
     let width = f64::from(note.size.width.saturating_sub(2 * PADDING)) / f64::from(FONT);
     let rows = (note.size.height.saturating_sub(PADDING) / LINE) as usize;
     // Not even a wide letter fits.
     if width < 1.0 || rows == 0 {
         return Vec::new();
     }
-    let mut lines = wrapped_by(&note.text, width, &|c| face.advance(c));
-    if lines.len() > rows {
-        lines.truncate(rows);
-        let last = lines.last_mut().expect("there is a row");
+    let shown = wrapped_by(&note.text, width, |c| face.advance(c));
+    let is_cut = shown.len() > rows;
+    let mut lines: Vec<_> = shown.into_iter().take(rows).map(Cow::Borrowed).collect();
+    if is_cut {
+        let last = lines.last_mut().expect("there is a row").to_mut();
         let ends = |line: &str| line.chars().map(|c| face.advance(c)).sum::<f64>();
         while ends(last) + face.advance('…') > width && last.pop().is_some() {}
         last.push('…');

@@ -3,6 +3,7 @@
 //! The font is embedded whole. Each text can be searched and copied, since a table maps
 //! its glyphs back to characters.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
@@ -44,6 +45,8 @@ const SYSTEM: SystemInfo<'static> =
 pub(crate) fn write(board: &Board) -> Vec<u8> {
     let face = Face::embedded();
     let (scale, pages) = pages(board);
+    let texts: Vec<_> = board.notes.iter().map(|note| lines(&face, note)).collect();
+    let notes: Vec<_> = board.notes.iter().zip(&texts).collect();
     let mut used = BTreeMap::new();
     let mut pdf = Pdf::new();
     pdf.catalog(CATALOG).pages(PAGES);
@@ -59,7 +62,7 @@ pub(crate) fn write(board: &Board) -> Vec<u8> {
         page.resources().fonts().pair(FONT_NAME, FONT_REF);
         page.finish();
         let view = View { left, top, scale };
-        let drawn = drawn(board, &face, view, &mut used);
+        let drawn = drawn(&notes, &face, view, &mut used);
         pdf.stream(contents, &compress_to_vec_zlib(&drawn, LEVEL)).filter(Filter::FlateDecode);
     }
     embed(&mut pdf, &face, &used);
@@ -124,11 +127,19 @@ fn pages(board: &Board) -> (f64, Vec<(i64, i64)>) {
     (SCALE, cells.into_iter().map(corner).collect())
 }
 
+/// A note with its lines.
+type Lettered<'b> = (&'b Note, &'b Vec<Cow<'b, str>>);
+
 /// The content of a page; `used` takes the glyphs with their characters.
-fn drawn(board: &Board, face: &Face, view: View, used: &mut BTreeMap<u16, char>) -> Vec<u8> {
+fn drawn(
+    notes: &[Lettered<'_>],
+    face: &Face,
+    view: View,
+    used: &mut BTreeMap<u16, char>,
+) -> Vec<u8> {
     let mut content = Content::new();
     content.set_line_width(0.5);
-    for note in board.notes.iter().filter(|note| view.shows(note)) {
+    for (note, lines) in notes.iter().filter(|(note, _)| view.shows(note)) {
         let (left, top, right, bottom) = edges(note);
         let ((x, y), (end, upper)) = (view.at(left, bottom), view.at(right, top));
         set_fill(&mut content, note.color.0);
@@ -137,8 +148,7 @@ fn drawn(board: &Board, face: &Face, view: View, used: &mut BTreeMap<u16, char>)
         set_fill(&mut content, ink(note));
         content.begin_text();
         content.set_font(FONT_NAME, (f64::from(FONT) * view.scale) as f32);
-        for (row, line) in lines(face, note).iter().enumerate().filter(|(_, line)| !line.is_empty())
-        {
+        for (row, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
             let place = (left + i64::from(PADDING), top + i64::from(baseline(row)));
             let (x, y) = view.at(place.0, place.1);
             content.set_text_matrix([1.0, 0.0, 0.0, 1.0, x, y]);

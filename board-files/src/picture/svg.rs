@@ -12,9 +12,10 @@ pub(crate) fn write(board: &Board) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{left} {top} {width} {height}\" \
          width=\"{width}\" height=\"{height}\" font-family=\"Onest, sans-serif\" font-size=\"{FONT}\">\n\
-         <title>{}</title>\n",
-        escaped(&board.title),
+         <title>"
     );
+    escape(&board.title, &mut svg);
+    svg.push_str("</title>\n");
     for note in &board.notes {
         draw(&face, note, &mut svg).expect("writing to memory does not fail");
     }
@@ -36,8 +37,9 @@ fn draw(face: &Face, note: &Note, svg: &mut String) -> std::fmt::Result {
     )?;
     let ink = ink(note);
     for (row, line) in lines(face, note).iter().enumerate().filter(|(_, line)| !line.is_empty()) {
-        let (y, line) = (baseline(row), escaped(line));
-        writeln!(svg, "<text x=\"{PADDING}\" y=\"{y}\" fill=\"#{ink:06x}\">{line}</text>")?;
+        write!(svg, "<text x=\"{PADDING}\" y=\"{}\" fill=\"#{ink:06x}\">", baseline(row))?;
+        escape(line, svg);
+        svg.push_str("</text>\n");
     }
     svg.push_str("</svg>\n");
     Ok(())
@@ -45,8 +47,7 @@ fn draw(face: &Face, note: &Note, svg: &mut String) -> std::fmt::Result {
 
 /// Text in which nothing is markup; characters that XML 1.0 cannot hold become
 /// the replacement character.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -59,5 +60,4 @@ fn escaped(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
 }
