@@ -54,6 +54,11 @@ impl<T> Copied<T> {
         Arc::new(Self { content, bytes, outdated: OnceLock::new() })
     }
 
+    /// The bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The desk lets go of the copy. It counts as old until its last reader is done.
     pub(crate) fn outdate(self: Arc<Self>, accounts: &Accounts) {
         if Arc::strong_count(&self) > 1 {

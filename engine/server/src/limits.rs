@@ -319,17 +319,18 @@ pub(crate) const QUIC_REPLIES_MAX: usize = 1_024;
 /// Shards that the first byte of a connection id can name.
 pub(crate) const QUIC_SHARDS_MAX: usize = 255;
 
-/// Files longer than other bodies may be that a shard imports at a time. Safety: each may
-/// take as much memory as [`IMPORT_MEMORY_FACTOR`] files of the longest.
-pub(crate) const LONG_IMPORTS_MAX: usize = 1;
+/// Exports and imports of one address that wait for the thread beside the shards. Safety:
+/// each keeps a connection and what it is made from. A class behind one address exports at
+/// once.
+pub(crate) const BESIDE_PER_ADDRESS_MAX: usize = 256;
+
+/// The content of a desk, in bytes, that a shard writes itself as the answer to a poll.
+/// Tuning: the way to another thread and back takes as long as some KiB of JSON.
+pub(crate) const WRITTEN_AT_ONCE_BYTES: usize = 16 << 10;
 
 /// The memory of an import by the bytes of its file, at the most: the file, its text, what
 /// is read of it and the notes. Safety: `make bench ONLY=files` measures it.
 pub(crate) const IMPORT_MEMORY_FACTOR: usize = 8;
-
-/// After how many seconds a long import may be tried again. Tuning: one takes about a
-/// second besides its way here.
-pub(crate) const LONG_IMPORT_RETRY_S: u32 = 3;
 
 /// How long a polled line lives between two requests for its frames. A client asks again
 /// at once, and a slow network takes seconds.

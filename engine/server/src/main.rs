@@ -6,6 +6,7 @@
 //! operation means; ARCHITECTURE.md says who does.
 #![deny(unsafe_code)]
 
+mod beside;
 mod budget;
 mod certificate;
 mod cli;

@@ -14,6 +14,7 @@ use glommio::{ExecutorJoinHandle, Placement as Pinning};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::beside::Beside;
 use crate::budget::Budget;
 use crate::certificate::Certificate;
 use crate::config::{Config, Settings};
@@ -161,6 +162,8 @@ fn share(
         finished: atomic::AtomicBool::new(false),
         unsent: Budget::new("unsent", config.limits.unsent_bytes, shards),
         unread: Budget::new("unread", config.limits.unread_bytes, shards),
+        beside: Beside::start()
+            .map_err(|error| ServeError::Shard(format!("no thread can be started: {error}")))?,
         admission: Mutex::new(Admission::new(config.limits.admission)),
         config,
     });

@@ -11,6 +11,7 @@ use desk_gateway_http::route::OriginPolicy;
 use desk_keeper::{Why, Writable};
 use rustls::ServerConfig;
 
+use crate::beside::Beside;
 use crate::budget::Budget;
 use crate::certificate::{Certificate, OwnCertificate};
 use crate::config::Config;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) unsent: Arc<Budget>,
     /// Bytes of requests and messages that have not arrived whole, or are being served.
     pub(crate) unread: Arc<Budget>,
+    /// What takes long is computed there.
+    pub(crate) beside: Arc<Beside>,
     /// Connections that descriptors allow.
     pub(crate) connections_max: usize,
     /// All shards serve.

@@ -441,15 +441,6 @@ impl Connection {
         Ok(None)
     }
 
-    /// Whether the body in hand may be longer than others may be.
-    pub fn body_may_be_long(&self) -> bool {
-        match self.request.body {
-            BodyFraming::None => false,
-            BodyFraming::Length(length) => length > self.limits.body_bytes as u64,
-            BodyFraming::Chunked => true,
-        }
-    }
-
     fn decoder(&self, most: usize) -> Result<BodyDecoder, RequestError> {
         match self.request.body {
             BodyFraming::None => BodyDecoder::with_length(0, most),

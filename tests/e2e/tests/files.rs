@@ -1,6 +1,8 @@
 //! Export and import.
 
-use desk_e2e::http::{KEY, send};
+use std::io::Write as _;
+
+use desk_e2e::http::{KEY, connect, request, send};
 use desk_e2e::{Reply, Server, Setup, create, desk, get, join};
 use desk_protocol::codec::decode_snapshot;
 use desk_protocol::{Desk, ServerFrame};
@@ -247,4 +249,29 @@ fn a_table_is_told_what_its_columns_are() {
     import("column=text%3DNone").problem(400);
     assert_eq!(desk::texts(&server, &ada.id), ["A-1,buy tea,7", "Key,Summary,Left", "buy tea"]);
     assert_eq!(desk::export(&server, &ada.id)["stickers"][0]["x"], 7);
+}
+
+/// A shard computes nothing that takes long, or all its desks would stand still meanwhile.
+#[test]
+fn a_long_export_holds_nobody_up() {
+    let server = Setup::default().flag("--shards", "1").start();
+    let ada = create(&server, "large");
+    let lines: String = (0..3_000).map(|n| format!("Note {n} with some words\n")).collect();
+    import(&server, &ada, "text/plain", lines.as_bytes()).expect(200);
+    let bob = create(&server, "small");
+    for format in ["pdf", "excalidraw"] {
+        let mut stream = connect(server.address());
+        let path = format!("/api/desk/{}/export?format={format}", ada.id);
+        stream.write_all(&request(&server, "GET", &path, &[], b"")).expect("it is sent");
+        // The shard has it before what is asked from now on.
+        stream.set_nonblocking(true).expect("a mode");
+        let begun = || matches!(stream.peek(&mut [0]), Ok(1..));
+        let served = std::iter::from_fn(|| {
+            bob.poll(&server, 0, 0).expect(200);
+            (!begun()).then_some(())
+        });
+        assert!(served.count() > 5, "the shard served nobody during an export as {format}");
+        stream.set_nonblocking(false).expect("a mode");
+        Reply::read(&mut stream).expect(200);
+    }
 }

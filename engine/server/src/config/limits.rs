@@ -223,7 +223,7 @@ pub(crate) const LIMITS: &[Limit] = &[
     limit!("HTTP", "body", Bytes http.body_bytes, 4 * KIB, 64 * MIB,
         "bytes of a request's body: four frames"),
     limit!("HTTP", "import-body", Bytes http.import_body_bytes, 4 * KIB, 64 * MIB,
-        "bytes of a file to import, whose time is in proportion: a full desk in JSON; of those above body a shard takes one at a time"),
+        "bytes of a file to import, whose time is in proportion: a full desk in JSON; files are read one at a time"),
     limit!("HTTP", "pipelined", Bytes http.pipelined_bytes, KIB, MIB,
         "bytes taken in while an earlier request waits for its answer"),
     limit!("HTTP", "head-time", Micros http.head_us, 100, 600_000,

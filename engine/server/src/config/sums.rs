@@ -20,7 +20,7 @@ use super::limits::{CLIENTS_CEILING, Limits};
 use super::quantity::Bytes;
 use crate::limits::{
     BUDGET_ROOM_PART, CONNECTION_BYTES, EXECUTOR_BYTES, EXPORT_FACTOR, IMPORT_MEMORY_FACTOR,
-    JSON_FACTOR, KEY_BYTES, LOADS_MAX, LONG_IMPORTS_MAX, MEMORY_BYTES_MIN, QUIC_CONNECTION_BYTES,
+    JSON_FACTOR, KEY_BYTES, LOADS_MAX, MEMORY_BYTES_MIN, QUIC_CONNECTION_BYTES,
     QUIC_INCOMING_BYTES, QUIC_REPLIES_MAX, TLS_BYTES, UDP_BUFFER_BYTES, UNREAD_BUFFERS_MIN,
 };
 use crate::snapshot::{CLIENT_BYTES, RECENT_CLIENT_BYTES, STICKER_BYTES};
@@ -152,10 +152,6 @@ impl Process<'_> {
                 limits.log_waiting_bytes + limits.shard.import_bytes,
             ),
             per_shard(
-                "one long file that is imported (`import-body`)",
-                LONG_IMPORTS_MAX * IMPORT_MEMORY_FACTOR * limits.http.import_body_bytes,
-            ),
-            per_shard(
                 "frames that wait for connections (`outbound-queues`)",
                 limits.shard.outbound_queues_bytes,
             ),
@@ -171,9 +167,13 @@ impl Process<'_> {
                 once: 0,
             },
             per_shard("what waits for desks to be read", LOADING_BYTES_MAX),
-            per_shard(
-                "one request that is taken apart, and one export that is written",
-                JSON_FACTOR * limits.http.body_bytes + 2 * EXPORT_FACTOR * content,
+            per_shard("one request that is taken apart", JSON_FACTOR * limits.http.body_bytes),
+            once(
+                "one file that is imported (`import-body`), or one export that is written, and \
+                 one on its way to its reader",
+                (IMPORT_MEMORY_FACTOR * limits.http.import_body_bytes)
+                    .max(2 * EXPORT_FACTOR * content)
+                    + EXPORT_FACTOR * content,
             ),
             per_shard(
                 "buffers of the store and of the executor",

@@ -1,19 +1,15 @@
-//! Holds an address to how often it may make desks, join them and replace links, and a
-//! shard to how many long files it takes in at a time.
+//! Holds an address to how often it may make desks, join them and replace links.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::TryLockError;
 
 use desk_engine_core::{Action, ServiceError, Source};
 use desk_gateway_http::Problem;
-use desk_gateway_http::http::{RequestHead, Status};
+use desk_gateway_http::http::RequestHead;
 use desk_gateway_http::route::client_address;
 
 use super::answers;
 use super::connection::Http;
-use crate::limits::{LONG_IMPORT_RETRY_S, LONG_IMPORTS_MAX};
-use crate::shard::Shell;
 
 /// The address whose rate a request counts for. Requests from this machine have none: all
 /// may come through a proxy here that `--trusted-proxy` does not name.
@@ -50,30 +46,4 @@ pub(super) fn admit(http: &Http, source: Option<Source>, action: Action) -> Resu
     admission
         .admit(http.now(), source, action)
         .map_err(|wait| answers::problem(&ServiceError::TooOften { what, wait }))
-}
-
-/// A place among the long files that this shard takes in at a time; free again when
-/// dropped.
-pub(super) struct ImportPlace(Rc<Shell>);
-
-impl ImportPlace {
-    /// Takes a place.
-    ///
-    /// # Errors
-    /// 429 while another long file is taken in.
-    pub(super) fn take(shell: &Rc<Shell>) -> Result<Self, Problem> {
-        if shell.long_imports.get() == LONG_IMPORTS_MAX {
-            let detail = "Another long file is being imported; try again in a few seconds.";
-            let problem = Problem::new(Status::TOO_MANY_REQUESTS, detail);
-            return Err(problem.retry_after(LONG_IMPORT_RETRY_S));
-        }
-        shell.long_imports.set(shell.long_imports.get() + 1);
-        Ok(Self(Rc::clone(shell)))
-    }
-}
-
-impl Drop for ImportPlace {
-    fn drop(&mut self) {
-        self.0.long_imports.set(self.0.long_imports.get() - 1);
-    }
 }

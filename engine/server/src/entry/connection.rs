@@ -10,7 +10,8 @@ use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Respons
 use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
-use super::Door;
+use super::{Door, answers};
+use crate::beside::Busy;
 use crate::budget::Held;
 use crate::limits::BUFFERED_BYTES;
 use crate::net::byte_stream::ByteStream as _;
@@ -142,11 +143,6 @@ impl Http {
         self.arrived_body().await
     }
 
-    /// Whether the file of the request in hand may be a long one.
-    pub(super) fn file_may_be_long(&self) -> bool {
-        self.protocol.body_may_be_long()
-    }
-
     async fn arrived_body(&mut self) -> Result<Option<Vec<u8>>, Gone> {
         loop {
             self.write().await?;
@@ -167,6 +163,21 @@ impl Http {
     /// What a body may ask of a desk.
     pub(super) fn limits(&self) -> &DeskLimits {
         &self.shell.shared.config.limits.shard.order.desk
+    }
+
+    /// Computes something that takes long on the thread beside the shards.
+    ///
+    /// # Errors
+    /// 503: too much of this address waits for it.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let done = self.shell.shared.beside.run(self.source, job).await;
+        done.map_err(|Busy| {
+            let why = "exports and imports of this address wait already";
+            answers::problem(&ServiceError::TooMany(why))
+        })
     }
 
     /// Asks the owner of a desk.

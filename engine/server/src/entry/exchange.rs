@@ -1,9 +1,10 @@
 //! One request, from its head to its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk_engine_core::identity::ParseKeyError;
-use desk_engine_core::service::{Deleted, Joined};
+use desk_engine_core::service::{Deleted, Joined, Polled};
 use desk_engine_core::{Action, Reply, Request, SessionKey};
 use desk_files::Imported;
 use desk_gateway_http::bodies::{
@@ -20,10 +21,11 @@ use desk_protocol::frame::Submit;
 use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
-use super::admission::{self, ImportPlace};
+use super::admission;
 use super::connection::{Gone, Http, host};
 use super::{Door, answers, operator};
 use crate::clock;
+use crate::limits::WRITTEN_AT_ONCE_BYTES;
 use crate::quic::Quic;
 use crate::shard::{LineAsk, LineQuestion};
 
@@ -336,9 +338,18 @@ async fn wait(http: &mut Http, head: &RequestHead, poll: Poll) -> Answer {
     let wait_seconds = u32::from(poll.wait_s);
     let (since, frames) = (poll.since, poll.frames);
     match http.ask(Request::Poll { key, since, wait_seconds, frames }).await? {
+        Reply::Polled(polled) if is_long(&polled) => {
+            let write = move || answers::polled(&polled, poll.frames);
+            Ok(Ok(Some(attempt!(http.beside(write).await))))
+        }
         Reply::Polled(polled) => Ok(Ok(Some(answers::polled(&polled, poll.frames)))),
         other => Ok(Err(unexpected(other))),
     }
+}
+
+/// Whether the answer to a poll takes a shard too long to write.
+fn is_long(polled: &Polled) -> bool {
+    matches!(polled, Polled::Content(content) if content.desk.bytes() > WRITTEN_AT_ONCE_BYTES)
 }
 
 /// Takes a part of the frames of a line over requests. The first part opens the line.
@@ -427,23 +438,23 @@ async fn add_notes(http: &mut Http, head: &RequestHead, wanted: &Import) -> Answ
         Reply::Allowed => {}
         other => return Ok(Err(unexpected(other))),
     }
-    let place = match http.file_may_be_long() {
-        true => Some(attempt!(ImportPlace::take(&http.shell))),
-        false => None,
-    };
     let Some(body) = http.file().await? else { return Ok(Ok(None)) };
-    let read = import::read(wanted, hint, &body, http.limits());
-    drop(body);
-    let Imported { board, report } = attempt!(read.map_err(|error| error.problem()));
     // Where there is room is looked up first; a note that comes between stays
     // visible, as the import only adds.
     let content = match http.ask(Request::Export { link: desk, deleted: None }).await? {
         Reply::Content(content) => content,
         other => return Ok(Err(unexpected(other))),
     };
-    let creations = import::creations(board, &content.desk, http.limits(), &mut unnamed);
-    let operations = attempt!(creations.map_err(|error| error.problem()));
-    drop(place);
+    let (wanted, shared) = (wanted.clone(), Arc::clone(&http.shell.shared));
+    let read = move || {
+        let limits = &shared.config.limits.shard.order.desk;
+        let read = import::read(&wanted, hint, &body, limits);
+        drop(body);
+        let Imported { board, report } = read.map_err(|error| error.problem())?;
+        let creations = import::creations(board, &content.desk, limits, &mut unnamed);
+        Ok((creations.map_err(|error| error.problem())?, report))
+    };
+    let (operations, report) = attempt!(attempt!(http.beside(read).await));
     match http.ask(Request::Import { key, desk, user, resend, operations }).await? {
         Reply::Synced { status, revision, created } => {
             Ok(Ok(Some(import_answer(status, revision, &created, import::told(&report)))))
@@ -464,8 +475,10 @@ async fn send_export(http: &mut Http, head: &RequestHead, wanted: Export) -> Ans
     };
     match http.ask(Request::Export { link: wanted.link, deleted }).await? {
         Reply::Content(content) => {
-            let desk = answers::exported(&content);
-            Ok(Ok(Some(export::respond(&desk, wanted.format, wanted.deleted))))
+            let write = move || {
+                export::respond(&answers::exported(&content), wanted.format, wanted.deleted)
+            };
+            Ok(Ok(Some(attempt!(http.beside(write).await))))
         }
         other => Ok(Err(unexpected(other))),
     }

@@ -123,8 +123,6 @@ pub(crate) struct Shell {
     stop_flags: RefCell<Vec<Rc<Flag>>>,
     /// Requests between their head and their answer.
     pub(crate) busy: Cell<usize>,
-    /// Long files that are being imported.
-    pub(crate) long_imports: Cell<usize>,
 }
 
 /// Calls the core or the keeper.
@@ -198,7 +196,6 @@ impl Shell {
             draining: Cell::new(false),
             stop_flags: RefCell::default(),
             busy: Cell::new(0),
-            long_imports: Cell::new(0),
         });
         shell.tell_lifetimes();
         shell
