@@ -489,6 +489,12 @@ impl DeskClient {
 
     // ---- presence
 
+    /// This client's number among those of its desk; none until the server has told it.
+    #[wasm_bindgen(getter)]
+    pub fn author(&self) -> Option<u32> {
+        self.client.author().map(|author| author.0)
+    }
+
     /// What the person is called, and its colour.
     ///
     /// # Errors

@@ -1,5 +1,9 @@
+import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { Desk } from "./desk.ts";
+
+/** One of the colours that the page draws by lot. */
+const DRAWN = "#7c3aed";
 
 test("what one does, the other sees, both ways", async ({ person }) => {
   const ann = await Desk.create(await person());
@@ -146,4 +150,30 @@ test("note text is text, and the page asks nobody but its server", async ({ pers
   expect(await page.evaluate(() => "hit" in window)).toBe(false);
   expect(foreign).toEqual([]);
   expect(refused).toEqual([]);
+});
+
+test("two people to whom the lot gave one colour get two, and who picked one keeps it", async ({
+  person,
+}) => {
+  const profiled = async (picked: boolean): Promise<Page> => {
+    const page = await person();
+    const saved = JSON.stringify({ name: "Someone", color: DRAWN, picked });
+    await page.addInitScript((profile) => {
+      if (localStorage.getItem("sticker-desk.profile") === null)
+        localStorage.setItem("sticker-desk.profile", profile);
+    }, saved);
+    return page;
+  };
+  const color = (desk: Desk): Promise<string> =>
+    desk.page
+      .getByRole("button", { name: "Your name and colour" })
+      .evaluate((button) => getComputedStyle(button).getPropertyValue("--person").trim());
+  const ann = await Desk.create(await profiled(false));
+  const bob = await ann.join(await profiled(false));
+  await expect.poll(() => color(bob)).not.toBe(DRAWN);
+  expect(await color(ann)).toBe(DRAWN);
+  const eve = await ann.join(await profiled(true));
+  await eve.add("from Eve");
+  await expect(ann.note("from Eve")).toBeVisible();
+  expect(await color(eve)).toBe(DRAWN);
 });

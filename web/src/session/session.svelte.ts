@@ -326,7 +326,17 @@ export class Session {
     const same =
       people.length === this.people.length && people.every((one, at) => one === this.people[at]);
     if (!same) this.people = people;
+    this.#standOut();
     this.#lead(new Map(records.flatMap(({ drag }) => (drag === null ? [] : [[drag.id, drag]]))));
+  }
+
+  /** Of two people whose colour was drawn by lot, the one who came later draws again. */
+  #standOut(): void {
+    const author = this.#driver?.core.author;
+    if (author === undefined) return;
+    const earlier = this.people.filter((person) => person.author < author);
+    if (!earlier.some((person) => person.color === profile.color)) return;
+    profile.standOut(this.people.map((person) => person.color));
   }
 
   /** Shows notes in others' hands where those hold them. */
