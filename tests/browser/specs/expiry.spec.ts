@@ -3,9 +3,10 @@ import { expect, test } from "../fixtures.ts";
 import { Desk } from "./desk.ts";
 
 test.describe("a desk of some seconds", () => {
-  test.use({ flags: ["--desk-ttl", "20s"] });
+  test.use({ flags: ["--desk-ttl", "30s"] });
 
   test("warns before its end, and stays readable where it was read", async ({ person, server }) => {
+    test.setTimeout(120_000);
     const page = await person();
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const ann = await Desk.create(page);
@@ -22,7 +23,7 @@ test.describe("a desk of some seconds", () => {
     await ann.expectSaved();
 
     const over = page.getByRole("region", { name: "This desk has expired" });
-    await expect(over).toBeVisible({ timeout: 30_000 });
+    await expect(over).toBeVisible({ timeout: 45_000 });
     await ann.expectTexts("first", "second");
     await expect(ann.button("Add a note")).toHaveCount(0);
     await over.getByRole("button", { name: "Copy all" }).click();

@@ -131,16 +131,3 @@ test("an unknown desk says what happened", async ({ person }) => {
   await page.goto("/d/not-a-desk");
   await expect(page.getByRole("heading", { name: "No such desk" })).toBeVisible();
 });
-
-test.describe("a desk of a few seconds", () => {
-  test.use({ flags: ["--desk-ttl", "6s"] });
-
-  test("counts down and then says that it has expired", async ({ person }) => {
-    const ann = await Desk.create(await person());
-    await ann.add("short-lived");
-    await expect(ann.page.getByText(/\d+ s left/)).toBeVisible();
-    await expect(ann.page.getByRole("heading", { name: "This desk has expired" })).toBeVisible();
-    await ann.page.reload();
-    await expect(ann.page.getByRole("heading", { name: "This desk has expired" })).toBeVisible();
-  });
-});

@@ -103,14 +103,12 @@ export class Actions {
     if (!this.session.isDeleted(id) || !this.session.canEdit) return;
     this.view.deaf = true;
     const who = this.session.remover(id)?.name;
-    toasts.show(text.note.taken(who), {
-      label: text.note.putBack,
-      run: () => {
-        this.view.deaf = false;
-        this.session.restore([id]);
-        this.view.edit(id, this.session.notes.get(id)?.rect);
-      },
-    });
+    const putBack = (): void => {
+      this.view.deaf = false;
+      this.session.restore([id]);
+      this.view.edit(id, this.session.notes.get(id)?.rect);
+    };
+    toasts.show(text.note.taken(who), { label: text.note.putBack, run: putBack }, () => this.session.isDeleted(id));
   }
 
   #taken(): Rect[] {
@@ -128,10 +126,8 @@ export class Actions {
     if (ids.length === 0 || !this.session.remove(ids)) return;
     this.view.select(null);
     this.view.home();
-    toasts.show(text.note.deleted(ids.length), {
-      label: text.tools.undo,
-      run: () => this.session.restore(ids),
-    });
+    const undo = { label: text.tools.undo, run: () => this.session.restore(ids) };
+    toasts.show(text.note.deleted(ids.length), undo, () => ids.some((id) => this.session.isDeleted(id)));
   }
 
   /** Copies beside the notes: to the right, as far as they are wide, if that is free. */

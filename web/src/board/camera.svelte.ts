@@ -62,6 +62,13 @@ export class Camera {
     this.zoomAt({ x: this.width / 2, y: this.height / 2 }, factor);
   }
 
+  /** Puts a point of the board into the middle of the window. */
+  show(middle: Point, scale: number): void {
+    this.scale = Math.min(SCALE_MAX, scale);
+    this.x = this.width / 2 - middle.x * this.scale;
+    this.y = this.height / 2 - middle.y * this.scale;
+  }
+
   /** Shows all of `rects`; an empty board is centred on its origin. */
   fit(rects: Iterable<Rect>, scaleMax = 1): void {
     const edges = bounds(rects);

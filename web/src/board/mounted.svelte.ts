@@ -40,19 +40,19 @@ export class Mounted {
   /** Notes that shall be elements. */
   readonly #wanted: Note[] = $derived.by(() => {
     const region = this.#region;
-    const { editing, selected } = this.view;
+    const { editing, selected, active } = this.view;
     const far = this.view.camera.scale < FAR;
     this.session.layout;
     return untrack(() => {
       const all = [...this.session.notes.values()];
       const near = all.filter((note) => meet(note.rect, region));
       if (near.length <= (far ? FAR_ELEMENTS_MAX : ELEMENTS_MAX)) {
-        if (editing === null && selected.size === 0) return near;
-        const kept = keep(editing, selected);
+        if (editing === null && selected.size === 0 && active === null) return near;
+        const kept = keep(editing, selected, active);
         const ids = new Set(near.map((note) => note.id));
         return all.filter((note) => ids.has(note.id) || kept(note.id));
       }
-      return all.filter((note) => keep(editing, selected)(note.id));
+      return all.filter((note) => keep(editing, selected, active)(note.id));
     });
   });
 
@@ -113,7 +113,7 @@ export class Mounted {
       };
       coming.sort((a, b) => far(a) - far(b));
     }
-    const must = keep(this.view.editing, this.view.selected);
+    const must = keep(this.view.editing, this.view.selected, this.view.active);
     const added = new Set(
       coming.filter((note, at) => at < MOUNTED_PER_FRAME || (first && must(note.id))),
     );
@@ -137,9 +137,13 @@ export class Mounted {
 }
 
 /** Notes that are elements wherever they are: keys act on them. */
-function keep(editing: string | null, selected: ReadonlySet<string>): (id: string) => boolean {
+function keep(
+  editing: string | null,
+  selected: ReadonlySet<string>,
+  active: string | null,
+): (id: string) => boolean {
   const one = selected.size === 1 ? [...selected][0] : null;
-  return (id) => id === editing || id === one;
+  return (id) => id === editing || id === one || id === active;
 }
 
 function grown(rect: Rect, by: number): Rect {

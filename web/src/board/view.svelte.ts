@@ -10,10 +10,14 @@ export class BoardView {
   selected: ReadonlySet<string> = $state.raw(NOBODY);
   /** The selected note, if it is one alone. */
   readonly only = $derived(this.selected.size === 1 ? [...this.selected][0]! : null);
+  /** The note at which the keyboard comes onto the board. */
+  active: string | null = $state(null);
   /** The note being typed into. */
   editing: string | null = $state(null);
   /** Gives the keys to the board, when what had them is gone. */
   home: () => void = () => undefined;
+  /** Gives the keys to a note, wherever it lies. */
+  goTo: (id: string) => void = () => undefined;
   /** Letters are no commands now: the note they were meant for is gone. */
   deaf = false;
   /** The paper of the next new note. */

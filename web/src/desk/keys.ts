@@ -1,3 +1,5 @@
+import { edge, neighbour } from "../board/walk";
+import { habits } from "../session/habits.svelte";
 import type { BoardView } from "../board/view.svelte";
 import type { Actions } from "../board/actions.svelte";
 import type { Session } from "../session/session.svelte";
@@ -8,10 +10,13 @@ const STEP_FAR = 100;
 /** How far an arrow key pans the board, in pixels. */
 const PAN = 80;
 const ZOOM_STEP = 1.25;
+/** Keys that work on the note that has the keys, if none is selected. */
+const WORKS_HERE = ["Enter", "F2", "Delete", "Backspace", "]", "["];
 
 /** What keys do besides work on notes. */
 export interface KeyActions {
   help(): void;
+  find(): void;
   /** Gives up a drag; `false` if there is none. */
   abort(): boolean;
 }
@@ -39,6 +44,8 @@ export class BoardKeys {
     const own = target.closest("button, a") !== null && ["Enter", " "].includes(event.key);
     if (event.ctrlKey || event.metaKey) {
       if (this.#command(event)) event.preventDefault();
+    } else if (event.key.length === 1 && event.key !== " " && !habits.letters) {
+      // A voice that dictates words would press these keys.
     } else if (!event.altKey && !own && (onBoard || onTools) && this.#key(event)) {
       event.preventDefault();
     }
@@ -48,6 +55,10 @@ export class BoardKeys {
     const is = (letter: string): boolean => letterOf(event) === letter;
     if (is("a")) {
       this.actions.selectAll();
+      return true;
+    }
+    if (is("f")) {
+      this.page.find();
       return true;
     }
     if (!this.session.canEdit) return false;
@@ -76,10 +87,10 @@ export class BoardKeys {
     const { camera } = this.view;
     switch (event.key) {
       case "Escape":
-        if (!this.page.abort()) {
-          (document.activeElement as HTMLElement | null)?.blur();
-          this.view.select(null);
-        }
+        if (this.page.abort()) return true;
+        // First the selection goes, then the note: the keys stay on the board.
+        if (this.view.selected.size === 0 || !isNote(event)) this.view.home();
+        this.view.select(null);
         return true;
       case "+":
       case "=":
@@ -98,9 +109,33 @@ export class BoardKeys {
         this.page.help();
         return true;
     }
+    const moves = this.view.selected.size > 0 && this.session.canEdit;
+    const note = isNote(event);
+    if (note !== undefined && this.#walk(event, note, moves)) return true;
     const way = arrow(event.key);
-    if (way === undefined || (this.view.selected.size > 0 && this.session.canEdit)) return false;
+    if (way === undefined || moves) return false;
     camera.panBy(-way.x * PAN, -way.y * PAN);
+    return true;
+  }
+
+  /** From note to note, and into the selection. */
+  #walk(event: KeyboardEvent, id: string, moves: boolean): boolean {
+    const stops = [...this.session.notes.values()].map((note) => ({ id: note.id, ...note.rect }));
+    const from = stops.find((stop) => stop.id === id);
+    const way = arrow(event.key);
+    if (from === undefined) return false;
+    if (event.key === " ") {
+      this.view.toggle(id);
+      return true;
+    }
+    if (event.key === "Home" || event.key === "End") {
+      const end = edge(event.key === "Home" ? "first" : "last", stops);
+      if (end !== undefined) this.view.goTo(end);
+      return true;
+    }
+    if (way === undefined || moves) return false;
+    const next = neighbour(from, way, stops);
+    if (next !== undefined) this.view.goTo(next);
     return true;
   }
 
@@ -108,6 +143,10 @@ export class BoardKeys {
     if (letterOf(event) === "n") {
       this.actions.add();
       return true;
+    }
+    const here = isNote(event);
+    if (this.view.selected.size === 0 && here !== undefined && WORKS_HERE.includes(event.key)) {
+      this.view.select(here);
     }
     if (this.view.selected.size === 0) return false;
     const way = arrow(event.key);
@@ -135,6 +174,12 @@ export class BoardKeys {
     }
     return false;
   }
+}
+
+/** The note that has the keys. */
+function isNote(event: KeyboardEvent): string | undefined {
+  const target = event.target as HTMLElement;
+  return target.dataset["note"];
 }
 
 /** The letter decides; where it is not Latin, the key's place on the keyboard. */

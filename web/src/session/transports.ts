@@ -70,7 +70,7 @@ function better(used: Transport): string {
   const all = TRANSPORTS.slice(0, TRANSPORTS.indexOf(used));
   const told = all.map((name) => {
     const why = doubts.get(name)?.why;
-    return why === undefined ? "" : `${name} is not used: ${why}.`;
+    return why === undefined ? "" : `${nameOf(name)} is not used: ${why}.`;
   });
   return told.filter((why) => why !== "").join(" ");
 }

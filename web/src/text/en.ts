@@ -47,7 +47,7 @@ export const en = {
     emptyShare: "Share the link to write together.",
     emptyView: "Nothing is here yet. Notes appear as others write them.",
     viewOnly: "View only",
-    board: "Desk. Arrow keys pan, plus and minus zoom, N adds a note.",
+    board: "Desk. Arrow keys pan, or go from note to note. Plus and minus zoom, N adds a note.",
     expires: (left: string) => `${left} left`,
     expiresTitle: (when: string) => `This desk is deleted for good on ${when}.`,
     endsSoon: (when: string) =>
@@ -60,7 +60,8 @@ export const en = {
     look: "Zoom",
     add: "Add a note",
     addShort: "Note",
-    color: "Colour for new notes",
+    color: (name: string) => `Colour for new notes: ${name}`,
+    colors: "Colours for new notes",
     undo: "Undo",
     redo: "Redo",
     bin: "Bin",
@@ -75,6 +76,19 @@ export const en = {
   note: {
     empty: "Empty note",
     role: "note",
+    standing: (number: number, all: number, color: string, place: string) =>
+      `${number} of ${all}, ${color}, ${place}`,
+    places: [
+      "top left",
+      "top",
+      "top right",
+      "left",
+      "in the middle",
+      "right",
+      "bottom left",
+      "bottom",
+      "bottom right",
+    ],
     editor: "Text of the note",
     resize: "Resize",
     tools: "Note",
@@ -280,23 +294,42 @@ export const en = {
   help: {
     title: "Keys and gestures",
     close: "Close",
-    rows: [
-      ["Double-click, N", "New note"],
-      ["Enter, double-click", "Write in the note"],
-      ["Tab, Ctrl Enter while writing", "The next note beside, below"],
-      ["Esc", "Stop writing, select nothing"],
-      ["Shift and click, Shift and drag", "Select several notes"],
-      ["Ctrl A", "Select all notes"],
-      ["Arrows", "Move the notes (Shift: far), or pan the desk"],
-      ["Delete", "Delete the notes"],
-      ["Ctrl D, Alt and drag", "Duplicate"],
-      ["Ctrl C, Ctrl X, Ctrl V", "Copy, cut, paste; pasted lines, cells and boards become notes"],
-      ["] and [", "To the front, to the back"],
-      ["Ctrl Z, Ctrl Shift Z", "Undo, redo your own changes"],
-      ["Wheel, pinch", "Zoom"],
-      ["Drag, two fingers, Space and drag", "Pan the desk"],
-      ["+ and −, 0, 1", "Zoom in and out, 100%, show all"],
-    ],
+    letters: "Single letters and signs are keys of the desk",
+    /** Each row: keys, joined by blanks; a choice, by commas. */
+    keys: [
+      ["Make", [
+        ["N", "New note"],
+        ["Enter", "Write in the note"],
+        ["Tab, Ctrl+Enter", "While writing: the next note beside, below"],
+        ["Esc", "Stop writing, select nothing"],
+        ["Ctrl+D", "Duplicate (or drag with Alt)"],
+        ["Ctrl+C, Ctrl+X, Ctrl+V", "Copy, cut, paste; lines, cells and boards become notes"],
+      ]],
+      ["Select and move", [
+        ["← → ↑ ↓", "From note to note; moves what is selected (Shift: far); pans the desk"],
+        ["Space, Ctrl+A", "Select the note; all notes"],
+        ["Shift", "And a click or a drag: select several"],
+        ["Delete", "Delete the notes"],
+        ["], [", "To the front, to the back"],
+        ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo your own changes"],
+      ]],
+      ["Look", [
+        ["+, −, 0, 1", "Zoom in and out, 100%, show all"],
+        ["Ctrl+F", "Find in notes"],
+        ["Space", "And a drag: pan the desk"],
+        ["?", "This list"],
+      ]],
+    ] as const,
+    touch: [
+      ["Double-tap the desk", "New note"],
+      ["Double-tap a note", "Write in it"],
+      ["Tap, drag", "Select a note, move it"],
+      ["Drag the desk", "Pan"],
+      ["Two fingers", "Zoom and pan"],
+      ["Pull the corner", "Resize the note"],
+      ["… on a note", "Read all of it"],
+    ] as const,
+    fingers: "With fingers",
   },
 
   time: {
@@ -311,6 +344,16 @@ export const en = {
       const whole = count(days, { one: "day", other: "days" });
       return hours % 24 === 0 ? whole : `${whole} ${hours % 24} h`;
     },
+  },
+
+  find: {
+    open: "Find in notes",
+    label: "Find in notes",
+    none: "Nothing found",
+    count: (number: number, all: number) => `${number} of ${all}`,
+    next: "Next note",
+    previous: "Previous note",
+    close: "Close the search",
   },
 
   /** Why a change was not made. */

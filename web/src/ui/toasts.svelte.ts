@@ -3,6 +3,8 @@ export interface Toast {
   id: number;
   message: string;
   action?: { label: string; run: () => void } | undefined;
+  /** Whether it still applies; asked anew when what it reads changes. */
+  applies?: (() => boolean) | undefined;
   /** It stays, and can be put away. */
   stays?: boolean;
 }
@@ -22,8 +24,8 @@ class Toasts {
   shown: Toast[] = $state.raw([]);
   #next = 1;
 
-  show(message: string, action?: Toast["action"]): void {
-    this.#hideLater(this.#put(message, action), SHOWN_MS);
+  show(message: string, action?: Toast["action"], applies?: Toast["applies"]): void {
+    this.#hideLater(this.#put(message, action, false, applies), SHOWN_MS);
   }
 
   /** Why something was not done. */
@@ -56,9 +58,9 @@ class Toasts {
     this.shown = this.shown.filter((toast) => toast.id !== id);
   }
 
-  #put(message: string, action?: Toast["action"], stays = false): number {
+  #put(message: string, action?: Toast["action"], stays = false, applies?: Toast["applies"]): number {
     const id = this.#next++;
-    this.shown = [...this.shown.slice(1 - TOASTS_MAX), { id, message, action, stays }];
+    this.shown = [...this.shown.slice(1 - TOASTS_MAX), { id, message, action, stays, applies }];
     return id;
   }
 
