@@ -66,6 +66,8 @@ pub struct Hello {
     pub revision: Option<Revision>,
     /// The label that is passed on with commits; empty if none.
     pub user: String,
+    /// Commits may come in datagrams, too, ahead of their turn (CARRY-8).
+    pub repeats: bool,
 }
 
 /// A batch on its way to the desk's owner.

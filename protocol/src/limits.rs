@@ -12,6 +12,8 @@
 //! Bounds of sessions and connections stand in `engine/core`, bounds of HTTP in
 //! `gateway-http`, bounds of files in `storage-lsm`.
 
+use std::time::Duration;
+
 /// What a batch may ask for and a desk may hold. The server decides by it, and the
 /// client warns its person by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,6 +247,16 @@ pub const SERVER_FRAME_BYTES_MAX: usize = 1 << 20;
 /// frame, and so can a text delta that was transformed over many others. No policy:
 /// a larger commit could not be stored.
 pub const COMMIT_BYTES_MAX: usize = 416 << 10;
+
+/// How long after a frame was sent it is repeated in datagrams, while its answer is not here
+/// (CARRY-8). No policy: the first is longer than a burst of losses, and a fraction of what
+/// a retransmission takes. On a line that loses a tenth of its packets, one in a hundred
+/// frames would be lost with a single repetition, and one in a thousand is with two.
+pub const REPEATS_AFTER: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(60)];
+
+/// Bytes of a frame that is repeated: it fits a datagram on any path. No policy: a longer
+/// frame takes several packets anyway.
+pub const REPEAT_BYTES_MAX: usize = 1_100;
 
 /// A user's label (`R-User-ID`), in visible ASCII characters. No policy: the
 /// interface promises it to clients that never ask.

@@ -127,10 +127,10 @@ fn limits() -> impl Strategy<Value = DeskLimits> {
 
 fn client_frame() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
-        (text(), any::<u64>(), any::<Option<u64>>(), text()).prop_map(
-            |(session_key, connection, revision, user)| {
+        (text(), any::<u64>(), any::<Option<u64>>(), text(), any::<bool>()).prop_map(
+            |(session_key, connection, revision, user, repeats)| {
                 let revision = revision.map(Revision);
-                ClientFrame::Hello(Hello { session_key, connection, revision, user })
+                ClientFrame::Hello(Hello { session_key, connection, revision, user, repeats })
             }
         ),
         (any::<[u64; 3]>(), operations()).prop_map(|([seq, base, made_at], operations)| {

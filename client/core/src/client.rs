@@ -18,6 +18,7 @@ use crate::pending::Pending;
 use crate::people::{Own, People};
 use crate::random::Random;
 use crate::record::Store;
+use crate::repeat::Repeat;
 use crate::writing::Writing;
 
 /// What a client is started with.
@@ -91,6 +92,9 @@ pub struct Client {
     pub(crate) inbox: Inbox,
     pub(crate) assembly: Assembly,
     pub(crate) outbox: VecDeque<ClientFrame>,
+    /// The line that is open has datagrams.
+    pub(crate) datagrams: bool,
+    pub(crate) repeat: Repeat,
 
     pub(crate) author: Option<Author>,
     pub(crate) role: Option<Role>,
@@ -152,6 +156,8 @@ impl Client {
             inbox: Inbox::default(),
             assembly: Assembly::default(),
             outbox: VecDeque::new(),
+            datagrams: false,
+            repeat: Repeat::default(),
             author: None,
             role: None,
             lifetime: None,

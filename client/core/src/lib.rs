@@ -78,6 +78,7 @@ mod people;
 mod random;
 mod rebase;
 mod record;
+mod repeat;
 mod restore;
 mod splice;
 mod transport;

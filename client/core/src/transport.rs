@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use desk_protocol::codec::encode_client;
+use desk_protocol::codec::{Decoded, decode_server, encode_client};
 use desk_protocol::frame::{
     BatchResult, ClientFrame, CloseCode, Hello, Outcome, Role, SnapshotChunk, Submit, Welcome,
 };
@@ -13,6 +13,7 @@ use crate::event::{Event, Line, UnsavedReason};
 use crate::inbox::Assembly;
 use crate::limits::{EARLY_COMMITS_MAX, NO_DESK_PAUSE, OVERLOADED_DELAY_MIN};
 use crate::line::Due;
+use crate::repeat::Repeat;
 use crate::trouble::Trouble;
 
 impl Client {
@@ -29,6 +30,12 @@ impl Client {
         if let Some(flight) = &mut self.pending.flight {
             flight.sent = false;
         }
+    }
+
+    /// The line that was opened just now has datagrams: [`Client::poll_datagram`] and
+    /// [`Client::receive_datagram`] are used beside its stream.
+    pub const fn has_datagrams(&mut self) {
+        self.datagrams = self.line.open();
     }
 
     /// The line is lost, or could not be opened: another attempt is planned.
@@ -109,6 +116,30 @@ impl Client {
         self.refresh();
     }
 
+    /// A datagram that came: one whole frame. Whatever does not fit now is dropped, since
+    /// datagrams are lost, doubled and late.
+    pub fn receive_datagram(&mut self, now: Time, bytes: &[u8]) {
+        self.tell_time(now);
+        if !self.line.open() {
+            return;
+        }
+        self.line.heard(now);
+        let Ok(Decoded::Frame(length, Some(frame))) = decode_server(bytes) else { return };
+        let next = self.confirmed.revision().next();
+        let fits = match &frame {
+            ServerFrame::Presence(_) => true,
+            // Ahead of the stream, and with nothing left out (CARRY-8).
+            ServerFrame::Commit(commit) => {
+                self.welcomed && !self.awaiting_snapshot && commit.revision == next
+            }
+            _ => false,
+        };
+        if fits && length == bytes.len() {
+            self.take(frame);
+            self.refresh();
+        }
+    }
+
     /// What is to be sent: whole frames, one message.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Vec<u8>> {
         self.tell_time(now);
@@ -140,16 +171,23 @@ impl Client {
         Some(out)
     }
 
-    /// One's own presence, if it is to be sent: one frame, for lines that have a way of their
-    /// own for what may be lost. Ask it before [`Client::poll_transmit`], which takes it along.
-    pub fn poll_presence(&mut self, now: Time) -> Option<Vec<u8>> {
+    /// The next datagram to be sent, on a line that has them: one's own presence, or what is
+    /// repeated. Ask it before [`Client::poll_transmit`], which takes presence along.
+    pub fn poll_datagram(&mut self, now: Time) -> Option<Vec<u8>> {
         self.tell_time(now);
-        if self.line.state() != Line::Live {
+        if self.line.state() != Line::Live || !self.datagrams {
             return None;
         }
-        let presence = self.own.take(now)?;
-        let mut out = Vec::new();
-        encode_client(&ClientFrame::Presence(presence), &mut out);
+        let in_flight = self.in_flight();
+        let out = match self.repeat.take().filter(|_| in_flight) {
+            Some(repeated) => repeated,
+            None => {
+                let presence = self.own.take(now)?;
+                let mut out = Vec::new();
+                encode_client(&ClientFrame::Presence(presence), &mut out);
+                out
+            }
+        };
         self.line.sent(self.now, out.len(), false);
         Some(out)
     }
@@ -160,6 +198,7 @@ impl Client {
         [
             self.line.deadline(self.in_flight()),
             if live { self.own.deadline(self.now) } else { None },
+            self.repeat.deadline().filter(|_| self.in_flight()).map(|at| (at, "repeat")),
             self.people.deadline().map(|at| (at, "people")),
             self.drag.as_ref().and_then(|drag| drag.deadline()).map(|at| (at, "drag")),
             self.store.deadline().map(|at| (at, "persist")),
@@ -178,6 +217,7 @@ impl Client {
             Some(Due::Dead(trouble)) => self.give_up(trouble),
             None => {}
         }
+        self.repeat.handle_timeout(now);
         self.changed_people |= self.people.expire(now);
         self.move_dragged(now);
         self.store.expire_delay(now);
@@ -193,6 +233,7 @@ impl Client {
             connection: self.connection,
             revision: (self.ready && !self.distrust).then(|| self.confirmed.revision()),
             user: self.config.user.clone(),
+            repeats: self.datagrams,
         })
     }
 
@@ -219,6 +260,9 @@ impl Client {
             encode_client(&ClientFrame::Submit(submit), out);
             let bytes = out.len() - before;
             if bytes <= self.limits.frame_bytes {
+                if self.datagrams {
+                    self.repeat.sent(self.now, &out[before..]);
+                }
                 break;
             }
             out.truncate(before);
@@ -400,6 +444,8 @@ impl Client {
     fn forget_line(&mut self) {
         self.inbox.clear();
         self.outbox.clear();
+        self.datagrams = false;
+        self.repeat = Repeat::default();
         self.assembly = Assembly::default();
         self.greeting = None;
         self.welcomed = false;

@@ -13,7 +13,7 @@ use crate::error::RequestError;
 use crate::folder::Folder;
 use crate::origin::Origin;
 use crate::shared::Shared;
-use crate::transport::{Line, LineEnd, Transport};
+use crate::transport::{Came, Line, LineEnd, Transport};
 
 type Attempt<L> = Pin<Box<dyn Future<Output = Result<L, LineEnd>> + Send>>;
 type Joining = Pin<Box<dyn Future<Output = Result<Joined, RequestError>> + Send>>;
@@ -27,7 +27,7 @@ enum Connection<L> {
 
 enum Happened<L> {
     Opened(L),
-    Received(Vec<u8>),
+    Received(Came),
     Ended(LineEnd),
 }
 
@@ -41,7 +41,7 @@ impl<L: Line> Connection<L> {
                 Err(end) => Happened::Ended(end),
             },
             Self::Open(line) => match line.turn().await {
-                Ok(frames) => Happened::Received(frames),
+                Ok(came) => Happened::Received(came),
                 Err(end) => Happened::Ended(end),
             },
         }
@@ -82,9 +82,7 @@ pub(crate) async fn run<T: Transport>(
         }
         if let Connection::Open(line) = &mut connection {
             orders.send.iter().for_each(|frames| line.queue(frames));
-            if let Some(frame) = orders.lossy {
-                line.send_lossy(frame);
-            }
+            orders.datagrams.into_iter().for_each(|frame| line.send_datagram(frame));
         }
         if let (Some(records), Some(folder)) = (orders.persist, &folder) {
             writing = Some(Box::pin(folder.clone().write(records)));
@@ -96,12 +94,21 @@ pub(crate) async fn run<T: Transport>(
             happened = connection.turn() => match happened {
                 Happened::Opened(line) => {
                     shared.carried_by(Some(line.carrier()));
+                    let datagrams = line.has_datagrams();
                     connection = Connection::Open(line);
-                    shared.turn(|client, now| client.connected(now));
+                    shared.turn(|client, now| {
+                        client.connected(now);
+                        if datagrams {
+                            client.has_datagrams();
+                        }
+                    });
                 }
-                Happened::Received(bytes) => {
+                Happened::Received(came) => {
                     transport.proven();
-                    shared.turn(|client, now| client.receive(now, &bytes));
+                    shared.turn(|client, now| match came {
+                        Came::Frames(bytes) => client.receive(now, &bytes),
+                        Came::Datagram(frame) => client.receive_datagram(now, &frame),
+                    });
                 }
                 Happened::Ended(end) => {
                     connection = Connection::None;

@@ -65,8 +65,8 @@ pub(crate) struct Orders {
     /// Join the desk again, with this key.
     pub(crate) rejoin: Option<String>,
     pub(crate) send: Vec<Vec<u8>>,
-    /// A frame that may be lost.
-    pub(crate) lossy: Option<Vec<u8>>,
+    /// Frames that may be lost.
+    pub(crate) datagrams: Vec<Vec<u8>>,
     pub(crate) persist: Option<Records>,
     pub(crate) wake_at: Option<std::time::Instant>,
 }
@@ -144,7 +144,9 @@ impl Shared {
             orders.persist = state.client.persist();
         }
         if open && !orders.hang_up {
-            orders.lossy = state.client.poll_presence(now);
+            while let Some(frame) = state.client.poll_datagram(now) {
+                orders.datagrams.push(frame);
+            }
             while let Some(frames) = state.client.poll_transmit(now) {
                 orders.send.push(frames);
             }

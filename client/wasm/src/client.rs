@@ -105,6 +105,12 @@ impl DeskClient {
         self.client.connected(now);
     }
 
+    /// The line that is open has datagrams beside its stream.
+    #[wasm_bindgen(js_name = hasDatagrams)]
+    pub fn has_datagrams(&mut self) {
+        self.client.has_datagrams();
+    }
+
     /// The line is lost, or could not be opened.
     pub fn disconnected(&mut self, now_ms: f64) {
         let now = self.time(now_ms);
@@ -178,6 +184,20 @@ impl DeskClient {
     pub fn transmit(&mut self, now_ms: f64) -> Option<Vec<u8>> {
         let now = self.time(now_ms);
         self.client.poll_transmit(now)
+    }
+
+    /// A datagram came.
+    #[wasm_bindgen(js_name = receiveDatagram)]
+    pub fn receive_datagram(&mut self, now_ms: f64, bytes: &[u8]) {
+        let now = self.time(now_ms);
+        self.client.receive_datagram(now, bytes);
+    }
+
+    /// The next datagram to send, on a line that has them; before [`DeskClient::transmit`].
+    #[wasm_bindgen(js_name = transmitDatagram)]
+    pub fn transmit_datagram(&mut self, now_ms: f64) -> Option<Vec<u8>> {
+        let now = self.time(now_ms);
+        self.client.poll_datagram(now)
     }
 
     /// The time that a report named has come.

@@ -97,7 +97,8 @@ impl World {
         self.shard.handle(self.now, Input::Opened { connection, key: Some(key) });
         let session_key = key.to_string();
         let user = "ann".to_owned();
-        let hello = Hello { session_key, connection: self.next, revision: None, user };
+        let (number, repeats) = (self.next, false);
+        let hello = Hello { session_key, connection: number, revision: None, user, repeats };
         self.send(connection, &ClientFrame::Hello(hello));
         connection
     }

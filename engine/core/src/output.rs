@@ -15,6 +15,8 @@ use crate::service::Reply;
 pub enum Way {
     /// In order with all others that are ordered.
     Ordered,
+    /// The same, and once more as a datagram where the way is long (CARRY-8).
+    Repeated,
     /// Presence: it may be lost, and may go as a datagram.
     Lossy,
     /// A part of a snapshot, in order with the other parts. It may go beside the frames

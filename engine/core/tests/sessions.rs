@@ -473,9 +473,10 @@ fn a_hello_whose_connection_was_told_to_go_joins_no_desk() {
         ),
         (
             |world, connection| {
-                let session_key = String::new();
+                let (session_key, user) = (String::new(), String::new());
+                let (connection_number, revision, repeats) = (3, None, false);
                 let hello =
-                    Hello { session_key, connection: 3, revision: None, user: String::new() };
+                    Hello { session_key, connection: connection_number, revision, user, repeats };
                 world.send(connection, &ClientFrame::Hello(hello));
             },
             CloseCode::Malformed,

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use desk_protocol::limits::{REPEAT_BYTES_MAX, REPEATS_AFTER};
+
 /// The UDP port of QUIC.
 pub(crate) const QUIC_PORT: u16 = 8443;
 
@@ -282,8 +284,16 @@ pub(crate) const QUIC_SEND_WINDOW: u64 = 256 << 10;
 /// replaces older.
 pub(crate) const QUIC_DATAGRAM_BUFFER_BYTES: usize = 16 << 10;
 
+/// Frames of a connection that wait to be repeated in datagrams, each time. Tuning: more
+/// at a time tell of a loss by their acknowledgements. Safety: a frame is held until then, though all who
+/// get it share its bytes.
+pub(crate) const QUIC_REPEATS_MAX: usize = 8;
+
+const _: () = assert!(REPEATS_AFTER.len() * QUIC_REPEATS_MAX * REPEAT_BYTES_MAX <= 18 << 10);
+
 /// Bytes that a QUIC connection may take, for the sum of memory: what its windows allow,
-/// twice what is received since the pieces keep their packets, and its state.
+/// twice what is received since the pieces keep their packets, and its state with what it
+/// repeats.
 pub(crate) const QUIC_CONNECTION_BYTES: usize = 2 * QUIC_RECEIVE_WINDOW as usize
     + QUIC_SEND_WINDOW as usize
     + 2 * QUIC_DATAGRAM_BUFFER_BYTES

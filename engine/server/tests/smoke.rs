@@ -117,6 +117,7 @@ impl Socket {
             connection,
             revision: Some(Revision(0)),
             user: "smoke".to_owned(),
+            repeats: false,
         }));
         socket
     }

@@ -24,6 +24,7 @@ pub(super) fn client(
             connection: hello.connection(),
             revision: hello.revision().map(Revision),
             user: hello.user().unwrap_or_default().to_owned(),
+            repeats: hello.repeats(),
         })));
     }
     if let Some(submit) = frame.body_as_submit() {

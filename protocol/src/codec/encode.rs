@@ -45,6 +45,7 @@ impl Encoder {
                     connection: hello.connection,
                     revision: hello.revision.map(|revision| revision.0),
                     user: text(builder, &hello.user),
+                    repeats: hello.repeats,
                 };
                 (wire::Body::Hello, wire::Hello::create(builder, &args).as_union_value())
             }

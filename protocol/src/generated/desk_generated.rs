@@ -1980,6 +1980,7 @@ impl<'a> Hello<'a> {
   pub const VT_CONNECTION: ::flatbuffers::VOffsetT = 6;
   pub const VT_REVISION: ::flatbuffers::VOffsetT = 8;
   pub const VT_USER: ::flatbuffers::VOffsetT = 10;
+  pub const VT_REPEATS: ::flatbuffers::VOffsetT = 12;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1995,6 +1996,7 @@ impl<'a> Hello<'a> {
     builder.add_connection(args.connection);
     if let Some(x) = args.user { builder.add_user(x); }
     if let Some(x) = args.session_key { builder.add_session_key(x); }
+    builder.add_repeats(args.repeats);
     builder.finish()
   }
 
@@ -2027,6 +2029,13 @@ impl<'a> Hello<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Hello::VT_USER, None)}
   }
+  #[inline]
+  pub fn repeats(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(Hello::VT_REPEATS, Some(false)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Hello<'_> {
@@ -2039,6 +2048,7 @@ impl ::flatbuffers::Verifiable for Hello<'_> {
      .visit_field::<u64>("connection", Self::VT_CONNECTION, false)?
      .visit_field::<u64>("revision", Self::VT_REVISION, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("user", Self::VT_USER, false)?
+     .visit_field::<bool>("repeats", Self::VT_REPEATS, false)?
      .finish();
     Ok(())
   }
@@ -2048,6 +2058,7 @@ pub struct HelloArgs<'a> {
     pub connection: u64,
     pub revision: Option<u64>,
     pub user: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub repeats: bool,
 }
 impl<'a> Default for HelloArgs<'a> {
   #[inline]
@@ -2057,6 +2068,7 @@ impl<'a> Default for HelloArgs<'a> {
       connection: 0,
       revision: None,
       user: None,
+      repeats: false,
     }
   }
 }
@@ -2083,6 +2095,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> HelloBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Hello::VT_USER, user);
   }
   #[inline]
+  pub fn add_repeats(&mut self, repeats: bool) {
+    self.fbb_.push_slot::<bool>(Hello::VT_REPEATS, repeats, false);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> HelloBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     HelloBuilder {
@@ -2105,6 +2121,7 @@ impl ::core::fmt::Debug for Hello<'_> {
       ds.field("connection", &self.connection());
       ds.field("revision", &self.revision());
       ds.field("user", &self.user());
+      ds.field("repeats", &self.repeats());
       ds.finish()
   }
 }

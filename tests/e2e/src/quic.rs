@@ -63,8 +63,13 @@ fn fastrand() -> u8 {
 impl Quic {
     /// Connects. `first` leads the connection to shard `first` modulo their number.
     pub async fn connect(server: &Server, first: u8) -> Self {
+        Self::connect_to(server.quic(), first).await
+    }
+
+    /// The same, to an address that leads to the server.
+    pub async fn connect_to(address: SocketAddr, first: u8) -> Self {
         let endpoint = Endpoint::client(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
-        let connecting = endpoint.connect_with(config(ALPN, first), server.quic(), "localhost");
+        let connecting = endpoint.connect_with(config(ALPN, first), address, "localhost");
         let connection = connecting.unwrap().await.unwrap();
         let (send, receive) = connection.open_bi().await.unwrap();
         Self { endpoint, connection, send, receive, inbox: Vec::new() }
@@ -79,10 +84,15 @@ impl Quic {
 
     /// Says hello without any state.
     pub async fn hello(&mut self, joined: &Joined, connection: u64) {
+        self.greet(joined, connection, false).await;
+    }
+
+    /// The same; `repeats`: commits may come in datagrams, too.
+    pub async fn greet(&mut self, joined: &Joined, connection: u64, repeats: bool) {
         let session_key = joined.key.clone();
-        let user = "tester".to_owned();
-        self.say(&ClientFrame::Hello(Hello { session_key, connection, revision: None, user }))
-            .await;
+        let (user, revision) = ("tester".to_owned(), None);
+        let hello = Hello { session_key, connection, revision, user, repeats };
+        self.say(&ClientFrame::Hello(hello)).await;
     }
 
     /// Sends a frame on the stream.

@@ -104,6 +104,7 @@ impl Socket {
             connection,
             revision,
             user: user.to_owned(),
+            repeats: false,
         }));
     }
 

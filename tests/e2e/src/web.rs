@@ -104,9 +104,9 @@ impl Web {
         send.write_all(&[0x40, 0x41, 0x00]).await.unwrap();
         web.frames = Some((send, receive));
         let session_key = joined.key.clone();
-        let user = "page".to_owned();
-        web.say(&ClientFrame::Hello(Hello { session_key, connection: 1, revision: None, user }))
-            .await;
+        let (connection, revision, user) = (1, None, "page".to_owned());
+        let hello = Hello { session_key, connection, revision, user, repeats: false };
+        web.say(&ClientFrame::Hello(hello)).await;
         web
     }
 

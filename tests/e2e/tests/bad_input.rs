@@ -389,6 +389,7 @@ fn hello_again(server: &Server, witness: &Witness) -> Vec<u8> {
         connection: 9,
         revision: None,
         user: String::new(),
+        repeats: false,
     };
     encode_client(&ClientFrame::Hello(hello), &mut bytes);
     bytes

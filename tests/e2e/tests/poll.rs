@@ -129,6 +129,7 @@ fn hello(joined: &Joined, connection: u64) -> Vec<u8> {
         connection,
         revision: Some(Revision(0)),
         user: "tester".to_owned(),
+        repeats: false,
     }))
 }
 

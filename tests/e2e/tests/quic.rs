@@ -2,9 +2,9 @@
 
 use desk_client_native::{Carrier, Carriers, Desk};
 use desk_e2e::programs::{edit, note, opened, settle, soon, texts};
-use desk_e2e::{Quic, Server, Setup, create, eventually, join};
-use desk_protocol::frame::{ClientFrame, Presence, ServerFrame};
-use desk_protocol::{Operation, Revision};
+use desk_e2e::{Quic, Relay, Server, Setup, create, eventually, join};
+use desk_protocol::frame::{ClientFrame, Presence, ServerFrame, Submit};
+use desk_protocol::{ClientSeq, Operation, Revision};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
@@ -212,4 +212,85 @@ async fn carry_6_a_new_address_ends_nothing() {
     }
     assert_eq!(block_in_place(|| server.metric("sticker_desk_quic_accepted_total")), 1);
     assert_eq!(block_in_place(|| server.metric("sticker_desk_quic_misrouted_total")), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_8_a_batch_may_come_by_datagram_alone() {
+    let server = block_in_place(Server::new);
+    let ada = block_in_place(|| create(&server, "Twice"));
+    // At the desk's shard and at the other.
+    for first in [0, 1] {
+        let guest = block_in_place(|| join(&server, &ada.id));
+        let mut line = Quic::join(&server, &guest, first).await;
+        let head = line.find(|frame| match frame {
+            ServerFrame::Welcome(welcome) => Some(welcome.revision),
+            _ => None,
+        });
+        let head = soon(head).await;
+        let batch = |seq: u64| {
+            let title = format!("title {seq}");
+            let base = Revision(head.0 + seq - 1);
+            let operations = vec![Operation::SetTitle { title, yielding: false }];
+            let client_seq = ClientSeq(seq);
+            ClientFrame::Submit(Submit { client_seq, base, made_at: base, operations })
+        };
+        for seq in 1..=5 {
+            // Datagrams may be lost, on loopback too.
+            let committed = async {
+                loop {
+                    line.cast(&batch(seq));
+                    let commit = line.find(|frame| match frame {
+                        ServerFrame::Commit(commit) => Some(commit.revision),
+                        _ => None,
+                    });
+                    match timeout(std::time::Duration::from_secs(1), commit).await {
+                        Ok(revision) => return revision,
+                        Err(_) => continue,
+                    }
+                }
+            };
+            assert_eq!(soon(committed).await, Revision(head.0 + seq));
+            // The copy on the stream comes late, and another datagram later still.
+            line.say(&batch(seq)).await;
+            line.cast(&batch(seq));
+            let again = line.find(|frame| match frame {
+                ServerFrame::Answer(result) => Some(result.client_seq),
+                ServerFrame::Commit(commit) => panic!("applied twice: {commit:?}"),
+                _ => None,
+            });
+            assert_eq!(soon(again).await, ClientSeq(seq));
+        }
+        line.connection.close(quinn::VarInt::from_u32(0), b"");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_8_commits_come_twice_over_a_long_way() {
+    let server = block_in_place(Server::new);
+    let ada = block_in_place(|| create(&server, "Far away"));
+    let mut lines = Vec::new();
+    for repeats in [true, false] {
+        let way = Relay::new(server.quic(), std::time::Duration::from_millis(30)).await;
+        let guest = block_in_place(|| join(&server, &ada.id));
+        let mut line = soon(Quic::connect_to(way.address(), 0)).await;
+        line.greet(&guest, 1, repeats).await;
+        let welcomed = line.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()));
+        soon(welcomed).await;
+        soon(line.snapshot()).await;
+        lines.push(line);
+    }
+    block_in_place(|| ada.add(&server, 1, "said twice"));
+    for line in &mut lines {
+        let committed = line.find(|frame| match frame {
+            ServerFrame::Commit(commit) => Some(commit.revision),
+            _ => None,
+        });
+        assert_eq!(soon(committed).await, Revision(1));
+    }
+    let ServerFrame::Commit(commit) = soon(lines[0].datagram()).await else { panic!("no commit") };
+    assert_eq!(commit.revision, Revision(1));
+    // Whoever did not say so gets presence alone.
+    lines[0].cast(&ClientFrame::Presence(Presence::default()));
+    let other = soon(lines[1].datagram()).await;
+    assert!(matches!(other, ServerFrame::Presence(_)), "{other:?}");
 }

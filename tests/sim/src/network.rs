@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk_engine_core::{ConnectionId, Input, limits};
+use desk_engine_core::{ConnectionId, Input, Way, limits};
 use desk_protocol::Time;
 use desk_protocol::frame::CloseCode;
 use desk_protocol::limits::SNAPSHOT_CHUNK_BYTES_MAX;
@@ -118,9 +118,12 @@ impl World {
     }
 
     /// The server sends.
-    pub(crate) fn send_down(&mut self, id: ConnectionId, frame: Arc<[u8]>) {
+    pub(crate) fn send_down(&mut self, id: ConnectionId, frame: Arc<[u8]>, way: Way) {
         if self.unlucky() {
             return self.cut(id);
+        }
+        if way == Way::Repeated {
+            self.cast_down(id, Arc::clone(&frame));
         }
         let delay = self.delay();
         let now = self.agenda.now;
@@ -139,6 +142,45 @@ impl World {
         line.down_at = line.down_at.max(now + delay) + Duration::from_millis(line.slow_ms);
         let at = line.down_at;
         self.agenda.at(at, Event::Down { line: id });
+    }
+
+    /// Whether a datagram gets through.
+    fn is_lucky(&mut self) -> bool {
+        !self.chance.once_in(self.plan.datagram_lost_once_in)
+    }
+
+    /// A client sends a datagram: it may be lost, overtake and be overtaken.
+    pub(crate) fn cast_up(&mut self, line: ConnectionId, frame: Vec<u8>) {
+        if self.is_lucky() {
+            let delay = self.delay();
+            self.agenda.after(delay, Event::DatagramUp { line, frame });
+        }
+    }
+
+    pub(crate) fn datagram_up(&mut self, id: ConnectionId, frame: &[u8]) {
+        let Some(shard) = self.lines.get(&id).map(|line| line.shard) else { return };
+        let now = self.agenda.now;
+        let Some(host) = self.host(shard) else { return };
+        let before = host.shard.stats().batches;
+        host.shard.receive_datagram(now, id, frame);
+        self.ahead += host.shard.stats().batches - before;
+        self.carry_out(shard);
+    }
+
+    fn cast_down(&mut self, line: ConnectionId, frame: Arc<[u8]>) {
+        if self.is_lucky() {
+            let delay = self.delay();
+            self.agenda.after(delay, Event::DatagramDown { line, frame });
+        }
+    }
+
+    pub(crate) fn datagram_down(&mut self, id: ConnectionId, frame: &[u8]) {
+        let Some(person) = self.lines.get(&id).map(|line| line.person) else { return };
+        let client = &mut self.people[person].client;
+        let before = client.confirmed().revision();
+        client.receive_datagram(self.agenda.now, frame);
+        self.ahead += u64::from(client.confirmed().revision() > before);
+        self.pump(person);
     }
 
     pub(crate) fn end_line(&mut self, id: ConnectionId, _code: CloseCode) {

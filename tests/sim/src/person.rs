@@ -107,6 +107,13 @@ impl World {
             }
             let this = &mut self.people[person];
             if let Some(line) = this.line
+                && let Some(frame) = this.client.poll_datagram(now)
+            {
+                idle = false;
+                self.cast_up(line, frame);
+            }
+            let this = &mut self.people[person];
+            if let Some(line) = this.line
                 && let Some(bytes) = this.client.poll_transmit(now)
             {
                 idle = false;
@@ -209,6 +216,9 @@ impl World {
                 let this = &mut self.people[person];
                 this.line = Some(id);
                 this.client.connected(now);
+                if self.plan.datagram_lost_once_in > 0 {
+                    this.client.has_datagrams();
+                }
             }
             Some(Reply::Failed(ServiceError::Expired)) => {
                 let expired = Trouble::Server(CloseCode::Expired);

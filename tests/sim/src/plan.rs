@@ -82,6 +82,8 @@ pub struct Plan {
     pub import_notes: u64,
     /// Operations of a batch, and so of a part of an import.
     pub batch_operations: usize,
+    /// Lines have datagrams, of which one in so many is lost; 0: they have none.
+    pub datagram_lost_once_in: u64,
 }
 
 impl Plan {
@@ -126,6 +128,7 @@ impl Plan {
             crash_in_stop_once_in: odds(&mut chance, &[0, 3]),
             import_notes: odds(&mut chance, &[0, 0, 10, 90]),
             batch_operations: odds(&mut chance, &[500, 40]) as usize,
+            datagram_lost_once_in: odds(&mut chance, &[0, 2, 20]),
         }
     }
 }

@@ -106,7 +106,7 @@ impl World {
                 let (key, sequence) = (key_of(key), Sequence(sequence));
                 self.tell_keeper(shard, Kept::Store { key, sequence, value });
             }
-            Output::Send { connection, frame, .. } => self.send_down(connection, frame),
+            Output::Send { connection, frame, way } => self.send_down(connection, frame, way),
             Output::Close { connection, code } => {
                 let is_draining = self.host(shard).is_some_and(|host| host.is_draining);
                 let patience = if is_draining { CLOSE_TIME } else { LAST_WORDS_TIME };

@@ -1,6 +1,7 @@
 //! A run: everything in it, and what happens next.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk_engine_core::service::Deleted;
@@ -47,6 +48,8 @@ pub(crate) enum Event {
     Load { generation: u64, shard: usize, key: LinkId },
     Up { line: ConnectionId },
     Down { line: ConnectionId },
+    DatagramUp { line: ConnectionId, frame: Vec<u8> },
+    DatagramDown { line: ConnectionId, frame: Arc<[u8]> },
     CloseOver { line: ConnectionId },
     ServerLearns { generation: u64, shard: usize, line: ConnectionId },
     ClientLearns { person: usize, line: ConnectionId },
@@ -96,6 +99,8 @@ pub struct Report {
     pub typed: usize,
     /// Sentences that must be whole.
     pub sentences: usize,
+    /// Batches and commits that a datagram brought first.
+    pub ahead: u64,
 }
 
 impl Report {
@@ -115,6 +120,7 @@ impl Report {
             stops,
             typed,
             sentences,
+            ahead,
         } = other;
         self.commits += commits;
         self.starts += starts;
@@ -128,6 +134,7 @@ impl Report {
         self.stops += stops;
         self.typed += typed;
         self.sentences += sentences;
+        self.ahead += ahead;
     }
 }
 
@@ -161,6 +168,7 @@ pub(crate) struct World {
     pub(crate) hangs: u64,
     pub(crate) unstorable: u64,
     pub(crate) stops: u64,
+    pub(crate) ahead: u64,
     looks: BTreeMap<usize, Result<Desk, ServiceError>>,
     /// Why the server refused something last.
     refused: Option<&'static str>,
@@ -197,6 +205,7 @@ pub fn run_plan(plan: Plan) -> Result<Report, Failure> {
             stops: world.stops,
             typed: world.checker.typed.len(),
             sentences: world.checker.sentences.iter().filter(|one| !one.unsure).count(),
+            ahead: world.ahead,
         }),
     }
 }
@@ -233,6 +242,7 @@ impl World {
             hangs: 0,
             unstorable: 0,
             stops: 0,
+            ahead: 0,
             looks: BTreeMap::new(),
             refused: None,
             failure: None,
@@ -352,6 +362,8 @@ impl World {
             | Event::ServerLearns { .. } => {}
             Event::Up { line } => self.arrive_up(line),
             Event::Down { line } => self.arrive_down(line),
+            Event::DatagramUp { line, frame } => self.datagram_up(line, &frame),
+            Event::DatagramDown { line, frame } => self.datagram_down(line, &frame),
             Event::CloseOver { line } => self.close_over(line),
             Event::ClientLearns { person, line } => self.line_lost(person, line),
             Event::RequestArrives { asker, body } => self.request(asker, *body),

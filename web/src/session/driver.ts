@@ -84,8 +84,8 @@ export class Driver {
    * A message came. Answers go out at once. What it changes is told before the next
    * frame, once for all messages until then: fifty pointers send 1,500 messages a second.
    */
-  #receive(bytes: Uint8Array): void {
-    this.core.receive(steadyNow(), bytes);
+  #receive(take: (core: DeskClient, now: number) => void): void {
+    take(this.core, steadyNow());
     this.#send();
     if (this.#frame !== undefined) return;
     const tell = (): void => {
@@ -103,6 +103,11 @@ export class Driver {
   }
 
   #send(): void {
+    for (;;) {
+      const frame = this.#line === undefined ? undefined : this.core.transmitDatagram(steadyNow());
+      if (frame === undefined) break;
+      this.#line?.sendDatagram(frame as Uint8Array<ArrayBuffer>);
+    }
     for (;;) {
       const message = this.#line === undefined ? undefined : this.core.transmit(steadyNow());
       if (message === undefined) return;
@@ -153,8 +158,13 @@ export class Driver {
   #openLine(): void {
     this.#dropLine();
     const line = new Line(this.core.sessionKey(), {
-      opened: () => this.run((core, now) => core.connected(now)),
-      message: (bytes) => this.#receive(bytes),
+      opened: (datagrams) =>
+        this.run((core, now) => {
+          core.connected(now);
+          if (datagrams) core.hasDatagrams();
+        }),
+      message: (bytes) => this.#receive((core, now) => core.receive(now, bytes)),
+      datagram: (bytes) => this.#receive((core, now) => core.receiveDatagram(now, bytes)),
       ended: (code, detail) => this.#lineEnded((core, now) => core.closed(now, code, detail)),
       refused: (status, code, detail) =>
         this.#lineEnded((core, now) => core.refused(now, status, code, detail)),

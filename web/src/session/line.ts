@@ -9,8 +9,10 @@ import { avoid, doubt, isAvoided, isDoubted, show, type Transport, trust } from 
 
 /** What a line tells whoever opened it; nothing once it was closed. */
 export interface LineEvents {
-  opened(): void;
+  /** It is open; whether it has datagrams. */
+  opened(datagrams: boolean): void;
   message(bytes: Uint8Array): void;
+  datagram(bytes: Uint8Array): void;
   /** It ended, with a close code of WebSocket. */
   ended(code: number, detail: string): void;
   /** It was not to be had, and this is how the server answered a plain request. */
@@ -61,6 +63,10 @@ export class Line {
     if (this.#open !== undefined) this.#runners.get(this.#open)?.send(bytes);
   }
 
+  sendDatagram(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#open !== undefined) this.#runners.get(this.#open)?.sendDatagram?.(bytes);
+  }
+
   /** Closes without a word to whoever opened it. */
   close(): void {
     this.#judge();
@@ -99,6 +105,7 @@ export class Line {
           this.#heard = true;
           this.events.message(bytes);
         }),
+      datagram: (bytes) => ifOpen(() => this.events.datagram(bytes)),
       ended: (code, detail) =>
         ifOpen(() => {
           this.#judge();
@@ -121,7 +128,7 @@ export class Line {
       this.#runners.delete(other);
     }
     show(name);
-    this.events.opened();
+    this.events.opened(this.#runners.get(name)?.sendDatagram !== undefined);
     if (name === "poll") this.#stopProbe = probe(this.key, () => this.#yield());
   }
 

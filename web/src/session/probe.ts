@@ -33,6 +33,7 @@ export function probe(key: string, found: () => void): () => void {
         found();
       },
       message: () => undefined,
+      datagram: () => undefined,
       ended: () => undefined,
       failed: () => undefined,
     });

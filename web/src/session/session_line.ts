@@ -10,6 +10,7 @@ const DATAGRAMS_WAITING = 256;
 export class SessionLine implements Runner {
   readonly #transport: WebTransport;
   #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
+  readonly #datagrams: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #closed = false;
   #open = false;
 
@@ -29,6 +30,8 @@ export class SessionLine implements Runner {
     );
     // By default one waits, and the next replaces it.
     this.#transport.datagrams.incomingHighWaterMark = DATAGRAMS_WAITING;
+    this.#datagrams = datagramsOf(this.#transport).getWriter();
+    this.#datagrams.closed.catch(() => undefined);
     this.#transport.closed.then(
       ({ closeCode = 0, reason = "" }) => this.#end(closeCode, reason),
       () => this.#end(0, ""),
@@ -39,6 +42,11 @@ export class SessionLine implements Runner {
   send(bytes: Uint8Array<ArrayBuffer>): void {
     // A write that fails ends the session, and that is told.
     this.#writer?.write(bytes).catch(() => undefined);
+  }
+
+  sendDatagram(bytes: Uint8Array<ArrayBuffer>): void {
+    // One that is too long for the path is dropped, as one that is lost.
+    this.#datagrams.write(bytes).catch(() => undefined);
   }
 
   close(): void {
@@ -83,7 +91,7 @@ export class SessionLine implements Runner {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
-        if (!this.#closed) this.events.message(value);
+        if (!this.#closed) this.events.datagram(value);
       }
     } catch {
       // The session has ended, and that is told.
@@ -116,4 +124,13 @@ export class SessionLine implements Runner {
       this.events.failed("it did not open");
     }
   }
+}
+
+/** Where datagrams are written: browsers are about to replace one way by another. */
+function datagramsOf(transport: WebTransport): WritableStream<Uint8Array<ArrayBuffer>> {
+  const datagrams = transport.datagrams as WebTransportDatagramDuplexStream & {
+    writable?: WritableStream;
+    createWritable?(): WritableStream;
+  };
+  return datagrams.createWritable?.() ?? (datagrams.writable as WritableStream);
 }

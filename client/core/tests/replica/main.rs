@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod apart;
+mod datagrams;
 mod disk;
 mod example;
 mod field;

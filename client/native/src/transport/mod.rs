@@ -50,22 +50,36 @@ pub(crate) trait Transport: Send + Sync + 'static {
     fn proven(&self);
 }
 
+/// What comes over a line.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// Bytes of frames, in order.
+    Frames(Vec<u8>),
+    /// A datagram.
+    Datagram(Vec<u8>),
+}
+
 /// An open line: frames in order, both ways.
 pub(crate) trait Line: Send + 'static {
     /// What carries it.
     fn carrier(&self) -> Carrier;
 
-    /// Sends one frame that may be lost. A line that has no other way queues it.
-    fn send_lossy(&mut self, frame: Vec<u8>) {
+    /// Whether it has datagrams beside its frames in order.
+    fn has_datagrams(&self) -> bool {
+        false
+    }
+
+    /// Sends one frame as a datagram. A line that has none now queues it.
+    fn send_datagram(&mut self, frame: Vec<u8>) {
         self.queue(&frame);
     }
 
     /// Takes whole frames that are to be sent; the next [`Line::turn`] does.
     fn queue(&mut self, frames: &[u8]);
 
-    /// Sends what is queued and waits for bytes of frames. Dropping the future
+    /// Sends what is queued and waits for something to come. Dropping the future
     /// loses nothing.
-    fn turn(&mut self) -> impl Future<Output = Result<Vec<u8>, LineEnd>> + Send;
+    fn turn(&mut self) -> impl Future<Output = Result<Came, LineEnd>> + Send;
 
     /// Sends what is queued, says goodbye and ends the line.
     fn close(self) -> impl Future<Output = ()> + Send;

@@ -12,7 +12,7 @@ use desk_client_core::Trouble;
 use desk_gateway_http::http::client::{Answer, AnswerReader, request};
 use tokio::time::{Instant, timeout};
 
-use super::{Carrier, Line, LineEnd, lost};
+use super::{Came, Carrier, Line, LineEnd, lost};
 use crate::address::Server;
 use crate::limits::{
     ANSWER_BYTES_MAX, CLOSE_TIME, POLL_KEPT_TIME, POLL_PART_BYTES, POLL_WAIT, REQUEST_TIME,
@@ -151,7 +151,7 @@ impl Line for PollLine {
         self.out.extend_from_slice(frames);
     }
 
-    async fn turn(&mut self) -> Result<Vec<u8>, LineEnd> {
+    async fn turn(&mut self) -> Result<Came, LineEnd> {
         loop {
             self.begin_saying();
             self.begin_hearing();
@@ -161,7 +161,7 @@ impl Line for PollLine {
                 frames = Self::heard(&mut self.hearing) => {
                     let frames = frames?;
                     if !frames.is_empty() {
-                        return Ok(frames);
+                        return Ok(Came::Frames(frames));
                     }
                 }
                 said = Self::said(&mut self.saying) => said?,

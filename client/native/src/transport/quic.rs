@@ -12,7 +12,7 @@ use quinn::{
 };
 use tokio::time::timeout;
 
-use super::{Carrier, Line, LineEnd, lost};
+use super::{Came, Carrier, Line, LineEnd, lost};
 use crate::limits::{CLOSE_TIME, QUIC_IDLE_TIME, QUIC_PING_TIME, READ_BYTES};
 use crate::random;
 use crate::trust::Trust;
@@ -154,7 +154,11 @@ impl Line for QuicLine {
         Carrier::Quic
     }
 
-    fn send_lossy(&mut self, frame: Vec<u8>) {
+    fn has_datagrams(&self) -> bool {
+        true
+    }
+
+    fn send_datagram(&mut self, frame: Vec<u8>) {
         if self.connection.send_datagram(frame.clone().into()).is_err() {
             self.queue(&frame);
         }
@@ -164,7 +168,7 @@ impl Line for QuicLine {
         self.out.extend_from_slice(frames);
     }
 
-    async fn turn(&mut self) -> Result<Vec<u8>, LineEnd> {
+    async fn turn(&mut self) -> Result<Came, LineEnd> {
         loop {
             if self.written == self.out.len() {
                 self.out.clear();
@@ -182,7 +186,7 @@ impl Line for QuicLine {
                     Ok(Some(chunk)) => {
                         let frames = self.inbox.take(&chunk.bytes);
                         if !frames.is_empty() {
-                            return Ok(frames);
+                            return Ok(Came::Frames(frames));
                         }
                     }
                     Ok(None) => return Err(lost("the server ended the stream")),
@@ -191,7 +195,7 @@ impl Line for QuicLine {
                 },
                 frames = next_of(&mut self.snapshot) => match frames {
                     Some(frames) if frames.is_empty() => {}
-                    Some(frames) => return Ok(frames),
+                    Some(frames) => return Ok(Came::Frames(frames)),
                     None => self.snapshot = None,
                 },
                 // One at a time, in the order in which the server began them.
@@ -199,7 +203,8 @@ impl Line for QuicLine {
                     self.snapshot = Some((begun.map_err(ended)?, Inbox::default()));
                 }
                 datagram = self.connection.read_datagram() => {
-                    return datagram.map(|frame| frame.to_vec()).map_err(ended);
+                    let datagram = datagram.map_err(ended)?;
+                    return Ok(Came::Datagram(datagram.to_vec()));
                 }
             }
         }

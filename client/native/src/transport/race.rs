@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::poll::{PollLine, PollTransport};
 use super::quic::{QuicLine, QuicPlace};
 use super::websocket::{WebSocketLine, WebSocketTransport};
-use super::{Carrier, Line, LineEnd, Transport, lost};
+use super::{Came, Carrier, Line, LineEnd, Transport, lost};
 use crate::address::Server;
 use crate::api::{Api, Joined};
 use crate::limits::{
@@ -307,11 +307,19 @@ impl Line for RaceLine {
         }
     }
 
-    fn send_lossy(&mut self, frame: Vec<u8>) {
+    fn has_datagrams(&self) -> bool {
         match self {
-            Self::Quic(line) => line.send_lossy(frame),
-            Self::WebSocket(line) => line.send_lossy(frame),
-            Self::Poll(line, _) => line.send_lossy(frame),
+            Self::Quic(line) => line.has_datagrams(),
+            Self::WebSocket(line) => line.has_datagrams(),
+            Self::Poll(line, _) => line.has_datagrams(),
+        }
+    }
+
+    fn send_datagram(&mut self, frame: Vec<u8>) {
+        match self {
+            Self::Quic(line) => line.send_datagram(frame),
+            Self::WebSocket(line) => line.send_datagram(frame),
+            Self::Poll(line, _) => line.send_datagram(frame),
         }
     }
 
@@ -323,7 +331,7 @@ impl Line for RaceLine {
         }
     }
 
-    async fn turn(&mut self) -> Result<Vec<u8>, LineEnd> {
+    async fn turn(&mut self) -> Result<Came, LineEnd> {
         match self {
             Self::Quic(line) => line.turn().await,
             Self::WebSocket(line) => line.turn().await,

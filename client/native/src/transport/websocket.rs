@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use desk_client_core::Trouble;
 
-use super::{Carrier, Line, LineEnd, lost};
+use super::{Came, Carrier, Line, LineEnd, lost};
 use crate::address::Server;
 use crate::limits::{CLOSE_TIME, MESSAGE_BYTES_MAX};
 use crate::random::{self, MaskKeys};
@@ -88,7 +88,7 @@ impl Line for WebSocketLine {
         self.socket.send(Opcode::Binary, frames, &mut self.wire.out);
     }
 
-    async fn turn(&mut self) -> Result<Vec<u8>, LineEnd> {
+    async fn turn(&mut self) -> Result<Came, LineEnd> {
         loop {
             if let Some(end) = self.end.take() {
                 return Err(end);
@@ -107,7 +107,7 @@ impl Line for WebSocketLine {
             self.wire.out.append(&mut answers);
             self.end = end;
             if !frames.is_empty() {
-                return Ok(frames);
+                return Ok(Came::Frames(frames));
             }
         }
     }

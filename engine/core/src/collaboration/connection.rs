@@ -12,6 +12,7 @@ use crate::bucket::Bucket;
 use crate::copies::Copied;
 use crate::identity::SessionKey;
 use crate::limits::{CONNECTION_BYTES, ShardLimits};
+use crate::output::Way;
 use crate::service::EncodedSnapshot;
 
 /// A connection, from its opening to its end.
@@ -74,6 +75,8 @@ pub(crate) struct Session {
     pub(crate) author: Author,
     pub(crate) role: Role,
     pub(crate) user: Arc<str>,
+    /// How it is sent commits as they come.
+    pub(crate) way: Way,
     pub(crate) stream: Stream,
 }
 

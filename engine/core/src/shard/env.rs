@@ -194,6 +194,7 @@ impl Env {
             let queued = connection.queued_bytes;
             let Some(session) = connection.session_mut() else { continue };
             let Stream::Live = session.stream else { continue };
+            let way = session.way;
             let most =
                 if crowded && queued > 0 { 0 } else { self.config.limits.outbound_queue_bytes };
             let fits = |frame: &[u8]| queued + frame.len() <= most;
@@ -207,7 +208,7 @@ impl Env {
             self.waiting_bytes += commit.frame.len();
             self.stats.deliveries += 1;
             let frame = commit.frame.clone();
-            self.gate.after(position, Output::Send { connection: *id, frame, way: Way::Ordered });
+            self.gate.after(position, Output::Send { connection: *id, frame, way });
         }
         if news.is_none_or(|news| matches!(news.viewers, ForViewers::Snapshot)) {
             // A connection without queued bytes gets no `Sent` that would pump it later.

@@ -50,7 +50,7 @@ impl Shard {
         used
     }
 
-    fn frame(&mut self, now: Time, id: ConnectionId, frame: ClientFrame) {
+    pub(super) fn frame(&mut self, now: Time, id: ConnectionId, frame: ClientFrame) {
         let Some(connection) = self.env.connections.get_mut(&id) else { return };
         match (frame, &connection.phase) {
             (ClientFrame::Hello(hello), Phase::Greeting) => self.greet(now, id, hello),
@@ -99,7 +99,7 @@ impl Shard {
     }
 
     /// Stops reading a connection that is over its rate.
-    fn pause(&mut self, now: Time, id: ConnectionId, debt: Option<std::time::Duration>) {
+    pub(super) fn pause(&mut self, now: Time, id: ConnectionId, debt: Option<std::time::Duration>) {
         let Some(debt) = debt else { return };
         let Some(connection) = self.env.connections.get(&id) else { return };
         if !connection.pauses.rate {
@@ -199,6 +199,7 @@ impl Shard {
             author,
             role,
             user: hello.user.into(),
+            way: if hello.repeats { Way::Repeated } else { Way::Ordered },
             stream,
         };
         self.env.set_phase(id, Phase::Joined(session));
@@ -242,7 +243,7 @@ impl Shard {
         }
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         now: Time,
         desk: LinkId,

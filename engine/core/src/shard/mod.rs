@@ -6,6 +6,7 @@
 //! [`Input::Durable`] how far the log got. One turn may feed many inputs before
 //! it drains the outputs; this batches writes of the log and of the network.
 
+mod datagrams;
 mod desks;
 mod entropy;
 mod env;

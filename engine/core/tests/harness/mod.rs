@@ -38,6 +38,8 @@ pub struct World {
     pub sent: BTreeMap<ConnectionId, Vec<ServerFrame>>,
     pub closed: BTreeMap<ConnectionId, CloseCode>,
     pub paused: Vec<ConnectionId>,
+    /// Frames that are to be repeated as datagrams, by connection.
+    pub repeated: BTreeMap<ConnectionId, usize>,
     /// Connections that were asked for a sign of life.
     pub probed: Vec<ConnectionId>,
     /// Whether commits of the log happen by themselves.
@@ -90,6 +92,7 @@ impl World {
             sent: BTreeMap::new(),
             closed: BTreeMap::new(),
             paused: Vec::new(),
+            repeated: BTreeMap::new(),
             probed: Vec::new(),
             auto_commit: true,
             reading: true,
@@ -197,7 +200,10 @@ impl World {
                     self.store_all();
                 }
             }
-            Output::Send { connection, frame, .. } => {
+            Output::Send { connection, frame, way } => {
+                if way == Way::Repeated {
+                    *self.repeated.entry(connection).or_default() += 1;
+                }
                 let Ok(Decoded::Frame(length, Some(decoded))) = codec::decode_server(&frame) else {
                     panic!("the shard sent something unreadable")
                 };
@@ -269,6 +275,17 @@ impl World {
 
     /// Opens a connection and says hello.
     pub fn connect(&mut self, key: SessionKey, number: u64, since: Option<u64>) -> ConnectionId {
+        self.greet(key, number, since, false)
+    }
+
+    /// The same; `repeats`: commits may come in datagrams, too.
+    pub fn greet(
+        &mut self,
+        key: SessionKey,
+        number: u64,
+        since: Option<u64>,
+        repeats: bool,
+    ) -> ConnectionId {
         self.next += 1;
         let connection = ConnectionId(self.next);
         self.input(Input::Opened { connection, key: Some(key) });
@@ -279,6 +296,7 @@ impl World {
                 connection: number,
                 revision: since.map(Revision),
                 user: "ann".to_owned(),
+                repeats,
             }),
         );
         connection
@@ -290,6 +308,15 @@ impl World {
         let used = self.shard.receive(self.now, connection, &bytes);
         assert_eq!(used, bytes.len());
         self.turn();
+    }
+
+    /// Sends a frame in a datagram. Says whether it was of use.
+    pub fn cast(&mut self, connection: ConnectionId, frame: &ClientFrame) -> bool {
+        let mut bytes = Vec::new();
+        codec::encode_client(frame, &mut bytes);
+        let used = self.shard.receive_datagram(self.now, connection, &bytes);
+        self.turn();
+        used
     }
 
     pub fn submit(&mut self, to: ConnectionId, seq: u64, base: u64, operations: Vec<Operation>) {

@@ -361,7 +361,9 @@ impl Shell {
         let Some(visit) = visits.get_mut(&line) else { return };
         let mut endpoint = guests.endpoint.borrow_mut();
         match order {
-            Order::Send { frame, way } => return endpoint.push(line, frame, carried(way)),
+            Order::Send { frame, way } => {
+                return endpoint.push(line, clock::instant(), frame, carried(way));
+            }
             Order::Close(code) => {
                 let limits = &self.shared.config.limits;
                 let patience =
@@ -395,6 +397,7 @@ impl Shell {
 fn carried(way: Way) -> Carried {
     match way {
         Way::Ordered => Carried::Ordered,
+        Way::Repeated => Carried::Repeated,
         Way::Lossy => Carried::Datagram,
         Way::Snapshot { first, last } => Carried::Snapshot { first, last },
     }

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use desk_engine_core::{ConnectionId, Input, SessionKey, Source};
 use desk_protocol::Time;
-use desk_protocol::codec::{self, Decoded};
-use desk_protocol::frame::{ClientFrame, CloseCode};
+use desk_protocol::frame::CloseCode;
 
 use super::order::{Order, Said};
 use super::socket::Socket;
@@ -42,8 +41,6 @@ pub(crate) struct GuestLine {
     paused: bool,
     /// It is ending, and nothing that it says is kept.
     deaf: bool,
-    /// It has said hello.
-    greeted: bool,
 }
 
 impl GuestLine {
@@ -55,7 +52,6 @@ impl GuestLine {
             deadline: shell.deadlines.waiter(Rc::clone(&shell.guests_changed)),
             paused: false,
             deaf: false,
-            greeted: false,
         }
     }
 
@@ -209,7 +205,6 @@ impl Shell {
             used += self.receive(connection, &guest.inbox);
             guest.inbox.drain(..used);
         }
-        guest.greeted |= used > 0;
         if guest.inbox.is_empty() {
             guest.inbox = Vec::new();
         } else {
@@ -225,22 +220,9 @@ impl Shell {
         let _ = guest.unread.set(guest.inbox.capacity().saturating_sub(BUFFERED_BYTES));
     }
 
-    /// A datagram holds one whole frame, and no hello. One that overtakes the hello, or
-    /// holds no frame, is dropped: datagrams may be lost.
     fn hear_datagram(&self, connection: ConnectionId, bytes: &[u8]) {
-        let lines = self.lines.borrow();
-        let Some(Line::Guest(guest)) = lines.get(&connection.0) else { return };
-        let limit = self.shared.config.limits.shard.order.desk.frame_bytes;
-        let frame = codec::decode_client_within(bytes, limit);
-        let whole = matches!(
-            frame,
-            Ok(Decoded::Frame(length, Some(ClientFrame::Presence(_) | ClientFrame::Ping { .. })))
-                if length == bytes.len()
-        );
-        if guest.greeted && whole {
-            self.receive(connection, bytes);
-        } else {
-            self.feed(Input::Heard { connection });
+        let now = self.clock.now();
+        if !self.with_core(|core| core.receive_datagram(now, connection, bytes)) {
             self.metrics().quic_datagrams_unusable.add(1);
         }
     }

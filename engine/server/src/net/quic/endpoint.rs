@@ -350,9 +350,9 @@ impl Endpoint {
     }
 
     /// Takes a frame that is to be sent.
-    pub(crate) fn push(&mut self, id: LineId, frame: Arc<[u8]>, way: Way) {
+    pub(crate) fn push(&mut self, id: LineId, now: Instant, frame: Arc<[u8]>, way: Way) {
         let frame = Bytes::from_owner(frame);
-        self.on_line(id, |line, events| line.push(frame, way, events));
+        self.on_line(id, |line, events| line.push(now, frame, way, events));
     }
 
     /// Grants a browser its session. `protocol` is one that it offered.

@@ -13,6 +13,7 @@ use quinn_proto::{
 
 use super::ending::{Ending, Next};
 use super::outbox::Outbox;
+use super::repeats::Repeats;
 use super::settings::ALPN_WEB;
 use super::web::{Broken, Told, Web};
 use super::{Event, LineId, Way};
@@ -34,6 +35,7 @@ pub(super) struct Line {
     /// The peer's first stream in both directions.
     frames: Option<StreamId>,
     out: Outbox,
+    repeats: Repeats,
     paused: bool,
     heard: bool,
     /// It is in the endpoint's list of those to be looked at.
@@ -70,6 +72,7 @@ impl Line {
             web: None,
             frames: None,
             out: Outbox::default(),
+            repeats: Repeats::default(),
             paused: false,
             heard: false,
             listed: false,
@@ -92,11 +95,20 @@ impl Line {
     }
 
     /// Takes a frame that is to be sent.
-    pub(super) fn push(&mut self, frame: Bytes, way: Way, events: &mut VecDeque<Event>) {
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        frame: Bytes,
+        way: Way,
+        events: &mut VecDeque<Event>,
+    ) {
         let bytes = frame.len();
         let gone = self.is_over() || (way == Way::Datagram && self.send_datagram(&frame));
         if gone {
             return events.push_back(Event::Sent(self.id, bytes));
+        }
+        if way == Way::Repeated {
+            self.repeats.push(now, self.connection.rtt(), &frame);
         }
         self.out.push(frame, way);
     }
@@ -329,6 +341,9 @@ impl Line {
         if written.stopped {
             self.answer();
         }
+        while let Some(frame) = self.repeats.due(now) {
+            self.send_datagram(&frame);
+        }
         self.go_on_ending(now, events);
     }
 
@@ -380,7 +395,8 @@ impl Line {
             Stage::Ending(ending) => Some(ending.by()),
             Stage::Open | Stage::Over => None,
         };
-        self.connection.poll_timeout().into_iter().chain(own).min()
+        let repeat = self.repeats.deadline();
+        self.connection.poll_timeout().into_iter().chain(own).chain(repeat).min()
     }
 
     fn close(&mut self, now: Instant, code: u32, reason: &str, events: &mut VecDeque<Event>) {
@@ -394,6 +410,7 @@ impl Line {
         if !self.is_over() {
             self.stage = Stage::Over;
             self.out = Outbox::default();
+            self.repeats = Repeats::default();
             self.web = None;
             events.push_back(Event::Ended(self.id));
         }

@@ -2,8 +2,8 @@
 //!
 //! [`endpoint`] holds the connections of one shard. It takes datagrams in, gives
 //! datagrams and events out, and has one deadline. [`mod@line`] is one connection: frames both
-//! ways in [`outbox`] and out of streams, a browser's session in [`web`], and its end in
-//! [`ending`]. [`ids`] makes connection ids that lead to their shard, and [`settings`] says
+//! ways in [`outbox`] and out of streams, what is said twice in [`repeats`], a browser's
+//! session in [`web`], and its end in [`ending`]. [`ids`] makes connection ids that lead to their shard, and [`settings`] says
 //! how QUIC is spoken here.
 //!
 //! It is a leaf, as all of [`super`]: a frame is a row of bytes here, and nothing is known
@@ -14,6 +14,7 @@ pub(crate) mod endpoint;
 pub(crate) mod ids;
 mod line;
 mod outbox;
+mod repeats;
 pub(crate) mod settings;
 mod web;
 
@@ -24,6 +25,8 @@ use desk_gateway_http::webtransport::Connect;
 pub(crate) enum Way {
     /// In order with all others that go this way.
     Ordered,
+    /// The same, and once more as a datagram where the way is long.
+    Repeated,
     /// It may be lost, and overtaken.
     Datagram,
     /// On a stream of its own, with the other parts of the same snapshot.

@@ -42,7 +42,7 @@ impl Outbox {
     /// Takes a frame. A datagram that did not fit goes in order.
     pub(super) fn push(&mut self, bytes: Bytes, way: Way) {
         match way {
-            Way::Ordered | Way::Datagram => self.frames.push_back(bytes),
+            Way::Ordered | Way::Repeated | Way::Datagram => self.frames.push_back(bytes),
             Way::Snapshot { first, last } => {
                 self.snapshots.push_back(Part { bytes, first, last });
             }
