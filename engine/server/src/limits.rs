@@ -284,9 +284,25 @@ pub(crate) const QUIC_SEND_WINDOW: u64 = 256 << 10;
 /// replaces older.
 pub(crate) const QUIC_DATAGRAM_BUFFER_BYTES: usize = 16 << 10;
 
-/// Frames of a connection that wait to be repeated in datagrams, each time. Tuning: more
-/// at a time tell of a loss by their acknowledgements. Safety: a frame is held until then, though all who
-/// get it share its bytes.
+/// Streams that a peer may begin at once, besides those that are open. A client of ours
+/// begins one, and a browser five. Safety: one that is begun and given up costs work, but
+/// counts for no limit of open streams.
+pub(crate) const QUIC_STREAMS_BURST: u32 = 128;
+
+/// Streams that it may begin in each second after that.
+pub(crate) const QUIC_STREAMS_PER_SECOND: u32 = 8;
+
+/// Times that a shard tells a peer that its connection is gone, at once. After a restart all
+/// clients ask within a second or two.
+pub(crate) const QUIC_RESETS_BURST: u32 = 5_000;
+
+/// The same in each second after that. Safety: whoever forges addresses would have the
+/// answers sent to others.
+pub(crate) const QUIC_RESETS_PER_SECOND: u32 = 5_000;
+
+/// Frames of a connection that wait to be repeated in datagrams, each time. Tuning: more at
+/// a time tell of a loss by their acknowledgements. Safety: a frame is held until then,
+/// though all who get it share its bytes.
 pub(crate) const QUIC_REPEATS_MAX: usize = 8;
 
 const _: () = assert!(REPEATS_AFTER.len() * QUIC_REPEATS_MAX * REPEAT_BYTES_MAX <= 18 << 10);

@@ -123,6 +123,8 @@ shard_metrics! {
         quic_retried "sticker_desk_quic_retried_total" "First packets answered by a demand to prove the address.",
         quic_ignored "sticker_desk_quic_ignored_total" "First packets that got no answer, for there were too many.",
         quic_misrouted "sticker_desk_quic_misrouted_total" "QUIC datagrams that arrived at another shard than their connection's.",
+        quic_resets "sticker_desk_quic_resets_total" "Peers that were told that their QUIC connection is gone.",
+        quic_resets_held "sticker_desk_quic_resets_held_total" "Peers that were not told it, for there were too many.",
         quic_datagrams_unusable "sticker_desk_quic_datagrams_unusable_total" "QUIC datagrams that held no frame of use.",
         guests_elsewhere "sticker_desk_quic_elsewhere_total" "QUIC connections whose desk is another shard's.",
         requests "sticker_desk_http_requests_total" "HTTP requests answered.",

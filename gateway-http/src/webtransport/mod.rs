@@ -36,6 +36,9 @@ pub const H3_GENERAL_PROTOCOL_ERROR: u32 = 0x101;
 /// A stream that is not wanted: `H3_STREAM_CREATION_ERROR`.
 pub const H3_STREAM_CREATION_ERROR: u32 = 0x103;
 
+/// The peer does too much of what it may: `H3_EXCESSIVE_LOAD`.
+pub const H3_EXCESSIVE_LOAD: u32 = 0x107;
+
 /// A request that is none of ours: `H3_REQUEST_REJECTED`.
 pub const H3_REQUEST_REJECTED: u32 = 0x10b;
 

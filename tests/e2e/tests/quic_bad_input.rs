@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use desk_e2e::programs::soon;
 use desk_e2e::quic::{ALPN, config};
-use desk_e2e::{Quic, Server, Setup, create, eventually, join};
+use desk_e2e::{Quic, Server, Setup, Web, create, eventually, join};
 use desk_protocol::Revision;
 use desk_protocol::frame::{ClientFrame, CloseCode, ServerFrame};
 use quinn::{ConnectionError, Endpoint, VarInt};
@@ -218,4 +218,99 @@ async fn a_frame_whose_rest_does_not_come_ends_its_connection() {
         assert_eq!(close.error_code, VarInt::from_u32(CloseCode::TimedOut.websocket().into()));
     }
     sees(&server, &ada, &mut line, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_1_a_flood_of_streams_ends_its_connection() {
+    let server = block_in_place(Server::new);
+    let (ada, mut line) = witness(&server).await;
+    let guest = block_in_place(|| join(&server, &ada.id));
+    let program = Quic::join(&server, &guest, 0).await;
+    let guest = block_in_place(|| join(&server, &ada.id));
+    let page = Web::join(&server, &guest, 1).await;
+    // 1007, and H3_EXCESSIVE_LOAD.
+    for (connection, code) in [(&program.connection, 1_007_u32), (&page.connection, 0x107)] {
+        let flood = async {
+            // One that is given up at once makes room for the next.
+            while let Ok(mut stream) = connection.open_uni().await {
+                let _ = stream.reset(VarInt::from_u32(0));
+            }
+        };
+        soon(flood).await;
+        let ConnectionError::ApplicationClosed(close) = soon(connection.closed()).await else {
+            panic!("no reason")
+        };
+        assert_eq!(
+            (close.error_code, &*close.reason),
+            (VarInt::from_u32(code), &b"too many streams"[..])
+        );
+    }
+    sees(&server, &ada, &mut line, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carry_2_datagrams_of_any_length_end_nothing() {
+    let server = block_in_place(Server::new);
+    let (ada, mut line) = witness(&server).await;
+    let guest = block_in_place(|| join(&server, &ada.id));
+    let mut loud = Quic::join(&server, &guest, 1).await;
+    soon(loud.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()))).await;
+    let most = loud.connection.max_datagram_size().expect("datagrams are taken");
+    for length in [0, 1, 3, 4, 100, most - 1, most] {
+        for byte in [0, 0xff] {
+            loud.connection.send_datagram(vec![byte; length].into()).expect("it fits");
+        }
+    }
+    block_in_place(|| {
+        eventually("they are counted", || {
+            let unusable = server.metric("sticker_desk_quic_datagrams_unusable_total");
+            // Some may be lost.
+            (unusable > 7).then_some(())
+        });
+    });
+    sees(&server, &ada, &mut line, 1).await;
+    let committed = loud.find(|frame| match frame {
+        ServerFrame::Commit(commit) => Some(commit.revision),
+        _ => None,
+    });
+    assert_eq!(soon(committed).await, Revision(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_never_reads_is_bounded_and_comes_back() {
+    let server = block_in_place(Server::new);
+    let (ada, mut line) = witness(&server).await;
+    let guest = block_in_place(|| join(&server, &ada.id));
+    let mut deaf = Quic::join(&server, &guest, 0).await;
+    soon(deaf.find(|frame| matches!(frame, ServerFrame::Welcome(_)).then_some(()))).await;
+    // More than its windows and its queue take.
+    let text = "x".repeat(10_000);
+    block_in_place(|| {
+        for seq in 1..=250 {
+            ada.add(&server, seq, &text);
+        }
+    });
+    block_in_place(|| {
+        eventually("it is left behind", || {
+            (server.metric("sticker_desk_resyncs_total") > 0).then_some(())
+        });
+    });
+    let head = line.find(|frame| match frame {
+        ServerFrame::Commit(commit) if commit.revision == Revision(250) => Some(()),
+        _ => None,
+    });
+    soon(head).await;
+    // When it reads at last it is given what there is.
+    let back = async {
+        loop {
+            match deaf.next().await.expect("the stream goes on") {
+                ServerFrame::Welcome(welcome) => return welcome.revision,
+                ServerFrame::Commit(commit) if commit.revision == Revision(250) => {
+                    return commit.revision;
+                }
+                _ => {}
+            }
+        }
+    };
+    assert_eq!(soon(back).await, Revision(250));
 }

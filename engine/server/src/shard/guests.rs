@@ -391,6 +391,8 @@ impl Shell {
         metrics.quic_retried.set(counts.retried);
         metrics.quic_ignored.set(counts.ignored);
         metrics.quic_misrouted.set(counts.misrouted);
+        metrics.quic_resets.set(counts.resets);
+        metrics.quic_resets_held.set(counts.resets_held);
     }
 }
 

@@ -10,12 +10,14 @@ use quinn_proto::{
     ConnectionHandle, DatagramEvent, EcnCodepoint, Incoming, ServerConfig, Transmit,
 };
 
+use super::allowance::Allowance;
 use super::ids::Ids;
 use super::line::Line;
 use super::settings::QuicKeys;
 use super::{Event, LineId, Way};
 use crate::limits::{
-    QUIC_HANDSHAKES_FREE, QUIC_HANDSHAKES_MAX, QUIC_NEW_FREE, QUIC_SILENCE_FACTOR, UDP_SEGMENTS,
+    QUIC_HANDSHAKES_FREE, QUIC_HANDSHAKES_MAX, QUIC_NEW_FREE, QUIC_RESETS_BURST,
+    QUIC_RESETS_PER_SECOND, QUIC_SILENCE_FACTOR, UDP_SEGMENTS,
 };
 
 /// A datagram that arrived.
@@ -47,6 +49,10 @@ pub(crate) struct Counts {
     pub(crate) ignored: u64,
     /// Datagrams of another shard.
     pub(crate) misrouted: u64,
+    /// Peers that were told that their connection is gone.
+    pub(crate) resets: u64,
+    /// Peers that were not told it, for there were too many.
+    pub(crate) resets_held: u64,
 }
 
 /// See the module.
@@ -72,6 +78,8 @@ pub(crate) struct Endpoint {
     /// The present second, and connections that began in it.
     second: Option<(Instant, usize)>,
     counts: Counts,
+    /// Answers to packets of connections that are not there.
+    resets: Option<Allowance>,
 }
 
 impl Endpoint {
@@ -104,6 +112,7 @@ impl Endpoint {
             handshakes: 0,
             second: None,
             counts: Counts::default(),
+            resets: None,
         }
     }
 
@@ -153,8 +162,21 @@ impl Endpoint {
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.admit(now, incoming, has_room),
+            // Only a packet with a short header is answered so by a reset.
+            Some(DatagramEvent::Response(_)) if is_short(received.bytes) && !self.resets(now) => {}
             Some(DatagramEvent::Response(transmit)) => self.reply(transmit),
         }
+    }
+
+    /// Whether one more peer may be told that its connection is gone.
+    fn resets(&mut self, now: Instant) -> bool {
+        let allowance = self
+            .resets
+            .get_or_insert_with(|| Allowance::new(now, QUIC_RESETS_BURST, QUIC_RESETS_PER_SECOND));
+        let told = allowance.take(now);
+        self.counts.resets += u64::from(told);
+        self.counts.resets_held += u64::from(!told);
+        told
     }
 
     /// Decides about a first packet.
@@ -391,6 +413,11 @@ impl Endpoint {
     pub(crate) fn set_paused(&mut self, id: LineId, paused: bool) {
         self.on_line(id, |line, _| line.set_paused(paused));
     }
+}
+
+/// Whether a datagram begins with a short header: it is of a connection that was open.
+fn is_short(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| first & 0x80 == 0)
 }
 
 /// The destination id of a datagram's first packet, if it has the length of ours.

@@ -4,23 +4,28 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use desk_gateway_http::webtransport::{self, H3_NO_ERROR};
+use desk_gateway_http::webtransport::{self, H3_EXCESSIVE_LOAD, H3_NO_ERROR};
 use quinn_proto::crypto::rustls::HandshakeData;
 use quinn_proto::{
     Connection, ConnectionError, ConnectionHandle, Dir, Event as Happened, ReadError, StreamEvent,
     StreamId, VarInt,
 };
 
+use super::allowance::Allowance;
 use super::ending::{Ending, Next};
 use super::outbox::Outbox;
 use super::repeats::Repeats;
 use super::settings::ALPN_WEB;
 use super::web::{Broken, Told, Web};
 use super::{Event, LineId, Way};
-use crate::limits::QUIC_HANDSHAKE_TIME;
+use crate::limits::{QUIC_HANDSHAKE_TIME, QUIC_STREAMS_BURST, QUIC_STREAMS_PER_SECOND};
 
 /// What a program's connection is closed with when nobody is to learn a reason.
 const DONE: u32 = 0;
+
+/// What a program's connection is closed with that began too many streams: as a WebSocket
+/// that carried too much of what it must not.
+const EXCESSIVE: u32 = 1_007;
 
 /// Bytes of one read. Tuning: a chunk is what one packet brought.
 const READ_BYTES: usize = 64 << 10;
@@ -36,6 +41,8 @@ pub(super) struct Line {
     frames: Option<StreamId>,
     out: Outbox,
     repeats: Repeats,
+    /// Streams that the peer may begin.
+    streams: Allowance,
     paused: bool,
     heard: bool,
     /// It is in the endpoint's list of those to be looked at.
@@ -73,6 +80,7 @@ impl Line {
             frames: None,
             out: Outbox::default(),
             repeats: Repeats::default(),
+            streams: Allowance::new(now, QUIC_STREAMS_BURST, QUIC_STREAMS_PER_SECOND),
             paused: false,
             heard: false,
             listed: false,
@@ -151,7 +159,7 @@ impl Line {
     /// Takes what QUIC tells, reads, and tells what came of it.
     pub(super) fn process(&mut self, now: Instant, events: &mut VecDeque<Event>) {
         while let Some(happened) = self.connection.poll() {
-            self.take(happened, events);
+            self.take(now, happened, events);
         }
         if self.is_over() {
             return;
@@ -163,7 +171,7 @@ impl Line {
         }
     }
 
-    fn take(&mut self, happened: Happened, events: &mut VecDeque<Event>) {
+    fn take(&mut self, now: Instant, happened: Happened, events: &mut VecDeque<Event>) {
         match happened {
             Happened::HandshakeDataReady => {
                 let data = self.connection.crypto_session().handshake_data();
@@ -191,7 +199,7 @@ impl Line {
                     self.take_datagram(datagram, events);
                 }
             }
-            Happened::Stream(StreamEvent::Opened { dir }) => self.accept(dir),
+            Happened::Stream(StreamEvent::Opened { dir }) => self.accept(now, dir, events),
             // The peer takes no more frames: it is leaving.
             Happened::Stream(StreamEvent::Stopped { id, .. }) if self.frames == Some(id) => {
                 self.answer();
@@ -215,8 +223,12 @@ impl Line {
         events.push_back(Event::Datagram(self.id, frame));
     }
 
-    fn accept(&mut self, dir: Dir) {
+    fn accept(&mut self, now: Instant, dir: Dir, events: &mut VecDeque<Event>) {
         while let Some(stream) = self.connection.streams().accept(dir) {
+            if !self.streams.take(now) {
+                let code = if self.web.is_some() { H3_EXCESSIVE_LOAD } else { EXCESSIVE };
+                return self.close(now, code, "too many streams", events);
+            }
             if let Some(web) = &mut self.web {
                 web.accept(stream);
                 continue;

@@ -3,12 +3,14 @@
 //! [`endpoint`] holds the connections of one shard. It takes datagrams in, gives
 //! datagrams and events out, and has one deadline. [`mod@line`] is one connection: frames both
 //! ways in [`outbox`] and out of streams, what is said twice in [`repeats`], a browser's
-//! session in [`web`], and its end in [`ending`]. [`ids`] makes connection ids that lead to their shard, and [`settings`] says
+//! session in [`web`], and its end in [`ending`]. [`allowance`] bounds what a peer may do
+//! again and again. [`ids`] makes connection ids that lead to their shard, and [`settings`] says
 //! how QUIC is spoken here.
 //!
 //! It is a leaf, as all of [`super`]: a frame is a row of bytes here, and nothing is known
 //! of desks.
 
+mod allowance;
 mod ending;
 pub(crate) mod endpoint;
 pub(crate) mod ids;
