@@ -30,7 +30,7 @@ function preload(): Plugin {
             .filter((file) => name.test(file))
             .map((file) => ({
               tag: "link",
-              attrs: { rel: "preload", href: `/${file}`, crossorigin: "", ...attrs },
+              attrs: { rel: "preload", href: `./${file}`, crossorigin: "", ...attrs },
               injectTo: "head" as const,
             })),
         ),
@@ -97,12 +97,13 @@ function brotli(): Plugin {
 }
 
 export default defineConfig({
+  // What the page's head names is relative to its base, and the rest to the files themselves.
+  base: "./",
   plugins: [svelte(), preload(), worker(), brotli()],
   build: {
     target: "es2022",
     // The server's Content-Security-Policy allows nothing but its own files.
     assetsInlineLimit: 0,
-    // The desk is served at /d/ID too: addresses of files stay absolute.
     assetsDir: "assets",
     modulePreload: { polyfill: false },
     reportCompressedSize: false,

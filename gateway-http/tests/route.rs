@@ -254,7 +254,7 @@ fn hosts() {
     // The authority of an absolute target counts, not the field beside it.
     let absolute = head("GET http://evil.example/", "Host: localhost");
     assert!(policy().check_host(&absolute).is_err());
-    for wrong in ["desk.example", "ftp://desk.example", "https://desk.example/path", "https://"] {
+    for wrong in ["desk.example", "ftp://desk.example", "https://desk.example/a//b", "https://"] {
         assert!(OriginPolicy::new(&[], Some(wrong), &[""; 0]).is_err(), "{wrong}");
     }
 }
@@ -292,7 +292,7 @@ fn origins() {
 }
 
 fn page(line: &str, fields: &str) -> Response {
-    page::respond(&head(line, fields), "https://127.0.0.1:8443")
+    page::respond(&head(line, fields), "https://127.0.0.1:8443", "")
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn the_page_is_served_safely() {
     // A mangled link: a page for people, the problem for programs.
     let mangled = head("GET /d/short", "Accept: text/html,*/*;q=0.8");
     assert_eq!(Route::of(&mangled), Ok(Route::Page));
-    assert_eq!(page::respond(&mangled, "").status.0, 404);
+    assert_eq!(page::respond(&mangled, "", "").status.0, 404);
     assert_eq!(Route::of(&head("GET /d/short", "Accept: */*")).unwrap_err().status.0, 404);
 
     let tag = field("ETag");
@@ -363,4 +363,60 @@ fn sessions_of_webtransport() {
     assert_eq!(key(route::SESSION_PATH, None), Err(401));
     assert_eq!(key(route::SESSION_PATH, Some("session_key=%zz")), Err(400));
     assert_eq!(key("/api/desk/collaboration/init", Some("session_key=A")), Err(404));
+}
+
+#[test]
+fn a_public_url_may_have_a_path() {
+    let policy = |url: &str| OriginPolicy::new(&[], Some(url), &[""; 0]);
+    for (url, prefix) in [
+        ("https://desk.example", ""),
+        ("https://desk.example/", ""),
+        ("https://desk.example/team/desk/", "/team/desk"),
+    ] {
+        let policy = policy(url).unwrap();
+        assert_eq!(policy.prefix(), prefix, "{url}");
+        assert!(policy.check_host(&head("GET /", "Host: desk.example")).is_ok(), "{url}");
+        let origin = "Host: desk.example\nOrigin: https://desk.example";
+        assert!(policy.check_origin(&head("GET /", origin)).is_ok(), "{url}");
+    }
+    for wrong in ["/a b", "/a?b", "/a#b", "/../a", "/a//b", "/%2e", "/a\"b"] {
+        let wrong = policy(&format!("https://desk.example{wrong}")).unwrap_err();
+        assert!(wrong.to_string().contains("[/PATH]"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_request_may_keep_the_path_of_the_public_url() {
+    let below = |line: &str, prefix| {
+        let head = head(line, "").below(prefix)?;
+        Some((Route::of(&head).ok(), head.path().to_owned(), head.query().map(str::to_owned)))
+    };
+    let page = |path: &str| Some((Some(Route::Page), path.to_owned(), None));
+    assert_eq!(below("GET /team", "/team"), page("/"));
+    assert_eq!(below("GET /team/", "/team"), page("/"));
+    assert_eq!(below("GET /team/a/", "/team/a"), page("/"));
+    let poll = below("GET /team/healthz?x=1", "/team");
+    assert_eq!(poll, Some((Some(Route::Health), "/healthz".to_owned(), Some("x=1".to_owned()))));
+    for other in ["GET /", "GET /teams", "GET /other/team"] {
+        assert_eq!(below(other, "/team"), None, "{other}");
+    }
+    assert_eq!(below("GET /team", ""), None);
+}
+
+#[test]
+fn a_page_below_a_path_finds_its_files_there() {
+    let page = |prefix, fields| page::respond(&head("GET /", fields), "", prefix);
+    let plain = String::from_utf8_lossy(page("", "").body.bytes()).into_owned();
+    let packed = page("/team/desk", "Accept-Encoding: br, gzip");
+    assert_eq!(packed.field("Content-Encoding"), None);
+    let moved = String::from_utf8_lossy(packed.body.bytes()).into_owned();
+    assert_eq!(moved, plain.replacen("<base href=\"/\"", "<base href=\"/team/desk/\"", 1));
+    // What a browser kept of one is not the other.
+    let tag = page("", "").field("ETag").unwrap().to_owned();
+    let known = format!("If-None-Match: {tag}");
+    assert_eq!((page("", &known).status.0, page("/team", &known).status.0), (304, 200));
+    let own = format!("If-None-Match: {}", page("/team", "").field("ETag").unwrap());
+    assert_eq!(page("/team", &own).status.0, 304);
+    let csp = packed.field("Content-Security-Policy").unwrap();
+    assert!(csp.contains("base-uri 'self'"), "{csp}");
 }

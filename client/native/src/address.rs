@@ -10,7 +10,9 @@ use desk_protocol::id::ParseIdError;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AddressError {
     /// Not the URL of a server.
-    #[error("{0:?} is not a server's address; expected http://HOST[:PORT] or https://HOST[:PORT]")]
+    #[error(
+        "{0:?} is not a server's address; expected http://HOST[:PORT][/PATH], or the same by https"
+    )]
     Server(String),
     /// Not a link to a desk.
     #[error("{0:?} is not a link to a desk; expected http://HOST/d/ID, ID having 26 characters")]
@@ -31,6 +33,8 @@ pub struct Server {
     secure: bool,
     host: String,
     port: u16,
+    /// The path below which a proxy serves it, without a slash at the end.
+    prefix: String,
 }
 
 impl Server {
@@ -55,6 +59,24 @@ impl Server {
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The target of a request, for a path of the interface: `/api/…`.
+    pub(crate) fn target(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
+    /// The same below a path, if it is one that may stand in a link.
+    fn below(mut self, path: &str) -> Option<Self> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let mut segments = path.split('/');
+        let begins = segments.next() == Some("");
+        if !begins || !segments.all(|one| !one.is_empty() && one.bytes().all(plain)) {
+            return None;
+        }
+        path.clone_into(&mut self.prefix);
+        Some(self)
     }
 
     /// The link of `desk` here.
@@ -87,7 +109,8 @@ impl Server {
             Some(port) => port.parse().ok().filter(|&port| port != 0)?,
             None => default_port(secure),
         };
-        Some((Self { secure, host: host.to_ascii_lowercase(), port }, path))
+        let (host, prefix) = (host.to_ascii_lowercase(), String::new());
+        Some((Self { secure, host, port, prefix }, path))
     }
 }
 
@@ -98,7 +121,7 @@ fn default_port(secure: bool) -> u16 {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority())
+        write!(f, "{scheme}://{}{}", self.authority(), self.prefix)
     }
 }
 
@@ -106,10 +129,9 @@ impl FromStr for Server {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        match Self::split(text, ["http", "https"]) {
-            Some((server, "" | "/")) => Ok(server),
-            _ => Err(AddressError::Server(text.to_owned())),
-        }
+        let split = Self::split(text, ["http", "https"]);
+        let server = split.and_then(|(server, path)| server.below(path));
+        server.ok_or_else(|| AddressError::Server(text.to_owned()))
     }
 }
 
@@ -134,7 +156,8 @@ impl FromStr for DeskLink {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let wrong = || AddressError::Link(text.to_owned());
         let (server, path) = Server::split(text, ["http", "https"]).ok_or_else(wrong)?;
-        let id = path.strip_prefix("/d/").ok_or_else(wrong)?;
+        let (prefix, id) = path.split_once("/d/").ok_or_else(wrong)?;
+        let server = server.below(prefix).ok_or_else(wrong)?;
         let id = LinkId::leading(id);
         let id = id.map_err(|why| AddressError::Id { link: text.to_owned(), why })?;
         Ok(Self { server, id })
@@ -148,7 +171,12 @@ mod tests {
     #[test]
     fn links_read_and_show() {
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        for server in ["http://127.0.0.1:8080", "https://desk.example.org", "http://[::1]:9"] {
+        for server in [
+            "http://127.0.0.1:8080",
+            "https://desk.example.org",
+            "http://[::1]:9",
+            "https://example.org/team/desk",
+        ] {
             let text = format!("{server}/d/{id}");
             let link: DeskLink = text.parse().unwrap();
             assert_eq!(link.to_string(), text);
@@ -158,12 +186,23 @@ mod tests {
         let server: Server = "HTTPS://Desk.Example.org:443/".parse().unwrap();
         assert_eq!(server.to_string(), "https://desk.example.org");
         assert_eq!((server.host(), server.port()), ("desk.example.org", 443));
+        let below: Server = "https://example.org/team/desk/".parse().unwrap();
+        assert_eq!(below.target("/api/desk/init"), "/team/desk/api/desk/init");
+        assert_eq!(server.target("/api/desk/init"), "/api/desk/init");
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for wrong in ["", "127.0.0.1:8080", "ftp://host", "http://", "http://host:0", "http://a/b"]
-        {
+        for wrong in [
+            "",
+            "127.0.0.1:8080",
+            "ftp://host",
+            "http://",
+            "http://host:0",
+            "http://a//b",
+            "http://a/b?c",
+            "http://a/b c",
+        ] {
             let refused = Err(AddressError::Server(wrong.to_owned()));
             assert_eq!(wrong.parse::<Server>(), refused, "{wrong}");
         }

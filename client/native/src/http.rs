@@ -50,7 +50,8 @@ async fn exchange(
     let mut wire = Wire::new(connector.connect().await.map_err(unreachable)?);
     let mut all = vec![("Connection", "close")];
     all.extend_from_slice(fields);
-    wire.out = request(method, target, &connector.server.authority(), &all, body);
+    let server = &connector.server;
+    wire.out = request(method, &server.target(target), &server.authority(), &all, body);
     let mut reader = AnswerReader::new(ANSWER_BYTES_MAX);
     loop {
         let Ok(read) = timeout(PROGRESS_EVERY, wire.read()).await else {

@@ -103,6 +103,9 @@ pub(crate) const UNREAD_BUFFERS_MIN: usize = 4;
 /// times. Tuning: an attack must not fill the log.
 pub(crate) const LOG_PAUSE: Duration = Duration::from_secs(10);
 
+/// Characters of a name from outside that the log shows.
+pub(crate) const LOGGED_NAME_CHARS: usize = 80;
+
 /// Bytes of requests, and of answers, that each connection may have without being counted:
 /// the head of a usual request, and a small answer. Tuning: the count is shared by all
 /// shards.

@@ -63,14 +63,14 @@ enum Command {
     #[command(after_long_help = config::help())]
     Serve(Box<Settings>),
     #[command(flatten)]
-    Client(cli::Command),
+    Client(Box<cli::Command>),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Some(Command::Serve(settings)) => serve::serve(*settings),
-        Some(Command::Client(command)) => return cli::run(command),
+        Some(Command::Client(command)) => return cli::run(*command),
         None => serve::serve(arguments.settings),
     };
     match result {

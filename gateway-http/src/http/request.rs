@@ -131,9 +131,22 @@ impl RequestHead {
         self.method
     }
 
-    /// The target's path, as sent.
+    /// The target's path, as sent; [`RequestHead::below`] takes its beginning off.
     pub fn path(&self) -> &str {
-        self.slice(&self.path)
+        match self.slice(&self.path) {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// The same request as seen from below a path, if it is for something there.
+    pub fn below(&self, prefix: &str) -> Option<Self> {
+        let rest = self.path().strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
+        if !(rest.is_empty() || rest.starts_with('/')) {
+            return None;
+        }
+        let path = self.path.start + prefix.len()..self.path.end;
+        Some(Self { path, ..self.clone() })
     }
 
     /// The target's query, as sent, without the question mark.

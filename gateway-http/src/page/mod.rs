@@ -21,6 +21,9 @@ include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
 
 const INDEX: &str = "/index.html";
 
+/// How the index says what its addresses are relative to.
+const BASE: &str = "<base href=\"/\"";
+
 /// Answers `Route::Robots`.
 pub fn robots() -> Response {
     let text = "User-agent: *\nDisallow: /d/\nDisallow: /api/\n";
@@ -37,8 +40,9 @@ pub(crate) fn has(path: &str) -> bool {
 /// Answers `Route::Page` and `Route::Asset`.
 ///
 /// `connect_sources` are further sources that the page's scripts may connect
-/// to, such as the WebTransport address; `'self'` is always among them.
-pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
+/// to, such as the WebTransport address; `'self'` is always among them. `prefix` is the path
+/// below which people see the server: `""`, or `/team/desk`.
+pub fn respond(head: &RequestHead, connect_sources: &str, prefix: &str) -> Response {
     // A path that is no file of its own is the page's to interpret; on one
     // that cannot be a desk it tells so, and the status does, too.
     let own = find(head.path());
@@ -46,18 +50,28 @@ pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
     let known = own.is_some() || head.path() == "/" || matches!(desk, Some(Ok(_)));
     let status = if known { Status::OK } else { Status::NOT_FOUND };
     let file = own.or_else(|| find(INDEX)).expect("the build embeds an index");
+    let moved = (file.path == INDEX && !prefix.is_empty()).then(|| moved_index(file, prefix));
+    let etag = match &moved {
+        // The same content in another place is another content.
+        Some(_) => format!("{}{prefix}\"", file.etag.trim_end_matches('"')),
+        None => file.etag.to_owned(),
+    };
     let validators = |response: Response| {
         let response = match own {
             None if head.path() != "/" => response.with(NO_INDEX.0, NO_INDEX.1),
             _ => response,
         };
         secure(response, connect_sources)
-            .with("ETag", file.etag)
+            .with("ETag", etag.clone())
             .with("Cache-Control", cache_control(file.path))
             .with("Vary", "Accept-Encoding")
     };
-    if known && head.elements("if-none-match").any(|tag| tag == "*" || is_tag(tag, file.etag)) {
+    if known && head.elements("if-none-match").any(|tag| tag == "*" || is_tag(tag, &etag)) {
         return validators(Response::new(Status::NOT_MODIFIED));
+    }
+    if let Some(index) = moved {
+        let body = Body::Owned(index);
+        return validators(Response::content(status, content_type(file.path), body));
     }
     let packed =
         [("br", file.brotli), ("gzip", file.gzip)].into_iter().find_map(|(coding, bytes)| {
@@ -71,6 +85,12 @@ pub fn respond(head: &RequestHead, connect_sources: &str) -> Response {
     }
 }
 
+/// The index of a page that people see below a path.
+fn moved_index(index: &File, prefix: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(index.bytes);
+    text.replacen(BASE, &format!("<base href=\"{prefix}/\""), 1).into_bytes()
+}
+
 /// Adds the fields that every page and file carries.
 fn secure(response: Response, connect_sources: &str) -> Response {
     let space = if connect_sources.is_empty() { "" } else { " " };
@@ -80,7 +100,7 @@ fn secure(response: Response, connect_sources: &str) -> Response {
             format!(
                 "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
                  connect-src 'self'{space}{connect_sources}; img-src 'self' data: blob:; \
-                 object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                 object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
             ),
         )
         .with("Referrer-Policy", "no-referrer")

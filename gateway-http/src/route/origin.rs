@@ -14,13 +14,24 @@ use crate::problem::Problem;
 pub struct OriginPolicy {
     listen: Vec<SocketAddr>,
     public: Option<Origin>,
+    /// The path of the public URL, without a slash at its end.
+    prefix: String,
     allowed: Vec<Origin>,
 }
 
-/// A configured URL is not `http://HOST[:PORT]` or `https://…`.
+/// A configured URL is not what it has to be.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0:?} is not an origin; expected http://HOST[:PORT] or https://HOST[:PORT]")]
-pub struct OriginPolicyError(pub String);
+pub enum OriginPolicyError {
+    /// Not `http://HOST[:PORT]` or `https://…`.
+    #[error("{0:?} is not an origin; expected http://HOST[:PORT] or https://HOST[:PORT]")]
+    Origin(String),
+    /// Not the same with a path.
+    #[error(
+        "{0:?} is not a public URL; expected http://HOST[:PORT][/PATH] or \
+         https://HOST[:PORT][/PATH], PATH of letters, digits, '-', '.', '_', '~' and '/'"
+    )]
+    PublicUrl(String),
+}
 
 impl OriginPolicy {
     /// The rules of a server that listens on `listen`, is reached from outside
@@ -33,15 +44,29 @@ impl OriginPolicy {
         public_url: Option<&str>,
         allow_origins: &[impl AsRef<str>],
     ) -> Result<Self, OriginPolicyError> {
-        let parse = |url: &str| Origin::parse(url).ok_or_else(|| OriginPolicyError(url.to_owned()));
+        let parse =
+            |url: &str| Origin::parse(url).ok_or_else(|| OriginPolicyError::Origin(url.to_owned()));
+        let public = public_url.map(|url| {
+            let parsed = split_path(url)
+                .and_then(|(origin, prefix)| Some((Origin::parse(origin)?, prefix.to_owned())));
+            parsed.ok_or_else(|| OriginPolicyError::PublicUrl(url.to_owned()))
+        });
+        let (public, prefix) = public.transpose()?.unzip();
         Ok(Self {
             listen: listen.to_vec(),
-            public: public_url.map(parse).transpose()?,
+            public,
+            prefix: prefix.unwrap_or_default(),
             allowed: allow_origins
                 .iter()
                 .map(|url| parse(url.as_ref()))
                 .collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The path below which the public URL has everything, `""` or `/team/desk`. A proxy
+    /// may take it off the requests, or leave it.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Checks the host that a request is for.
@@ -126,6 +151,17 @@ impl OriginPolicy {
         });
         same_host || ours || named
     }
+}
+
+/// A URL without its path, and the path without a slash at its end.
+fn split_path(url: &str) -> Option<(&str, &str)> {
+    let authority = url.find("://")? + 3;
+    let at = url[authority..].find('/').map_or(url.len(), |at| authority + at);
+    let (origin, path) = url.split_at(at);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let sound = |one: &str| !matches!(one, "" | "." | "..") && one.bytes().all(plain);
+    path.split('/').skip(1).all(sound).then_some((origin, path))
 }
 
 /// `HOST[:PORT]`, the name in lower case, IPv6 without brackets.

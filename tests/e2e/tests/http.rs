@@ -352,6 +352,36 @@ fn only_our_own_host_is_answered() {
         let body = json!({ "name": "x", "create_new": true });
         post(&server, INIT, &[("Host", host)], &body).problem(421);
     }
+    // One line tells the operator what to do, however often it happens.
+    let log = server.log();
+    let told: Vec<_> = log.lines().filter(|line| line.contains("--public-url")).collect();
+    assert!((1..=2).contains(&told.len()) && told[0].contains("evil.example.org"), "{log}");
+}
+
+#[test]
+fn a_public_url_may_have_a_path() {
+    let public = "http://desk.example.org/team/desk";
+    let server = Setup::default().flag("--public-url", public).start();
+    // The proxy took the path off, or left it.
+    for prefix in ["", "/team/desk"] {
+        let body = json!({ "name": "x", "create_new": true });
+        let host = [("Host", "desk.example.org")];
+        let made = post(&server, &format!("{prefix}{INIT}"), &host, &body).expect(200).json();
+        let link = made["link"].as_str().expect("a link");
+        assert!(link.starts_with(&format!("{public}/d/")), "{link}");
+        let websocket = made["collaboration"]["websocket"].as_str().expect("an address");
+        let expected = "ws://desk.example.org/team/desk/api/desk/collaboration/init";
+        assert_eq!(websocket, expected);
+        let page = get(&server, &format!("{prefix}/"), &host).expect(200);
+        let policy = page.field("Content-Security-Policy").expect("a policy").to_owned();
+        assert!(policy.contains("connect-src 'self' ws://desk.example.org;"), "{policy}");
+        if page.text().contains("<base") {
+            assert!(page.text().contains("<base href=\"/team/desk/\""), "{}", page.text());
+        }
+        get(&server, &format!("{prefix}/healthz"), &host).expect(200);
+    }
+    get(&server, "/team/desk", &[("Host", "desk.example.org")]).expect(200);
+    get(&server, "/team/deskx", &[("Host", "desk.example.org")]).problem(404);
 }
 
 #[test]

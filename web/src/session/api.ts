@@ -59,20 +59,20 @@ export function rejoinDesk(link: string, oldKey: string): Promise<InitAnswer> {
 
 async function init(body: unknown, signal?: AbortSignal): Promise<InitAnswer> {
   const to = signal === undefined ? {} : { signal };
-  const answer = await post<InitAnswer>("/api/desk/init", body, to);
+  const answer = await post<InitAnswer>("api/desk/init", body, to);
   learnPlace(answer.collaboration);
   return answer;
 }
 
 /** The link of a role; made if there is none, and made anew to `rotate` it. Owner's only. */
 export async function deskLink(desk: string, key: string, role: string, rotate: boolean): Promise<string> {
-  const answer = await post<{ link: string }>(`/api/desk/${desk}/links`, { role, rotate }, { key });
+  const answer = await post<{ link: string }>(`api/desk/${desk}/links`, { role, rotate }, { key });
   return answer.link;
 }
 
 /** Deletes the desk for everybody. Owner's only. */
 export async function deleteDesk(desk: string, key: string): Promise<void> {
-  await request(`/api/desk/${desk}`, { method: "DELETE", headers: { [KEY_HEADER]: key } });
+  await request(`api/desk/${desk}`, { method: "DELETE", headers: { [KEY_HEADER]: key } });
 }
 
 /** What an import has made. */
@@ -95,7 +95,7 @@ export function importNotes(
 ): Promise<ImportAnswer> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `/api/desk/${desk}/import?deleted=${body.deleted}`);
+    request.open("POST", `api/desk/${desk}/import?deleted=${body.deleted}`);
     request.setRequestHeader("Content-Type", "application/json");
     request.setRequestHeader("Idempotency-Key", number);
     request.setRequestHeader(KEY_HEADER, key);
@@ -116,14 +116,14 @@ export async function exportDesk(
   format: string,
   deleted: boolean,
 ): Promise<Blob> {
-  const path = `/api/desk/${desk}/export?format=${format}&deleted=${deleted}`;
+  const path = `api/desk/${desk}/export?format=${format}&deleted=${deleted}`;
   const answer = await request(path, deleted ? { headers: { [KEY_HEADER]: key } } : {});
   return answer.blob();
 }
 
 /** Ends the session for everyone. Owner's only. */
 export async function finishSession(key: string): Promise<void> {
-  await request("/api/desk/collaboration/finish", {
+  await request("api/desk/collaboration/finish", {
     method: "PATCH",
     headers: { "Content-Type": "application/json", [KEY_HEADER]: key },
     body: JSON.stringify({ diff: "" }),
@@ -132,7 +132,7 @@ export async function finishSession(key: string): Promise<void> {
 
 /** The address of a part of a line over plain requests. */
 export function pollUrl(line: number, part: number, wait?: number): string {
-  const path = `/api/desk/collaboration/poll?line=${line}&part=${part}`;
+  const path = `api/desk/collaboration/poll?line=${line}&part=${part}`;
   return wait === undefined ? path : `${path}&wait=${wait}`;
 }
 
@@ -159,12 +159,12 @@ export async function pollRequest(
 
 /** Learns the server's time. */
 export async function askServerTime(): Promise<void> {
-  await request("/healthz", { method: "HEAD" });
+  await request("healthz", { method: "HEAD" });
 }
 
 /** The address of the desk's WebSocket on the server that served this page. */
 export function webSocketUrl(): string {
-  const url = new URL("/api/desk/collaboration/init", location.href);
+  const url = new URL("api/desk/collaboration/init", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }
@@ -176,7 +176,7 @@ export function deskIdIn(link: string): string | undefined {
 }
 
 export function deskUrl(id: string): string {
-  return new URL(`/d/${id}`, location.href).href;
+  return new URL(`d/${id}`, document.baseURI).href;
 }
 
 export function fromBase64(text: string): Uint8Array {

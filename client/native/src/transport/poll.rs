@@ -232,8 +232,8 @@ impl Channel {
             ("WebSocket-Session-Key", &*self.session_key),
             ("Content-Type", "application/octet-stream"),
         ];
-        let host = self.connector.server.authority();
-        let bytes = request(method, target, &host, &fields, body);
+        let server = &self.connector.server;
+        let bytes = request(method, &server.target(target), &server.authority(), &fields, body);
         // The server, or a proxy, may have closed a connection that was kept.
         if let Some((wire, at)) = self.kept.take()
             && at.elapsed() < POLL_KEPT_TIME

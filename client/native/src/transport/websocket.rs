@@ -31,10 +31,11 @@ impl WebSocketTransport {
     pub(super) fn new(server: &Server, url: Option<&str>, trust: &Trust) -> Self {
         let given = url.and_then(|url| Server::split(url, ["ws", "wss"]));
         let (server, target) = match given {
-            Some((server, path)) => (server, if path.is_empty() { "/" } else { path }),
-            None => (server.clone(), TARGET),
+            Some((server, "")) => (server, "/".to_owned()),
+            Some((server, path)) => (server, path.to_owned()),
+            None => (server.clone(), server.target(TARGET)),
         };
-        Self { connector: Connector::new(server, trust), target: target.to_owned() }
+        Self { connector: Connector::new(server, trust), target }
     }
 
     /// Opens one. The core gives up what takes too long: it knows how bad the line is.

@@ -47,6 +47,9 @@ pub(super) enum Next {
 /// Serves the request whose head is in hand, to its answer.
 pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, Gone> {
     let started = clock::instant();
+    // A proxy may leave the path of the public URL in front.
+    let below = head.below(http.shell.shared.origins.prefix());
+    let head = below.as_ref().unwrap_or(head);
     let route = match address(http, head) {
         Ok(Some(route)) => route,
         Ok(None) => {
@@ -75,7 +78,10 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         Route::Import(wanted) => add_notes(http, head, &wanted).await?,
         Route::Export(wanted) => send_export(http, head, wanted).await?,
         Route::Robots => Ok(Some(page::robots())),
-        Route::Page | Route::Asset => Ok(Some(page::respond(head, &connect_sources(http, head)))),
+        Route::Page | Route::Asset => {
+            let prefix = http.shell.shared.origins.prefix();
+            Ok(Some(page::respond(head, &connect_sources(http, head), prefix)))
+        }
         Route::Health => {
             operator::health(http);
             Ok(None)
@@ -129,7 +135,8 @@ fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
     if http.door == Door::Redirect {
         return Err(redirect(http, head));
     }
-    http.shell.shared.origins.check_host(head).map_err(refuse)?;
+    let checked = http.shell.shared.origins.check_host(head);
+    checked.map_err(|problem| refuse(turned_away(http, head, problem)))?;
     if operator::is_takedown(head) {
         return Ok(None);
     }
@@ -141,6 +148,10 @@ fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
         return Err(refuse(Problem::new(Status::NOT_FOUND, detail)));
     }
     Ok(Some(route))
+}
+
+fn turned_away(http: &Http, head: &RequestHead, problem: Problem) -> Problem {
+    http.shell.turned_away(head.host(), head.field("origin"), problem)
 }
 
 fn redirect(http: &Http, head: &RequestHead) -> Response {
@@ -184,7 +195,10 @@ fn websocket_base(http: &Http, head: &RequestHead) -> String {
 /// Where the page may connect beside its own address. Older browsers do not take a
 /// WebSocket to the page's own host for 'self', and QUIC has a port of its own.
 fn connect_sources(http: &Http, head: &RequestHead) -> String {
-    let mut sources = websocket_base(http, head);
+    // With a path it would name that address alone.
+    let base = websocket_base(http, head);
+    let path = base.len() - http.shell.shared.origins.prefix().len();
+    let mut sources = base[..path].to_owned();
     if let Some(at) = quic_address(http, head) {
         sources.push_str(&format!(" https://{at}"));
     }
@@ -267,7 +281,8 @@ fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
 }
 
 async fn collaborate(http: &mut Http, head: &RequestHead) -> Result<Result<Next, Problem>, Gone> {
-    attempt!(http.shell.shared.origins.check_origin(head));
+    let checked = http.shell.shared.origins.check_origin(head);
+    attempt!(checked.map_err(|problem| turned_away(http, head, problem)));
     let upgrade = attempt!(Upgrade::check(head).map_err(|error| error.problem()));
     let Some(key) = &upgrade.session_key else { return Ok(Err(route::missing_session_key())) };
     let read = key.parse().map_err(|why: ParseKeyError| route::bad_session_key(why));

@@ -239,6 +239,9 @@ impl Shell {
             .shared
             .origins
             .check_session(&connect.authority, connect.origin.as_deref())
+            .map_err(|problem| {
+                self.turned_away(Some(&connect.authority), connect.origin.as_deref(), problem)
+            })
             .and_then(|()| route::session_of(&connect.path, connect.query.as_deref()));
         let key = match allowed {
             Ok(key) => key,

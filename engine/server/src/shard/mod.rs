@@ -29,6 +29,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use desk_engine_core::{ConnectionId, Input, Shard};
+use desk_gateway_http::Problem;
 use desk_keeper::{Keeper, Settings};
 use desk_protocol::LinkId;
 use desk_storage_lsm::{Edit, Store};
@@ -44,7 +45,8 @@ pub(crate) use socket::socket_bytes;
 pub(crate) use task::spawn;
 
 use crate::budget::Holders;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
+use crate::limits::LOGGED_NAME_CHARS;
 use crate::log::Seldom;
 use crate::metrics::ShardMetrics;
 use crate::net::deadlines::Deadlines;
@@ -117,6 +119,8 @@ pub(crate) struct Shell {
     refusal_told: Cell<bool>,
     /// How often the log took no record.
     refused_records: Seldom,
+    /// How often a request was for a host, or from a page, that is none of ours.
+    strangers: Seldom,
     /// A planned stop has begun here.
     draining: Cell<bool>,
     /// Listeners, which end when a stop begins.
@@ -193,6 +197,7 @@ impl Shell {
             refusals: Seldom::default(),
             refusal_told: Cell::new(false),
             refused_records: Seldom::default(),
+            strangers: Seldom::default(),
             draining: Cell::new(false),
             stop_flags: RefCell::default(),
             busy: Cell::new(0),
@@ -240,6 +245,32 @@ impl Shell {
 
     fn with_core<R>(&self, call: impl FnOnce(&mut Shard) -> R) -> R {
         guarded(|| call(&mut self.core.borrow_mut()))
+    }
+
+    /// Says in the log what an operator can do about a request whose Host or Origin does not
+    /// fit. A proxy that is not set up right is the usual reason. Gives the problem back.
+    pub(crate) fn turned_away(
+        &self,
+        host: Option<&str>,
+        origin: Option<&str>,
+        problem: Problem,
+    ) -> Problem {
+        if let Some(times) = self.strangers.count(clock::instant(), 1) {
+            let short = |text: Option<&str>| -> String {
+                text.unwrap_or_default().chars().take(LOGGED_NAME_CHARS).collect()
+            };
+            let (host, origin) = (short(host), short(origin));
+            tracing::warn!(
+                ?host,
+                ?origin,
+                times,
+                status = problem.status.0,
+                "a request was turned away: if it came by your proxy, let the proxy pass on the \
+                 browser's Host, and start the server with --public-url (or --allow-origin for \
+                 pages of another site)"
+            );
+        }
+        problem
     }
 
     /// Hands an input to the core.
