@@ -282,6 +282,11 @@ impl Server {
         self.signal(Signal::TERM);
     }
 
+    /// Sends SIGHUP: it reads its certificate again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(i32::try_from(self.id()).unwrap()).unwrap();
         kill_process(id, signal).unwrap();
