@@ -67,9 +67,10 @@ export class Server {
     if (this.running) throw new Error("the server is running already");
     this.output.length = 0;
     const address = `127.0.0.1:${this.port}`;
+    const quic = this.flags.includes("--quic") ? [] : ["--quic", address];
     const child = spawn(
       binary(),
-      ["serve", "--listen", address, "--quic", address, "--data", this.data, ...this.flags],
+      ["serve", "--listen", address, ...quic, "--data", this.data, ...this.flags],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#child = child;
