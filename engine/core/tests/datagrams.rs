@@ -120,3 +120,21 @@ fn carry_2_a_flood_of_datagrams_is_not_heard() {
     assert!((1..=burst + 1).contains(&heard), "{heard} of 10,000");
     assert_eq!(world.paused, [ann]);
 }
+
+#[test]
+fn carry_8_repeats_take_nothing_of_the_rate_of_batches() {
+    let mut world = World::new();
+    let (ann, _, _) = two(&mut world);
+    // As many as come at once, each of them said three times.
+    let burst = u64::from(desk_engine_core::limits::BATCH_BURST);
+    world.send(ann, &batch(1, 0, create(1, "x")));
+    for seq in 2..burst {
+        let one = batch(seq, seq - 1, move_to(1, seq as i32));
+        world.send(ann, &one);
+        if seq < u64::from(desk_engine_core::limits::PRESENCE_BURST) / 2 {
+            world.cast(ann, &one);
+            world.cast(ann, &one);
+        }
+        assert!(world.paused.is_empty(), "batch {seq}");
+    }
+}

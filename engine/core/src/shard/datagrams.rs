@@ -46,17 +46,17 @@ impl Shard {
     /// A batch that is on its way on the stream, too (CARRY-8). It is taken if it can be
     /// now; the copy on the stream is answered in every other case.
     fn submit_ahead(&mut self, now: Time, id: ConnectionId, submit: Submit) {
+        let is_next = self.is_next(now, id, &submit);
         let Some(connection) = self.env.connections.get_mut(&id) else { return };
-        let debt = connection.batches.take(now);
+        // Most repeat a batch that the stream has brought, and count as no other one.
+        let rate = if is_next { &mut connection.batches } else { &mut connection.presence };
+        let debt = rate.take(now);
         self.pause(now, id, debt);
         let session = self.env.connections.get(&id).and_then(Connection::session);
-        let Some(session) = session else { return };
+        let Some(session) = session.filter(|_| is_next) else { return };
         let (desk, client, author) = (session.desk, session.client, session.author);
         let (role, user, client_seq) = (session.role, session.user.clone(), submit.client_seq);
         if role < Role::Editor || !self.env.writable {
-            return;
-        }
-        if !self.use_hot(now, desk) {
             return;
         }
         let Some(slot) = self.desks.get_mut(&desk) else { return };
@@ -64,9 +64,7 @@ impl Shard {
             return;
         }
         let Some(hot) = slot.hot() else { return };
-        let newest = hot.record.members.get(client).map(|member| member.newest);
-        let is_next = newest.is_some_and(|newest| newest.next() == client_seq);
-        if !is_next || hot.is_unstorable(now) {
+        if hot.is_unstorable(now) {
             return;
         }
         if hot.let_change(&mut self.env.gate, client, Some(author)).is_err() {
@@ -79,5 +77,19 @@ impl Shard {
             }
             Some(Submitted::Accepted(..) | Submitted::Not(_)) | None => {}
         }
+    }
+
+    /// Whether a batch has the number that its client's next one has.
+    fn is_next(&mut self, now: Time, id: ConnectionId, submit: &Submit) -> bool {
+        let session = self.env.connections.get(&id).and_then(Connection::session);
+        let Some((desk, client)) = session.map(|session| (session.desk, session.client)) else {
+            return false;
+        };
+        if !self.use_hot(now, desk) {
+            return false;
+        }
+        let hot = self.desks.get_mut(&desk).and_then(|slot| slot.hot());
+        let newest = hot.and_then(|hot| hot.record.members.get(client));
+        newest.is_some_and(|member| member.newest.next() == submit.client_seq)
     }
 }
