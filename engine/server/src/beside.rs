@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use desk_engine_core::Source;
 
@@ -30,17 +30,28 @@ struct Queue {
     last: Option<Source>,
 }
 
+/// What is computed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// The answer to a poll: it takes milliseconds, and goes ahead of the files of its
+    /// address. Polls are bounded where they wait for news.
+    Poll,
+    /// An import or an export.
+    File,
+}
+
 /// Too much waits already for the address that asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Busy;
 
 impl Queue {
-    fn push(&mut self, source: Source, job: Job) -> Result<(), Busy> {
+    fn push(&mut self, source: Source, kind: Kind, job: Job) -> Result<(), Busy> {
         let jobs = self.waiting.entry(source).or_default();
-        if jobs.len() >= BESIDE_PER_ADDRESS_MAX {
-            return Err(Busy);
+        match kind {
+            Kind::Poll => jobs.push_front(job),
+            Kind::File if jobs.len() >= BESIDE_PER_ADDRESS_MAX => return Err(Busy),
+            Kind::File => jobs.push_back(job),
         }
-        jobs.push_back(job);
         Ok(())
     }
 
@@ -87,16 +98,16 @@ impl Beside {
         }
     }
 
-    /// Computes something for an address. A job whose future is dropped is not begun. A
-    /// panic of the job is one of the task that waits for it.
+    /// Computes something for an address. A job whose result was dropped is not begun.
     ///
     /// # Errors
     /// Too much waits for that address.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn begin<T: Send + 'static>(
         &self,
         source: Source,
+        kind: Kind,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Busy> {
+    ) -> Result<Awaited<T>, Busy> {
         let result = Awaited(Arc::new(Mutex::new(Progress::Waiting(None))));
         let told = Arc::clone(&result.0);
         let job = move || {
@@ -109,9 +120,9 @@ impl Beside {
                 waiter.wake();
             }
         };
-        locked(&self.queue).push(source, Box::new(job))?;
+        locked(&self.queue).push(source, kind, Box::new(job))?;
         self.more.notify_one();
-        Ok(result.wait().await)
+        Ok(result)
     }
 }
 
@@ -122,22 +133,23 @@ enum Progress<T> {
 }
 
 /// A result that somebody waits for. Dropped, nobody does.
-struct Awaited<T>(Arc<Mutex<Progress<T>>>);
+pub(crate) struct Awaited<T>(Arc<Mutex<Progress<T>>>);
 
 impl<T> Awaited<T> {
-    async fn wait(self) -> T {
-        let done = std::future::poll_fn(|context| {
-            let mut progress = locked(&self.0);
-            match std::mem::replace(&mut *progress, Progress::Taken) {
-                Progress::Done(done) => Poll::Ready(done),
-                Progress::Waiting(_) => {
-                    *progress = Progress::Waiting(Some(context.waker().clone()));
-                    Poll::Pending
-                }
-                Progress::Taken => unreachable!("a result is taken once"),
+    /// The result, once. A panic of the job goes on in the task that waits for it.
+    pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<T> {
+        let mut progress = locked(&self.0);
+        match std::mem::replace(&mut *progress, Progress::Taken) {
+            Progress::Done(done) => {
+                drop(progress);
+                Poll::Ready(done.unwrap_or_else(|panic| resume_unwind(panic)))
             }
-        });
-        done.await.unwrap_or_else(|panic| resume_unwind(panic))
+            Progress::Waiting(_) => {
+                *progress = Progress::Waiting(Some(context.waker().clone()));
+                Poll::Pending
+            }
+            Progress::Taken => unreachable!("a result is taken once"),
+        }
     }
 }
 
@@ -155,9 +167,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_lite::future::{block_on, poll_once};
+    use futures_lite::future::block_on;
     use std::net::IpAddr;
-    use std::pin::pin;
     use std::sync::mpsc;
 
     fn from(host: u8) -> Source {
@@ -173,65 +184,73 @@ mod tests {
             begun.send(()).unwrap();
             let _ = receiver.recv();
         };
-        locked(&beside.queue).push(from(0), Box::new(first)).unwrap();
+        locked(&beside.queue).push(from(0), Kind::File, Box::new(first)).unwrap();
         beside.more.notify_one();
         beginning.recv().unwrap();
         (beside, sender)
     }
 
-    #[test]
-    fn a_result_comes_back_and_wakes_who_waits() {
-        let beside = Beside::start().unwrap();
-        assert_eq!(block_on(beside.run(from(1), || 6 * 7)), Ok(42));
+    fn run<T: Send + 'static>(beside: &Beside, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let result = beside.begin(from(1), Kind::File, job).expect("there is room");
+        block_on(std::future::poll_fn(|context| result.poll(context)))
     }
 
     #[test]
-    fn addresses_take_turns() {
+    fn a_result_comes_back_and_wakes_who_waits() {
+        let beside = Beside::start().unwrap();
+        assert_eq!(run(&beside, || 6 * 7), 42);
+    }
+
+    #[test]
+    fn addresses_take_turns_and_a_poll_passes_files() {
         let (beside, hold) = held_up();
         let (sender, order) = mpsc::channel();
-        for (host, job) in [(1, 10), (1, 11), (1, 12), (2, 20), (3, 30), (3, 31)] {
+        let file = |host, job| (host, Kind::File, job);
+        let files = [file(1, 10), file(1, 11), file(1, 12), file(2, 20), file(3, 30)];
+        for (host, kind, job) in files.into_iter().chain([(3, Kind::Poll, 31)]) {
             let sender = sender.clone();
             let told = Box::new(move || sender.send(job).unwrap());
-            locked(&beside.queue).push(from(host), told).unwrap();
+            locked(&beside.queue).push(from(host), kind, told).unwrap();
         }
         drop((hold, sender));
-        assert_eq!(order.iter().collect::<Vec<_>>(), [10, 20, 30, 11, 31, 12]);
+        assert_eq!(order.iter().collect::<Vec<_>>(), [10, 20, 31, 11, 30, 12]);
     }
 
     #[test]
     fn an_address_that_asks_for_too_much_is_told() {
         let (beside, _hold) = held_up();
         for _ in 0..BESIDE_PER_ADDRESS_MAX {
-            locked(&beside.queue).push(from(1), Box::new(|| {})).unwrap();
+            locked(&beside.queue).push(from(1), Kind::File, Box::new(|| {})).unwrap();
         }
-        assert_eq!(block_on(beside.run(from(1), || ())), Err(Busy));
-        let mut other = pin!(beside.run(from(2), || ()));
-        assert_eq!(block_on(poll_once(other.as_mut())), None, "it waits for its turn");
+        assert!(beside.begin(from(1), Kind::File, || ()).is_err());
+        assert!(beside.begin(from(2), Kind::File, || ()).is_ok());
+        assert!(
+            beside.begin(from(1), Kind::Poll, || ()).is_ok(),
+            "polls have a bound of their own"
+        );
     }
 
     #[test]
     fn what_nobody_waits_for_is_not_begun() {
         let (beside, hold) = held_up();
         let (sender, begun) = mpsc::channel();
-        for job in [1, 2] {
+        let job = |number: u32| {
             let sender = sender.clone();
-            let mut run = Box::pin(beside.run(from(1), move || sender.send(job)));
-            assert!(block_on(poll_once(run.as_mut())).is_none());
-            if job == 2 {
-                drop(hold);
-                assert_eq!(block_on(run), Ok(Ok(())));
-                break;
-            }
-        }
-        drop(sender);
+            let tell = move || sender.send(number).unwrap();
+            beside.begin(from(1), Kind::File, tell).expect("there is room")
+        };
+        drop(job(1));
+        let awaited = job(2);
+        drop((hold, sender));
+        block_on(std::future::poll_fn(|context| awaited.poll(context)));
         assert_eq!(begun.iter().collect::<Vec<_>>(), [2]);
     }
 
     #[test]
     fn a_panic_is_one_of_who_waits_and_the_thread_goes_on() {
         let beside = Beside::start().unwrap();
-        let run = || block_on(beside.run(from(1), || panic!("a defect of the test")));
-        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
-        assert_eq!(block_on(beside.run(from(1), || 1)), Ok(1));
+        let panicking = || run(&beside, || panic!("a defect of the test"));
+        assert!(catch_unwind(AssertUnwindSafe(panicking)).is_err());
+        assert_eq!(run(&beside, || 1), 1);
     }
 }

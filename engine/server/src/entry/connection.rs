@@ -11,7 +11,7 @@ use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
 use super::{Door, answers};
-use crate::beside::Busy;
+use crate::beside::{Busy, Kind};
 use crate::budget::Held;
 use crate::limits::BUFFERED_BYTES;
 use crate::net::byte_stream::ByteStream as _;
@@ -165,19 +165,50 @@ impl Http {
         &self.shell.shared.config.limits.shard.order.desk
     }
 
-    /// Computes something that takes long on the thread beside the shards.
+    /// Computes something that takes long on the thread beside the shards. If the peer goes
+    /// away before it is begun, it is not begun: so does a peer that ended its direction,
+    /// as those do who hang up.
     ///
     /// # Errors
-    /// 503: too much of this address waits for it.
+    /// 429: too much of this address waits for it. 503: its turn does not come in time.
     pub(super) async fn beside<T: Send + 'static>(
-        &self,
+        &mut self,
+        kind: Kind,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        let done = self.shell.shared.beside.run(self.source, job).await;
-        done.map_err(|Busy| {
-            let why = "exports and imports of this address wait already";
-            answers::problem(&ServiceError::TooMany(why))
+    ) -> Result<Result<T, Problem>, Gone> {
+        let awaited = match self.shell.shared.beside.begin(self.source, kind, job) {
+            Ok(awaited) => awaited,
+            Err(Busy) => {
+                let why = "exports and imports of this address wait already";
+                return Ok(Err(answers::problem(&ServiceError::TooMany(why))));
+            }
+        };
+        let late = || Ok(Err(answers::problem(&ServiceError::Unavailable("many files wait"))));
+        let until = self.now() + self.shell.shared.config.limits.request_time;
+        self.set_deadline(Some(until));
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(done) = awaited.poll(context) {
+                return Poll::Ready(Ok(Ok(done)));
+            }
+            while self.changed.poll(context).is_ready() {
+                if until <= self.shell.clock.now() {
+                    return Poll::Ready(late());
+                }
+            }
+            if self.unread.is_ended() {
+                return Poll::Ready(late());
+            }
+            while !self.ended && self.protocol.wants_input() {
+                match self.poll_input(context) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(())) if self.ended => return Poll::Ready(Err(Gone)),
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                }
+            }
+            Poll::Pending
         })
+        .await
     }
 
     /// Asks the owner of a desk.

@@ -24,6 +24,7 @@ use desk_protocol::{ClientFrame, LinkId, StickerId};
 use super::admission;
 use super::connection::{Gone, Http, host};
 use super::{Door, answers, operator};
+use crate::beside::Kind;
 use crate::clock;
 use crate::limits::WRITTEN_AT_ONCE_BYTES;
 use crate::quic::Quic;
@@ -355,7 +356,7 @@ async fn wait(http: &mut Http, head: &RequestHead, poll: Poll) -> Answer {
     match http.ask(Request::Poll { key, since, wait_seconds, frames }).await? {
         Reply::Polled(polled) if is_long(&polled) => {
             let write = move || answers::polled(&polled, poll.frames);
-            Ok(Ok(Some(attempt!(http.beside(write).await))))
+            Ok(http.beside(Kind::Poll, write).await?.map(Some))
         }
         Reply::Polled(polled) => Ok(Ok(Some(answers::polled(&polled, poll.frames)))),
         other => Ok(Err(unexpected(other))),
@@ -469,7 +470,7 @@ async fn add_notes(http: &mut Http, head: &RequestHead, wanted: &Import) -> Answ
         let creations = import::creations(board, &content.desk, limits, &mut unnamed);
         Ok((creations.map_err(|error| error.problem())?, report))
     };
-    let (operations, report) = attempt!(attempt!(http.beside(read).await));
+    let (operations, report) = attempt!(attempt!(http.beside(Kind::File, read).await?));
     match http.ask(Request::Import { key, desk, user, resend, operations }).await? {
         Reply::Synced { status, revision, created } => {
             Ok(Ok(Some(import_answer(status, revision, &created, import::told(&report)))))
@@ -493,7 +494,7 @@ async fn send_export(http: &mut Http, head: &RequestHead, wanted: Export) -> Ans
             let write = move || {
                 export::respond(&answers::exported(&content), wanted.format, wanted.deleted)
             };
-            Ok(Ok(Some(attempt!(http.beside(write).await))))
+            Ok(http.beside(Kind::File, write).await?.map(Some))
         }
         other => Ok(Err(unexpected(other))),
     }
