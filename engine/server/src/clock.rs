@@ -5,9 +5,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use desk_protocol::Time;
 
-/// One shard's clock. Deadlines and the expiry of desks both use wall time. When
-/// wall time is set back, this clock goes on at half speed until wall time has caught
-/// up.
+/// One shard's clock. Deadlines and the expiry of desks both use wall time, as long as it
+/// can be believed. When wall time is set back, this clock goes on a little slower until
+/// wall time has caught up. When wall time jumps ahead by more than a day, this clock goes
+/// on a little faster until the two agree again: a clock that is wrong for an hour
+/// expires no desk. A start takes wall time as it is.
 pub(crate) struct Clock {
     last: Cell<(Time, Instant)>,
 }
@@ -58,8 +60,19 @@ pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
+/// How far wall time is followed at once, in microseconds: a day.
+const FOLLOWED_US: u64 = 86_400_000_000;
+
+/// By how much this clock is faster or slower than it should be until it agrees with wall
+/// time: one part in so many. Delays are off by no more.
+const SLEW: u64 = 16;
+
 fn next(last: Time, passed_us: u64, wall: Time) -> Time {
-    wall.max(Time(last.0 + passed_us / 2))
+    let (least, expected) = (last.0 + passed_us - passed_us / SLEW, last.0 + passed_us);
+    if wall.0 > expected + FOLLOWED_US {
+        return Time(expected + passed_us / SLEW);
+    }
+    wall.max(Time(least))
 }
 
 #[cfg(test)]
@@ -81,13 +94,33 @@ mod tests {
     fn time_follows_the_wall_and_never_runs_backwards() {
         assert_eq!(next(Time(100), 10, Time(110)), Time(110));
         assert_eq!(next(Time(100), 10, Time(500)), Time(500), "set forward: followed at once");
-        assert_eq!(next(Time(100), 10, Time(60)), Time(105), "set back: half speed");
+        assert_eq!(next(Time(100), 160, Time(60)), Time(250), "set back: a little slower");
         let mut now = Time(1_000);
         let mut wall = 500;
         for _ in 0..100 {
-            wall += 10;
-            now = next(now, 10, Time(wall));
+            wall += 160;
+            now = next(now, 160, Time(wall));
         }
         assert_eq!(now, Time(wall), "wall time has caught up");
+    }
+
+    #[test]
+    fn a_wall_that_is_wrong_for_an_hour_expires_nothing() {
+        const HOUR: u64 = 3_600_000_000;
+        let week = Time(7 * 24 * HOUR);
+        let eight_days = Time(8 * 24 * HOUR);
+        let mut now = Time(0);
+        for passed in 0..3_600 {
+            now = next(now, 1_000_000, Time(eight_days.0 + passed * 1_000_000));
+        }
+        assert!(now < week && now.0 < HOUR + HOUR / 10, "{now:?}");
+        // It is right again, and this clock waits for it.
+        let mut wall = Time(HOUR);
+        for _ in 0..3_600 {
+            wall = Time(wall.0 + 1_000_000);
+            now = next(now, 1_000_000, wall);
+        }
+        assert_eq!(now, wall);
+        assert_eq!(next(Time(0), 1_000_000, Time(20 * HOUR)), Time(20 * HOUR), "it slept");
     }
 }
