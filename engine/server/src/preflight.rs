@@ -136,6 +136,24 @@ fn disk(config: &Config) -> Result<u64, Unfit> {
             config.data.display()
         );
     }
+    let reserve = config.limits.disk_reserve_bytes;
+    if reserve >= total {
+        return Err(Unfit(format!(
+            "limits.disk-reserve is {} MiB, and the disk of {} has {}: nothing could be stored; \
+             lower it",
+            reserve >> 20,
+            config.data.display(),
+            total >> 20
+        )));
+    }
+    if free < reserve {
+        tracing::warn!(
+            "only {} MiB are free at {}, less than limits.disk-reserve: changes are refused until \
+             there is more",
+            free >> 20,
+            config.data.display()
+        );
+    }
     let least = sums::log_budget_min(&config.limits, config.shards);
     let usual = || LOG_BUDGET_BYTES.min(total / 10).max(least);
     Ok(config.log_budget_bytes.unwrap_or_else(usual))
