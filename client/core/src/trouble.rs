@@ -96,8 +96,8 @@ impl Trouble {
             ),
             Self::NoAnswer => words(
                 "The server does not answer",
-                "Something takes connections and does not answer. It is tried again by itself; \
-                 another network may help.",
+                "It is away, or something on the way lets nothing through. It is tried again by \
+                 itself; if that takes long, another network may help.",
             ),
             Self::Silent => words(
                 "The line went dead",

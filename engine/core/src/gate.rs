@@ -22,7 +22,7 @@ pub(crate) struct Gate {
 
 /// The answer in place of an output that will never be durable.
 pub(crate) const fn failure() -> ServiceError {
-    ServiceError::Unavailable("the log failed, and this is not stored")
+    ServiceError::Unavailable("the log failed, and this may not be stored: send it again as it was")
 }
 
 impl Gate {
