@@ -227,7 +227,13 @@ test("all notes are on paper, also those out of sight", async ({ person }) => {
   await desk.expectTexts("near", "far");
   await desk.expectSaved();
   await desk.page.keyboard.press("Escape");
-  for (let way = 0; way < 40; way++) await desk.page.keyboard.press("ArrowRight");
+  const { mouse } = desk.page;
+  for (let way = 0; way < 6; way++) {
+    await mouse.move(1_150, 500);
+    await mouse.down();
+    await mouse.move(150, 500, { steps: 4 });
+    await mouse.up();
+  }
   await expect(desk.notes).toHaveCount(0);
   await desk.page.evaluate(() => dispatchEvent(new Event("beforeprint")));
   await desk.page.emulateMedia({ media: "print" });
