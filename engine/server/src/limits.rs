@@ -348,6 +348,10 @@ pub(crate) const QUIC_REPLIES_MAX: usize = 1_024;
 /// Shards that the first byte of a connection id can name.
 pub(crate) const QUIC_SHARDS_MAX: usize = 255;
 
+/// How long a write to the log takes before the operator is told that the disk hangs.
+/// Tuning: disks that are only busy take less than a second.
+pub(crate) const WRITE_HANGS_TIME: Duration = Duration::from_secs(5);
+
 /// Exports and imports of one address that wait for the thread beside the shards. Safety:
 /// each keeps a connection and what it is made from. A class behind one address exports at
 /// once.

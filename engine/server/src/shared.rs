@@ -2,19 +2,21 @@
 //! written rarely, or is a cache line of its own.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_utils::CachePadded;
 use desk_engine_core::{Admission, Placement};
 use desk_gateway_http::route::OriginPolicy;
 use desk_keeper::{Why, Writable};
+use desk_protocol::Time;
 use rustls::ServerConfig;
 
 use crate::beside::Beside;
 use crate::budget::Budget;
 use crate::certificate::{Certificate, OwnCertificate};
 use crate::config::Config;
+use crate::limits::WRITE_HANGS_TIME;
 use crate::metrics::ShardMetrics;
 use crate::queue::Doorbell;
 use crate::quic::Quic;
@@ -63,6 +65,8 @@ pub(crate) struct Shared {
 pub(crate) struct ShardState {
     /// 0 while changes are taken, else a number of the reason, from 1.
     unwritable: AtomicU8,
+    /// When the write to the log that is under way began, in microseconds; 0: there is none.
+    writing_since: AtomicU64,
     /// Open TCP connections.
     connections: AtomicUsize,
     /// Collaboration instances, by which new desks find their shard.
@@ -87,6 +91,20 @@ impl ShardState {
         why.map_or(Writable::Yes, |why| Writable::No(*why))
     }
 
+    pub(crate) fn begin_write(&self, now: Time) {
+        self.writing_since.store(now.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_write(&self) {
+        self.writing_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether a write takes so long that the disk seems to hang.
+    pub(crate) fn hangs(&self, now: Time) -> bool {
+        let since = self.writing_since.load(Ordering::Relaxed);
+        since != 0 && now >= Time(since) + WRITE_HANGS_TIME
+    }
+
     /// How many there are now.
     pub(crate) fn connection_opened(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) as u64 + 1
@@ -108,7 +126,7 @@ impl ShardState {
 
 impl Shared {
     /// Why `/readyz` should say no.
-    pub(crate) fn unready(&self) -> Option<&'static str> {
+    pub(crate) fn unready(&self, now: Time) -> Option<&'static str> {
         if self.stopping.load(Ordering::Relaxed) {
             return Some("The server is going down; come again later.");
         }
@@ -120,7 +138,7 @@ impl Shared {
             Writable::Yes => None,
             Writable::No(why) => Some(why),
         });
-        reasons.min().map(|why| match why {
+        let refused = reasons.min().map(|why| match why {
             Why::Poisoned => {
                 "A write to the data folder failed, so nothing is stored any more. Look at the \
                  log and the disk, then restart the server."
@@ -141,7 +159,11 @@ impl Shared {
                 "Changes cannot be stored now: records wait that the store has refused. Look at \
                  the log and the disk."
             }
-        })
+        });
+        let hanging = self.shards.iter().any(|shard| shard.hangs(now));
+        refused.or(hanging.then_some(
+            "A write to the data folder does not end, so changes wait. Look at the disk.",
+        ))
     }
 
     /// Whether a write has failed.

@@ -76,6 +76,29 @@ fn a_disk_that_hangs_fills_no_memory() {
 }
 
 #[test]
+fn a_disk_that_hangs_is_told_to_the_operator() {
+    let Some(server) = breakable(Setup::default()) else { return };
+    let ada = create(&server, "hanging");
+    let mut socket = Socket::live(&server, &ada.key);
+    let frozen = server.volume().freeze();
+    // Far from filling what may wait for the disk.
+    socket.submit(1, Revision(0), vec![creation(1, "x")]);
+    let why = eventually("a word", || {
+        let ready = get(&server, "/readyz", &[]);
+        (ready.status == 503).then(|| ready.problem(503))
+    });
+    assert!(why.contains("does not end"), "{why}");
+    eventually("a line in the log", || {
+        // A shard looks when it has something to do.
+        get(&server, &format!("/api/desk/{}/export", ada.id), &[]).expect(200);
+        server.log().contains("a write to the data folder has not ended").then_some(())
+    });
+    drop(frozen);
+    assert_eq!(socket.commit().revision.0, 1);
+    eventually("service", || (get(&server, "/readyz", &[]).status == 200).then_some(()));
+}
+
+#[test]
 fn a_failed_write_stops_acknowledging_until_a_restart() {
     let Some(mut server) = breakable(Setup::default()) else { return };
     let ada = create(&server, "broken");

@@ -82,7 +82,7 @@ pub(super) fn health(http: &mut Http) {
 
 /// Readiness: desks are served, and changes are taken.
 pub(super) fn ready(http: &mut Http) {
-    let response = match http.shell.shared.unready() {
+    let response = match http.shell.shared.unready(http.now()) {
         None => plain(Status::OK, "ready\n"),
         Some(why) => Problem::new(Status::SERVICE_UNAVAILABLE, why).retry_after(2).to_response(),
     };

@@ -11,6 +11,7 @@ use desk_storage_lsm::{Key, PressureLevel, UnixSecond};
 
 use super::manifest::OWNER;
 use super::{Guests, Kept, Message, Shell, guarded};
+use crate::limits::WRITE_HANGS_TIME;
 use crate::log::LinkHash;
 use crate::net::readiness;
 use crate::{clock, snapshot};
@@ -165,13 +166,32 @@ impl Shell {
         loop {
             self.commit_wanted.wait().await;
             let started = clock::instant();
+            self.state().begin_write(self.clock.recent());
             // What arrives meanwhile waits for the next group all the same.
             let result = readiness::hold_during(self.store.commit()).await;
             if result.is_ok() {
                 self.metrics().commits.add(1);
                 self.metrics().commit_time.record(started.elapsed());
             }
+            self.state().end_write();
             self.keep(Kept::Committed(result));
+        }
+    }
+
+    /// Tells the operator of a write that does not end, and of its end.
+    pub(super) fn look_for_hang(&self) {
+        let hangs = self.state().hangs(self.clock.recent());
+        match (self.hang_told.replace(hangs), hangs) {
+            (false, true) => tracing::warn!(
+                shard = self.index,
+                "a write to the data folder has not ended for {} s: changes wait for it; look at \
+                 the disk",
+                WRITE_HANGS_TIME.as_secs()
+            ),
+            (true, false) => {
+                tracing::info!(shard = self.index, "the write to the data folder has ended");
+            }
+            _ => {}
         }
     }
 

@@ -117,6 +117,8 @@ pub(crate) struct Shell {
     /// How often changes began to be refused, and whether the last time was logged.
     refusals: Seldom,
     refusal_told: Cell<bool>,
+    /// The operator was told of a write that does not end.
+    hang_told: Cell<bool>,
     /// How often the log took no record.
     refused_records: Seldom,
     /// How often a request was for a host, or from a page, that is none of ours.
@@ -196,6 +198,7 @@ impl Shell {
             upkeep: Cell::default(),
             refusals: Seldom::default(),
             refusal_told: Cell::new(false),
+            hang_told: Cell::new(false),
             refused_records: Seldom::default(),
             strangers: Seldom::default(),
             draining: Cell::new(false),

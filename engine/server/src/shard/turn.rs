@@ -168,6 +168,7 @@ impl Shell {
         metrics.queue_waiting.set(self.mesh.borrow().waiting() as u64);
         self.state().set_instances(stats.instances);
         self.count_kept();
+        self.look_for_hang();
     }
 }
 
