@@ -166,8 +166,8 @@ impl Http {
     }
 
     /// Computes something that takes long on the thread beside the shards. If the peer goes
-    /// away before it is begun, it is not begun: so does a peer that ended its direction,
-    /// as those do who hang up.
+    /// away first, the job is not begun. A peer that ended its direction counts as gone,
+    /// because most of those have hung up.
     ///
     /// # Errors
     /// 429: too much of this address waits for it. 503: its turn does not come in time.
@@ -238,8 +238,7 @@ impl Http {
     }
 
     /// Asks a shard; `None`: the answer takes too long, or there is no room for the request.
-    /// If the peer goes away meanwhile, the
-    /// question is abandoned. A peer that only ended its direction still gets an answer,
+    /// If the peer goes away meanwhile, the question is abandoned. A peer that only ended its direction still gets an answer,
     /// unless it polls.
     async fn ask_shard(&mut self, question: Question) -> Result<Option<Answer>, Gone> {
         let polls = question.waits();
