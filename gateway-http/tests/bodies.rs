@@ -103,6 +103,7 @@ fn errors_name_the_place() {
             r#"[{"recolor": {"id": "$A", "color": "red"}}]"#,
             r#"[{"create": {"x": 0, "y": 0, "text": 7}}]"#,
             r#"[{"create": {"x": 0, "y": 0, "z": 7}}]"#,
+            r#"[{"create": {"id": "0000000000000", "x": 0, "y": 0}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": {"retain": 1}}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": [{"retain": 1, "delete": 1}]}}]"#,
             r#"[{"edit_text": {"id": "$A", "delta": [{"retain": 1, "continues": true}]}}]"#,
@@ -131,6 +132,7 @@ fn errors_name_the_place() {
             ops[0].recolor.color: expected a colour as #rrggbb, found "red": a colour is #rrggbb, and begins with #
             ops[0].create.text: expected a string, found 7
             ops[0].create.z: that name is not known here, expected id, x, y, width, height, color, text
+            ops[0].create.id: expected an id that is not 0; without an id the server chooses one, found "0000000000000"
             ops[0].edit_text.delta: expected an array, found an object
             ops[0].edit_text.delta[0]: expected one of retain, insert, delete, found an object
             ops[0].edit_text.delta[0]: expected continues beside insert only, found an object

@@ -124,6 +124,16 @@ pub(crate) fn sticker_id(node: &Node<'_>) -> Result<StickerId, JsonError> {
     node.parsed("a sticker's id of 13 Crockford base32 characters")
 }
 
+/// The id that an author chose. Id 0 stands for one that the desk's shard chooses.
+fn own_id(node: &Node<'_>) -> Result<StickerId, JsonError> {
+    match sticker_id(node)? {
+        StickerId(0) => {
+            Err(node.unexpected("an id that is not 0; without an id the server chooses one"))
+        }
+        id => Ok(id),
+    }
+}
+
 pub(crate) fn point(fields: &Object<'_>) -> Result<Point, JsonError> {
     let x = fields.required("x")?.integer(COORDINATE)?;
     Ok(Point { x, y: fields.required("y")?.integer(COORDINATE)? })
@@ -149,7 +159,7 @@ fn read_create(
     new_id: &mut dyn FnMut() -> StickerId,
 ) -> Result<Create, JsonError> {
     let fields = node.object(&["id", "x", "y", "width", "height", "color", "text"])?;
-    let given = fields.optional("id").map(|node| sticker_id(&node)).transpose()?;
+    let given = fields.optional("id").map(|node| own_id(&node)).transpose()?;
     let text = fields.optional("text").map(|node| node.string()).transpose()?;
     Ok(Create {
         id: given.unwrap_or_else(new_id),
