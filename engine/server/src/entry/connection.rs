@@ -45,6 +45,15 @@ pub(super) struct Http {
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// What it means that a peer has ended its direction of the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ends {
+    /// It has hung up, as most of those have.
+    Counts,
+    /// It may still read the answer.
+    MayRead,
+}
+
 impl Http {
     /// An accepted connection before its first request.
     pub(super) fn new(shell: Rc<Shell>, stream: Stream, peer: SocketAddr, door: Door) -> Self {
@@ -183,32 +192,10 @@ impl Http {
                 return Ok(Err(answers::problem(&ServiceError::TooMany(why))));
             }
         };
-        let late = || Ok(Err(answers::problem(&ServiceError::Unavailable("many files wait"))));
-        let until = self.now() + self.shell.shared.config.limits.request_time;
-        self.set_deadline(Some(until));
-        std::future::poll_fn(|context| {
-            if let Poll::Ready(done) = awaited.poll(context) {
-                return Poll::Ready(Ok(Ok(done)));
-            }
-            while self.changed.poll(context).is_ready() {
-                if until <= self.shell.clock.now() {
-                    return Poll::Ready(late());
-                }
-            }
-            if self.unread.is_ended() {
-                return Poll::Ready(late());
-            }
-            while !self.ended && self.protocol.wants_input() {
-                match self.poll_input(context) {
-                    Poll::Pending => break,
-                    Poll::Ready(Ok(())) if self.ended => return Poll::Ready(Err(Gone)),
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
-                }
-            }
-            Poll::Pending
-        })
-        .await
+        match self.until_done(Ends::Counts, |context| awaited.poll(context)).await? {
+            Some(done) => Ok(Ok(done)),
+            None => Ok(Err(answers::problem(&ServiceError::Unavailable("many files wait")))),
+        }
     }
 
     /// Asks the owner of a desk.
@@ -238,20 +225,33 @@ impl Http {
     }
 
     /// Asks a shard; `None`: the answer takes too long, or there is no room for the request.
-    /// If the peer goes away meanwhile, the question is abandoned. A peer that only ended its direction still gets an answer,
-    /// unless it polls.
+    /// If the peer goes away meanwhile, the question is abandoned. A peer that only ended its
+    /// direction still gets an answer, unless it polls.
     async fn ask_shard(&mut self, question: Question) -> Result<Option<Answer>, Gone> {
-        let polls = question.waits();
+        let ends = if question.waits() { Ends::Counts } else { Ends::MayRead };
         let shell = Rc::clone(&self.shell);
         let asking = shell.ask(shell.target_of(&question), question).await;
-        let until = shell.clock.now() + shell.shared.config.limits.request_time;
+        self.until_done(ends, |context| asking.poll(context)).await
+    }
+
+    /// Waits for what a request in hand needs; `None`: it takes too long, or there is no room
+    /// for the request any more.
+    ///
+    /// # Errors
+    /// The peer went away meanwhile.
+    async fn until_done<T>(
+        &mut self,
+        ends: Ends,
+        mut done: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<Option<T>, Gone> {
+        let until = self.now() + self.shell.shared.config.limits.request_time;
         self.set_deadline(Some(until));
         std::future::poll_fn(|context| {
-            if let Poll::Ready(answer) = asking.poll(context) {
-                return Poll::Ready(Ok(Some(answer)));
+            if let Poll::Ready(done) = done(context) {
+                return Poll::Ready(Ok(Some(done)));
             }
             while self.changed.poll(context).is_ready() {
-                if until <= self.shell.clock.now() {
+                if until <= self.now() {
                     return Poll::Ready(Ok(None));
                 }
             }
@@ -261,7 +261,9 @@ impl Http {
             while !self.ended && self.protocol.wants_input() {
                 match self.poll_input(context) {
                     Poll::Pending => break,
-                    Poll::Ready(Ok(())) if self.ended && polls => return Poll::Ready(Err(Gone)),
+                    Poll::Ready(Ok(())) if self.ended && ends == Ends::Counts => {
+                        return Poll::Ready(Err(Gone));
+                    }
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
                 }
