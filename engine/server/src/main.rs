@@ -29,6 +29,7 @@ mod recovery;
 mod serve;
 mod shard;
 mod shared;
+mod signals;
 mod snapshot;
 
 use std::process::ExitCode;

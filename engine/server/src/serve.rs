@@ -11,8 +11,6 @@ use desk_disk::FolderLock;
 use desk_engine_core::{Admission, Keyring, Placement, ShardConfig};
 use desk_gateway_http::route::OriginPolicy;
 use glommio::{ExecutorJoinHandle, Placement as Pinning};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::beside::Beside;
 use crate::budget::Budget;
@@ -27,6 +25,7 @@ use crate::queue::mesh;
 use crate::quic::{Quic, QuicError};
 use crate::recovery::{OpenError, Opened, open_store};
 use crate::shared::Shared;
+use crate::signals::{Wish, Wishes};
 use crate::{certificate, clock, keys, log};
 
 /// Why the server did not start, or did not stop well.
@@ -82,6 +81,8 @@ impl ServeError {
 /// # Errors
 /// Why it does not run, in one line.
 pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
+    let wishes = Wishes::watch()
+        .map_err(|error| ServeError::Shard(format!("signals cannot be watched: {error}")))?;
     let cores = preflight::cores();
     let core_count = u16::try_from(cores.len()).unwrap_or(u16::MAX);
     let config = Config::load(settings, core_count, preflight::machine_bytes())?;
@@ -99,23 +100,18 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     };
     let opened = open_store(&config, means)?;
     let shared = share(config, certificate, quic, &doors, means)?;
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
-        .map_err(|error| ServeError::Shard(format!("signals cannot be watched: {error}")))?;
     let doors_of = (&doors, &mut quic_doors);
     let shards = start_shards(&shared.0, shared.1, opened, &keyring, doors_of, &cores)?;
     let shared = shared.0;
     doors.release();
     shared.ready.store(true, Ordering::SeqCst);
+    wishes.ready();
     announce(&shared, &doors);
     let renewing = renew_certificates(&shared);
-    for signal in signals.forever() {
-        if signal == SIGHUP {
-            shared.reload_certificate();
-            continue;
-        }
-        tracing::info!("stopping");
-        break;
+    while wishes.next() == Wish::Reload {
+        shared.reload_certificate();
     }
+    tracing::info!("stopping");
     drop(renewing);
     stop(&shared, shards)
 }

@@ -1,7 +1,7 @@
 //! Starting: what is refused, in one clear line.
 
-use desk_e2e::server::run;
-use desk_e2e::{Server, create, desk};
+use desk_e2e::server::{binary, run};
+use desk_e2e::{Server, create, desk, eventually};
 
 #[test]
 fn a_second_process_on_the_data_folder_is_refused() {
@@ -57,4 +57,27 @@ fn an_address_in_use_is_named() {
     assert_eq!(refused.status.code(), Some(1));
     let line = String::from_utf8(refused.stderr).expect("UTF-8");
     assert!(line.contains(&listen), "{line}");
+}
+
+/// A configuration that never comes keeps the process before it has promised anything.
+#[test]
+fn a_stop_before_the_server_is_ready_is_a_good_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (fifo, data) = (folder.path().join("config.toml"), folder.path().join("data"));
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0)
+        .expect("a named pipe");
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let mut child = std::process::Command::new(binary())
+            .arg("serve")
+            .args([&"--config".as_ref(), fifo.as_os_str(), "--data".as_ref(), data.as_os_str()])
+            .spawn()
+            .expect("it starts");
+        // This waits until the process reads.
+        let _config = std::fs::File::options().write(true).open(&fifo).expect("a reader");
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, signal).expect("it is there");
+        let status = eventually("its end", || child.try_wait().expect("a state"));
+        assert!(status.success(), "{signal:?}: {status}");
+    }
 }
