@@ -127,6 +127,14 @@ pub(crate) const JSON_FACTOR: usize = 32;
 /// characters alone, in JSON.
 pub(crate) const EXPORT_FACTOR: usize = 6;
 
+/// Seconds that the clock may be behind the last run before the operator is told. Less is
+/// what corrections by NTP and a battery of the machine do.
+pub(crate) const CLOCK_BEHIND_SECONDS: u64 = 600;
+
+/// Bytes of new log segments from which on a start says that it writes them: some seconds
+/// of a slow disk.
+pub(crate) const LONG_PREWRITE_BYTES: u64 = 256 << 20;
+
 /// Bytes of memory that a key takes in the index of the store, without spare room.
 pub(crate) const KEY_BYTES: u64 = 17;
 

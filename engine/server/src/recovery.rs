@@ -14,7 +14,7 @@ use glommio::Placement as Pinning;
 
 use crate::config::Config;
 use crate::executor::builder;
-use crate::limits::KEY_BYTES;
+use crate::limits::{CLOCK_BEHIND_SECONDS, KEY_BYTES, LONG_PREWRITE_BYTES};
 use crate::preflight::{self, Means, Unfit};
 use crate::{clock, keys};
 
@@ -82,6 +82,14 @@ pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, OpenEr
         accept_clock: config.accept_clock,
         fresh_store_id: keys::random()?,
     };
+    let segments_bytes = u64::from(config.shards) * options.segment_bytes;
+    if segments_bytes >= LONG_PREWRITE_BYTES {
+        tracing::info!(
+            "the log's segments are written where they are missing: up to {} MiB, as fast as the \
+             disk takes them",
+            segments_bytes >> 20
+        );
+    }
     let executor = builder(Pinning::Unbound, "recovery")
         .make()
         .map_err(|error| preflight::no_executor(&error.to_string()))?;
@@ -95,8 +103,22 @@ pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, OpenEr
     });
     let Recovered { manifest, seeds, report } = recovered.map_err(failed)?;
     tell(&report);
+    if !start.accept_clock
+        && let Some(seconds) = behind(report.recorded, start.now)
+    {
+        tracing::warn!(
+            "the clock is {} min behind the last run: desks of then are open that much longer; set \
+             it, or restart with --accept-clock if it is right",
+            seconds / 60
+        );
+    }
     has_memory_for(report.keys, config.memory_bytes, config.shards)?;
     Ok(Opened { manifest, seeds })
+}
+
+/// By how many seconds the clock is behind the last run, if an operator should know.
+fn behind(recorded: UnixSecond, now: UnixSecond) -> Option<u64> {
+    recorded.0.checked_sub(now.0).filter(|behind| *behind >= CLOCK_BEHIND_SECONDS)
 }
 
 /// Whether the index of so many keys takes no more of `--memory` than it may.
@@ -140,6 +162,13 @@ fn tell(report: &RecoveryReport) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_behind_from_ten_minutes_on() {
+        let at = |now| behind(UnixSecond(10_000), UnixSecond(now));
+        assert_eq!((at(9_401), at(9_400), at(0)), (None, Some(600), Some(10_000)));
+        assert_eq!((at(10_000), at(20_000)), (None, None), "as usual");
+    }
 
     #[test]
     fn more_desks_than_memory_has_room_for_stop_the_start() {

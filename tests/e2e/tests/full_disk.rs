@@ -161,3 +161,17 @@ async fn a_kill_on_a_full_disk_loses_nothing() {
         assert_eq!(desk::texts(&server, &patcher.client.id).len() as u64, patcher.seq + 1);
     });
 }
+
+#[test]
+fn a_reserve_that_is_the_whole_disk_stops_the_start() {
+    let Some(mut server) = small_disk() else { return };
+    server.stop();
+    let mut command = server.command();
+    let limits = format!("[limits]\nsegment = \"1MiB\"\ndisk-reserve = \"{VOLUME_BYTES}B\"\n");
+    std::fs::write(server.folder().join("config.toml"), limits).expect("it is written");
+    let refused = command.output().expect("it runs");
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).expect("UTF-8");
+    let last = said.trim().lines().last().expect("a line");
+    assert!(last.contains("disk-reserve is 96 MiB") && last.contains("lower it"), "{said}");
+}
