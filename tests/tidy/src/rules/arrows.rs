@@ -19,6 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("desk-storage-lsm", &[]),
     ("desk-disk", &["desk-storage-lsm"]),
     ("desk-keeper", &["desk-storage-lsm", "desk-protocol"]),
+    ("desk-cluster", &["desk-protocol"]),
+    ("desk-nats", &["desk-cluster", "desk-protocol"]),
     ("desk-client-wasm", &["desk-client-core", "desk-protocol"]),
     ("desk-files-wasm", &["desk-files"]),
     ("desk-client-native", &["desk-client-core", "desk-gateway-http", "desk-protocol"]),
@@ -28,6 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "desk-engine-core",
             "desk-gateway-http",
             "desk-keeper",
+            "desk-cluster",
+            "desk-nats",
             "desk-files",
             "desk-storage-lsm",
             "desk-disk",
@@ -44,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "desk-engine-core",
             "desk-client-core",
             "desk-keeper",
+            "desk-cluster",
             "desk-storage-lsm",
             "desk-protocol",
         ],
@@ -81,6 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that only some manifests may name, in any kind of dependency.
 const RESERVED: &[(&str, &[&str])] = &[
     ("glommio", &["sticker-desk", "desk-disk"]),
+    ("async-nats", &["desk-nats"]),
     ("flatbuffers", &["desk-protocol"]),
     ("rkyv", &["sticker-desk", "desk-bench"]),
     ("anyhow", &["sticker-desk", "desk-bench", "desk-e2e", "desk-sim"]),
@@ -94,6 +100,7 @@ const PURE: &[&str] = &[
     "desk-engine-core",
     "desk-client-core",
     "desk-keeper",
+    "desk-cluster",
     "desk-storage-lsm",
 ];
 

@@ -11,6 +11,7 @@ const CORES: &[&str] = &[
     "protocol/src/",
     "board-files/src/",
     "engine/core/src/",
+    "engine/cluster/src/",
     "client/core/src/",
     "storage-lsm/src/",
 ];

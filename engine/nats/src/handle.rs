@@ -1,0 +1,81 @@
+//! What the node's shards hold of the cluster.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use desk_cluster::{Epoch, Record, UnitId, View};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Speaks to the cluster's thread. Every call returns at once.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) calls: UnboundedSender<Call>,
+    pub(crate) view: Arc<RwLock<Arc<View>>>,
+}
+
+/// What a shard asks for.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Append { unit: UnitId, epoch: Epoch, records: Vec<Record>, ticket: u64 },
+    Absorbed { unit: UnitId, epoch: Epoch },
+    Take { unit: UnitId },
+    Release { unit: UnitId, to: Option<String> },
+    Sessions(u32),
+    Stop,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Appends records of a unit, after all that were appended before. The event
+    /// `Acknowledged` with this ticket says that they are durable. It never comes if
+    /// `epoch` is not the ownership of now: then `Deposed` is on its way or was told.
+    ///
+    /// The caller bounds what waits, as it bounds what waits for its own log.
+    pub fn append(&self, unit: UnitId, epoch: Epoch, records: Vec<Record>, ticket: u64) {
+        self.call(Call::Append { unit, epoch, records, ticket });
+    }
+
+    /// The records of the last event `Records` of the unit are in the store.
+    pub fn absorbed(&self, unit: UnitId, epoch: Epoch) {
+        self.call(Call::Absorbed { unit, epoch });
+    }
+
+    /// Tries to own a unit, whoever owns it now. Units of dead nodes are taken without
+    /// being asked for.
+    pub fn take(&self, unit: UnitId) {
+        self.call(Call::Take { unit });
+    }
+
+    /// Gives a unit away, to a node by name or to whom it falls, once all that was
+    /// appended is acknowledged. The event `Deposed` says that it is given.
+    pub fn release(&self, unit: UnitId, to: Option<String>) {
+        self.call(Call::Release { unit, to });
+    }
+
+    /// Tells how many sessions this node serves, for the others.
+    pub fn sessions(&self, sessions: u32) {
+        self.call(Call::Sessions(sessions));
+    }
+
+    /// Leaves the cluster: nothing is appended or taken any more, and the others see
+    /// that this node is gone.
+    pub fn stop(&self) {
+        self.call(Call::Stop);
+    }
+
+    /// Who is there and who owns what, as far as heard.
+    #[must_use]
+    pub fn members(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The thread is gone only after `Failed` or `stop`: nobody waits for an answer.
+    fn call(&self, call: Call) {
+        drop(self.calls.send(call));
+    }
+}

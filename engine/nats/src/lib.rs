@@ -1,0 +1,17 @@
+//! The shell of [`desk_cluster`] on NATS JetStream: one thread that holds the
+//! connection to the nats-servers, carries out what the core decides, and tells the
+//! node what became of its units.
+//!
+//! It decides nothing about units, and it knows no desk.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod handle;
+pub mod limits;
+mod settings;
+mod thread;
+
+pub use desk_cluster::{Epoch, Event, Key, NodeView, Record, UNITS, UnitId, View, What};
+pub use handle::Handle;
+pub use settings::{Joined, SessionKey, Settings, StartError};
+pub use thread::start;
