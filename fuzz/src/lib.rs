@@ -8,6 +8,7 @@
 
 pub mod board_files;
 mod cuts;
+pub mod datagrams;
 pub mod frame_decode;
 pub mod http_body;
 pub mod http_request;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("board_canvas", board_files::canvas),
     ("board_trello", board_files::trello),
     ("board_cells", board_files::cells),
+    ("datagrams", datagrams::run),
     ("frame_decode", frame_decode::run),
     ("http_body", http_body::run),
     ("http_request", http_request::run),
