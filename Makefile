@@ -83,6 +83,13 @@ kills: ## kill -9: the binary over its store's life (KILLS=100), the store at ev
 		cargo test --quiet -p desk-e2e --test kills -- --nocapture
 	@SWEEP=full cargo test --quiet -p desk-disk --test story -- --nocapture
 
+# Our own store's part: the other stores take minutes to compile, and `make bench` builds them.
+.PHONY: test-store
+test-store: ## Lints and tests of the store comparison, a workspace of its own (outside CI)
+	@tools/need cc rust
+	@cargo clippy --quiet --all-targets --manifest-path bench/compare-store/Cargo.toml -- -D warnings
+	@cargo test --quiet --manifest-path bench/compare-store/Cargo.toml
+
 .PHONY: soak
 soak: ## The simulator on ever new seeds, until it fails or is stopped
 	@cargo run --quiet --release -p desk-sim -- --soak
