@@ -8,14 +8,72 @@
 //!
 //! This crate is *not* a stream, a connection or a store, and it knows no desk: keys
 //! and records are bytes to it.
+//!
+//! # How to drive it
+//!
+//! Feed [`Unit::handle`], carry out what [`Unit::poll_output`] gives, and call
+//! [`Unit::handle_timeout`] when [`Unit::poll_timeout`] is due.
+//!
+//! ```
+//! use desk_cluster::{Answer, Event, Input, Output, Unit, UnitId};
+//! use desk_protocol::Time;
+//!
+//! let now = Time::from_unix_seconds(1_700_000_000);
+//! let mut unit = Unit::new(UnitId::new(7).expect("below 64"), "a", "https://a", 1, 42);
+//! unit.handle(now, Input::Take);
+//!
+//! // An empty stream of one lane, as a loop that answers.
+//! let mut fence = None;
+//! let mut events = Vec::new();
+//! while let Some(output) = unit.poll_output() {
+//!     let input = match output {
+//!         Output::LookUp { call, .. } => Input::LookedUp { call, answer: Ok(None) },
+//!         Output::Publish { call, is_fence, bytes, .. } => {
+//!             if is_fence {
+//!                 fence = Some(bytes.to_vec());
+//!             }
+//!             let sequence = if is_fence { 1 } else { 2 };
+//!             Input::Published { call, answer: Answer::Stored { sequence, duplicate: false } }
+//!         }
+//!         Output::Read { call, .. } => {
+//!             let bytes = fence.clone().expect("the own fence is read back");
+//!             let message = desk_cluster::Message { sequence: 1, is_fence: true, bytes };
+//!             Input::Read { call, answer: Ok(vec![message]) }
+//!         }
+//!         Output::Reconnect => continue,
+//!         Output::Tell(event) => {
+//!             events.push(event);
+//!             continue;
+//!         }
+//!     };
+//!     unit.handle(now, input);
+//! }
+//! assert!(matches!(events[..], [Event::Owned { .. }]));
+//! ```
 #![forbid(unsafe_code)]
 
+mod chance;
 mod event;
+mod io;
+pub mod limits;
+mod merge;
+#[cfg(feature = "model")]
+pub mod model;
+mod outbox;
+mod own;
+mod question;
+mod read_back;
 mod record;
+mod take;
+mod unit;
 mod unit_id;
 mod view;
+pub mod wire;
 
 pub use event::Event;
+pub use io::{Answer, CallId, Deadline, Input, Output};
+pub use merge::{Mark, Message};
 pub use record::{Key, Record, What};
+pub use unit::Unit;
 pub use unit_id::{Epoch, UNITS, UnitId};
 pub use view::{NodeView, View};

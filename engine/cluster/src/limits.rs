@@ -1,0 +1,76 @@
+//! Every bound and time of the cluster's core, with its unit and its reason.
+
+use std::time::Duration;
+
+/// The longest batch, in bytes. Safety: the largest record has to fit with its head.
+/// Tuning: batches of 256 KiB and more filled the disks of the measured servers.
+pub const BATCH_BYTES_MAX: usize = 512 << 10;
+
+/// The most records of a batch. Safety: it bounds what a decoder allocates ahead.
+pub const BATCH_RECORDS_MAX: usize = 16_384;
+
+/// The longest name of a node, in bytes: a label of a host's name.
+pub const NODE_BYTES_MAX: usize = 63;
+
+/// The longest address of a node, in bytes.
+pub const ADDRESS_BYTES_MAX: usize = 255;
+
+/// How long an answer to a batch, a fence or a question is waited for. Measured: the
+/// slowest of a loaded stream took 340 ms; a needless change of the lane is free.
+pub const ANSWER_TIME: Duration = Duration::from_millis(300);
+
+/// The pause before the same message is published again where a stream says that it
+/// stored nothing.
+pub const AGAIN_PAUSE: Duration = Duration::from_millis(2);
+
+/// The pause before a lane is tried again that has just failed while the others had
+/// failed, too. Tuning: without it, a stream without a leader, which answers at once,
+/// would be asked as fast as the machine can.
+pub const FAILED_PAUSE: Duration = Duration::from_millis(50);
+
+/// The pause before a replica is read again that lacks the end. Replicas follow within
+/// milliseconds.
+pub const LAG_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often each lane fails in a row before the connection is made anew.
+pub const FAILURES_PER_RECONNECT: u32 = 2;
+
+/// How long a batch may wait for its acknowledgement before changes are refused. An
+/// election takes 4 to 9 s.
+pub const UNWRITABLE_TIME: Duration = Duration::from_secs(10);
+
+/// The shortest pause after a race for a unit was lost. Two who race wait differently
+/// long, so one of them is alone in the end.
+pub const RACE_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// The longest pause after a race for a unit was lost.
+pub const RACE_PAUSE_MAX: Duration = Duration::from_millis(200);
+
+/// Bytes of records after which a read-back hands over what it has. Tuning.
+pub const RECORDS_BYTES: usize = 512 << 10;
+
+/// What a record takes in a batch beside its own bytes, in bytes: key, sequence, expiry
+/// and length.
+pub const RECORD_HEAD_BYTES: usize = 16 + 8 + 8 + 4;
+
+/// What a batch has beside its records, in bytes: version, kind, unit, epoch, number,
+/// count and checksum.
+pub const BATCH_HEAD_BYTES: usize = 1 + 1 + 2 + 8 + 8 + 4 + 8;
+
+/// The longest entry of a record, in bytes.
+pub const ENTRY_BYTES_MAX: usize = BATCH_BYTES_MAX - BATCH_HEAD_BYTES - RECORD_HEAD_BYTES;
+
+#[cfg(test)]
+mod tests {
+    use desk_protocol::limits::COMMIT_BYTES_MAX;
+
+    use super::*;
+
+    /// The journal's own head of an entry, in bytes, rounded up.
+    const ENTRY_HEAD_BYTES: usize = 4 << 10;
+
+    #[test]
+    fn the_largest_commit_fits_into_a_batch() {
+        assert!(COMMIT_BYTES_MAX + ENTRY_HEAD_BYTES <= ENTRY_BYTES_MAX);
+    }
+}

@@ -1,0 +1,350 @@
+//! The lanes of a unit merged into one order.
+//!
+//! Batches are ordered by the epoch and the number within it. An owner publishes a
+//! batch again to another lane when the first lane does not answer, so a batch may stand
+//! in several lanes, and a copy may have come late, behind batches after it. Each counts
+//! once. A batch that stands behind a newer fence counts nowhere: the stream refuses
+//! such, and whoever owns the newer fence never saw it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::record::{Key, Record, What};
+use crate::unit_id::Epoch;
+use crate::wire::{Batch, DecodeError, Fence};
+
+/// The place of a batch in the order of its unit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Mark {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The number within the epoch.
+    pub number: u64,
+}
+
+/// A message as it stands in a lane.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// Whether its subject is that of fences.
+    pub is_fence: bool,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What is wrong with what the lanes hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// A key's records contradict one another or have a gap.
+    Key(Key, String),
+    /// Something else, which a person should know.
+    Notice(String),
+}
+
+/// What stands in a lane behind a message that cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("message {sequence} of the lane cannot be read: {error}")]
+pub(crate) struct Unreadable {
+    /// The message.
+    pub(crate) sequence: u64,
+    /// Why.
+    #[source]
+    pub(crate) error: DecodeError,
+}
+
+/// Merges lanes while they are read.
+#[derive(Debug)]
+pub(crate) struct Merge {
+    /// Nothing up to here is wanted.
+    from: Mark,
+    last: Option<Mark>,
+    /// The bytes of each batch that was given out, as a hash.
+    given: BTreeMap<Mark, u64>,
+    /// By key: the newest sequence that was given out, and whether it ended the key.
+    keys: BTreeMap<Key, (u64, bool)>,
+    lanes: Vec<LaneRead>,
+}
+
+/// What was read of one lane.
+#[derive(Debug)]
+struct LaneRead {
+    /// The sequence of the own fence.
+    own: u64,
+    /// What to read next.
+    next: u64,
+    newest_fence: Epoch,
+    batches: VecDeque<(Mark, u64, Batch)>,
+    is_read: bool,
+}
+
+impl Merge {
+    /// Begins behind `from`, reading each lane from a sequence up to the own fence.
+    pub(crate) fn new(from: Mark, lanes: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        let lanes = lanes.into_iter().map(|(next, own)| LaneRead {
+            own,
+            next,
+            newest_fence: Epoch(0),
+            batches: VecDeque::new(),
+            is_read: false,
+        });
+        let lanes = lanes.collect();
+        Self { from, last: None, given: BTreeMap::new(), keys: BTreeMap::new(), lanes }
+    }
+
+    /// From which sequence a lane has to be read before more can be given out.
+    pub(crate) fn wants(&self, lane: usize) -> Option<u64> {
+        let lane = &self.lanes[lane];
+        (!lane.is_read && lane.batches.is_empty()).then_some(lane.next)
+    }
+
+    /// Whether everything was read and given out.
+    pub(crate) fn is_done(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.is_read && lane.batches.is_empty())
+    }
+
+    /// Takes messages of a lane in order; says what is wrong with them.
+    ///
+    /// # Errors
+    /// A message is none of ours, or of a newer version. Nothing is to be served.
+    pub(crate) fn read(
+        &mut self,
+        lane: usize,
+        messages: Vec<Message>,
+    ) -> Result<Vec<Trouble>, Unreadable> {
+        let lane = &mut self.lanes[lane];
+        let mut troubles = Vec::new();
+        for message in messages {
+            let sequence = message.sequence;
+            let unreadable = |error| Unreadable { sequence, error };
+            if sequence < lane.next || lane.is_read {
+                continue;
+            }
+            if sequence > lane.own {
+                // The replica skips what it surely had: ask again for it.
+                break;
+            }
+            lane.next = sequence + 1;
+            if message.is_fence {
+                let fence = Fence::decode(&message.bytes).map_err(unreadable)?;
+                lane.newest_fence = lane.newest_fence.max(fence.epoch);
+                lane.is_read = sequence == lane.own;
+                continue;
+            }
+            let batch = Batch::decode(&message.bytes).map_err(unreadable)?;
+            let mark = Mark { epoch: batch.epoch, number: batch.number };
+            if mark.epoch < lane.newest_fence {
+                troubles.push(Trouble::Notice(format!(
+                    "batch {}.{} stands behind the fence of epoch {} and does not count",
+                    mark.epoch, mark.number, lane.newest_fence
+                )));
+            } else if mark > self.from {
+                lane.batches.push_back((mark, xxh3_64(&message.bytes), batch));
+            }
+        }
+        Ok(troubles)
+    }
+
+    /// The next records in order; `None` if a lane has to be read before, or all is
+    /// given out.
+    pub(crate) fn next(&mut self) -> Option<(Vec<Record>, Vec<Trouble>)> {
+        if self.lanes.iter().any(|lane| !lane.is_read && lane.batches.is_empty()) {
+            return None;
+        }
+        let heads = self.lanes.iter().enumerate();
+        let heads = heads.filter_map(|(at, lane)| lane.batches.front().map(|head| (head.0, at)));
+        let (_, lane) = heads.min()?;
+        let (mark, hash, batch) = self.lanes[lane].batches.pop_front()?;
+        Some(self.give(mark, hash, batch))
+    }
+
+    fn give(&mut self, mark: Mark, hash: u64, batch: Batch) -> (Vec<Record>, Vec<Trouble>) {
+        let mut troubles = Vec::new();
+        match self.given.get(&mark) {
+            Some(given) if *given == hash => return (Vec::new(), troubles),
+            Some(_) => {
+                let why = "two batches with other records have one number";
+                let keys = batch.records.iter().map(|r| Trouble::Key(r.key, why.to_owned()));
+                return (Vec::new(), keys.collect());
+            }
+            None => {}
+        }
+        if self.last.is_some_and(|last| !follows(mark, last)) || !self.may_begin(mark) {
+            troubles.push(Trouble::Notice(format!(
+                "batch {}.{} does not follow on {:?}: records are missing",
+                mark.epoch, mark.number, self.last
+            )));
+        }
+        self.given.insert(mark, hash);
+        self.last = self.last.max(Some(mark));
+        let mut records = Vec::with_capacity(batch.records.len());
+        for record in batch.records {
+            match self.check(&record) {
+                Ok(()) => records.push(record),
+                Err(why) => troubles.push(Trouble::Key(record.key, why)),
+            }
+        }
+        (records, troubles)
+    }
+
+    /// Whether a batch may be the first that is given out.
+    fn may_begin(&self, mark: Mark) -> bool {
+        self.last.is_some() || self.from == Mark::default() || follows(mark, self.from)
+    }
+
+    fn check(&mut self, record: &Record) -> Result<(), String> {
+        let ends = record.what == What::Forget;
+        match self.keys.get(&record.key) {
+            Some((_, true)) => return Err("a record stands behind the key's end".to_owned()),
+            // The end of a key has no number of its own.
+            Some((last, _)) if !ends && record.sequence != last + 1 => {
+                return Err(format!("record {} follows on record {last}", record.sequence));
+            }
+            _ => {}
+        }
+        self.keys.insert(record.key, (record.sequence, ends));
+        Ok(())
+    }
+}
+
+/// Whether no batch can be missing between two.
+fn follows(mark: Mark, last: Mark) -> bool {
+    let Mark { epoch, number } = last;
+    mark == Mark { epoch, number: number + 1 } || (mark.epoch > epoch && mark.number == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use desk_protocol::Time;
+
+    use super::*;
+    use crate::unit_id::UnitId;
+
+    fn unit() -> UnitId {
+        UnitId::new(3).unwrap()
+    }
+
+    fn record(sequence: u64, text: &str) -> Record {
+        let what = What::Entry(text.as_bytes().to_vec());
+        Record { key: Key([1; 16]), sequence, expires_at: Time(9), what }
+    }
+
+    fn batch(sequence: u64, epoch: u64, number: u64, records: &[Record]) -> Message {
+        let batch = Batch { unit: unit(), epoch: Epoch(epoch), number, records: records.to_vec() };
+        Message { sequence, is_fence: false, bytes: batch.encode() }
+    }
+
+    fn fence(sequence: u64, epoch: u64) -> Message {
+        let fence = Fence {
+            unit: unit(),
+            epoch: Epoch(epoch),
+            attempt: epoch,
+            node: "a".to_owned(),
+            address: "https://a".to_owned(),
+        };
+        Message { sequence, is_fence: true, bytes: fence.encode() }
+    }
+
+    /// All that comes out of lanes that are read whole.
+    fn merged(lanes: Vec<Vec<Message>>) -> (Vec<u64>, Vec<Trouble>) {
+        let ends = lanes.iter().map(|lane| (1, lane.last().expect("a fence").sequence));
+        let mut merge = Merge::new(Mark::default(), ends.collect::<Vec<_>>());
+        let mut troubles = Vec::new();
+        for (at, lane) in lanes.into_iter().enumerate() {
+            troubles.extend(merge.read(at, lane).unwrap());
+        }
+        let mut sequences = Vec::new();
+        while let Some((records, found)) = merge.next() {
+            sequences.extend(records.iter().map(|record| record.sequence));
+            troubles.extend(found);
+        }
+        assert!(merge.is_done());
+        (sequences, troubles)
+    }
+
+    #[test]
+    fn a_batch_in_both_lanes_counts_once() {
+        let one = [record(1, "one")];
+        let two = [record(2, "two")];
+        let a = vec![fence(1, 1), batch(2, 1, 1, &one), fence(3, 2)];
+        let b = vec![fence(1, 1), batch(2, 1, 1, &one), batch(3, 1, 2, &two), fence(4, 2)];
+        assert_eq!(merged(vec![a, b]), (vec![1, 2], vec![]));
+    }
+
+    #[test]
+    fn a_copy_that_came_late_counts_nothing() {
+        let records: Vec<Record> = (1..=4).map(|n| record(n, "text")).collect();
+        let each = |n: usize| &records[n - 1..n];
+        // The owner turned from the first lane to the second, and back.
+        let a = vec![
+            fence(1, 1),
+            batch(2, 1, 1, each(1)),
+            batch(3, 1, 4, each(4)),
+            batch(4, 1, 2, each(2)),
+            fence(5, 2),
+        ];
+        let b = vec![fence(1, 1), batch(2, 1, 2, each(2)), batch(3, 1, 3, each(3)), fence(4, 2)];
+        assert_eq!(merged(vec![a, b]), (vec![1, 2, 3, 4], vec![]));
+    }
+
+    #[test]
+    fn what_stands_behind_a_newer_fence_does_not_count() {
+        let a = vec![
+            fence(1, 1),
+            fence(2, 2),
+            batch(3, 1, 1, &[record(1, "late")]),
+            batch(4, 2, 1, &[record(1, "first")]),
+            fence(5, 3),
+        ];
+        let (sequences, troubles) = merged(vec![a, vec![fence(1, 3)]]);
+        assert_eq!(sequences, [1]);
+        assert!(matches!(&troubles[..], [Trouble::Notice(_)]), "{troubles:?}");
+    }
+
+    #[test]
+    fn gaps_and_two_contents_are_found() {
+        let (first, third) = (record(1, "one"), record(3, "three"));
+        let a = vec![fence(1, 1), batch(2, 1, 1, &[first.clone(), third.clone()]), fence(3, 2)];
+        let (sequences, troubles) = merged(vec![a, vec![fence(1, 2)]]);
+        assert_eq!(sequences, [1]);
+        assert!(matches!(&troubles[..], [Trouble::Key(key, _)] if *key == first.key));
+
+        let a = vec![fence(1, 1), batch(2, 1, 1, &[first]), fence(3, 2)];
+        let b = vec![fence(1, 1), batch(2, 1, 1, &[record(1, "another")]), fence(3, 2)];
+        let (sequences, troubles) = merged(vec![a, b]);
+        assert_eq!(sequences, [1]);
+        assert!(matches!(&troubles[..], [Trouble::Key(..)]), "{troubles:?}");
+
+        let a = vec![fence(1, 1), batch(2, 1, 2, &[record(1, "one")]), fence(3, 2)];
+        let (_, troubles) = merged(vec![a, vec![fence(1, 2)]]);
+        assert_eq!(troubles, [], "what was purged is not missed");
+        let a = vec![
+            fence(1, 1),
+            batch(2, 1, 1, &[record(1, "one")]),
+            batch(3, 1, 3, &[record(2, "two")]),
+            fence(4, 2),
+        ];
+        let (_, troubles) = merged(vec![a, vec![fence(1, 2)]]);
+        assert!(matches!(&troubles[..], [Trouble::Notice(_)]), "{troubles:?}");
+    }
+
+    #[test]
+    fn a_lane_without_its_own_fence_gives_nothing_out() {
+        let mut merge = Merge::new(Mark::default(), [(1, 4), (1, 2)]);
+        merge.read(0, vec![fence(1, 1), batch(2, 1, 1, &[record(1, "one")])]).unwrap();
+        merge.read(1, vec![fence(1, 1)]).unwrap();
+        assert!(merge.next().is_none());
+        assert_eq!((merge.wants(0), merge.wants(1)), (None, Some(2)));
+        merge.read(1, vec![fence(2, 2)]).unwrap();
+        assert_eq!(merge.next().map(|(records, _)| records.len()), Some(1));
+        assert_eq!((merge.next(), merge.wants(0)), (None, Some(3)));
+        assert!(!merge.is_done());
+        // A newer fence without the own one: the replica skips something.
+        merge.read(0, vec![fence(5, 3)]).unwrap();
+        assert_eq!(merge.wants(0), Some(3));
+        merge.read(0, vec![batch(3, 1, 2, &[record(2, "two")]), fence(4, 2)]).unwrap();
+        assert_eq!(merge.next().map(|(records, _)| records.len()), Some(1));
+        assert!(merge.is_done());
+    }
+}
