@@ -11,7 +11,8 @@
 //!
 //! # How to drive it
 //!
-//! Feed [`Unit::handle`], carry out what [`Unit::poll_output`] gives, and call
+//! A [`Node`] has all units and its part in the heartbeats; a [`Unit`] is one of them. Feed
+//! [`Unit::handle`], carry out what [`Unit::poll_output`] gives, and call
 //! [`Unit::handle_timeout`] when [`Unit::poll_timeout`] is due.
 //!
 //! ```
@@ -52,13 +53,16 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod beat;
 mod chance;
 mod event;
 mod io;
 pub mod limits;
+mod members;
 mod merge;
 #[cfg(feature = "model")]
 pub mod model;
+mod node;
 mod outbox;
 mod own;
 mod question;
@@ -70,9 +74,12 @@ mod unit_id;
 mod view;
 pub mod wire;
 
+pub use beat::{Beat, Invite};
 pub use event::Event;
 pub use io::{Answer, CallId, Deadline, Input, Output};
+pub use members::Myself;
 pub use merge::{Mark, Message};
+pub use node::{Node, NodeInput, NodeOutput};
 pub use record::{Key, Record, What};
 pub use unit::Unit;
 pub use unit_id::{Epoch, UNITS, UnitId};

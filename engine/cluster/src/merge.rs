@@ -197,8 +197,7 @@ impl Merge {
         let ends = record.what == What::Forget;
         match self.keys.get(&record.key) {
             Some((_, true)) => return Err("a record stands behind the key's end".to_owned()),
-            // The end of a key has no number of its own.
-            Some((last, _)) if !ends && record.sequence != last + 1 => {
+            Some((last, _)) if record.sequence != last + 1 => {
                 return Err(format!("record {} follows on record {last}", record.sequence));
             }
             _ => {}

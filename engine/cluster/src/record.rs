@@ -21,8 +21,8 @@ impl fmt::Debug for Key {
 pub struct Record {
     /// The key.
     pub key: Key,
-    /// Its number among the key's records, from 1 without gaps. The end of a key has the
-    /// greatest number there is, because the core does not number it.
+    /// Its number among the key's records, from 1 without gaps. The end of a key takes
+    /// the number after the key's last.
     pub sequence: u64,
     /// From when on nobody can ask for what it says.
     pub expires_at: Time,

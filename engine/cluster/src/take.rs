@@ -139,7 +139,9 @@ impl Take {
                     return Outcome::Goes;
                 };
                 let newest = found.as_ref().map_or(0, |(sequence, _)| *sequence);
-                let is_own = found.is_some_and(|(_, fence)| fence.attempt == self.attempt);
+                let is_own = found.is_some_and(|(_, fence)| {
+                    fence.attempt == self.attempt && fence.node == self.node
+                });
                 if is_own {
                     lanes[lane].answer(call, &newest);
                     self.fenced(now, outbox);
@@ -167,12 +169,15 @@ impl Take {
         }
         match (&mut self.step, answer) {
             (_, Answer::Open(_)) => return self.failed(now, outbox, call),
-            (Step::Fence { lanes, .. }, Answer::Stored { sequence, .. }) => {
+            (Step::Fence { lanes, .. }, Answer::Stored { sequence, duplicate: false }) => {
                 lanes.iter_mut().for_each(|lane| lane.answer(call, &sequence));
                 self.fenced(now, outbox);
             }
             // Perhaps by an earlier copy of the same fence.
-            (Step::Fence { lanes, .. }, Answer::Fenced) => {
+            (
+                Step::Fence { lanes, .. },
+                Answer::Fenced | Answer::Stored { duplicate: true, .. },
+            ) => {
                 replace(lanes, call, Question::unclear_at(now));
             }
             (Step::Fence { lanes, .. }, Answer::Again) => {

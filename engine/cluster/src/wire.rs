@@ -91,6 +91,9 @@ pub enum DecodeError {
     /// There is no such unit.
     #[error("unit {0} does not exist")]
     Unit(u16),
+    /// More units than there are.
+    #[error("{0} units, and there are {units}", units = crate::UNITS)]
+    Units(u16),
     /// More records than a batch may have.
     #[error("a batch of {0} records, at most {BATCH_RECORDS_MAX}")]
     Records(u32),

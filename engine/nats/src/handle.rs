@@ -21,6 +21,7 @@ pub(crate) enum Call {
     Take { unit: UnitId },
     Release { unit: UnitId, to: Option<String> },
     Sessions(u32),
+    Drain,
     Stop,
 }
 
@@ -60,6 +61,12 @@ impl Handle {
     /// Tells how many sessions this node serves, for the others.
     pub fn sessions(&self, sessions: u32) {
         self.call(Call::Sessions(sessions));
+    }
+
+    /// Gives every unit to whom it falls, and takes none any more. `Deposed` is told for
+    /// each that is given.
+    pub fn drain(&self) {
+        self.call(Call::Drain);
     }
 
     /// Leaves the cluster: nothing is appended or taken any more, and the others see

@@ -5,10 +5,15 @@
 //! It decides nothing about units, and it knows no desk.
 #![forbid(unsafe_code)]
 
+mod api;
+mod clock;
 mod connection;
 mod handle;
 pub mod limits;
+mod questions;
+mod run;
 mod settings;
+mod streams;
 mod thread;
 
 pub use desk_cluster::{Epoch, Event, Key, NodeView, Record, UNITS, UnitId, View, What};

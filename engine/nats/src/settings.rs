@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use desk_cluster::View;
+use desk_cluster::limits::{ADDRESS_BYTES_MAX, NODE_BYTES_MAX};
 
 /// What an operator sets, and who this node is.
 #[derive(Clone, Debug)]
@@ -33,6 +34,36 @@ pub struct Settings {
     pub seed: [u8; 32],
     /// Bytes that each lane may hold, on each of its servers, when it is made.
     pub lane_bytes_max: u64,
+}
+
+impl Settings {
+    /// # Errors
+    /// The name or an address cannot be right.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let name = &self.node;
+        if name.is_empty() || name.len() > NODE_BYTES_MAX || !name.bytes().all(is_letter) {
+            return Err(StartError::Setting(format!(
+                "--node {name:?} is no name; use letters, digits and dashes, at most \
+                 {NODE_BYTES_MAX}"
+            )));
+        }
+        let has_scheme = ["https://", "http://"].iter().any(|s| self.advertise.starts_with(s));
+        if !has_scheme
+            || self.advertise.len() > ADDRESS_BYTES_MAX
+            || self.advertise.matches('/').count() != 2
+        {
+            return Err(StartError::Setting(format!(
+                "--advertise {:?} is no address; give scheme and host, as \
+                 https://a.example.org",
+                self.advertise
+            )));
+        }
+        if self.quic.as_ref().is_some_and(|quic| quic.len() > ADDRESS_BYTES_MAX) {
+            return Err(StartError::Setting("the address of QUIC is too long".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// What session keys are made with: all nodes of a cluster share it and nobody else

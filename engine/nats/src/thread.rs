@@ -1,13 +1,19 @@
 //! The thread that the client runs on.
 
-use std::sync::{Arc, RwLock, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 
-use desk_cluster::{Event, View};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use async_nats::Client;
+use desk_cluster::{Event, Myself, Node, View};
+use tokio::sync::mpsc::unbounded_channel;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::clock::Clock;
 use crate::connection::connect;
-use crate::handle::{Call, Handle};
+use crate::handle::Handle;
+use crate::limits::LANES;
+use crate::run::{Ears, Run};
 use crate::settings::{Joined, Settings, StartError};
+use crate::streams::{Agreed, ensure};
 
 /// Joins the cluster, and waits until that is done. `tell` is called on the cluster's
 /// thread with all that happens from then on; it must not wait.
@@ -18,10 +24,11 @@ pub fn start(
     settings: Settings,
     tell: impl FnMut(Event) + Send + 'static,
 ) -> Result<(Handle, Joined), StartError> {
+    settings.check()?;
     let (calls, called) = unbounded_channel();
     let (joined, wait) = mpsc::channel();
     let view = Arc::new(RwLock::new(Arc::new(View::default())));
-    let handle = Handle { calls, view };
+    let handle = Handle { calls, view: Arc::clone(&view) };
     let run = move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -29,11 +36,14 @@ pub fn start(
         };
         runtime.block_on(async {
             match join(&settings).await {
-                Ok(answer) => {
-                    drop(joined.send(Ok(answer)));
-                    serve(called, tell).await;
-                }
                 Err(error) => drop(joined.send(Err(error))),
+                Ok((client, ears, agreed)) => {
+                    let run = run(client.clone(), &settings, &agreed, view, tell, ears.0);
+                    let view = run.view();
+                    let session_key = agreed.session_key;
+                    drop(joined.send(Ok(Joined { session_key, view })));
+                    run.serve(ears.1, called).await;
+                }
             }
         });
     };
@@ -44,24 +54,33 @@ pub fn start(
     Ok((handle, joined))
 }
 
-async fn join(settings: &Settings) -> Result<Joined, StartError> {
-    let _client = connect(settings).await?;
-    Ok(Joined { session_key: settings.session_key.clone(), view: Arc::new(View::default()) })
+/// Connects, checks, and listens.
+async fn join(settings: &Settings) -> Result<(Client, (String, Ears), Agreed), StartError> {
+    let client = connect(settings).await?;
+    let agreed = ensure(&client, settings).await?;
+    let inbox = client.new_inbox();
+    let ears = Ears::open(&client, &inbox).await;
+    let ears = ears.map_err(|error| StartError::Unfit(format!("cannot listen: {error}")))?;
+    Ok((client, (inbox, ears), agreed))
 }
 
-/// No unit is owned, so nothing that is appended is acknowledged.
-async fn serve(mut called: UnboundedReceiver<Call>, mut tell: impl FnMut(Event)) {
-    while let Some(call) = called.recv().await {
-        match call {
-            Call::Stop => return,
-            Call::Append { unit, epoch, records, ticket } => {
-                tracing::debug!(%unit, records = records.len(), ticket, "not the owner");
-                tell(Event::Deposed { unit, epoch });
-            }
-            Call::Take { unit } => tracing::debug!(%unit, "no lanes to take"),
-            Call::Absorbed { unit, epoch } => tracing::debug!(%unit, %epoch, "not the owner"),
-            Call::Release { unit, to } => tracing::debug!(%unit, to, "not the owner"),
-            Call::Sessions(sessions) => tracing::trace!(sessions, "nobody to tell"),
-        }
-    }
+fn run<T: FnMut(Event)>(
+    client: Client,
+    settings: &Settings,
+    agreed: &Agreed,
+    view: Arc<RwLock<Arc<View>>>,
+    tell: T,
+    inbox: String,
+) -> Run<T> {
+    let clock = Clock::start();
+    let seed = |which: u64| xxh3_64_with_seed(&settings.seed, which);
+    let myself = Myself {
+        name: settings.node.clone(),
+        advertise: settings.advertise.clone(),
+        quic: settings.quic.clone().unwrap_or_default(),
+        instance: seed(0),
+    };
+    let node = Node::new(clock.now(), myself, LANES.min(agreed.streams), seed(1));
+    *view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(node.view().clone());
+    Run::new(client, clock, node, (settings.node.clone(), agreed.streams), inbox, view, tell)
 }

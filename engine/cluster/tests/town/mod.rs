@@ -26,6 +26,8 @@ impl Dice {
 }
 
 type Contents = BTreeMap<Key, Vec<String>>;
+/// What was said with one ticket.
+type Said = Vec<(Key, u64, String)>;
 
 /// One unit on one node: what the node has of it.
 struct Site {
@@ -35,7 +37,9 @@ struct Site {
     /// With what was appended and is not acknowledged.
     memory: Contents,
     epoch: Option<Epoch>,
-    tickets: VecDeque<(u64, Vec<(Key, u64, String)>)>,
+    /// The process: answers to an earlier one arrive nowhere.
+    asker: u64,
+    tickets: VecDeque<(u64, Said)>,
 }
 
 /// What a run did.
@@ -63,6 +67,7 @@ pub(crate) struct Town {
     newest: BTreeMap<UnitId, (Epoch, u64)>,
     owned: BTreeSet<(UnitId, Epoch)>,
     written: u64,
+    askers: u64,
     nodes: u64,
     report: Report,
 }
@@ -96,6 +101,7 @@ impl Town {
             newest: BTreeMap::new(),
             owned: BTreeSet::new(),
             written: 0,
+            askers: 0,
             nodes: 2 + dice.below(3),
             report: Report::default(),
             dice,
@@ -113,7 +119,9 @@ impl Town {
     fn site(&mut self, node: u64, id: UnitId, store: Contents) -> Site {
         let name = format!("node-{node}");
         let unit = Unit::new(id, &name, "https://node", self.lanes, self.dice.below(u64::MAX));
-        Site { unit, memory: store.clone(), store, epoch: None, tickets: VecDeque::new() }
+        self.askers += 1;
+        let (asker, memory) = (self.askers, store.clone());
+        Site { unit, memory, store, epoch: None, asker, tickets: VecDeque::new() }
     }
 
     /// Runs so many steps with people and faults, then until all is quiet, and looks.
@@ -127,7 +135,7 @@ impl Town {
             let unit = UnitId::new(self.dice.pick(&UNITS)).unwrap();
             match self.dice.below(calm) {
                 0 => self.handle(node, unit, Input::Take),
-                1 if self.dice.below(4) == 0 => self.die(node),
+                1 if self.dice.below(8) == 0 => self.die(node),
                 1 if self.dice.below(4) == 0 => self.stop(node),
                 2 if self.dice.below(8) == 0 => self.handle(node, unit, Input::Release),
                 2 => self.handle(node, unit, Input::Suspect),
@@ -195,7 +203,10 @@ impl Town {
             self.now = self.now.max(next);
             self.wake();
             if model.is_some_and(|at| at <= self.now) {
-                if let Some((_, node, unit, input)) = self.model.step() {
+                if let Some((_, asker, unit, input)) = self.model.step() {
+                    let asked = self.sites.iter().find(|(_, site)| site.asker == asker);
+                    let Some(((node, _), _)) = asked else { continue };
+                    let node = *node;
                     match self.stopped.get_mut(&node) {
                         Some((_, waiting)) => waiting.push_back((unit, input)),
                         None => self.handle(node, unit, input),
@@ -306,7 +317,10 @@ impl Town {
         while let Some(output) = self.sites.get_mut(&(node, unit)).unwrap().unit.poll_output() {
             match output {
                 Output::Tell(event) => self.event(node, unit, event),
-                other => self.model.ask(self.now, node, unit, other),
+                other => {
+                    let asker = self.sites[&(node, unit)].asker;
+                    self.model.ask(self.now, asker, unit, other);
+                }
             }
         }
     }

@@ -1,0 +1,269 @@
+//! All units of one node, and what the node says to the others.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use desk_protocol::Time;
+
+use crate::beat::{Beat, Invite};
+use crate::chance::Chance;
+use crate::event::Event;
+use crate::io::{Deadline, Input, Output};
+use crate::limits::{LATE_TIME, MOVE_AFTER, MOVES_MAX};
+use crate::members::{Finding, Members, Myself};
+use crate::unit::Unit;
+use crate::unit_id::{Epoch, UnitId};
+use crate::view::View;
+
+/// Something happened to a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NodeInput {
+    /// To one of its units.
+    Unit(UnitId, Input),
+    /// A heartbeat was heard, this node's own too.
+    Heard(Vec<u8>),
+    /// Somebody asks a node to take a unit.
+    Invited(Vec<u8>),
+    /// Give a unit to that node, or to whom it falls.
+    Release(UnitId, Option<String>),
+    /// How many sessions the node serves.
+    Sessions(u32),
+    /// Give everything away and take nothing more.
+    Drain,
+    /// The process ends: tell the others.
+    Leave,
+}
+
+/// Something that a node wants to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NodeOutput {
+    /// By one of its units; never [`Output::Tell`].
+    Unit(UnitId, Output),
+    /// Tell the node's desks.
+    Tell(Event),
+    /// Tell all nodes, this one too.
+    Beat(Vec<u8>),
+    /// Ask a node to take a unit, in words to all.
+    Invite(Vec<u8>),
+}
+
+/// Decides for one node: what it takes, what it gives, and what it tells.
+#[derive(Debug)]
+pub struct Node {
+    units: Vec<Unit>,
+    members: Members,
+    outputs: VecDeque<NodeOutput>,
+    view: View,
+    /// By unit that is being given away: to whom.
+    releases: BTreeMap<UnitId, Option<String>>,
+    /// By own unit that falls to another node: since when.
+    falls: BTreeMap<UnitId, Time>,
+    /// Whether everything is suspect because nobody is heard.
+    is_deaf: bool,
+    /// When the next call was due.
+    due_at: Option<Time>,
+}
+
+impl Node {
+    /// A node that owns nothing, over so many lanes a unit.
+    #[must_use]
+    pub fn new(now: Time, myself: Myself, lanes: usize, seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let unit = |id| Unit::new(id, &myself.name, &myself.advertise, lanes, chance.next_u64());
+        Self {
+            units: UnitId::all().map(unit).collect(),
+            members: Members::new(now, myself),
+            outputs: VecDeque::new(),
+            view: View::default(),
+            releases: BTreeMap::new(),
+            falls: BTreeMap::new(),
+            is_deaf: false,
+            due_at: None,
+        }
+    }
+
+    /// Takes an input.
+    pub fn handle(&mut self, now: Time, input: NodeInput) {
+        self.notice_lateness(now);
+        match input {
+            NodeInput::Unit(unit, input) => self.feed(now, unit, input),
+            NodeInput::Heard(bytes) => {
+                let finding = match Beat::decode(&bytes) {
+                    Ok(beat) => self.members.heard(now, beat),
+                    Err(error) => Finding::Notice(format!("a heartbeat cannot be read: {error}")),
+                };
+                match finding {
+                    Finding::Nothing => {}
+                    Finding::Notice(why) => self.tell(Event::Notice(why)),
+                    Finding::Failed(why) => self.tell(Event::Failed(why)),
+                }
+                self.look_around(now);
+            }
+            NodeInput::Invited(bytes) => match Invite::decode(&bytes) {
+                Ok(invite) if invite.to == self.name() && !self.members.is_leaving() => {
+                    self.feed(now, invite.unit, Input::Take);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.tell(Event::Notice(format!("an invitation cannot be read: {error}")));
+                }
+            },
+            NodeInput::Release(unit, to) => {
+                self.releases.insert(unit, to);
+                self.feed(now, unit, Input::Release);
+            }
+            NodeInput::Sessions(sessions) => self.members.set_sessions(sessions),
+            NodeInput::Leave => {
+                self.members.leave(now);
+                let gone = self.members.beat(now, &[]);
+                self.outputs.extend(gone.map(|beat| NodeOutput::Beat(beat.encode())));
+            }
+            NodeInput::Drain => {
+                self.members.leave(now);
+                for unit in UnitId::all() {
+                    self.releases.entry(unit).or_insert(None);
+                    self.feed(now, unit, Input::Release);
+                }
+            }
+        }
+        self.due_at = self.poll_timeout().map(|(at, _)| at);
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<NodeOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Node::handle_timeout`] is due, and what for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let units = self.units.iter().filter_map(Unit::poll_timeout);
+        units.chain([(self.members.beat_at(), "a heartbeat is due")]).min()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.notice_lateness(now);
+        for unit in UnitId::all() {
+            if self.unit(unit).poll_timeout().is_some_and(|(at, _)| at <= now) {
+                self.unit(unit).handle_timeout(now);
+                self.drain(now, unit);
+            }
+        }
+        self.beat(now);
+        self.look_around(now);
+        self.due_at = self.poll_timeout().map(|(at, _)| at);
+    }
+
+    /// Who is there and who owns what.
+    #[must_use]
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The units that this node owns.
+    #[must_use]
+    pub fn owned(&self) -> Vec<(UnitId, Epoch)> {
+        let units = UnitId::all().zip(&self.units);
+        units.filter_map(|(id, unit)| Some((id, unit.owned()?))).collect()
+    }
+
+    fn beat(&mut self, now: Time) {
+        let owned = self.owned();
+        if let Some(beat) = self.members.beat(now, &owned) {
+            self.outputs.push_back(NodeOutput::Beat(beat.encode()));
+        }
+    }
+
+    /// A call that comes late means that this process did not run.
+    fn notice_lateness(&mut self, now: Time) {
+        if self.due_at.is_some_and(|due| now.since(due) > LATE_TIME) {
+            self.due_at = None;
+            self.suspect(now);
+        }
+    }
+
+    fn suspect(&mut self, now: Time) {
+        for unit in UnitId::all() {
+            self.feed(now, unit, Input::Suspect);
+        }
+    }
+
+    /// What others are and own may have changed.
+    fn look_around(&mut self, now: Time) {
+        let is_deaf = !self.members.hears_itself(now);
+        if is_deaf && !std::mem::replace(&mut self.is_deaf, is_deaf) {
+            self.suspect(now);
+        }
+        self.is_deaf = is_deaf;
+        for unit in self.members.to_take(now) {
+            let is_idle = self.unit(unit).owned().is_none() && !self.unit(unit).is_taking();
+            if is_idle {
+                self.feed(now, unit, Input::Take);
+            }
+        }
+        self.hand_over(now);
+        let view = self.members.view(now, &self.owned());
+        if view != self.view {
+            self.view = view;
+            self.tell(Event::Members);
+        }
+    }
+
+    /// Gives units to the nodes that they fall to, a few at a time.
+    fn hand_over(&mut self, now: Time) {
+        for (unit, _) in self.owned() {
+            let heir = self.members.heir(now, unit).map(str::to_owned);
+            let Some(heir) = heir.filter(|heir| *heir != self.name()) else {
+                self.falls.remove(&unit);
+                continue;
+            };
+            let since = *self.falls.entry(unit).or_insert(now);
+            let may = self.releases.len() < MOVES_MAX && !self.releases.contains_key(&unit);
+            if now.since(since) >= MOVE_AFTER && may {
+                self.releases.insert(unit, Some(heir));
+                self.feed(now, unit, Input::Release);
+            }
+        }
+    }
+
+    fn feed(&mut self, now: Time, unit: UnitId, input: Input) {
+        self.unit(unit).handle(now, input);
+        self.drain(now, unit);
+    }
+
+    /// Passes on what a unit wants.
+    fn drain(&mut self, now: Time, id: UnitId) {
+        while let Some(output) = self.unit(id).poll_output() {
+            let Output::Tell(event) = output else {
+                self.outputs.push_back(NodeOutput::Unit(id, output));
+                continue;
+            };
+            let has_ended = matches!(event, Event::Deposed { .. });
+            let has_begun = matches!(event, Event::Owned { .. });
+            self.tell(event);
+            if has_ended {
+                self.falls.remove(&id);
+                if let Some(to) = self.releases.remove(&id) {
+                    let to = to.or_else(|| self.members.heir(now, id).map(str::to_owned));
+                    let invite = to.map(|to| Invite { unit: id, to }.encode());
+                    self.outputs.extend(invite.map(NodeOutput::Invite));
+                }
+            }
+            if has_ended || has_begun {
+                self.members.beat_soon(now);
+            }
+        }
+    }
+
+    fn unit(&mut self, unit: UnitId) -> &mut Unit {
+        &mut self.units[usize::from(unit.number())]
+    }
+
+    fn name(&self) -> &str {
+        self.members.name()
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(NodeOutput::Tell(event));
+    }
+}

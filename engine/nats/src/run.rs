@@ -1,0 +1,266 @@
+//! What the thread does: carries out what the core wants, and feeds it what happens.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_nats::connection::State;
+use async_nats::{Client, HeaderMap, Subscriber};
+use bytes::Bytes;
+use desk_cluster::{
+    Answer, CallId, Event, Input, Node, NodeInput, NodeOutput, Output, UnitId, View,
+};
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, timeout};
+
+use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page};
+use crate::clock::Clock;
+use crate::handle::Call;
+use crate::limits::{HAND_OVER_TIME, RECONNECT_PAUSE};
+use crate::questions::{Question, Questions};
+use crate::streams::lane_name;
+
+/// Subjects of what nodes say to all others.
+pub(crate) const BEATS: &str = "desk.hb";
+const INVITES: &str = "desk.own";
+
+/// Everything that the thread holds.
+pub(crate) struct Run<T> {
+    client: Client,
+    clock: Clock,
+    node: Node,
+    name: String,
+    streams: usize,
+    inbox: String,
+    questions: Questions,
+    view: Arc<RwLock<Arc<View>>>,
+    tell: T,
+    reconnected_at: Option<Instant>,
+}
+
+/// What the thread listens to.
+pub(crate) struct Ears {
+    answers: Subscriber,
+    beats: Subscriber,
+    invites: Subscriber,
+}
+
+impl Ears {
+    /// # Errors
+    /// The connection is gone.
+    pub(crate) async fn open(client: &Client, inbox: &str) -> Result<Self, String> {
+        let listen = async |subject: String| {
+            client.subscribe(subject).await.map_err(|error| error.to_string())
+        };
+        Ok(Self {
+            answers: listen(format!("{inbox}.*")).await?,
+            beats: listen(format!("{BEATS}.*")).await?,
+            invites: listen(INVITES.to_owned()).await?,
+        })
+    }
+}
+
+impl<T: FnMut(Event)> Run<T> {
+    pub(crate) fn new(
+        client: Client,
+        clock: Clock,
+        node: Node,
+        (name, streams): (String, usize),
+        inbox: String,
+        view: Arc<RwLock<Arc<View>>>,
+        tell: T,
+    ) -> Self {
+        let questions = Questions::default();
+        Self {
+            client,
+            clock,
+            node,
+            name,
+            streams,
+            inbox,
+            questions,
+            view,
+            tell,
+            reconnected_at: None,
+        }
+    }
+
+    /// Who is there, as far as heard.
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::new(self.node.view().clone())
+    }
+
+    /// Serves until the node leaves.
+    pub(crate) async fn serve(mut self, mut ears: Ears, mut calls: UnboundedReceiver<Call>) {
+        loop {
+            self.carry_out().await;
+            let due = self.node.poll_timeout().map(|(at, _)| self.clock.instant(at));
+            let due = due.unwrap_or_else(Instant::now);
+            tokio::select! {
+                biased;
+                call = calls.recv() => match call {
+                    None | Some(Call::Stop) => break,
+                    Some(call) => self.call(call),
+                },
+                Some(answer) = ears.answers.next() => self.answered(answer),
+                Some(beat) = ears.beats.next() => {
+                    self.handle(NodeInput::Heard(beat.payload.to_vec()));
+                }
+                Some(invite) = ears.invites.next() => {
+                    self.handle(NodeInput::Invited(invite.payload.to_vec()));
+                }
+                () = tokio::time::sleep_until(due) => {
+                    let now = self.clock.now();
+                    self.node.handle_timeout(now);
+                }
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Says good-bye, so that the others need not wait.
+    async fn leave(&mut self) {
+        self.handle(NodeInput::Leave);
+        self.carry_out().await;
+        drop(timeout(RECONNECT_PAUSE, self.client.flush()).await);
+    }
+
+    fn handle(&mut self, input: NodeInput) {
+        let now = self.clock.now();
+        self.node.handle(now, input);
+    }
+
+    fn call(&mut self, call: Call) {
+        let input = match call {
+            Call::Append { unit, epoch, records, ticket } => {
+                NodeInput::Unit(unit, Input::Append { epoch, records, ticket })
+            }
+            Call::Absorbed { unit, epoch } => NodeInput::Unit(unit, Input::Absorbed { epoch }),
+            Call::Take { unit } => NodeInput::Unit(unit, Input::Take),
+            Call::Release { unit, to } => NodeInput::Release(unit, to),
+            Call::Sessions(sessions) => NodeInput::Sessions(sessions),
+            Call::Drain => NodeInput::Drain,
+            Call::Stop => NodeInput::Leave,
+        };
+        self.handle(input);
+    }
+
+    fn answered(&mut self, answer: async_nats::Message) {
+        let number = answer.subject.rsplit('.').next().and_then(|text| text.parse().ok());
+        let Some(number) = number else { return };
+        if let Some((unit, input)) = self.questions.answered(number, answer) {
+            self.handle(NodeInput::Unit(unit, input));
+        }
+    }
+
+    async fn carry_out(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                NodeOutput::Unit(unit, output) => self.at_lane(unit, output).await,
+                NodeOutput::Beat(bytes) => {
+                    let subject = format!("{BEATS}.{}", self.name);
+                    self.publish(subject, None, HeaderMap::new(), bytes.into()).await;
+                }
+                NodeOutput::Invite(bytes) => {
+                    self.publish(INVITES.to_owned(), None, HeaderMap::new(), bytes.into()).await;
+                }
+                NodeOutput::Tell(event) => {
+                    if event == Event::Members {
+                        let view = Arc::new(self.node.view().clone());
+                        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+                    }
+                    (self.tell)(event);
+                }
+            }
+        }
+    }
+
+    async fn at_lane(&mut self, unit: UnitId, output: Output) {
+        let lane = |lane: usize| lane_name((usize::from(unit.number()) + lane) % self.streams);
+        match output {
+            Output::Publish { call, lane: at, is_fence, id, newest_fence, bytes } => {
+                let stream = lane(at);
+                let fences = format!("{stream}.{unit}.f");
+                let subject = if is_fence { fences.clone() } else { format!("{stream}.{unit}.o") };
+                let mut headers = HeaderMap::new();
+                headers.insert(MESSAGE_ID, id.as_str());
+                headers.insert(EXPECTED_SEQUENCE, newest_fence.to_string().as_str());
+                headers.insert(EXPECTED_SUBJECT, fences.as_str());
+                let payload = Bytes::from_owner(bytes);
+                self.ask(unit, call, Question::Publish, subject, headers, payload).await;
+            }
+            Output::LookUp { call, lane: at } => {
+                let stream = lane(at);
+                let (subject, payload) = newest(&stream, &format!("{stream}.{unit}.f"));
+                let payload = payload.into();
+                self.ask(unit, call, Question::LookUp, subject, HeaderMap::new(), payload).await;
+            }
+            Output::Read { call, lane: at, from } => {
+                let stream = lane(at);
+                let (subject, payload) = page(&stream, &format!("{stream}.{unit}.>"), from);
+                let question = Question::Read(Vec::new());
+                self.ask(unit, call, question, subject, HeaderMap::new(), payload).await;
+            }
+            Output::Reconnect => self.reconnect().await,
+            Output::Tell(event) => (self.tell)(event),
+        }
+    }
+
+    /// Asks a stream. Without a connection the answer is that nobody knows: what the
+    /// client would keep would arrive when it is old.
+    async fn ask(
+        &mut self,
+        unit: UnitId,
+        call: CallId,
+        question: Question,
+        subject: String,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) {
+        let why = || "no connection to the nats-servers".to_owned();
+        let unanswered = match &question {
+            Question::Publish => Input::Published { call, answer: Answer::Open(why()) },
+            Question::LookUp => Input::LookedUp { call, answer: Err(why()) },
+            Question::Read(_) => Input::Read { call, answer: Err(why()) },
+        };
+        let number = self.questions.ask(unit, call, question);
+        let reply = format!("{}.{number}", self.inbox);
+        if !self.publish(subject, Some(reply), headers, payload).await {
+            self.handle(NodeInput::Unit(unit, unanswered));
+        }
+    }
+
+    /// Gives a message to the connection; says whether there is one that takes it.
+    async fn publish(
+        &self,
+        subject: String,
+        reply: Option<String>,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> bool {
+        if self.client.connection_state() != State::Connected {
+            return false;
+        }
+        let publish = async {
+            match reply {
+                Some(reply) if headers.is_empty() => {
+                    self.client.publish_with_reply(subject, reply, payload).await
+                }
+                Some(reply) => {
+                    let client = &self.client;
+                    client.publish_with_reply_and_headers(subject, reply, headers, payload).await
+                }
+                None => self.client.publish(subject, payload).await,
+            }
+        };
+        matches!(timeout(HAND_OVER_TIME, publish).await, Ok(Ok(())))
+    }
+
+    async fn reconnect(&mut self) {
+        let now = Instant::now();
+        let is_due = self.reconnected_at.is_none_or(|at| now - at >= RECONNECT_PAUSE);
+        if is_due && self.client.connection_state() == State::Connected {
+            self.reconnected_at = Some(now);
+            drop(self.client.force_reconnect().await);
+        }
+    }
+}
