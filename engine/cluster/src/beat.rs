@@ -1,7 +1,7 @@
 //! What nodes say to all others: that they are there, and whom a unit is given to.
 //!
 //! ```text
-//! beat   | version u8 | 3 u8 | instance u64 | clock, µs u64 | sessions u32 | leaving u8 | text node | text address | text QUIC | count u16 | units | xxh3 u64 |
+//! beat   | version u8 | 3 u8 | instance u64 | clock, µs u64 | sessions u32 | leaving u8 | text node | text address | text QUIC | text home | count u16 | units | xxh3 u64 |
 //! unit   | unit u16 | epoch u64 |
 //! invite | version u8 | 4 u8 | unit u16 | text to | xxh3 u64 |
 //! ```
@@ -32,6 +32,8 @@ pub struct Beat {
     pub advertise: String,
     /// Host and port of its QUIC; empty without.
     pub quic: String,
+    /// The server that is nearest to the node.
+    pub home: String,
     /// The units that it owns.
     pub units: Vec<(UnitId, Epoch)>,
 }
@@ -57,6 +59,7 @@ impl Beat {
         text(&mut out, &self.node);
         text(&mut out, &self.advertise);
         text(&mut out, &self.quic);
+        text(&mut out, &self.home);
         out.extend_from_slice(&(self.units.len() as u16).to_le_bytes());
         for (unit, epoch) in &self.units {
             out.extend_from_slice(&unit.number().to_le_bytes());
@@ -78,6 +81,7 @@ impl Beat {
         let node = reader.text("node's name", NODE_BYTES_MAX)?;
         let advertise = reader.text("node's address", ADDRESS_BYTES_MAX)?;
         let quic = reader.text("QUIC address", ADDRESS_BYTES_MAX)?;
+        let home = reader.text("server's name", NODE_BYTES_MAX)?;
         let count = u16::from_le_bytes(reader.take()?);
         if count > UNITS {
             return Err(DecodeError::Units(count));
@@ -88,7 +92,7 @@ impl Beat {
         }
         reader.end()?;
         let is_leaving = is_leaving != 0;
-        Ok(Self { node, instance, clock, sessions, is_leaving, advertise, quic, units })
+        Ok(Self { node, instance, clock, sessions, is_leaving, advertise, quic, home, units })
     }
 }
 

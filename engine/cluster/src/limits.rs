@@ -74,6 +74,10 @@ pub const MOVE_AFTER: Duration = Duration::from_secs(3);
 /// How many units an owner hands over at a time, so that most of its desks go on.
 pub const MOVES_MAX: usize = 4;
 
+/// The pause between two looks at who leads the streams. A server that came back takes
+/// some seconds to be up to date.
+pub const PUT_BACK_TIME: Duration = Duration::from_secs(10);
+
 /// Bytes of records after which a read-back hands over what it has. Tuning.
 pub const RECORDS_BYTES: usize = 512 << 10;
 

@@ -8,6 +8,7 @@ use desk_protocol::Time;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::beat::Beat;
+use crate::layout::Layout;
 use crate::limits::{BEAT_TIME, CLOCKS_APART_MAX, DEAD_TIME, NODES_MAX, SETTLE_TIME};
 use crate::unit_id::{Epoch, UNITS, UnitId};
 use crate::view::{NodeView, View};
@@ -21,6 +22,8 @@ pub struct Myself {
     pub advertise: String,
     /// Host and port of its QUIC; empty without.
     pub quic: String,
+    /// The server that is nearest to it.
+    pub home: String,
     /// A random number of this process.
     pub instance: u64,
 }
@@ -29,6 +32,7 @@ pub struct Myself {
 #[derive(Debug)]
 pub(crate) struct Members {
     myself: Myself,
+    layout: Layout,
     began_at: Time,
     heard_myself_at: Option<Time>,
     others: BTreeMap<String, Other>,
@@ -55,9 +59,10 @@ pub(crate) enum Finding {
 }
 
 impl Members {
-    pub(crate) fn new(now: Time, myself: Myself) -> Self {
+    pub(crate) fn new(now: Time, myself: Myself, layout: Layout) -> Self {
         Self {
             myself,
+            layout,
             began_at: now,
             heard_myself_at: None,
             others: BTreeMap::new(),
@@ -127,6 +132,7 @@ impl Members {
             is_leaving: self.is_leaving,
             advertise: self.myself.advertise.clone(),
             quic: self.myself.quic.clone(),
+            home: self.myself.home.clone(),
             units: units.to_vec(),
         })
     }
@@ -164,13 +170,25 @@ impl Members {
     }
 
     /// To whom a unit falls among the living: rendezvous hashing (Thaler and
-    /// Ravishankar, 1998), so that one node more or less moves only its own part.
+    /// Ravishankar, 1998), so that one node more or less moves only its own part. Nodes
+    /// that are near a leader of the unit's lanes come last.
     pub(crate) fn heir(&self, now: Time, unit: UnitId) -> Option<&str> {
         let myself = (!self.is_leaving && self.hears_itself(now)).then_some(self.name());
         let others = self.others.iter().filter(|(_, other)| other.lives(now));
         let others = others.filter(|(_, other)| !other.beat.is_leaving);
-        let names = others.map(|(name, _)| name.as_str()).chain(myself);
-        names.max_by_key(|name| (weight(name, unit), *name))
+        let others = others.map(|(name, other)| (name.as_str(), other.beat.home.as_str()));
+        let all = others.chain(myself.map(|name| (name, self.myself.home.as_str())));
+        let heir = all.max_by_key(|(name, home)| {
+            (self.layout.is_apart(unit, home), weight(name, unit), *name)
+        });
+        heir.map(|(name, _)| name)
+    }
+
+    /// Whether this node looks after the streams for all: the first by name does.
+    pub(crate) fn is_keeper(&self, now: Time) -> bool {
+        let mut others = self.others.iter().filter(|(_, other)| other.lives(now));
+        let is_first = others.all(|(name, _)| self.name() < name.as_str());
+        is_first && self.hears_itself(now) && !self.is_leaving
     }
 
     /// The other living node that owns a unit, as it says.

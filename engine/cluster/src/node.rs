@@ -8,7 +8,8 @@ use crate::beat::{Beat, Invite};
 use crate::chance::Chance;
 use crate::event::Event;
 use crate::io::{Deadline, Input, Output};
-use crate::limits::{LATE_TIME, MOVE_AFTER, MOVES_MAX};
+use crate::layout::Layout;
+use crate::limits::{LATE_TIME, MOVE_AFTER, MOVES_MAX, PUT_BACK_TIME};
 use crate::members::{Finding, Members, Myself};
 use crate::unit::Unit;
 use crate::unit_id::{Epoch, UnitId};
@@ -44,6 +45,9 @@ pub enum NodeOutput {
     Beat(Vec<u8>),
     /// Ask a node to take a unit, in words to all.
     Invite(Vec<u8>),
+    /// Look which servers lead the streams, and put back what [`Layout::misplaced`]
+    /// names.
+    PutBack,
 }
 
 /// Decides for one node: what it takes, what it gives, and what it tells.
@@ -61,23 +65,28 @@ pub struct Node {
     is_deaf: bool,
     /// When the next call was due.
     due_at: Option<Time>,
+    put_back_at: Time,
 }
 
 impl Node {
-    /// A node that owns nothing, over so many lanes a unit.
+    /// A node that owns nothing.
     #[must_use]
-    pub fn new(now: Time, myself: Myself, lanes: usize, seed: u64) -> Self {
+    pub fn new(now: Time, myself: Myself, layout: Layout, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let unit = |id| Unit::new(id, &myself.name, &myself.advertise, lanes, chance.next_u64());
+        let unit = |id| {
+            let seed = chance.next_u64();
+            Unit::new(id, &myself.name, &myself.advertise, layout.lanes, seed)
+        };
         Self {
             units: UnitId::all().map(unit).collect(),
-            members: Members::new(now, myself),
+            members: Members::new(now, myself, layout),
             outputs: VecDeque::new(),
             view: View::default(),
             releases: BTreeMap::new(),
             falls: BTreeMap::new(),
             is_deaf: false,
             due_at: None,
+            put_back_at: now + PUT_BACK_TIME,
         }
     }
 
@@ -137,7 +146,8 @@ impl Node {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let units = self.units.iter().filter_map(Unit::poll_timeout);
-        units.chain([(self.members.beat_at(), "a heartbeat is due")]).min()
+        let beat = (self.members.beat_at(), "a heartbeat is due");
+        units.chain([beat, (self.put_back_at, "leaders are looked after")]).min()
     }
 
     /// Does what is due.
@@ -150,6 +160,11 @@ impl Node {
             }
         }
         self.beat(now);
+        if self.put_back_at <= now {
+            self.put_back_at = now + PUT_BACK_TIME;
+            let is_keeper = self.members.is_keeper(now);
+            self.outputs.extend(is_keeper.then_some(NodeOutput::PutBack));
+        }
         self.look_around(now);
         self.due_at = self.poll_timeout().map(|(at, _)| at);
     }

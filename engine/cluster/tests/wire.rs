@@ -56,10 +56,11 @@ prop_compose! {
         is_leaving: bool,
         advertise in "\\PC{0,30}",
         quic in "\\PC{0,30}",
+        home in "[a-z]{0,20}",
         units in prop::collection::vec((unit(), (1u64..).prop_map(Epoch)), 0..9),
     ) -> Beat {
         let clock = Time(clock);
-        Beat { node, instance, clock, sessions, is_leaving, advertise, quic, units }
+        Beat { node, instance, clock, sessions, is_leaving, advertise, quic, home, units }
     }
 }
 

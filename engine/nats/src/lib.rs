@@ -9,6 +9,7 @@ mod api;
 mod clock;
 mod connection;
 mod handle;
+mod leaders;
 pub mod limits;
 mod questions;
 mod run;

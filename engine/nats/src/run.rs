@@ -6,7 +6,7 @@ use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Subscriber};
 use bytes::Bytes;
 use desk_cluster::{
-    Answer, CallId, Event, Input, Node, NodeInput, NodeOutput, Output, UnitId, View,
+    Answer, CallId, Event, Input, Layout, Node, NodeInput, NodeOutput, Output, UnitId, View,
 };
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout};
 use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page};
 use crate::clock::Clock;
 use crate::handle::Call;
+use crate::leaders::{lane_name, put_back};
 use crate::limits::{HAND_OVER_TIME, RECONNECT_PAUSE};
 use crate::questions::{Question, Questions};
-use crate::streams::lane_name;
 
 /// Subjects of what nodes say to all others.
 pub(crate) const BEATS: &str = "desk.hb";
@@ -29,7 +29,7 @@ pub(crate) struct Run<T> {
     clock: Clock,
     node: Node,
     name: String,
-    streams: usize,
+    layout: Layout,
     inbox: String,
     questions: Questions,
     view: Arc<RwLock<Arc<View>>>,
@@ -64,7 +64,7 @@ impl<T: FnMut(Event)> Run<T> {
         client: Client,
         clock: Clock,
         node: Node,
-        (name, streams): (String, usize),
+        (name, layout): (String, Layout),
         inbox: String,
         view: Arc<RwLock<Arc<View>>>,
         tell: T,
@@ -75,7 +75,7 @@ impl<T: FnMut(Event)> Run<T> {
             clock,
             node,
             name,
-            streams,
+            layout,
             inbox,
             questions,
             view,
@@ -163,6 +163,10 @@ impl<T: FnMut(Event)> Run<T> {
                 NodeOutput::Invite(bytes) => {
                     self.publish(INVITES.to_owned(), None, HeaderMap::new(), bytes.into()).await;
                 }
+                NodeOutput::PutBack => {
+                    let put_back = put_back(self.client.clone(), self.layout.clone());
+                    drop(tokio::spawn(put_back));
+                }
                 NodeOutput::Tell(event) => {
                     if event == Event::Members {
                         let view = Arc::new(self.node.view().clone());
@@ -175,7 +179,7 @@ impl<T: FnMut(Event)> Run<T> {
     }
 
     async fn at_lane(&mut self, unit: UnitId, output: Output) {
-        let lane = |lane: usize| lane_name((usize::from(unit.number()) + lane) % self.streams);
+        let lane = |lane: usize| lane_name(self.layout.stream(unit, lane));
         match output {
             Output::Publish { call, lane: at, is_fence, id, newest_fence, bytes } => {
                 let stream = lane(at);

@@ -1,13 +1,15 @@
 //! The streams of a cluster: made by the first node, checked by every other.
 
 use async_nats::{Client, HeaderMap};
+use desk_cluster::Layout;
 use futures_util::{StreamExt as _, future};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::api::{ApiError, EXPECTED_SEQUENCE, ask, found_message, newest};
+use crate::leaders::{lane_name, servers};
 use crate::limits::{
-    DUPLICATES_TIME, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE, START_TIME,
+    DUPLICATES_TIME, LANES, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE, START_TIME,
     STREAMS_PER_SERVER, TRY_TIME,
 };
 use crate::settings::{SessionKey, Settings, StartError};
@@ -30,7 +32,7 @@ const PASSING: &[u64] = &[NO_PEERS, 10_008, 10_009, 10_023, 10_074];
 /// What all nodes agree on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Agreed {
-    pub(crate) streams: usize,
+    pub(crate) layout: Layout,
     pub(crate) session_key: SessionKey,
 }
 
@@ -42,18 +44,15 @@ pub(crate) async fn ensure(client: &Client, settings: &Settings) -> Result<Agree
     check_account(client).await?;
     check_sync(client).await?;
     ensure_stream(client, bucket()).await?;
-    let agreed = agree(client, settings).await?;
-    let lanes = (0..agreed.streams)
-        .map(|lane| ensure_stream(client, lane_config(lane, settings.lane_bytes_max)));
+    let (streams, session_key) = agree(client, settings).await?;
+    let lanes =
+        (0..streams).map(|lane| ensure_stream(client, lane_config(lane, settings.lane_bytes_max)));
     for made in future::join_all(lanes).await {
         made?;
     }
-    Ok(agreed)
-}
-
-/// The name of a lane's stream.
-pub(crate) fn lane_name(stream: usize) -> String {
-    format!("OPS_{stream}")
+    let servers = servers(client).await;
+    let servers = servers.map_err(|error| unfit(format!("cannot list the streams: {error}")))?;
+    Ok(Agreed { layout: Layout { streams, lanes: LANES.min(streams), servers }, session_key })
 }
 
 fn unfit(why: impl Into<String>) -> StartError {
@@ -215,7 +214,7 @@ async fn check_stream(client: &Client, name: &str, wanted: &Value) -> Result<(),
 }
 
 /// The first node writes what it has; every other takes it, or does not fit.
-async fn agree(client: &Client, settings: &Settings) -> Result<Agreed, StartError> {
+async fn agree(client: &Client, settings: &Settings) -> Result<(usize, SessionKey), StartError> {
     let streams = settings.servers.len().max(REPLICAS) * STREAMS_PER_SERVER;
     let own = json!({
         "format": FORMAT,
@@ -256,9 +255,7 @@ async fn agree(client: &Client, settings: &Settings) -> Result<Agreed, StartErro
     let streams = found["streams"].as_u64().filter(|count| (1..=256).contains(count));
     let session_key = found["session_key"].as_str().and_then(unhex);
     match (streams, session_key) {
-        (Some(streams), Some(key)) => {
-            Ok(Agreed { streams: streams as usize, session_key: SessionKey(key) })
-        }
+        (Some(streams), Some(key)) => Ok((streams as usize, SessionKey(key))),
         _ => Err(unfit("what the nodes agree on lacks the streams or the key")),
     }
 }

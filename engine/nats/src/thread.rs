@@ -3,14 +3,14 @@
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 
 use async_nats::Client;
-use desk_cluster::{Event, Myself, Node, View};
+use desk_cluster::{Event, Layout, Myself, Node, View};
 use tokio::sync::mpsc::unbounded_channel;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::clock::Clock;
 use crate::connection::connect;
 use crate::handle::Handle;
-use crate::limits::LANES;
+use crate::leaders::put_back;
 use crate::run::{Ears, Run};
 use crate::settings::{Joined, Settings, StartError};
 use crate::streams::{Agreed, ensure};
@@ -37,12 +37,13 @@ pub fn start(
         runtime.block_on(async {
             match join(&settings).await {
                 Err(error) => drop(joined.send(Err(error))),
-                Ok((client, ears, agreed)) => {
-                    let run = run(client.clone(), &settings, &agreed, view, tell, ears.0);
+                Ok((client, (inbox, ears), agreed)) => {
+                    let layout = agreed.layout;
+                    let run = run(client, &settings, layout, view, tell, inbox);
                     let view = run.view();
                     let session_key = agreed.session_key;
                     drop(joined.send(Ok(Joined { session_key, view })));
-                    run.serve(ears.1, called).await;
+                    run.serve(ears, called).await;
                 }
             }
         });
@@ -58,6 +59,7 @@ pub fn start(
 async fn join(settings: &Settings) -> Result<(Client, (String, Ears), Agreed), StartError> {
     let client = connect(settings).await?;
     let agreed = ensure(&client, settings).await?;
+    put_back(client.clone(), agreed.layout.clone()).await;
     let inbox = client.new_inbox();
     let ears = Ears::open(&client, &inbox).await;
     let ears = ears.map_err(|error| StartError::Unfit(format!("cannot listen: {error}")))?;
@@ -67,7 +69,7 @@ async fn join(settings: &Settings) -> Result<(Client, (String, Ears), Agreed), S
 fn run<T: FnMut(Event)>(
     client: Client,
     settings: &Settings,
-    agreed: &Agreed,
+    layout: Layout,
     view: Arc<RwLock<Arc<View>>>,
     tell: T,
     inbox: String,
@@ -78,9 +80,10 @@ fn run<T: FnMut(Event)>(
         name: settings.node.clone(),
         advertise: settings.advertise.clone(),
         quic: settings.quic.clone().unwrap_or_default(),
+        home: client.server_info().server_name,
         instance: seed(0),
     };
-    let node = Node::new(clock.now(), myself, LANES.min(agreed.streams), seed(1));
+    let node = Node::new(clock.now(), myself, layout.clone(), seed(1));
     *view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(node.view().clone());
-    Run::new(client, clock, node, (settings.node.clone(), agreed.streams), inbox, view, tell)
+    Run::new(client, clock, node, (settings.node.clone(), layout), inbox, view, tell)
 }
