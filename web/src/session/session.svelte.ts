@@ -29,6 +29,7 @@ import { Note, type NoteRecord, Person } from "./note.svelte";
 import { profile } from "./profile.svelte";
 import { forgetDesk, moveDesk, recentDesk, rememberDesk } from "./recent";
 import { refusalWords } from "./refusal";
+import { Siblings } from "./siblings.svelte";
 import { Storage, type StoredClient } from "./storage";
 import { claimClient } from "./tab";
 import { describeUnsaved, type UnsavedChange } from "./unsaved";
@@ -103,8 +104,14 @@ export class Session {
 
   /** What this person's hand does with notes. */
   readonly hand = new Hand(this.notes, this);
+  /** This person's other tabs. */
+  readonly siblings: Siblings;
+  /** Other people; this person's own tabs are not among them. */
+  readonly others = $derived(this.people.filter(({ author }) => !this.siblings.authors.has(author)));
 
-  constructor(readonly id: string) {}
+  constructor(readonly id: string) {
+    this.siblings = new Siblings(id);
+  }
 
   // ---- opening and closing
 
@@ -126,6 +133,7 @@ export class Session {
 
   close(): void {
     this.#closed = true;
+    this.siblings.close();
     this.#joining?.abort();
     clearTimeout(this.#reopen);
     this.#driver?.stop();
@@ -266,7 +274,7 @@ export class Session {
     if (report.unsaved.length > 0 || this.unsaved.length > 0) {
       this.unsaved = report.unsaved.map(describeUnsaved);
     }
-    if (report.line === "live") this.#rejoined = false;
+    if (report.line === "live") this.#settle();
     if (report.serverNow !== null) this.#learnTime(report.serverNow);
     const { state, pending, trouble } = report.status;
     const shown = this.status;
@@ -278,6 +286,13 @@ export class Session {
     } else if (this.title !== known) this.#remember();
     if (report.closed !== undefined) this.#end(report.closed);
     if (report.fieldBehind === true) this.#editor?.foreign();
+  }
+
+  /** The line is live. */
+  #settle(): void {
+    this.#rejoined = false;
+    const author = this.#driver?.core.author;
+    if (author !== undefined) this.siblings.tell(author);
   }
 
   #put(record: NoteRecord & Deletion): void {
