@@ -170,6 +170,16 @@ export class Actions {
     if (all !== undefined) this.view.camera.reveal(all);
   }
 
+  /** As if their common corner were pulled so far. */
+  stretch(by: Point): void {
+    const { hand } = this.session;
+    hand.take("", this.view.selected, false);
+    hand.stretch(by);
+    hand.release();
+    const all = bounds(this.notes.map((note) => note.rect));
+    if (all !== undefined) this.view.camera.reveal(all);
+  }
+
   recolor(color: string): void {
     this.view.paper = color;
     this.session.recolor(this.view.selected, color);

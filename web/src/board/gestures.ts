@@ -12,6 +12,13 @@ const WHEEL_REST_MS = 180;
 /** A mouse's notch is at least this many pixels of the screen, at every zoom of the browser; a touchpad starts below it. */
 const NOTCH = 100;
 
+/** Where a drag is nearer than this to the window's edge, in pixels, the board moves along. */
+const EDGE = 40;
+/** How fast it does at the very edge, in pixels a second. */
+const EDGE_SPEED = 1100;
+/** A longer frame counts as this long, in milliseconds: nobody wants a leap. */
+const FRAME_MS_MAX = 50;
+
 /** What the board does when a gesture says so. */
 export interface GestureActions {
   readonly editable: boolean;
@@ -60,6 +67,8 @@ export class Gestures {
   /** The last two clicks of a mouse were on one thing. */
   #same = false;
   #wheel = { time: -Infinity, zooms: false };
+  /** Where a drag is, and the frame in which the board moves along with it. */
+  #edge: { at: Point; frame: number | undefined } = { at: { x: 0, y: 0 }, frame: undefined };
   /** The space bar is down: a drag pans wherever it begins. */
   pans = false;
 
@@ -117,22 +126,21 @@ export class Gestures {
     if (before === undefined) return;
     this.#pointers.set(event.pointerId, at);
     const mode = this.#mode;
-    const board = this.view.camera.toBoard(at);
     if (mode.kind === "press" && Math.hypot(at.x - mode.at.x, at.y - mode.at.y) > mode.slop) {
       this.#mode = this.#begin(mode, event.altKey);
       // Nothing of the way so far is lost.
       if (this.#mode.kind === "pan") this.view.camera.panBy(at.x - mode.at.x, at.y - mode.at.y);
-      else this.#follow(board);
+      else this.#draw(at);
     } else if (mode.kind === "pan") {
       this.view.camera.panBy(at.x - before.x, at.y - before.y);
-    } else if (mode.kind === "drag" || mode.kind === "resize" || mode.kind === "surround") {
-      this.#follow(board);
     } else if (mode.kind === "pinch") {
       const next = this.#span();
       const { camera } = this.view;
       camera.panBy(next.middle.x - mode.middle.x, next.middle.y - mode.middle.y);
       camera.zoomAt(next.middle, next.distance / mode.distance);
       this.#mode = { kind: "pinch", ...next };
+    } else {
+      this.#draw(at);
     }
   }
 
@@ -188,8 +196,7 @@ export class Gestures {
 
   /** Esc during a drag puts the notes back. */
   abort(): boolean {
-    const { kind } = this.#mode;
-    const busy = kind === "drag" || kind === "resize" || kind === "surround";
+    const busy = isDrag(this.#mode);
     if (busy) {
       this.#giveUp();
       this.#mode = { kind: "none" };
@@ -210,9 +217,35 @@ export class Gestures {
     return { kind: "drag", grip };
   }
 
+  /** A drag is here now. At the window's edge it takes the board along. */
+  #draw(at: Point): void {
+    if (!isDrag(this.#mode)) return;
+    this.#edge.at = at;
+    this.#follow(this.view.camera.toBoard(at));
+    if (this.#edge.frame !== undefined || !this.#isAtEdge()) return;
+    let last = performance.now();
+    const step = (now: number): void => {
+      this.#edge.frame = undefined;
+      if (!isDrag(this.#mode) || !this.#isAtEdge()) return;
+      const way = (EDGE_SPEED * Math.min(FRAME_MS_MAX, Math.max(0, now - last))) / 1000;
+      last = now;
+      const { camera } = this.view;
+      const { at } = this.#edge;
+      camera.panBy(-way * beyond(at.x, camera.width), -way * beyond(at.y, camera.height));
+      this.#follow(camera.toBoard(at));
+      this.#edge.frame = requestAnimationFrame(step);
+    };
+    this.#edge.frame = requestAnimationFrame(step);
+  }
+
+  #isAtEdge(): boolean {
+    const { at } = this.#edge;
+    return beyond(at.x, this.view.camera.width) !== 0 || beyond(at.y, this.view.camera.height) !== 0;
+  }
+
   #follow(at: Point): void {
     const mode = this.#mode;
-    if (mode.kind !== "drag" && mode.kind !== "resize" && mode.kind !== "surround") return;
+    if (!isDrag(mode)) return;
     const by = { x: at.x - mode.grip.x, y: at.y - mode.grip.y };
     if (mode.kind === "drag") this.actions.move(by);
     else if (mode.kind === "resize") this.actions.stretch(by);
@@ -270,4 +303,16 @@ export class Gestures {
       middle: { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 },
     };
   }
+}
+
+/** Something is held or drawn between the press and the pointer. */
+function isDrag(mode: Mode): mode is Extract<Mode, { kind: "drag" | "resize" | "surround" }> {
+  return mode.kind === "drag" || mode.kind === "resize" || mode.kind === "surround";
+}
+
+/** How far a place is into the edge of a window of this size: from -1, its start, to 1, its end. */
+function beyond(at: number, size: number): number {
+  if (at < EDGE) return Math.max(-1, at / EDGE - 1);
+  if (at > size - EDGE) return Math.min(1, (at - size) / EDGE + 1);
+  return 0;
 }

@@ -4,7 +4,7 @@ import type { BoardView } from "../board/view.svelte";
 import type { Actions } from "../board/actions.svelte";
 import type { Session } from "../session/session.svelte";
 
-/** How far an arrow key moves a note, in board units; with Shift. */
+/** How far an arrow key moves a note, or its corner, in board units; with Shift. */
 const STEP = 10;
 const STEP_FAR = 100;
 /** How far an arrow key pans the board, in pixels. */
@@ -75,7 +75,11 @@ export class BoardKeys {
       this.actions.duplicate();
       return true;
     }
-    return false;
+    const way = arrow(event.key);
+    if (way === undefined || this.view.selected.size === 0) return false;
+    const step = event.shiftKey ? STEP_FAR : STEP;
+    this.actions.stretch({ x: way.x * step, y: way.y * step });
+    return true;
   }
 
   #key(event: KeyboardEvent): boolean {
@@ -108,6 +112,10 @@ export class BoardKeys {
       case "?":
         this.page.help();
         return true;
+    }
+    if (letterOf(event) === "m") {
+      habits.map = !habits.map;
+      return true;
     }
     const moves = this.view.selected.size > 0 && this.session.canEdit;
     const note = isNote(event);

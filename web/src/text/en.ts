@@ -70,6 +70,7 @@ export const en = {
     zoomOut: "Zoom out",
     zoomReset: "Zoom to 100%",
     fit: "Show all notes",
+    map: "Map of the desk",
     share: "Share",
   },
 
@@ -311,11 +312,13 @@ export const en = {
         ["Shift", "And a click or a drag: select several"],
         ["Delete", "Delete the notes"],
         ["], [", "To the front, to the back"],
+        ["Ctrl+→, Ctrl+↓", "Wider, higher; with ← and ↑ smaller"],
         ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo your own changes"],
       ]],
       ["Look", [
         ["+, −, 0, 1", "Zoom in and out, 100%, show all"],
         ["Ctrl+F", "Find in notes"],
+        ["M", "A map of the whole desk"],
         ["Space", "And a drag: pan the desk"],
         ["?", "This list"],
       ]],
