@@ -28,6 +28,7 @@ pub mod participant;
 pub mod peers;
 pub mod phases;
 pub mod process;
+pub mod quic;
 pub mod random;
 pub mod relay;
 pub mod relay_client;

@@ -12,6 +12,7 @@ use desk_bench::generator::Load;
 use desk_bench::line::{self, Line};
 use desk_bench::phases::Lengths;
 use desk_bench::process::Cores;
+use desk_bench::quic::{self, Quic};
 use desk_bench::report::{Goal, Machine, Report, Row, commit};
 use desk_bench::shape::Shape;
 use desk_bench::subject::{Places, check_convergence, join_desks};
@@ -80,6 +81,8 @@ enum Part {
     Codec,
     /// Boards as files, in process
     Files,
+    /// QUIC beside WebSocket: CPU, memory, and a kill; only if it is asked for
+    Quic,
     /// Operations over a bad line, by each transport; only if it is asked for
     Line,
     /// The store beside others; in a coarse run only if it is asked for
@@ -171,6 +174,9 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     }
     let cores = Cores::choose()?;
     Cores::pin(cores.generator)?;
+    if arguments.only == Some(Part::Quic) {
+        return quic_rows(places, cores, arguments.quick);
+    }
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
     let lengths = if arguments.quick {
         Lengths { warm: Duration::from_millis(300), measured: Duration::from_millis(700) }
@@ -218,6 +224,15 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     rows.extend(files::rows(&boards));
     rows.extend(store);
     Ok(rows)
+}
+
+/// Clients for programs, which take more CPU than the generator's: it stands alone.
+fn quic_rows(places: &Places, cores: Cores, quick: bool) -> Result<Vec<Row>> {
+    let mut both = Quic::default();
+    for round in 1..=if quick { 3 } else { quic::ROUNDS } {
+        both.round(places, cores, quick, |what| eprintln!("round {round}: {what}"))?;
+    }
+    Ok(both.rows())
 }
 
 /// Minutes of waiting for a slow line, and of little work: it stands alone.

@@ -22,11 +22,17 @@ use crate::shape::Shape;
 use crate::socket::Socket;
 
 /// What the server is told. Durability and all queues are as they come; only
-/// the rate of one connection is lifted, since few connections make the load.
+/// the rates of one connection and of one address are lifted, since few make the load.
 const SETTINGS: &str = "\
 [limits]
 batches-per-second = 1000000
 batch-burst = 1000000
+desks-per-minute = 1000000
+desk-burst = 1000000
+joins-per-minute = 1000000
+join-burst = 1000000
+newcomers-per-minute = 1000000
+newcomer-burst = 1000000
 ";
 
 /// Where binaries are and data goes.
@@ -53,6 +59,8 @@ pub struct DeskServer {
     /// The process.
     pub process: Subject,
     folder: PathBuf,
+    /// Where it serves QUIC.
+    quic: String,
 }
 
 impl DeskServer {
@@ -68,21 +76,39 @@ impl DeskServer {
 
     /// Kills it and starts it on what it left.
     pub fn restart(self, places: &Places, cores: Cores) -> Result<Self> {
-        let Self { process, folder } = self;
+        let Self { process, folder, .. } = self;
         process.kill()?;
         Self::start_again(places, cores, folder)
     }
 
+    /// The same, at the addresses that it had.
+    pub fn restart_in_place(self, places: &Places, cores: Cores) -> Result<Self> {
+        let Self { process, folder, quic } = self;
+        let listen = process.address.clone();
+        process.kill()?;
+        Self::start_at(places, cores, folder, &listen, quic)
+    }
+
     fn start_again(places: &Places, cores: Cores, folder: PathBuf) -> Result<Self> {
+        Self::start_at(places, cores, folder, &free_address()?, free_address()?)
+    }
+
+    fn start_at(
+        places: &Places,
+        cores: Cores,
+        folder: PathBuf,
+        listen: &str,
+        quic: String,
+    ) -> Result<Self> {
         let settings = folder.join("bench.toml");
         fs::write(&settings, SETTINGS)?;
         let mut command = Command::new(&places.server);
-        command.args(["serve", "--shards", "1", "--listen", &free_address()?, "--config"]);
+        command.args(["serve", "--shards", "1", "--listen", listen, "--config"]);
         command.arg(&settings).arg("--data").arg(folder.join("data"));
-        command.args(["--quic", &free_address()?]).env("RUST_LOG", "warn");
+        command.args(["--quic", &quic]).env("RUST_LOG", "warn");
         let process = Subject::start(command, cores)
             .with_context(|| format!("{}: build it with `make build`", places.server.display()))?;
-        Ok(Self { process, folder })
+        Ok(Self { process, folder, quic })
     }
 
     /// Ends it and removes its data. A planned stop waits for clients, and is
