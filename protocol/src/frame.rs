@@ -258,11 +258,13 @@ pub enum CloseCode {
     DeskFull,
     /// The client did not say hello, or all of a message that it began, in time.
     TimedOut,
+    /// Another server of the cluster has the desk now: ask `init` where, at once.
+    Moved,
 }
 
 impl CloseCode {
     /// All of them: whoever looks one up by its word or its number looks here.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Malformed,
         Self::KeyVoid,
         Self::NotAllowed,
@@ -276,6 +278,7 @@ impl CloseCode {
         Self::LinkReplaced,
         Self::DeskFull,
         Self::TimedOut,
+        Self::Moved,
     ];
 
     /// The word for it in logs, on the page and in a problem's `code` (HTTP).
@@ -294,6 +297,7 @@ impl CloseCode {
             Self::LinkReplaced => "link_replaced",
             Self::DeskFull => "desk_full",
             Self::TimedOut => "timed_out",
+            Self::Moved => "moved",
         }
     }
 
@@ -315,7 +319,8 @@ impl CloseCode {
             | Self::Draining
             | Self::Overloaded
             | Self::DeskFull
-            | Self::Internal => true,
+            | Self::Internal
+            | Self::Moved => true,
             Self::KeyVoid
             | Self::NotAllowed
             | Self::Finished
@@ -343,6 +348,7 @@ impl CloseCode {
             Self::LinkReplaced => 4012,
             Self::DeskFull => 4013,
             Self::TimedOut => 4008,
+            Self::Moved => 4014,
         }
     }
 }

@@ -139,6 +139,10 @@ const fn of_server(code: CloseCode) -> Words {
             "The server is restarting",
             "Go on working: it connects again by itself in a moment.",
         ),
+        CloseCode::Moved => words(
+            "The desk moves to another server",
+            "Go on working: it connects there by itself at once.",
+        ),
         CloseCode::Overloaded => words(
             "The server cannot take changes now",
             "It is busy, or its disk is full. Go on working: it is tried again by itself.",

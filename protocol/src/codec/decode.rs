@@ -222,6 +222,7 @@ fn close_code(found: wire::CloseCode) -> Result<CloseCode, DecodeError> {
         wire::CloseCode::LinkReplaced => CloseCode::LinkReplaced,
         wire::CloseCode::DeskFull => CloseCode::DeskFull,
         wire::CloseCode::TimedOut => CloseCode::TimedOut,
+        wire::CloseCode::Moved => CloseCode::Moved,
         wire::CloseCode(value) => {
             return Err(DecodeError::UnknownKind { what: "close code", value });
         }

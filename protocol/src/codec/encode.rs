@@ -297,5 +297,6 @@ fn close_code(code: CloseCode) -> wire::CloseCode {
         CloseCode::LinkReplaced => wire::CloseCode::LinkReplaced,
         CloseCode::DeskFull => wire::CloseCode::DeskFull,
         CloseCode::TimedOut => wire::CloseCode::TimedOut,
+        CloseCode::Moved => wire::CloseCode::Moved,
     }
 }

@@ -512,10 +512,10 @@ pub struct OutcomeUnionTableOffset {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_CLOSE_CODE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_CLOSE_CODE: u8 = 13;
+pub const ENUM_MAX_CLOSE_CODE: u8 = 14;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 14] = [
+pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 15] = [
   CloseCode::Unknown,
   CloseCode::Malformed,
   CloseCode::KeyVoid,
@@ -530,6 +530,7 @@ pub const ENUM_VALUES_CLOSE_CODE: [CloseCode; 14] = [
   CloseCode::LinkReplaced,
   CloseCode::DeskFull,
   CloseCode::TimedOut,
+  CloseCode::Moved,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -551,9 +552,10 @@ impl CloseCode {
   pub const LinkReplaced: Self = Self(11);
   pub const DeskFull: Self = Self(12);
   pub const TimedOut: Self = Self(13);
+  pub const Moved: Self = Self(14);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 13;
+  pub const ENUM_MAX: u8 = 14;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Unknown,
     Self::Malformed,
@@ -569,6 +571,7 @@ impl CloseCode {
     Self::LinkReplaced,
     Self::DeskFull,
     Self::TimedOut,
+    Self::Moved,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -587,6 +590,7 @@ impl CloseCode {
       Self::LinkReplaced => Some("LinkReplaced"),
       Self::DeskFull => Some("DeskFull"),
       Self::TimedOut => Some("TimedOut"),
+      Self::Moved => Some("Moved"),
       _ => None,
     }
   }

@@ -12,6 +12,7 @@ export type TroubleCode =
   | "timed_out"
   | "internal"
   | "draining"
+  | "moved"
   | "overloaded"
   | "desk_full"
   | "key_void"
