@@ -1,23 +1,42 @@
 //! Durable, then visible: every output waits for the log.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use desk_protocol::frame::CloseCode;
 use desk_protocol::{LinkId, Time};
 
 use crate::names::LogPosition;
 use crate::output::Output;
+use crate::placement::unit;
 use crate::service::{Reply, ServiceError};
 
 /// Holds outputs back until what they were computed from is durable.
+///
+/// Of a single machine's log a position is durable when all before it are. In a cluster
+/// each unit has a log of its own, and a position is durable when its unit's log says so.
 #[derive(Default)]
 pub(crate) struct Gate {
     appended: LogPosition,
+    /// All positions up to here are durable.
     durable: LogPosition,
     ready: VecDeque<Output>,
-    waiting: VecDeque<(LogPosition, Output)>,
+    waiting: Waiting,
+    /// In a cluster: the positions after `durable`.
+    units: Option<Units>,
     /// The log gets no further.
     failed: bool,
+}
+
+/// Outputs by the position that they wait for, then by arrival.
+#[derive(Default)]
+struct Waiting(VecDeque<(LogPosition, Output)>);
+
+/// Positions of several logs.
+#[derive(Default)]
+struct Units {
+    /// Whose each position after the durable ones is; `None`: it is durable, or counts so.
+    positions: VecDeque<Option<u16>>,
+    waiting: BTreeMap<u16, Waiting>,
 }
 
 /// The answer in place of an output that will never be durable.
@@ -25,7 +44,31 @@ pub(crate) const fn failure() -> ServiceError {
     ServiceError::Unavailable("the log failed, and this may not be stored: send it again as it was")
 }
 
+impl Waiting {
+    /// Outputs of one desk keep their order, because their positions never decrease.
+    fn push(&mut self, position: LogPosition, output: Output) {
+        if self.0.back().is_none_or(|(last, _)| *last <= position) {
+            self.0.push_back((position, output));
+            return;
+        }
+        let at = self.0.partition_point(|(other, _)| *other <= position);
+        self.0.insert(at, (position, output));
+    }
+
+    fn release(&mut self, durable: LogPosition, ready: &mut VecDeque<Output>) {
+        while self.0.front().is_some_and(|(position, _)| *position <= durable) {
+            let (_, output) = self.0.pop_front().expect("there is a front");
+            ready.push_back(output);
+        }
+    }
+}
+
 impl Gate {
+    /// The gate of a shard whose units have logs of their own.
+    pub(crate) fn by_unit() -> Self {
+        Self { units: Some(Units::default()), ..Self::default() }
+    }
+
     /// Takes the next position of the log for an entry. From `expires_at` on the desk of
     /// the entry cannot be asked for.
     pub(crate) fn append(
@@ -35,19 +78,22 @@ impl Gate {
         expires_at: Time,
         entry: Vec<u8>,
     ) -> LogPosition {
-        let position = self.take_position();
+        let position = self.take_position(key);
         self.ready.push_back(Output::Append { position, key, sequence, expires_at, entry });
         position
     }
 
     /// Takes the next position of the log for the deletion of a key.
-    pub(crate) fn forget(&mut self, key: LinkId, expires_at: Time) -> LogPosition {
-        let position = self.take_position();
-        self.ready.push_back(Output::Forget { position, key, expires_at });
+    pub(crate) fn forget(&mut self, key: LinkId, sequence: u64, expires_at: Time) -> LogPosition {
+        let position = self.take_position(key);
+        self.ready.push_back(Output::Forget { position, key, sequence, expires_at });
         position
     }
 
-    fn take_position(&mut self) -> LogPosition {
+    fn take_position(&mut self, key: LinkId) -> LogPosition {
+        if let Some(units) = &mut self.units {
+            units.positions.push_back(Some(unit(key)));
+        }
         self.appended = LogPosition(self.appended.0 + 1);
         self.appended
     }
@@ -59,23 +105,28 @@ impl Gate {
 
     /// For outputs that show what was computed at `position`.
     ///
-    /// Outputs of one desk keep their order, because their positions never decrease.
-    /// Waiting outputs are sorted by position, then arrival. An output whose position is
-    /// already durable can skip the queue: every earlier output of its desk has left.
+    /// An output whose position is already durable can skip the queue: every earlier
+    /// output of its desk has left.
     pub(crate) fn after(&mut self, position: LogPosition, output: Output) {
-        if position <= self.durable {
+        if self.is_durable(position) {
             self.ready.push_back(output);
-            return;
+        } else if self.failed {
+            self.refuse(output, CloseCode::Internal, &failure());
+        } else {
+            let whose = self.whose(position);
+            match (&mut self.units, whose) {
+                (Some(units), Some(unit)) => {
+                    units.waiting.entry(unit).or_default().push(position, output);
+                }
+                _ => self.waiting.push(position, output),
+            }
         }
-        if self.failed {
-            return self.refuse(output);
-        }
-        if self.waiting.back().is_none_or(|(last, _)| *last <= position) {
-            self.waiting.push_back((position, output));
-            return;
-        }
-        let at = self.waiting.partition_point(|(other, _)| *other <= position);
-        self.waiting.insert(at, (position, output));
+    }
+
+    /// The unit of a position that is not durable.
+    fn whose(&self, position: LogPosition) -> Option<u16> {
+        let place = position.0.checked_sub(self.durable.0 + 1)?;
+        *self.units.as_ref()?.positions.get(usize::try_from(place).ok()?)?
     }
 
     /// The log got this far.
@@ -86,29 +137,68 @@ impl Gate {
             return;
         }
         self.durable = self.durable.max(position);
-        while self.waiting.front().is_some_and(|(position, _)| *position <= self.durable) {
-            let (_, output) = self.waiting.pop_front().expect("there is a front");
-            self.ready.push_back(output);
+        self.waiting.release(self.durable, &mut self.ready);
+    }
+
+    /// The log of a unit got this far.
+    pub(crate) fn acknowledged(&mut self, unit: u16, position: LogPosition) {
+        assert!(position <= self.appended, "no log can be ahead of what was appended");
+        let first = self.durable.0 + 1;
+        let Some(units) = self.units.as_mut().filter(|_| !self.failed) else { return };
+        let upto = usize::try_from((position.0 + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        for whose in units.positions.iter_mut().take(upto).filter(|whose| **whose == Some(unit)) {
+            *whose = None;
         }
+        if let Some(waiting) = units.waiting.get_mut(&unit) {
+            waiting.release(position, &mut self.ready);
+        }
+        self.advance();
+    }
+
+    /// The unit is another machine's. What it had under way here is shown to nobody: the
+    /// other machine may have it, or may not.
+    pub(crate) fn deposed(&mut self, unit: u16) {
+        let Some(units) = &mut self.units else { return };
+        for whose in units.positions.iter_mut().filter(|whose| **whose == Some(unit)) {
+            *whose = None;
+        }
+        for (_, output) in units.waiting.remove(&unit).unwrap_or_default().0 {
+            self.refuse(output, CloseCode::Moved, &ServiceError::Moved);
+        }
+        self.advance();
+    }
+
+    /// Moves past positions that are durable or count so.
+    fn advance(&mut self) {
+        let Some(units) = &mut self.units else { return };
+        while units.positions.front().is_some_and(Option::is_none) {
+            units.positions.pop_front();
+            self.durable.0 += 1;
+        }
+        self.waiting.release(self.durable, &mut self.ready);
     }
 
     /// The log failed: refuses all waiting outputs, and later ones that would wait.
     pub(crate) fn fail(&mut self) {
         self.failed = true;
-        for (_, output) in std::mem::take(&mut self.waiting) {
-            self.refuse(output);
+        let mut waiting = std::mem::take(&mut self.waiting).0;
+        let units = self.units.iter_mut();
+        let of_units = units.flat_map(|units| std::mem::take(&mut units.waiting).into_values());
+        waiting.extend(of_units.flat_map(|waiting| waiting.0));
+        for (_, output) in waiting {
+            self.refuse(output, CloseCode::Internal, &failure());
         }
     }
 
     /// Refuses an output that would show undurable state: a reply becomes an error, and
     /// a connection that would miss a frame is closed.
-    fn refuse(&mut self, output: Output) {
+    fn refuse(&mut self, output: Output, code: CloseCode, why: &ServiceError) {
         self.ready.extend(match output {
             Output::Reply { request, .. } => {
-                Some(Output::Reply { request, reply: Reply::Failed(failure()) })
+                Some(Output::Reply { request, reply: Reply::Failed(why.clone()) })
             }
             Output::Send { connection, .. } | Output::Close { connection, .. } => {
-                Some(Output::Close { connection, code: CloseCode::Internal })
+                Some(Output::Close { connection, code })
             }
             _ => None,
         });
@@ -119,7 +209,7 @@ impl Gate {
     }
 
     pub(crate) fn is_durable(&self, position: LogPosition) -> bool {
-        position <= self.durable
+        position <= self.durable || (self.units.is_some() && self.whose(position).is_none())
     }
 
     /// The newest place in the log.
@@ -129,7 +219,8 @@ impl Gate {
 
     /// Outputs held back.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len()
+        let units = self.units.iter().flat_map(|units| units.waiting.values());
+        self.waiting.0.len() + units.map(|waiting| waiting.0.len()).sum::<usize>()
     }
 }
 

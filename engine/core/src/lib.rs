@@ -33,6 +33,7 @@ pub mod placement;
 pub mod record;
 pub mod service;
 pub mod shard;
+mod units;
 
 pub use admission::{Action, Admission, AdmissionLimits, Source};
 pub use bucket::Rate;
@@ -42,7 +43,7 @@ pub use management::{Lifetime, desk_memory_bytes_max};
 pub use members::{Member, Members, QuietClient, RecentClient};
 pub use names::{ConnectionId, LogPosition, RequestId};
 pub use output::{Output, Way};
-pub use placement::Placement;
+pub use placement::{Placement, UNITS, unit};
 pub use record::{Alias, DeskRecord, Links, StoredRecord};
 pub use service::{Reply, Request, ServiceError};
 pub use shard::{Input, Shard, ShardConfig, StorePace};

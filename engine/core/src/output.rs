@@ -65,6 +65,8 @@ pub enum Output {
         position: LogPosition,
         /// The key.
         key: LinkId,
+        /// The number after that of the key's last record.
+        sequence: u64,
         /// From when on it is gone all the same.
         expires_at: Time,
     },

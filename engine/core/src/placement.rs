@@ -6,6 +6,16 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Partitions of the key space. Fixed for ever: log frames carry them.
 pub const PARTITIONS: u16 = 1_024;
 
+/// Units of a cluster: a machine owns whole units, each of 16 partitions. Fixed for ever:
+/// the streams' subjects carry them.
+pub const UNITS: u16 = 64;
+
+/// The unit of a key. All links of a desk share it. Where the shards divide [`UNITS`], a
+/// unit lies in one shard.
+pub fn unit(link: LinkId) -> u16 {
+    partition(link) % UNITS
+}
+
 /// The partition of a key: xxh3-64 over its 16 big-endian bytes, modulo
 /// [`PARTITIONS`]. The store uses the same function.
 pub fn partition(link: LinkId) -> u16 {

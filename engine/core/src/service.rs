@@ -350,6 +350,9 @@ pub enum ServiceError {
         /// What was wrong.
         detail: String,
     },
+    /// 307, to the machine of the cluster that has the desk
+    #[error("another server of the cluster has the desk: it is asked there")]
+    Moved,
     /// 429
     #[error("as many people are on this desk as it takes: come again when somebody has left")]
     DeskFull,
@@ -380,6 +383,7 @@ impl ServiceError {
             Self::NoDesk => CloseCode::Deleted,
             Self::Expired => CloseCode::Expired,
             Self::DeskFull => CloseCode::DeskFull,
+            Self::Moved => CloseCode::Moved,
             Self::OldSequence { .. }
             | Self::SequenceGap { .. }
             | Self::BaseAhead { .. }

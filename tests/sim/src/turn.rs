@@ -92,7 +92,7 @@ impl World {
                 let append = Kept::Append { position, key, sequence, expires_at, entry };
                 self.tell_keeper(shard, append);
             }
-            Output::Forget { position, key, expires_at } => {
+            Output::Forget { position, key, sequence: _, expires_at } => {
                 let (position, key) = (Position(position.0), key_of(key));
                 self.tell_keeper(shard, Kept::Forget { position, key, expires_at });
             }

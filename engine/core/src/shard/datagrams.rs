@@ -56,7 +56,7 @@ impl Shard {
         let Some(session) = session.filter(|_| is_next) else { return };
         let (desk, client, author) = (session.desk, session.client, session.author);
         let (role, user, client_seq) = (session.role, session.user.clone(), submit.client_seq);
-        if role < Role::Editor || !self.env.writable {
+        if role < Role::Editor || !self.env.takes(desk) {
             return;
         }
         let Some(slot) = self.desks.get_mut(&desk) else { return };

@@ -22,6 +22,13 @@ use crate::service::{Polled, Reply, ServiceError};
 impl Shard {
     /// Runs a task on the desk of a link, now or once the desk is loaded.
     pub(super) fn with_desk(&mut self, now: Time, link: LinkId, task: Task) {
+        if !self.env.serves(link) {
+            return self.fail(now, task, &ServiceError::Moved);
+        }
+        if self.env.is_suspect(link) && matches!(task, Task::Request { .. } | Task::Hello { .. }) {
+            let why = ServiceError::Unavailable("the server makes sure that the desk is still its");
+            return self.fail(now, task, &why);
+        }
         let key = self.aliases.get(&link).copied().unwrap_or(link);
         let slot = self.desks.entry(key).or_default();
         match &mut slot.content {

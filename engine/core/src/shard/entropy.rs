@@ -2,7 +2,7 @@
 
 use desk_protocol::{ClientId, LinkId};
 
-use crate::placement::{Placement, partition};
+use crate::placement::partition;
 
 /// A generator of unguessable numbers: BLAKE3 in keyed mode over a counter.
 pub(crate) struct Entropy {
@@ -30,9 +30,9 @@ impl Entropy {
         ClientId(self.draw())
     }
 
-    /// The key of a new desk that belongs to `shard`.
-    pub(crate) fn desk(&mut self, second: u32, placement: Placement, shard: u16) -> LinkId {
-        self.link_where(second, |link| placement.shard(link) == shard)
+    /// The key of a new desk, where it fits.
+    pub(crate) fn desk(&mut self, second: u32, fits: impl Fn(LinkId) -> bool) -> LinkId {
+        self.link_where(second, fits)
     }
 
     /// A further link of a desk: it shares the desk's second and partition, so

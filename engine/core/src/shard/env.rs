@@ -22,6 +22,7 @@ use crate::management::{Hot, Lifetimes, Slot, Task};
 use crate::names::{ConnectionId, LogPosition, RequestId};
 use crate::output::{Output, Way};
 use crate::service::{Reply, ServiceError, TOO_MANY_COPIES};
+use crate::units::Units;
 
 pub(crate) struct Env {
     pub(crate) config: ShardConfig,
@@ -38,6 +39,8 @@ pub(crate) struct Env {
     pub(crate) stats: ShardStats,
     /// Whether the store takes writes.
     pub(crate) writable: bool,
+    /// In a cluster: the units that are served here.
+    pub(crate) units: Option<Units>,
     pub(crate) draining: bool,
     /// Bytes that the store takes in memory for desks that are not in use.
     pub(crate) store_bytes: usize,
@@ -56,11 +59,26 @@ impl Env {
         self.gate.after(position, Output::Reply { request, reply });
     }
 
-    /// Fails a request. `Unavailable` shows no state, so it leaves at once, also while the
-    /// log is stuck.
+    /// Whether a link's desk is served here, and not by another machine.
+    pub(crate) fn serves(&self, link: LinkId) -> bool {
+        self.units.as_ref().is_none_or(|units| units.serves(link))
+    }
+
+    /// Whether another machine may have taken a link's desk unnoticed.
+    pub(crate) fn is_suspect(&self, link: LinkId) -> bool {
+        self.units.as_ref().is_some_and(|units| units.is_suspect(link))
+    }
+
+    /// Whether changes of a link's desk can be stored.
+    pub(crate) fn takes(&self, link: LinkId) -> bool {
+        self.writable && self.units.as_ref().is_none_or(|units| units.takes(link))
+    }
+
+    /// Fails a request. `Unavailable` and `Moved` show no state, so they leave at once, also
+    /// while the log is stuck.
     pub(crate) fn fail(&mut self, position: LogPosition, request: RequestId, why: ServiceError) {
         let reply = Reply::Failed(why);
-        if let Reply::Failed(ServiceError::Unavailable(_)) = reply {
+        if let Reply::Failed(ServiceError::Unavailable(_) | ServiceError::Moved) = reply {
             return self.gate.at_once(Output::Reply { request, reply });
         }
         self.reply(position, request, reply);

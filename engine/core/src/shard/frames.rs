@@ -155,7 +155,7 @@ impl Shard {
             }
         };
         let known = hot.record.members.get(key.client).is_some();
-        let author = match known || self.env.writable {
+        let author = match known || self.env.takes(desk) {
             true => hot.join(&mut self.env.gate, key.client),
             false => Err(ServiceError::Unavailable("the server cannot store changes")),
         };
@@ -224,7 +224,7 @@ impl Shard {
             let detail = "a viewer may not change the desk: join by the edit link";
             return self.end(now, id, CloseCode::NotAllowed, detail);
         }
-        if !self.env.writable {
+        if !self.env.takes(desk) {
             let detail = "the server cannot store changes now, come again later";
             return self.end(now, id, CloseCode::Overloaded, detail);
         }

@@ -81,6 +81,41 @@ pub enum Input {
         /// The last durable record.
         position: LogPosition,
     },
+    /// In a cluster: the log of a unit is durable up to here. It takes the place of
+    /// [`Input::Durable`].
+    Acknowledged {
+        /// The unit.
+        unit: u16,
+        /// The last durable record of the unit.
+        position: LogPosition,
+    },
+    /// In a cluster: this machine serves the unit from now on. The store has all that
+    /// other machines made of it.
+    Owned {
+        /// The unit.
+        unit: u16,
+    },
+    /// In a cluster: another machine serves the unit. Its desks leave memory with all that
+    /// is not durable, and its connections and requests are told to go there.
+    Deposed {
+        /// The unit.
+        unit: u16,
+    },
+    /// In a cluster: the log of a unit takes no record for now, or takes records again.
+    UnitWritable {
+        /// The unit.
+        unit: u16,
+        /// Whether it does.
+        writable: bool,
+    },
+    /// In a cluster: another machine may have taken the unit unnoticed, or has not after
+    /// all. Until that is known nobody joins its desks or reads them by request.
+    UnitTrusted {
+        /// The unit.
+        unit: u16,
+        /// Whether it is served here for certain.
+        trusted: bool,
+    },
     /// What the store has under a key that [`crate::Output::Load`] asked for.
     Loaded {
         /// The key.

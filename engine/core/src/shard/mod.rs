@@ -31,7 +31,9 @@ use crate::identity::Keyring;
 use crate::management::{Content, Lifetimes, Slot, Task};
 use crate::names::{ConnectionId, LogPosition, RequestId};
 use crate::output::Output;
+use crate::placement;
 use crate::service::{Polled, Reply, Request, ServiceError};
+use crate::units::Units;
 
 use entropy::Entropy;
 use env::Env;
@@ -74,6 +76,7 @@ impl Shard {
                 encoder: Encoder::new(),
                 stats: ShardStats::default(),
                 writable: true,
+                units: None,
                 draining: false,
                 store_bytes: 0,
                 loading_bytes: 0,
@@ -89,6 +92,15 @@ impl Shard {
         }
     }
 
+    /// A shard of a machine of a cluster: its units have logs of their own, and it serves
+    /// none before [`Input::Owned`].
+    pub fn of_cluster(config: ShardConfig, keyring: Keyring, seed: [u8; 32]) -> Self {
+        let mut shard = Self::new(config, keyring, seed);
+        shard.env.units = Some(Units::default());
+        shard.env.gate = Gate::by_unit();
+        shard
+    }
+
     /// Takes an input.
     pub fn handle(&mut self, now: Time, input: Input) {
         match input {
@@ -100,6 +112,15 @@ impl Shard {
             Input::Abandoned { request } => self.abandon(request),
             Input::Lifetimes(spans) => self.env.lifetimes = Lifetimes::new(spans),
             Input::Durable { position } => self.env.gate.durable(position),
+            Input::Acknowledged { unit, position } => self.env.gate.acknowledged(unit, position),
+            Input::Owned { unit } => self.with_units(|units| units.own(unit)),
+            Input::Deposed { unit } => self.deposed(now, unit),
+            Input::UnitTrusted { unit, trusted } => {
+                self.with_units(|units| units.set_trusted(unit, trusted));
+            }
+            Input::UnitWritable { unit, writable } => {
+                self.with_units(|units| units.set_writable(unit, writable));
+            }
             Input::Loaded { key, found } => self.loaded(now, key, found),
             Input::Stored { key, sequence } => self.stored(now, key, sequence),
             Input::Unstorable { key, sequence } => self.unstorable(now, key, sequence),
@@ -179,6 +200,22 @@ impl Shard {
             unstored: self.unstored(),
             ..self.env.stats
         }
+    }
+
+    fn with_units(&mut self, change: impl FnOnce(&mut Units)) {
+        change(self.env.units.as_mut().expect("only a machine of a cluster is told of units"));
+    }
+
+    /// Drops the desks of a unit: another machine has them.
+    fn deposed(&mut self, now: Time, unit: u16) {
+        self.with_units(|units| units.lose(unit));
+        let desks = self.desks.keys().filter(|key| placement::unit(**key) == unit);
+        let desks: Vec<_> = desks.copied().collect();
+        for desk in desks {
+            let why = ServiceError::Moved;
+            self.drop_desk(now, desk, LogPosition(0), CloseCode::Moved, &why);
+        }
+        self.env.gate.deposed(unit);
     }
 
     fn position(&self, desk: LinkId) -> LogPosition {

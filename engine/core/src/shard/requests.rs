@@ -101,7 +101,10 @@ impl Shard {
     }
 
     pub(super) fn create(&mut self, now: Time, request: RequestId, title: String, content: bool) {
-        let may = self.may_write().and_then(|()| self.env.has_room_for_keys());
+        if self.env.units.as_ref().is_some_and(|units| !units.any_takes()) {
+            return self.env.fail(LogPosition(0), request, ServiceError::Moved);
+        }
+        let may = self.may_write(None).and_then(|()| self.env.has_room_for_keys());
         let may = may.and_then(|()| if content { self.env.has_room_for_copies() } else { Ok(()) });
         if let Err(why) = may.and_then(|()| self.check_title(&title)) {
             return self.env.fail(LogPosition(0), request, why);
@@ -117,7 +120,10 @@ impl Shard {
             return self.env.fail(LogPosition(0), request, why);
         };
         let (placement, index) = (self.env.config.placement, self.env.config.index);
-        let key = self.env.entropy.desk(second, placement, index);
+        let units = &self.env.units;
+        let takes = |link| units.as_ref().is_none_or(|units| units.takes(link));
+        let fits = |link| placement.shard(link) == index && takes(link);
+        let key = self.env.entropy.desk(second, fits);
         let owner = self.env.entropy.alias(key);
         let expires = Time::from_unix_seconds(expires_at);
         self.add_alias(owner, key, expires);
@@ -166,8 +172,9 @@ impl Shard {
         Err(ServiceError::Rejected { operation: 0, detail })
     }
 
-    fn may_write(&self) -> Result<(), ServiceError> {
-        if self.env.writable {
+    /// Whether a desk takes changes, or, for a new one, the shard.
+    fn may_write(&self, desk: Option<LinkId>) -> Result<(), ServiceError> {
+        if desk.map_or(self.env.writable, |desk| self.env.takes(desk)) {
             return Ok(());
         }
         Err(ServiceError::Unavailable("the server cannot store changes, reading goes on"))
@@ -208,7 +215,7 @@ impl Shard {
             _ => (role, link),
         };
         if known.is_none_or(|client| self.hot(desk).record.members.get(client).is_none()) {
-            if !self.env.writable {
+            if !self.env.takes(desk) {
                 return Err(ServiceError::Unavailable(NOBODY_NEW));
             }
             self.may_grow(now, desk)?;
@@ -278,7 +285,7 @@ impl Shard {
     ) -> Served {
         let keyring = self.env.keyring.clone();
         self.hot(desk).authorize_as(&keyring, key, Role::Editor, "change the desk")?;
-        self.may_write()?;
+        self.may_write(Some(desk))?;
         self.may_grow(now, desk)?;
         self.place(now, desk, key.client, user, submit, base_texts)
     }
@@ -393,7 +400,7 @@ impl Shard {
     ) -> Served {
         let keyring = self.env.keyring.clone();
         self.hot(desk).authorize_as(&keyring, key, Role::Owner, "finish the session")?;
-        self.may_write()?;
+        self.may_write(Some(desk))?;
         if let Some(diff) = diff {
             self.place(now, desk, key.client, "", diff, &[])?;
         }
@@ -425,7 +432,7 @@ impl Shard {
         if let (Some(link), false) = (old, rotate) {
             return Ok(Reply::Link { role, link });
         }
-        self.may_write()?;
+        self.may_write(Some(desk))?;
         self.env.has_room_for_keys()?;
         let link = self.env.entropy.alias(desk);
         let expires_at = self.hot(desk).expires_at();
@@ -476,10 +483,12 @@ impl Shard {
     fn delete(&mut self, now: Time, desk: LinkId) -> Reply {
         let hot = self.hot(desk);
         let (aliases, expires_at) = (hot.aliases().collect::<Vec<_>>(), hot.expires_at());
+        let sequence = hot.record.sequence + 1;
         for alias in aliases {
-            self.env.gate.forget(alias, expires_at);
+            // A link has one record.
+            self.env.gate.forget(alias, 2, expires_at);
         }
-        let position = self.env.gate.forget(desk, expires_at);
+        let position = self.env.gate.forget(desk, sequence, expires_at);
         self.drop_desk(now, desk, position, CloseCode::Deleted, &ServiceError::NoDesk);
         Reply::Deleted
     }
@@ -502,7 +511,7 @@ impl Shard {
             let created = ids.into_iter().filter(known).collect();
             return Ok(Reply::Synced { status: CollisionStatus::Clean, revision, created });
         }
-        self.may_write()?;
+        self.may_write(Some(desk))?;
         self.may_grow(now, desk)?;
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         let hot = slot.hot().expect("a task runs on a desk in memory");

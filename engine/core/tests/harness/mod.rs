@@ -56,6 +56,7 @@ pub struct World {
     /// Whether the store answers by itself what it is asked for.
     pub loading: bool,
     to_load: Vec<LinkId>,
+    clustered: bool,
     next: u64,
 }
 
@@ -102,8 +103,18 @@ impl World {
             loads: Vec::new(),
             loading: true,
             to_load: Vec::new(),
+            clustered: false,
             next: 0,
         }
+    }
+
+    /// A machine of a cluster: what it appends is acknowledged a unit at a time.
+    pub fn of_cluster(config: ShardConfig) -> Self {
+        let mut world = Self::with(config.clone());
+        world.shard = Shard::of_cluster(config, Keyring::new([1; 32]), [2; 32]);
+        world.shard.handle(START, Input::Lifetimes(vec![WEEK]));
+        world.clustered = true;
+        world
     }
 
     /// Another process on what this one made durable.
@@ -135,8 +146,31 @@ impl World {
 
     /// Makes durable what was appended.
     pub fn commit(&mut self) {
+        if self.clustered {
+            return (0..UNITS).for_each(|unit| self.commit_unit(unit));
+        }
+        let appended = std::mem::take(&mut self.appended);
+        if let Some(position) = self.keep(appended) {
+            self.tell(Input::Durable { position });
+        }
+    }
+
+    /// Acknowledges what a unit's desks appended.
+    pub fn commit_unit(&mut self, of: u16) {
+        let appended = std::mem::take(&mut self.appended);
+        let (taken, left) = appended.into_iter().partition(|(_, key, _)| unit(*key) == of);
+        self.appended = left;
+        if let Some(position) = self.keep(taken) {
+            self.tell(Input::Acknowledged { unit: of, position });
+        }
+    }
+
+    fn keep(
+        &mut self,
+        appended: Vec<(LogPosition, LinkId, Option<LogEntry>)>,
+    ) -> Option<LogPosition> {
         let mut newest = None;
-        for (position, key, entry) in std::mem::take(&mut self.appended) {
+        for (position, key, entry) in appended {
             match entry {
                 Some(entry) => self.log.entry(key).or_default().push(entry),
                 None => {
@@ -146,11 +180,13 @@ impl World {
             }
             newest = Some(position);
         }
-        if let Some(position) = newest {
-            self.shard.handle(self.now, Input::Durable { position });
-            while let Some(output) = self.shard.poll_output() {
-                self.carry_out(output);
-            }
+        newest
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.shard.handle(self.now, input);
+        while let Some(output) = self.shard.poll_output() {
+            self.carry_out(output);
         }
     }
 
