@@ -19,6 +19,7 @@ pub(crate) fn options() -> Options {
         log_budget_bytes: 512 * 1024,
         table_bytes: 64 * 1024,
         disk_reserve_bytes: 0,
+        ..Options::default()
     }
 }
 

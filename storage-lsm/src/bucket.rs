@@ -98,9 +98,20 @@ impl BucketTable {
     /// they are; gaps between them are stamped with `length` and `lifetime`. Says
     /// whether any bucket was added.
     pub fn stamp_ahead(&mut self, now: UnixSecond, length: Seconds, lifetime: Seconds) -> bool {
+        self.stamp_around(now, Seconds(STAMP_BEHIND_SECONDS as u32), length, lifetime)
+    }
+
+    /// The same from `behind` before `now` on.
+    pub(crate) fn stamp_around(
+        &mut self,
+        now: UnixSecond,
+        behind: Seconds,
+        length: Seconds,
+        lifetime: Seconds,
+    ) -> bool {
         let span = u64::from(length.0.max(1));
         let last = now.0.saturating_add(STAMP_AHEAD_SECONDS.max(span)).min(u64::from(u32::MAX));
-        let mut second = now.0.saturating_sub(STAMP_BEHIND_SECONDS);
+        let mut second = now.0.saturating_sub(STAMP_BEHIND_SECONDS.max(behind.0.into()));
         let mut added = false;
         while second <= last {
             let at = self.stamps.partition_point(|stamp| u64::from(stamp.id.0) <= second);

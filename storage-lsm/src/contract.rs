@@ -159,6 +159,7 @@ async fn a_store_lives_through_a_restart<D: Disk + Clone>(disk: &D) {
         log_budget_bytes: 1024 * 1024,
         table_bytes: 64 * 1024,
         disk_reserve_bytes: 0,
+        ..Options::default()
     };
     let key = |tail: u8| {
         let mut bytes = [tail; 16];

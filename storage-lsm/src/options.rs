@@ -25,6 +25,12 @@ pub struct Options {
     /// [`TABLE_BYTES_MAX`]. Not for operators: buckets give disk space back, and
     /// a table's size only decides how many files they are. Tests take small ones.
     pub table_bytes: u64,
+    /// How far back creation seconds have buckets, so that records of keys that were made
+    /// elsewhere find theirs. At least [`STAMP_BEHIND_SECONDS`].
+    pub stamp_behind: Seconds,
+    /// Whether records of this run can be read before a snapshot covers them. It takes
+    /// about 24 bytes of memory a record. Without it only records of former runs can be.
+    pub index_log: bool,
     /// Writes are refused when fewer bytes than this are free on the disk.
     pub disk_reserve_bytes: u64,
 }
@@ -39,6 +45,8 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             log_budget_bytes: 4 << 30,
             table_bytes: 256 << 20,
+            stamp_behind: Seconds(STAMP_BEHIND_SECONDS as u32),
+            index_log: false,
             disk_reserve_bytes: 256 << 20,
         }
     }

@@ -237,6 +237,12 @@ impl OpenBatch {
         self.records.push((key, sequence));
     }
 
+    /// The records with their payloads, in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = BatchRecord<'_>> {
+        let (mut rest, end) = (&self.bytes[HEADER_BYTES..], self.bytes.len());
+        std::iter::from_fn(move || take_record(&mut rest, end))
+    }
+
     /// Writes the finished batch into `out`, which has [`Self::padded`] bytes.
     pub(crate) fn seal(&mut self, header: BatchHeader, place: Place, offset: u64, out: &mut [u8]) {
         let length = self.bytes.len();

@@ -44,6 +44,7 @@ pub struct ManifestSeed {
     pub(crate) doomed: VecDeque<FileKind>,
     pub(crate) bucket: Seconds,
     pub(crate) lifetime: Seconds,
+    pub(crate) stamp_behind: Seconds,
     pub(crate) clock: ClockState,
 }
 
@@ -106,7 +107,8 @@ impl<D: Disk> ManifestOwner<D> {
             self.seen = self.seen.max(now);
             (dropped, files) = seed.manifest.expire(now, &mut seed.needs);
         }
-        let stamped = seed.manifest.buckets.stamp_ahead(now, seed.bucket, seed.lifetime);
+        let buckets = &mut seed.manifest.buckets;
+        let stamped = buckets.stamp_around(now, seed.stamp_behind, seed.bucket, seed.lifetime);
         let changed = stamped || !dropped.is_empty();
         let stale = seed.manifest.recorded.0 + CLOCK_RECORD_SECONDS <= self.seen.0;
         if !changed && !stale {

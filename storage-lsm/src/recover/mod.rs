@@ -134,7 +134,8 @@ pub async fn recover<D: Disk>(
         .collect();
     let tables = merged.needed_tables();
     manifest.tables.retain(|file, _| tables.contains(file));
-    manifest.buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
+    let buckets = &mut manifest.buckets;
+    buckets.stamp_around(start.now, options.stamp_behind, options.bucket, options.lifetime);
     crate::manifest::write_slots(disk, &opened.file, &mut manifest).await?;
 
     let doomed = doomed_files(disk, &manifest).await?;
@@ -146,6 +147,7 @@ pub async fn recover<D: Disk>(
         doomed,
         bucket: options.bucket,
         lifetime: options.lifetime,
+        stamp_behind: options.stamp_behind,
         clock,
     };
     Ok(Recovered { manifest, seeds, report })

@@ -121,7 +121,7 @@ async fn create<D: Disk>(
     disk.prewrite(&file, 2 * MANIFEST_SLOT_BYTES as u64).await?;
     disk.sync_folder().await?;
     let mut buckets = BucketTable::default();
-    buckets.stamp_ahead(start.now, options.bucket, options.lifetime);
+    buckets.stamp_around(start.now, options.stamp_behind, options.bucket, options.lifetime);
     let manifest = Manifest {
         store: StoreId(start.fresh_store_id),
         generation: 0,

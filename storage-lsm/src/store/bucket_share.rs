@@ -49,7 +49,8 @@ pub(crate) struct BucketShare {
     pub(crate) stamp: BucketStamp,
     pub(crate) index: Index,
     pub(crate) open_table: Option<TableNo>,
-    /// Records of the former runs' logs that are newer than the snapshot.
+    /// Records of the log that are newer than the snapshot: those of former runs, and
+    /// those of this run where they are indexed.
     pub(crate) recovered: Recovered,
     memtable: BTreeMap<Key, Staged>,
     memtable_bytes: usize,
@@ -100,6 +101,14 @@ impl BucketShare {
         let less = self.memtable.insert(key, staged).map_or(0, |old| weight(&old));
         self.memtable_bytes = self.memtable_bytes + more - less;
         Some(more as isize - less as isize)
+    }
+
+    /// Whether a value that waits here covers a record, or the key was deleted.
+    pub(crate) fn covers(&self, key: &Key, sequence: Sequence) -> bool {
+        match self.staged(key) {
+            Some(staged) => staged.sequence >= sequence,
+            None => self.index.get(key).is_some_and(|located| located.is_tombstone()),
+        }
     }
 
     pub(crate) fn memtable_bytes(&self) -> usize {

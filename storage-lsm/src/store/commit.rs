@@ -5,13 +5,15 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::checksum::Kind;
 use crate::disk::{Disk, DiskError, Writes};
-use crate::key::Position;
-use crate::log::batch::BatchHeader;
+use crate::key::{Position, Sequence};
+use crate::log::batch::{BatchHeader, BatchRecord, OpenBatch};
 use crate::log::segment::{Closed, DATA_START, SegmentHeader, Slot};
 use crate::log::writer::{Active, Ready};
 
-use super::state::InUse;
+use super::record_ref::RecordRef;
+use super::state::{InUse, State};
 use super::{Store, StoreError, Turn};
 
 impl<D: Disk> Store<D> {
@@ -40,7 +42,7 @@ impl<D: Disk> Store<D> {
             header = Some(self.change_segment().await?);
         }
         let mut buffer = self.disk.buffer(padded);
-        let (file, at) = {
+        let (file, active, at) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
             let (active, number) = state.log.place(padded).expect("a segment was just activated");
@@ -52,7 +54,7 @@ impl<D: Disk> Store<D> {
             let at = active.at;
             ready.batch.seal(header, state.place(active.file), at, buffer.as_mut());
             let segment = state.segments.get(&active.age).expect("the active segment is in use");
-            (segment.handle.clone().expect("the active segment is open"), at)
+            (segment.handle.clone().expect("the active segment is open"), active, at)
         };
         let batch = self.disk.write(&file, at, buffer);
         match header {
@@ -71,6 +73,9 @@ impl<D: Disk> Store<D> {
             }
         }
         let mut state = self.state.borrow_mut();
+        if state.options.index_log {
+            state.index_records(&ready.batch, &active);
+        }
         state.log.finish(ready);
         state.counters.batches += 1;
         state.counters.log_bytes += padded as u64;
@@ -119,6 +124,28 @@ impl<D: Disk> Store<D> {
             InUse { file: active.file, slot: Some(active.slot), closed: None, handle: Some(file) };
         state.segments.insert(active.age, segment);
         Ok((active.slot, buffer))
+    }
+}
+
+impl<F> State<F> {
+    /// Notes where the log has the records of a batch that was written, but for those
+    /// that a snapshot covers already.
+    fn index_records(&mut self, batch: &OpenBatch, active: &Active) {
+        let place = self.place(active.file);
+        for BatchRecord { key, sequence, offset, payload } in batch.entries() {
+            if sequence == Sequence::TOMBSTONE {
+                continue;
+            }
+            let Some(share) = self.share_mut(&key) else { continue };
+            if share.covers(&key, sequence) {
+                continue;
+            }
+            let offset = active.at + offset as u64;
+            let checksum = place.checksum(Kind::Value, sequence.0, offset, payload) as u32;
+            let (offset, length) = (offset as u32, payload.len() as u32);
+            let record = RecordRef::new(active.age, sequence, offset, length, checksum);
+            share.recovered.add(key, record);
+        }
     }
 }
 

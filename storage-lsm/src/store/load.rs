@@ -23,8 +23,8 @@ use super::state::State;
 pub struct Stored<D: Disk> {
     /// The newest snapshot, if there ever was one.
     pub snapshot: Option<Snapshot<D>>,
-    /// The records after it, in order and without a gap. Empty if a snapshot was
-    /// taken in this run, because it already includes every record.
+    /// The records after it, in order. Those of former runs have no gap. Those of this
+    /// run are among them where [`crate::Options::index_log`] says so.
     pub records: Vec<Record>,
 }
 

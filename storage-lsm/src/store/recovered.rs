@@ -1,4 +1,5 @@
-//! Records of former runs' logs that no snapshot of their keys covers.
+//! Records of the log that no snapshot of their keys covers: of former runs, and of
+//! this one where its log is indexed.
 //!
 //! A start may find millions. So a record is a link of 16 bytes in a list in
 //! the order of the logs. The link points to the previous record of the same key,
@@ -65,6 +66,8 @@ pub(crate) struct Recovered {
     /// How many of them a snapshot does not cover.
     open: usize,
     odd: BTreeMap<Key, Vec<RecordRef>>,
+    /// How many records those have.
+    odd_records: usize,
 }
 
 impl Recovered {
@@ -144,7 +147,24 @@ impl Recovered {
     /// Adds a key's records that are not in the list, in the order of their
     /// sequences.
     pub(crate) fn add_odd(&mut self, key: Key, records: Vec<RecordRef>) {
+        self.odd_records += records.len();
         self.odd.insert(key, records);
+    }
+
+    /// Adds a record of this run. One that is not newer than the key's last is left out.
+    pub(crate) fn add(&mut self, key: Key, record: RecordRef) {
+        if let Some(at) = self.open_chain(&key) {
+            let Chain { link, last, covered, .. } = self.chains[at];
+            self.add_odd(key, self.walk(link, last, covered));
+            self.chains[at].covered = last;
+            self.open -= 1;
+            self.free_covered();
+        }
+        let records = self.odd.entry(key).or_default();
+        if records.last().is_none_or(|last| last.sequence < record.sequence) {
+            records.push(record);
+            self.odd_records += 1;
+        }
     }
 
     /// No key comes any more.
@@ -167,13 +187,14 @@ impl Recovered {
     /// Roughly the bytes of memory that the list takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         let links: usize = self.pieces.iter().map(Vec::capacity).sum();
-        let odd = self.odd.values().map(|records| records.capacity() * size_of::<RecordRef>());
-        links * size_of::<Link>() + self.chains.capacity() * size_of::<Chain>() + odd.sum::<usize>()
+        let odd = self.odd.len() * size_of::<(Key, Vec<RecordRef>)>()
+            + self.odd_records * size_of::<RecordRef>();
+        links * size_of::<Link>() + self.chains.capacity() * size_of::<Chain>() + odd
     }
 
     /// The key's records, in the order of their sequences.
     pub(crate) fn get(&self, key: &Key) -> Vec<RecordRef> {
-        match self.chain(key) {
+        match self.open_chain(key) {
             Some(at) => {
                 let Chain { link, last, covered, .. } = self.chains[at];
                 self.walk(link, last, covered)
@@ -184,26 +205,28 @@ impl Recovered {
 
     /// Whether the key has any.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        let open = |at: usize| self.chains[at].covered < self.chains[at].last;
-        self.chain(key).map_or_else(|| self.odd.contains_key(key), open)
+        self.open_chain(key).is_some() || self.odd.contains_key(key)
     }
 
-    fn chain(&self, key: &Key) -> Option<usize> {
-        self.chains.binary_search_by_key(key, |chain| chain.key).ok()
+    /// The key's chain, unless a snapshot covers all of it.
+    fn open_chain(&self, key: &Key) -> Option<usize> {
+        let at = self.chains.binary_search_by_key(key, |chain| chain.key).ok()?;
+        (self.chains[at].covered < self.chains[at].last).then_some(at)
     }
 
     /// A snapshot covers the key's records up to `sequence`.
     pub(crate) fn cover(&mut self, key: &Key, sequence: Sequence) {
-        if let Some(at) = self.chain(key) {
+        if let Some(at) = self.open_chain(key) {
             let chain = &mut self.chains[at];
-            let was_open = chain.covered < chain.last;
             chain.covered = sequence.max(chain.covered);
-            if was_open && chain.covered >= chain.last {
+            if chain.covered >= chain.last {
                 self.open -= 1;
                 self.free_covered();
             }
         } else if let Some(records) = self.odd.get_mut(key) {
+            let before = records.len();
             records.retain(|record| record.sequence > sequence);
+            self.odd_records -= before - records.len();
             if records.is_empty() {
                 self.odd.remove(key);
             }
@@ -215,11 +238,13 @@ impl Recovered {
         if self.open > 0 && !few {
             return;
         }
-        let mut odd = std::mem::take(&mut self.odd);
+        let (mut odd, mut odd_records) = (std::mem::take(&mut self.odd), self.odd_records);
         for chain in self.chains.iter().filter(|chain| chain.covered < chain.last) {
-            odd.insert(chain.key, self.walk(chain.link, chain.last, chain.covered));
+            let records = self.walk(chain.link, chain.last, chain.covered);
+            odd_records += records.len();
+            odd.insert(chain.key, records);
         }
-        *self = Self { odd, ..Self::default() };
+        *self = Self { odd, odd_records, ..Self::default() };
     }
 
     /// Frees a bounded part of the memory; `false` when nothing is left.

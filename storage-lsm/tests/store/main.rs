@@ -9,6 +9,7 @@ mod driver;
 mod expiry;
 mod fingerprints;
 mod golden;
+mod indexed;
 mod interleave;
 mod limits;
 mod no_room;

@@ -34,6 +34,7 @@ pub(crate) fn small() -> Options {
         log_budget_bytes: 32 * 1024 * 8,
         table_bytes: 48 * 1024,
         disk_reserve_bytes: 0,
+        ..Options::default()
     }
 }
 

@@ -81,6 +81,7 @@ impl World {
             log_budget_bytes: self.plan.segment_bytes * self.plan.log_segments,
             table_bytes: 1 << 20,
             disk_reserve_bytes: self.plan.disk_reserve_bytes,
+            ..Options::default()
         };
         let now = UnixSecond(self.agenda.now.unix_seconds());
         let fresh_store_id = self.chance.bytes();

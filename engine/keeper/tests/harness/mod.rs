@@ -26,6 +26,7 @@ pub fn options() -> Options {
         log_budget_bytes: 32 * 1024 * 8,
         table_bytes: 1 << 20,
         disk_reserve_bytes: 0,
+        ..Options::default()
     }
 }
 
