@@ -108,10 +108,12 @@ mod keeper;
 pub mod limits;
 mod log;
 mod stop;
+mod stream;
 mod upkeep;
 mod values;
 mod writable;
 
 pub use io::{Deadline, Input, KeeperStats, Notice, Output, Pace, Settings};
 pub use keeper::Keeper;
+pub use stream::{Stream, Streamed};
 pub use writable::{Why, Writable};
