@@ -102,6 +102,8 @@ pub struct InitAnswer {
     pub expires_at: Time,
     /// Where to connect.
     pub collaboration: Collaboration,
+    /// In a cluster: the addresses of all its machines, any of which may be asked.
+    pub nodes: Vec<String>,
 }
 
 /// Where to connect.
@@ -166,6 +168,9 @@ impl InitAnswer {
                 "shard_hint": at.shard_hint,
             },
         });
+        if !self.nodes.is_empty() {
+            json["nodes"] = self.nodes.clone().into();
+        }
         if let Some(link) = self.owner_link {
             json["owner_link"] = Value::String(url(link));
         }

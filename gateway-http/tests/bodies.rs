@@ -319,7 +319,16 @@ fn init_answer() -> InitAnswer {
             websocket: "ws://localhost:8080/api/desk/collaboration/init".into(),
             ..Collaboration::default()
         },
+        nodes: Vec::new(),
     }
+}
+
+#[test]
+fn a_machine_of_a_cluster_names_the_others() {
+    let nodes = vec!["http://a.example".to_owned(), "http://b.example".to_owned()];
+    let answer = InitAnswer { nodes, ..init_answer() }.response();
+    let json: serde_json::Value = serde_json::from_slice(answer.body.bytes()).unwrap();
+    assert_eq!(json["nodes"], serde_json::json!(["http://a.example", "http://b.example"]));
 }
 
 #[test]

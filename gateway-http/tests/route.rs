@@ -216,6 +216,26 @@ fn policy() -> OriginPolicy {
 }
 
 #[test]
+fn origins_are_compared_by_scheme_name_and_port() {
+    for (one, other) in [
+        ("http://a.example", "http://A.example:80/"),
+        ("https://a.example:443", "https://a.example"),
+        ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
+    ] {
+        assert!(route::is_same_origin(one, other), "{one} {other}");
+    }
+    for (one, other) in [
+        ("http://a.example", "https://a.example"),
+        ("http://a.example", "http://a.example:8080"),
+        ("http://a.example", "http://a.example.org"),
+        ("null", "null"),
+        ("", ""),
+    ] {
+        assert!(!route::is_same_origin(one, other), "{one} {other}");
+    }
+}
+
+#[test]
 fn hosts() {
     let host = |policy: &OriginPolicy, host: &str| {
         policy.check_host(&head("GET /", &format!("Host: {host}"))).map_err(|p| p.status.0)
@@ -251,6 +271,13 @@ fn hosts() {
     assert_eq!(host(&open, "192.168.1.7"), Ok(()));
     assert_eq!(host(&open, "[fe80::1]:80"), Ok(()));
     assert_eq!(host(&open, "evil.example"), Err(421));
+    // A machine of a cluster has a name of its own beside the common one.
+    let both = policy().also_at("https://a.desk.example:8443").unwrap();
+    for ours in ["desk.example", "a.desk.example:8443"] {
+        assert_eq!(host(&both, ours), Ok(()), "{ours}");
+    }
+    assert_eq!(host(&both, "b.desk.example:8443"), Err(421));
+    assert!(policy().also_at("a.desk.example").is_err());
     // The authority of an absolute target counts, not the field beside it.
     let absolute = head("GET http://evil.example/", "Host: localhost");
     assert!(policy().check_host(&absolute).is_err());

@@ -19,6 +19,8 @@ pub enum Method {
     Patch,
     /// Remove.
     Delete,
+    /// Ask whether a page of another origin may ask.
+    Options,
     /// Any other method; no address here allows one.
     Other,
 }
@@ -31,6 +33,7 @@ impl Method {
             "POST" => Self::Post,
             "PATCH" => Self::Patch,
             "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
             _ => Self::Other,
         }
     }
@@ -43,6 +46,7 @@ impl Method {
             Self::Post => "POST",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
             Self::Other => "another method",
         }
     }

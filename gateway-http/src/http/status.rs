@@ -31,6 +31,8 @@ statuses! {
     DESK_UPDATED = 221 "Desk Updated",
     /// What the caller has is current.
     NOT_MODIFIED = 304 "Not Modified",
+    /// To the machine that has the desk now.
+    TEMPORARY_REDIRECT = 307 "Temporary Redirect",
     /// To https.
     PERMANENT_REDIRECT = 308 "Permanent Redirect",
     /// Malformed.

@@ -5,7 +5,7 @@ mod origin;
 mod query;
 
 pub use forwarded::{FORWARDED_FIELD, client_address};
-pub use origin::{OriginPolicy, OriginPolicyError};
+pub use origin::{OriginPolicy, OriginPolicyError, is_same_origin};
 
 use desk_files::{Column, Kind};
 use desk_protocol::id::ParseIdError;

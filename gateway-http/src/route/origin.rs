@@ -17,6 +17,8 @@ pub struct OriginPolicy {
     /// The path of the public URL, without a slash at its end.
     prefix: String,
     allowed: Vec<Origin>,
+    /// Another name of this server: the one that it has in its cluster.
+    alias: Option<Origin>,
 }
 
 /// A configured URL is not what it has to be.
@@ -60,7 +62,18 @@ impl OriginPolicy {
                 .iter()
                 .map(|url| parse(url.as_ref()))
                 .collect::<Result<_, _>>()?,
+            alias: None,
         })
+    }
+
+    /// The same for a server that is reached at another URL, too.
+    ///
+    /// # Errors
+    /// The URL is not understood.
+    pub fn also_at(mut self, url: &str) -> Result<Self, OriginPolicyError> {
+        let alias = Origin::parse(url).ok_or_else(|| OriginPolicyError::Origin(url.to_owned()))?;
+        self.alias = Some(alias);
+        Ok(self)
     }
 
     /// The path below which the public URL has everything, `""` or `/team/desk`. A proxy
@@ -125,10 +138,10 @@ impl OriginPolicy {
     /// Names decide, not ports: a port may be forwarded, and a page cannot
     /// make a browser lie about the name. An address literal cannot be rebound.
     fn is_ours(&self, host: &Authority) -> bool {
-        if let Some(public) = &self.public
-            && public.authority.name == host.name
-            && host.port.unwrap_or(public.port()) == public.port()
-        {
+        let is_known = |known: &Origin| {
+            known.authority.name == host.name && host.port.unwrap_or(known.port()) == known.port()
+        };
+        if self.public.iter().chain(&self.alias).any(is_known) {
             return true;
         }
         match host.name.parse::<IpAddr>() {
@@ -145,12 +158,18 @@ impl OriginPolicy {
         });
         let ours = self.is_ours(&origin.authority)
             && self.listen.iter().any(|at| at.port() == origin.port());
-        let named = self.public.iter().chain(&self.allowed).any(|known| {
+        let named = self.public.iter().chain(&self.alias).chain(&self.allowed).any(|known| {
             (known.https, &known.authority.name, known.port())
                 == (origin.https, &origin.authority.name, origin.port())
         });
         same_host || ours || named
     }
+}
+
+/// Whether two URLs without a path are of one origin.
+pub fn is_same_origin(one: &str, other: &str) -> bool {
+    let parts = |url| Origin::parse(url).map(|at| (at.https, at.port(), at.authority.name));
+    parts(one).is_some_and(|one| parts(other) == Some(one))
 }
 
 /// A URL without its path, and the path without a slash at its end.
