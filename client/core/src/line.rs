@@ -172,7 +172,13 @@ impl Connection {
         if self.ended().is_some() || self.state == Line::Waiting {
             return;
         }
-        let lasted = self.live_at.take().is_some_and(|at| now.since(at) >= STABLE_AFTER);
+        let live_at = self.live_at.take();
+        if why == Trouble::Server(CloseCode::Moved) && live_at.is_some() {
+            // The desk is served, elsewhere: no attempt has failed.
+            (self.state, self.reconnect_at, self.trouble) = (Line::Waiting, now, Some(why));
+            return;
+        }
+        let lasted = live_at.is_some_and(|at| now.since(at) >= STABLE_AFTER);
         if lasted {
             self.attempt = 0;
         }
@@ -316,6 +322,23 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_desk_that_moves_is_followed_at_once_but_not_in_circles() {
+        let mut random = Random::new(1);
+        let mut line = Connection::new();
+        let now = Time::from_unix_seconds(100);
+        let moved = Trouble::Server(CloseCode::Moved);
+        line.connected(now);
+        line.set_live(now, true);
+        line.lost(now, moved, Duration::ZERO, &mut random);
+        assert_eq!(line.deadline(false), Some((now, "reconnect")));
+        assert!(matches!(line.due(now, false), Some(Due::Connect { attempt: 0 })));
+        line.connected(now);
+        line.lost(now, moved, Duration::ZERO, &mut random);
+        let (at, _) = line.deadline(false).expect("a reconnect is planned");
+        assert!(at.since(now) >= RECONNECT_DELAY_MIN / 2);
+    }
 
     #[test]
     fn delays_double_up_to_a_bound_and_start_again_after_success() {

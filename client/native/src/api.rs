@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::address::{DeskLink, Server};
 use crate::error::RequestError;
 use crate::http;
+use crate::limits::NODES_MAX;
 use crate::stream::Connector;
 use crate::trust::Trust;
 
@@ -47,6 +48,10 @@ pub struct Joined {
     pub certificates: Vec<[u8; 32]>,
     /// The shard that owns the desk.
     pub shard_hint: u8,
+    /// The server that has the desk: another machine of the cluster may have been asked.
+    pub server: Server,
+    /// All machines of its cluster; empty: it is alone.
+    pub nodes: Vec<Server>,
 }
 
 /// A session key, in requests.
@@ -93,11 +98,14 @@ impl Api {
     async fn init(&self, body: &Value) -> Result<Joined, RequestError> {
         let body = body.to_string();
         let target = "/api/desk/init";
-        let answer = self.request("POST", target, &[JSON], body.as_bytes()).await?;
-        self.joined(&parse(&answer)?)
+        let answer =
+            http::send_following(&self.connector, "POST", target, &[JSON], body.as_bytes());
+        let (answer, reached) = answer.await?;
+        let server = reached.as_ref().map_or(self.server(), |reached| &reached.server).clone();
+        self.joined(server, &parse(&http::accepted(answer)?.body)?)
     }
 
-    fn joined(&self, answer: &Value) -> Result<Joined, RequestError> {
+    fn joined(&self, server: Server, answer: &Value) -> Result<Joined, RequestError> {
         let text = |name: &'static str| {
             answer[name].as_str().ok_or(RequestError::Unexpected(name)).map(str::to_owned)
         };
@@ -142,6 +150,14 @@ impl Api {
                 .as_u64()
                 .and_then(|shard| u8::try_from(shard).ok())
                 .unwrap_or_default(),
+            server,
+            nodes: answer["nodes"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .take(NODES_MAX)
+                .filter_map(|node| node.as_str()?.parse().ok())
+                .collect(),
         })
     }
 
@@ -230,6 +246,16 @@ impl Api {
     /// See [`RequestError`].
     pub async fn remove(&self, link: LinkId) -> Result<(), RequestError> {
         self.request("DELETE", &format!("/admin/desk/{link}"), &[], b"").await.map(drop)
+    }
+
+    /// The operator's look at a cluster, as text; this is the interface at the admin
+    /// address of one of its machines.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn cluster_status(&self) -> Result<String, RequestError> {
+        let text = self.request("GET", "/admin/cluster", &[], b"").await?;
+        String::from_utf8(text).map_err(|_| RequestError::Unexpected("text"))
     }
 
     async fn request(

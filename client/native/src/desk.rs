@@ -17,7 +17,7 @@ use crate::folder::{Folder, Kept};
 use crate::origin::Origin;
 use crate::random;
 use crate::shared::{Progress, Shared};
-use crate::transport::{Carrier, Carriers, Race};
+use crate::transport::{Carrier, Carriers, Machines};
 use crate::trust::Trust;
 
 /// How a desk is opened.
@@ -149,7 +149,7 @@ impl Desk {
             Client::new(config(&options, joined.session_key.clone(), folder.is_some()));
         client.load(&joined.desk)?;
         let websocket = joined.websocket.as_deref();
-        let transport = Race::joined(options.carriers, &api, &joined, &options.trust);
+        let transport = Machines::joined(options.carriers, &joined, &options.trust);
         // Links are at the address that was used: it is known to work from here.
         let link = api.server().desk(joined.link.id);
         if let Some(folder) = &folder {
@@ -172,11 +172,11 @@ impl Desk {
         })?;
         let websocket = kept.websocket.as_deref();
         let api = Api::new(link.server.clone(), &options.trust);
-        let transport = Race::new(options.carriers, &api, link.id, websocket, &options.trust);
+        let transport = Machines::new(options.carriers, &api, link.id, websocket, &options.trust);
         Ok(Self::run(client, transport, Origin { api, link, owner_link: None }, Some(folder)))
     }
 
-    fn run(client: Client, transport: Race, origin: Origin, folder: Option<Folder>) -> Self {
+    fn run(client: Client, transport: Machines, origin: Origin, folder: Option<Folder>) -> Self {
         let shared = Arc::new(Shared::new(client, Clock::start()));
         let (origin, transport) = (Arc::new(origin), Arc::new(transport));
         tokio::spawn(driver::run(Arc::clone(&shared), transport, Arc::clone(&origin), folder));

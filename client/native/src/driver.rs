@@ -66,7 +66,10 @@ pub(crate) async fn run<T: Transport>(
         if orders.hang_up {
             shared.carried_by(None);
             match std::mem::replace(&mut connection, Connection::None) {
-                Connection::Open(line) => drop(tokio::spawn(line.close())),
+                Connection::Open(line) => {
+                    transport.ended();
+                    drop(tokio::spawn(line.close()));
+                }
                 // An attempt that hangs ends with its future.
                 Connection::Opening(_) | Connection::None => {}
             }
@@ -111,6 +114,7 @@ pub(crate) async fn run<T: Transport>(
                     });
                 }
                 Happened::Ended(end) => {
+                    transport.ended();
                     connection = Connection::None;
                     shared.carried_by(None);
                     shared.line_ended(end);

@@ -1,10 +1,14 @@
 //! One request and its answer, on a stream of its own.
 
+use desk_gateway_http::http::Status;
 use desk_gateway_http::http::client::{Answer, AnswerReader, request};
 use tokio::time::timeout;
 
+use crate::address::Server;
 use crate::error::RequestError;
-use crate::limits::{ANSWER_BYTES_MAX, PROGRESS_EVERY, REQUEST_TIME, REQUEST_TIME_PER_MIB};
+use crate::limits::{
+    ANSWER_BYTES_MAX, PROGRESS_EVERY, REDIRECTS_MAX, REQUEST_TIME, REQUEST_TIME_PER_MIB,
+};
 use crate::stream::Connector;
 use crate::wire::Wire;
 
@@ -19,8 +23,57 @@ pub(crate) async fn send(
     send_telling(connector, method, target, fields, body, &mut |_| {}).await
 }
 
+/// The same; says which server answered, if another one was asked in the end.
+pub(crate) async fn send_following(
+    connector: &Connector,
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Result<(Answer, Option<Connector>), RequestError> {
+    follow(connector, method, target, fields, body, &mut |_| {}).await
+}
+
 /// The same; `told` hears now and then how many bytes were sent.
 pub(crate) async fn send_telling(
+    connector: &Connector,
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+    told: &mut (dyn FnMut(usize) + Send),
+) -> Result<Answer, RequestError> {
+    follow(connector, method, target, fields, body, told).await.map(|(answer, _)| answer)
+}
+
+/// Asks a server, and the machines of its cluster that it leads to.
+async fn follow(
+    connector: &Connector,
+    method: &str,
+    target: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+    told: &mut (dyn FnMut(usize) + Send),
+) -> Result<(Answer, Option<Connector>), RequestError> {
+    let first = connector.server.target(target);
+    let mut answer = ask(connector, method, &first, fields, body, told).await?;
+    let mut reached = None;
+    for _ in 0..REDIRECTS_MAX {
+        if answer.status != Status::TEMPORARY_REDIRECT {
+            break;
+        }
+        let location = answer.field("location").unwrap_or_default();
+        let (server, target) = Server::split(location, ["http", "https"])
+            .ok_or(RequestError::Unexpected("Location"))?;
+        let next = connector.to(server).ok_or(RequestError::Unexpected("Location"))?;
+        answer = ask(&next, method, target, fields, body, told).await?;
+        reached = Some(next);
+    }
+    Ok((answer, reached))
+}
+
+/// Asks one server, in time.
+async fn ask(
     connector: &Connector,
     method: &str,
     target: &str,
@@ -51,7 +104,7 @@ async fn exchange(
     let mut all = vec![("Connection", "close")];
     all.extend_from_slice(fields);
     let server = &connector.server;
-    wire.out = request(method, &server.target(target), &server.authority(), &all, body);
+    wire.out = request(method, target, &server.authority(), &all, body);
     let mut reader = AnswerReader::new(ANSWER_BYTES_MAX);
     loop {
         let Ok(read) = timeout(PROGRESS_EVERY, wire.read()).await else {

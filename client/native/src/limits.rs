@@ -68,3 +68,14 @@ pub const PROBE_AFTER: Duration = Duration::from_secs(5);
 
 /// The longest time between two such looks.
 pub const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// How often a request is led on to another machine of a cluster: a desk that moves
+/// meanwhile is found, and two machines that name each other are not asked for ever.
+pub const REDIRECTS_MAX: usize = 3;
+
+/// How long one machine of a cluster is given to let a line in, or to say where the desk
+/// is, before the next one is asked. A machine that is gone says nothing.
+pub const NODE_TIME: Duration = Duration::from_secs(2);
+
+/// Machines of a cluster that are remembered.
+pub const NODES_MAX: usize = 64;

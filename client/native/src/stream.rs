@@ -36,6 +36,13 @@ impl Connector {
         Self { server, tls }
     }
 
+    /// For another server that is trusted as this one is; `None`: it asks for TLS, which
+    /// this one does not.
+    pub(crate) fn to(&self, server: Server) -> Option<Self> {
+        let tls = self.tls.clone().filter(|_| server.is_secure());
+        (tls.is_some() == server.is_secure()).then_some(Self { server, tls })
+    }
+
     /// Opens one.
     pub(crate) async fn connect(&self) -> io::Result<Stream> {
         match timeout(CONNECT_TIME, self.open()).await {

@@ -1,5 +1,6 @@
 /** The server's HTTP API, as far as the page uses it (INTERFACE.md). */
 import { learnServerTime } from "./clock.svelte";
+import { learnMachines, urlOf } from "./machines";
 import { type Collaboration, learnPlace } from "./places";
 
 /** Until the server begins to answer, in milliseconds: a proxy may take a request and say nothing. */
@@ -8,6 +9,8 @@ const ANSWER_MS_MAX = 8000;
 const POLL_ANSWER_MS_MAX = 40_000;
 /** Between two parts of an answer, in milliseconds. A whole desk takes minutes on a bad line. */
 const SILENCE_MS_MAX = 10_000;
+/** Until one machine of a cluster says where the desk is, in milliseconds: then the next is asked. */
+const MACHINE_MS_MAX = 2000;
 
 export interface InitAnswer {
   /** Base64 of the snapshot's frames; absent when not asked for. */
@@ -22,7 +25,9 @@ export interface InitAnswer {
   revision: number;
   expires_at: string;
   /** Where the desk can be reached. */
-  collaboration?: Collaboration;
+  collaboration?: Collaboration & { websocket?: string };
+  /** In a cluster: the addresses of all its machines. */
+  nodes?: string[];
 }
 
 /** The server's refusal, with its own words on what to do (RFC 9457). */
@@ -57,11 +62,30 @@ export function rejoinDesk(link: string, oldKey: string): Promise<InitAnswer> {
   return init(body);
 }
 
-async function init(body: unknown, signal?: AbortSignal): Promise<InitAnswer> {
+async function init(body: unknown, signal?: AbortSignal, at = ""): Promise<InitAnswer> {
   const to = signal === undefined ? {} : { signal };
-  const answer = await post<InitAnswer>("api/desk/init", body, to);
+  const answer = await post<InitAnswer>(`${at}api/desk/init`, body, to);
+  learnMachines(answer);
   learnPlace(answer.collaboration);
   return answer;
+}
+
+/** Asks the machines of a cluster, in turn, where the desk of a key is. */
+export async function findDesk(key: string, machines: readonly string[]): Promise<void> {
+  const body = { name: key.split("-")[0], create_new: false, session_key: key, desk: false };
+  for (const machine of machines) {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), MACHINE_MS_MAX);
+    try {
+      await init(body, late.signal, `${machine}/`);
+      return;
+    } catch (error) {
+      // A refusal is the desk's own, and told by the line; a machine that is gone says nothing.
+      if (error instanceof Problem && error.status < 500) return;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 }
 
 /** The link of a role; made if there is none, and made anew to `rotate` it. Owner's only. */
@@ -95,7 +119,7 @@ export function importNotes(
 ): Promise<ImportAnswer> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `api/desk/${desk}/import?deleted=${body.deleted}`);
+    request.open("POST", urlOf(`api/desk/${desk}/import?deleted=${body.deleted}`));
     request.setRequestHeader("Content-Type", "application/json");
     request.setRequestHeader("Idempotency-Key", number);
     request.setRequestHeader(KEY_HEADER, key);
@@ -162,9 +186,9 @@ export async function askServerTime(): Promise<void> {
   await request("healthz", { method: "HEAD" });
 }
 
-/** The address of the desk's WebSocket on the server that served this page. */
+/** The address of the desk's WebSocket. */
 export function webSocketUrl(): string {
-  const url = new URL("api/desk/collaboration/init", document.baseURI);
+  const url = urlOf("api/desk/collaboration/init");
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }
@@ -214,7 +238,7 @@ async function request(
   const given = init.signal ?? undefined;
   if (given?.aborted === true) late.abort();
   given?.addEventListener("abort", () => late.abort());
-  const answer = await fetch(path, { cache: "no-store", ...init, signal: late.signal }).finally(() =>
+  const answer = await fetch(urlOf(path), { cache: "no-store", ...init, signal: late.signal }).finally(() =>
     clearTimeout(timer),
   );
   learnServerTime(Date.parse(answer.headers.get("Date") ?? ""));

@@ -1,4 +1,5 @@
-import type { Problem } from "./api";
+import { findDesk, type Problem } from "./api";
+import { doubtMachine, machinesToAsk } from "./machines";
 import { knownPlace, type Place } from "./places";
 import { PollLine } from "./poll_line";
 import { probe } from "./probe";
@@ -47,6 +48,14 @@ export class Line {
     private readonly key: string,
     private readonly events: LineEvents,
   ) {
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const machines = machinesToAsk();
+    if (machines.length > 0) await findDesk(this.key, machines);
+    if (this.#closed) return;
+    const { key } = this;
     const place = sessionPlace();
     if (place !== undefined) {
       this.#start("webtransport", (events) => new SessionLine(place, key, events));
@@ -166,6 +175,7 @@ export class Line {
 
   #finish(): void {
     this.#closed = true;
+    doubtMachine();
     this.#stopProbe?.();
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#open !== undefined) show(undefined);

@@ -1,6 +1,7 @@
 //! How frames travel. [`quic`], [`websocket`] and [`poll`] each open lines, and [`race`]
-//! chooses between them. The driver knows [`Transport`] and [`Line`] alone.
+//! chooses between them, and [`machines`] between the machines of a cluster. The driver knows [`Transport`] and [`Line`] alone.
 
+mod machines;
 mod poll;
 mod quic;
 mod race;
@@ -10,8 +11,8 @@ use std::future::Future;
 
 use desk_client_core::Trouble;
 
+pub(crate) use machines::Machines;
 pub use race::Carriers;
-pub(crate) use race::Race;
 
 /// A transport in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +49,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Something came over the newest line: its transport gets through.
     fn proven(&self);
+
+    /// The newest line has ended: the desk may be elsewhere.
+    fn ended(&self) {}
 }
 
 /// What comes over a line.
