@@ -95,7 +95,10 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     let guests = guests(&shared, index, quic, quic_seed)
         .map_err(|error| format!("QUIC's sockets cannot be watched: {error}"))?;
     let sockets = guests.as_ref().map_or(0, Guests::sockets);
-    let core = Shard::new(core, keyring, entropy);
+    let core = match shared.cluster {
+        None => Shard::new(core, keyring, entropy),
+        Some(_) => Shard::of_cluster(core, keyring, entropy),
+    };
     let shell = Shell::new(index, shared, core, store, mesh, guests);
     glommio::spawn_local(guarded(Rc::clone(&shell).watch_guests())).detach();
     for socket in 0..sockets {
@@ -108,6 +111,9 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     }
     glommio::spawn_local(guarded(Rc::clone(&shell).commit_in_groups())).detach();
     glommio::spawn_local(guarded(Rc::clone(&shell).keep_up())).detach();
+    if shell.shared.cluster.is_some() {
+        glommio::spawn_local(guarded(Rc::clone(&shell).absorb_records())).detach();
+    }
     for (address, door) in doors {
         let listener = TcpListener::bind(address)
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;

@@ -57,7 +57,27 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 /// # Errors
 /// It cannot be read, is damaged, or cannot be made.
 pub(crate) fn keyring(folder: &Path) -> Result<Keyring, KeyError> {
-    Ok(Keyring::new(secret(folder.join(SESSION_FILE))?))
+    Ok(Keyring::new(session_secret(folder)?))
+}
+
+/// The key that session keys are made with, made if it is not there.
+///
+/// # Errors
+/// As [`keyring`].
+pub(crate) fn session_secret(folder: &Path) -> Result<[u8; 32], KeyError> {
+    secret(folder.join(SESSION_FILE))
+}
+
+/// Keeps the key of a cluster in place of this machine's own.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn adopt(folder: &Path, session: &[u8; 32]) -> Result<(), KeyError> {
+    let path = folder.join(SESSION_FILE);
+    if fs::read(&path).is_ok_and(|own| own == session) {
+        return Ok(());
+    }
+    write_private(&path, session).map_err(|error| KeyError::Io { path, error })
 }
 
 /// Reads the secret that QUIC's keys are derived from, or makes one. Call it under the

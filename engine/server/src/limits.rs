@@ -230,6 +230,29 @@ pub(crate) const LOADS_MAX: usize = 8;
 /// once: whoever asks again would fill it. Tuning: more are only counted.
 pub(crate) const UNREADABLE_NAMED_MAX: usize = 1_024;
 
+/// Desks of a shard that are not served because their records in the cluster's streams
+/// contradict each other. Tuning: there is none unless software is at fault.
+pub(crate) const QUARANTINED_KEYS_MAX: usize = 1_024;
+
+/// The pause before the store is read again for what another machine made. Tuning: the
+/// unit is not served meanwhile.
+pub(crate) const READ_AGAIN: Duration = Duration::from_millis(100);
+
+/// Seconds after which a request may come again for a desk between two machines. Tuning:
+/// most desks are there by then.
+pub(crate) const MOVED_RETRY_S: u32 = 1;
+
+/// Seconds for which a browser may remember that a page of another machine may ask.
+/// Tuning: the machines of a cluster stay the same while it runs.
+pub(crate) const PREFLIGHT_S: u32 = 600;
+
+/// How long a planned stop waits for the units to be given to other machines. Safety: it
+/// comes before `drain-time`, and both together end within 10 s.
+pub(crate) const RELEASE_TIME: Duration = Duration::from_secs(1);
+
+/// How often a planned stop looks whether all units are given. Tuning.
+pub(crate) const RELEASE_LOOK: Duration = Duration::from_millis(10);
+
 /// Bytes of memory that each of an executor's rings registers. Small: memory
 /// that may be locked is often limited to 8 MiB. Safety.
 pub(crate) const RING_IO_MEMORY_BYTES: usize = 1 << 20;

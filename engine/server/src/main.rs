@@ -11,6 +11,7 @@ mod budget;
 mod certificate;
 mod cli;
 mod clock;
+mod cluster;
 mod config;
 mod doors;
 mod entry;

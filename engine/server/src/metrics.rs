@@ -131,6 +131,8 @@ shard_metrics! {
         requests_failed "sticker_desk_http_requests_failed_total" "HTTP requests answered with a server error.",
         connection_panics "sticker_desk_connection_panics_total" "Connections ended by a defect in their task.",
         turns "sticker_desk_turns_total" "Turns of the shard's loop.",
+        units_lost "sticker_desk_cluster_units_lost_total" "Units that another machine of the cluster took, or was given.",
+        records_absorbed "sticker_desk_cluster_records_absorbed_total" "Records of other machines that were put into the store.",
         appends "sticker_desk_log_records_total" "Records appended to the log.",
         appended_bytes "sticker_desk_log_bytes_total" "Bytes of records appended to the log.",
         appends_refused "sticker_desk_log_refused_total" "Times that the log took no record.",
@@ -158,6 +160,8 @@ shard_metrics! {
         resyncs "sticker_desk_resyncs_total" "Slow connections brought up to date from their revision.",
     }
     gauges {
+        units "sticker_desk_cluster_units" "Units of the cluster that the shard serves.",
+        stream_lag "sticker_desk_cluster_waiting_records" "Records that the cluster's streams have yet to acknowledge.",
         connections "sticker_desk_connections" "Open TCP connections.",
         quic_connections "sticker_desk_quic_connections" "Open QUIC connections, those that are ending included.",
         websockets "sticker_desk_websockets" "Open WebSockets.",

@@ -73,6 +73,12 @@ pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, OpenEr
         segment_bytes: config.limits.segment_bytes,
         log_budget_bytes: means.log_budget_bytes,
         disk_reserve_bytes: config.limits.disk_reserve_bytes,
+        // A machine of a cluster serves desks that others made, at once.
+        index_log: config.cluster.is_some(),
+        stamp_behind: match config.cluster {
+            None => Options::default().stamp_behind,
+            Some(_) => lifetime(config.desk_ttl.saturating_add(config.bucket)),
+        },
         ..Options::default()
     };
     let shards = ShardCount::new(config.shards).expect("the configuration was checked");

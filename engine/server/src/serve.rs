@@ -15,11 +15,12 @@ use glommio::{ExecutorJoinHandle, Placement as Pinning};
 use crate::beside::Beside;
 use crate::budget::Budget;
 use crate::certificate::Certificate;
+use crate::cluster::{Cluster, ClusterError};
 use crate::config::{Config, Settings};
 use crate::doors::{Doors, ListenError, QuicDoors, shown};
 use crate::entry::Door;
 use crate::executor::{self, Part, builder};
-use crate::limits::RENEWAL_LOOK;
+use crate::limits::{RELEASE_LOOK, RELEASE_TIME, RENEWAL_LOOK};
 use crate::preflight::{self, Means, Unfit};
 use crate::queue::mesh;
 use crate::quic::{Quic, QuicError};
@@ -61,6 +62,9 @@ pub(crate) enum ServeError {
     /// A shard.
     #[error("a shard did not start: {0}")]
     Shard(String),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Something written is not on disk.
     #[error("the store failed while the server stopped; its log says more")]
     Stop,
@@ -90,6 +94,7 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     // Kept until the process ends: a second one must not open the store.
     let _lock = FolderLock::take(&config.data)?;
     let means = preflight::check(&config)?;
+    let cluster = join_cluster(&config, means)?;
     let keyring = keys::keyring(&config.data)?;
     let certificate = certificate::load(&config, clock::wall())?;
     let mut doors = Doors::open(&config)?;
@@ -99,12 +104,15 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
         false => Some(Quic::new(&config, quic_doors.addresses.clone())?),
     };
     let opened = open_store(&config, means)?;
-    let shared = share(config, certificate, quic, &doors, means)?;
+    let shared = share(config, cluster, certificate, quic, &doors, means)?;
     let doors_of = (&doors, &mut quic_doors);
     let shards = start_shards(&shared.0, shared.1, opened, &keyring, doors_of, &cores)?;
     let shared = shared.0;
     doors.release();
     shared.ready.store(true, Ordering::SeqCst);
+    if let Some(cluster) = &shared.cluster {
+        cluster.listen(Arc::clone(&shared.bells));
+    }
     wishes.ready();
     announce(&shared, &doors);
     let renewing = renew_certificates(&shared);
@@ -113,7 +121,12 @@ pub(crate) fn serve(settings: Settings) -> Result<(), ServeError> {
     }
     tracing::info!("stopping");
     drop(renewing);
-    stop(&shared, shards)
+    give_units(&shared);
+    let stopped = stop(&shared, shards);
+    if let Some(cluster) = &shared.cluster {
+        cluster.handle.stop();
+    }
+    stopped
 }
 
 /// Renews self-made certificates when it is time to, until what this gives is dropped.
@@ -128,10 +141,34 @@ fn renew_certificates(shared: &Arc<Shared>) -> mpsc::Sender<()> {
     running
 }
 
+/// Joins the cluster, if there is one.
+fn join_cluster(config: &Config, means: Means) -> Result<Option<Cluster>, ClusterError> {
+    let Some(chosen) = &config.cluster else { return Ok(None) };
+    let host = chosen.advertise.split_once("://").map_or("", |(_, host)| host);
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let quic = format!("{name}:{}", config.quic.port());
+    Cluster::join(chosen, config, Some(quic), means.log_budget_bytes).map(Some)
+}
+
+/// Gives the units of this machine to the others of its cluster.
+fn give_units(shared: &Shared) {
+    let Some(cluster) = &shared.cluster else { return };
+    cluster.handle.drain();
+    let until = clock::instant() + RELEASE_TIME;
+    while shared.shards.iter().any(|shard| shard.units() > 0) && clock::instant() < until {
+        // Between two looks: shards set their counts and ring no bell of this thread.
+        std::thread::park_timeout(RELEASE_LOOK);
+    }
+}
+
 type Ends = Vec<crate::queue::Mesh<crate::shard::Message>>;
 
 fn share(
     config: Config,
+    cluster: Option<Cluster>,
     certificate: Option<Certificate>,
     quic: Option<Quic>,
     doors: &Doors,
@@ -141,9 +178,14 @@ fn share(
     let addresses: Vec<_> = doors.addresses().into_iter().map(|(address, _)| address).collect();
     let origins =
         OriginPolicy::new(&addresses, config.public_url.as_deref(), &config.allow_origin)?;
+    let origins = match &cluster {
+        Some(cluster) => origins.also_at(&cluster.advertise)?,
+        None => origins,
+    };
     let shards = usize::from(config.shards);
     let ends: Ends = mesh(shards, config.limits.requests_between_shards);
     let shared = Arc::new(Shared {
+        cluster,
         placement: Placement::new(config.shards),
         shards: (0..shards).map(|_| CachePadded::default()).collect(),
         metrics: (0..shards).map(|_| CachePadded::default()).collect(),

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_utils::CachePadded;
 use desk_engine_core::{Admission, Placement};
+use desk_gateway_http::Problem;
+use desk_gateway_http::http::RequestHead;
 use desk_gateway_http::route::OriginPolicy;
 use desk_keeper::{Why, Writable};
 use desk_protocol::Time;
@@ -15,6 +17,7 @@ use rustls::ServerConfig;
 use crate::beside::Beside;
 use crate::budget::Budget;
 use crate::certificate::{Certificate, OwnCertificate};
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::limits::WRITE_HANGS_TIME;
 use crate::metrics::ShardMetrics;
@@ -26,6 +29,8 @@ use crate::{certificate, clock};
 pub(crate) struct Shared {
     /// The settings.
     pub(crate) config: Config,
+    /// The cluster that this machine is one of.
+    pub(crate) cluster: Option<Cluster>,
     /// Which shard owns a desk.
     pub(crate) placement: Placement,
     /// What others decide upon, a shard each.
@@ -71,6 +76,8 @@ pub(crate) struct ShardState {
     connections: AtomicUsize,
     /// Collaboration instances, by which new desks find their shard.
     instances: AtomicUsize,
+    /// In a cluster: the units that it serves.
+    units: AtomicUsize,
 }
 
 impl ShardState {
@@ -119,6 +126,14 @@ impl ShardState {
         self.instances.store(instances, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_units(&self, units: usize) {
+        self.units.store(units, Ordering::Relaxed);
+    }
+
+    pub(crate) fn units(&self) -> usize {
+        self.units.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn instances(&self) -> usize {
         self.instances.load(Ordering::Relaxed)
     }
@@ -164,6 +179,23 @@ impl Shared {
         refused.or(hanging.then_some(
             "A write to the data folder does not end, so changes wait. Look at the disk.",
         ))
+    }
+
+    /// Checks the page that asks for an upgrade: one of this server's, or of another
+    /// machine of its cluster.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn check_origin(&self, head: &RequestHead) -> Result<(), Problem> {
+        match head.field("origin").filter(|origin| self.is_of_cluster(origin)) {
+            Some(_) => Ok(()),
+            None => self.origins.check_origin(head),
+        }
+    }
+
+    /// Whether pages of that origin are of a machine of this server's cluster.
+    pub(crate) fn is_of_cluster(&self, origin: &str) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.has_origin(origin))
     }
 
     /// Whether a write has failed.

@@ -1,6 +1,7 @@
 //! The client commands of the binary: thin, on top of `desk-client-native` and
 //! the store's own inspection.
 
+mod cluster;
 mod files;
 mod inspect;
 mod new;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     /// Take a desk down, as the server's operator
     #[command(after_help = remove::EXAMPLES)]
     Remove(remove::Remove),
+    /// See what the machines of a cluster do
+    Cluster(cluster::Cluster),
     /// Check a data folder and print what is in it
     #[command(after_help = inspect::EXAMPLES)]
     Inspect(inspect::Inspect),
@@ -64,6 +67,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Export(export) => wait(export.run()),
         Command::Import(import) => wait(import.run()),
         Command::Remove(remove) => wait(remove.run()),
+        Command::Cluster(cluster) => wait(cluster.run()),
         Command::Inspect(inspect) => inspect.run(),
     };
     match done {
@@ -159,6 +163,7 @@ mod tests {
             "desk import notes.csv --title Notes",
             &format!("desk import - --link {link}"),
             &format!("desk remove {link} --admin http://127.0.0.1:9100"),
+            "desk cluster status --admin http://127.0.0.1:9100",
             "desk inspect ./data",
         ] {
             parse(good).unwrap_or_else(|error| panic!("{good}: {error}"));

@@ -105,6 +105,28 @@ pub(crate) struct Settings {
     #[arg(long, env = "STICKER_DESK_ACCEPT_CLOCK", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub(crate) accept_clock: Option<bool>,
 
+    /// Be one of several machines that serve together: the nats-servers that connect
+    /// them, `nats://a:4222,nats://b:4222,nats://c:4222`
+    #[arg(long, value_name = "URLS", env = "STICKER_DESK_CLUSTER", value_delimiter = ',')]
+    pub(crate) cluster: Vec<String>,
+
+    /// This machine's name in the cluster, of letters, digits and dashes
+    #[arg(long, value_name = "NAME", env = "STICKER_DESK_NODE")]
+    pub(crate) node: Option<String>,
+
+    /// How people and the other machines reach this machine of a cluster, such as
+    /// `https://a.desk.example.org`
+    #[arg(long, value_name = "URL", env = "STICKER_DESK_ADVERTISE")]
+    pub(crate) advertise: Option<String>,
+
+    /// Credentials for the nats-servers, as nsc writes them
+    #[arg(long, value_name = "FILE", env = "STICKER_DESK_CLUSTER_CREDENTIALS")]
+    pub(crate) cluster_credentials: Option<PathBuf>,
+
+    /// Certificate in PEM of who signed the nats-servers' certificates
+    #[arg(long, value_name = "FILE", env = "STICKER_DESK_CLUSTER_CA")]
+    pub(crate) cluster_ca: Option<PathBuf>,
+
     /// Limits, by file only.
     #[arg(skip)]
     pub(crate) limits: Limits,
@@ -137,6 +159,11 @@ impl Settings {
             admin: self.admin.or(weaker.admin),
             share: self.share.or(weaker.share),
             accept_clock: self.accept_clock.or(weaker.accept_clock),
+            cluster: list(self.cluster, weaker.cluster),
+            node: self.node.or(weaker.node),
+            advertise: self.advertise.or(weaker.advertise),
+            cluster_credentials: self.cluster_credentials.or(weaker.cluster_credentials),
+            cluster_ca: self.cluster_ca.or(weaker.cluster_ca),
             // Only the file has them.
             limits: weaker.limits,
         }

@@ -1,5 +1,6 @@
 //! What the server runs with: flags over environment over file over defaults.
 
+mod cluster;
 mod flags;
 pub(crate) mod limits;
 mod quantity;
@@ -9,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use flags::{Network, Settings};
 use limits::Limits;
 
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) share: bool,
     pub(crate) accept_clock: bool,
+    /// Several machines that serve together; `None`: this one alone.
+    pub(crate) cluster: Option<Cluster>,
     pub(crate) limits: Limits,
 }
 
@@ -122,7 +126,14 @@ impl Config {
         };
         let quic = settings.quic.unwrap_or(SocketAddr::new(listen.ip(), defaults::QUIC_PORT));
         let quic = if share { SocketAddr::new(any, quic.port()) } else { quic };
-        let shards = settings.shards.unwrap_or(cores.max(1));
+        let cluster = Cluster::of(&settings)?;
+        let shards = settings.shards.unwrap_or_else(|| match cluster {
+            None => cores.max(1),
+            Some(_) => cluster::shards_for(cores),
+        });
+        // Outside it is known by the address that it tells the others.
+        let advertise = cluster.as_ref().map(|cluster| cluster.advertise.clone());
+        let public_url = settings.public_url.or(advertise);
         let span =
             |setting: Option<quantity::Span>, default| setting.map_or(default, |span| span.0);
         let mut limits = settings.limits;
@@ -144,12 +155,13 @@ impl Config {
             log_budget_bytes: settings.log_budget.map(|bytes| bytes.0),
             tls,
             http_redirect: settings.http_redirect,
-            public_url: settings.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             allow_origin: settings.allow_origin,
             trusted_proxy: settings.trusted_proxy,
             admin: settings.admin,
             share,
             accept_clock: settings.accept_clock.unwrap_or(false),
+            cluster,
             limits,
         };
         config.check()?;
@@ -162,6 +174,9 @@ impl Config {
         let shards_max = desk_engine_core::placement::PARTITIONS;
         if !(1..=shards_max).contains(&self.shards) {
             return no(format!("--shards may be 1 to {shards_max}, not {}", self.shards));
+        }
+        if self.cluster.is_some() {
+            cluster::check_shards(self.shards)?;
         }
         let second = Duration::from_secs(1);
         if self.desk_ttl < second || self.bucket < second {

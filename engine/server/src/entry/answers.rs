@@ -8,6 +8,7 @@ use desk_gateway_http::operations::{poll_answer, poll_desk_answer, rejection};
 use desk_gateway_http::websocket::handshake::SESSION_KEY_FIELD;
 use desk_gateway_http::{Problem, Time, route};
 
+use crate::limits::MOVED_RETRY_S;
 use crate::shard::LineAnswer;
 
 /// Seconds after which a refused request may come again.
@@ -40,6 +41,8 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
             say(Status::TOO_MANY_REQUESTS).retry_after(seconds.saturating_add(1))
         }
+        // Whoever asked is led there; this is for who cannot be.
+        ServiceError::Moved => coded(Status::SERVICE_UNAVAILABLE).retry_after(MOVED_RETRY_S),
         ServiceError::TooMany(_) => say(Status::TOO_MANY_REQUESTS).retry_after(RETRY_AFTER_S),
         ServiceError::Unavailable(_) => say(Status::SERVICE_UNAVAILABLE).retry_after(RETRY_AFTER_S),
     }

@@ -10,7 +10,8 @@ use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Respons
 use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
-use super::{Door, answers};
+use super::cluster::Elsewhere;
+use super::{Door, answers, cluster};
 use crate::beside::{Busy, Kind};
 use crate::budget::Held;
 use crate::limits::BUFFERED_BYTES;
@@ -39,6 +40,10 @@ pub(super) struct Http {
     ended: bool,
     /// The server's direction of the stream was ended.
     shut: bool,
+    /// The page of another machine of the cluster that sent the request in hand.
+    page: Option<String>,
+    /// What the request in hand was for, if this machine does not serve it.
+    pub(super) elsewhere: Option<Elsewhere>,
 }
 
 /// The peer is gone, and would read no answer.
@@ -71,6 +76,8 @@ impl Http {
             changed,
             ended: false,
             shut: false,
+            page: None,
+            elsewhere: None,
         }
     }
 
@@ -117,8 +124,21 @@ impl Http {
         self.protocol.buffered_bytes().saturating_sub(BUFFERED_BYTES)
     }
 
+    /// The request in hand was sent by a page of this origin, which may read the answer.
+    pub(super) fn sent_by(&mut self, page: Option<String>) {
+        self.page = page;
+        self.elsewhere = None;
+    }
+
     /// Answers the request in hand.
     pub(super) fn respond(&mut self, response: &Response) {
+        if let Some(page) = self.page.take() {
+            return self.respond_plainly(&cluster::readable_by(page, response.clone()));
+        }
+        self.respond_plainly(response);
+    }
+
+    fn respond_plainly(&mut self, response: &Response) {
         let metrics = self.shell.metrics();
         metrics.requests.add(1);
         if response.status.0 >= 500 {
@@ -200,8 +220,17 @@ impl Http {
 
     /// Asks the owner of a desk.
     pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, Gone> {
+        let wanted = match request.link() {
+            Some(link) => Elsewhere::Desk(link),
+            None => Elsewhere::New,
+        };
         match self.ask_shard(Question::Desk(Box::new(request))).await? {
-            Some(Answer::Desk(reply)) => Ok(reply),
+            Some(Answer::Desk(reply)) => {
+                if matches!(reply, Reply::Failed(ServiceError::Moved)) {
+                    self.elsewhere = Some(wanted);
+                }
+                Ok(reply)
+            }
             Some(Answer::Line(_)) => unreachable!("an answer is of its question's kind"),
             None if self.unread.is_ended() => {
                 let why = "the server has no room for this request";

@@ -22,10 +22,12 @@ use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
 use super::admission;
+use super::cluster::Elsewhere;
 use super::connection::{Gone, Http, host};
-use super::{Door, answers, operator};
+use super::{Door, answers, cluster, operator};
 use crate::beside::Kind;
 use crate::clock;
+use crate::cluster::Cluster;
 use crate::limits::WRITTEN_AT_ONCE_BYTES;
 use crate::quic::Quic;
 use crate::shard::{LineAsk, LineQuestion};
@@ -51,10 +53,19 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
     // A proxy may leave the path of the public URL in front.
     let below = head.below(http.shell.shared.origins.prefix());
     let head = below.as_ref().unwrap_or(head);
+    if http.shell.shared.cluster.is_some() {
+        let page = cluster::page_of_cluster(&http.shell.shared, head);
+        let answer = cluster::preflight(head).filter(|_| page.is_some());
+        http.sent_by(page);
+        if let Some(answer) = answer {
+            http.respond(&answer);
+            return Ok(Next::Request);
+        }
+    }
     let route = match address(http, head) {
         Ok(Some(route)) => route,
         Ok(None) => {
-            operator::take_down(http, head).await?;
+            operator::serve(http, head).await?;
             return Ok(Next::Request);
         }
         Err(response) => {
@@ -79,6 +90,7 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
         Route::Import(wanted) => add_notes(http, head, &wanted).await?,
         Route::Export(wanted) => send_export(http, head, wanted).await?,
         Route::Robots => Ok(Some(page::robots())),
+        Route::Page if leads_elsewhere(http, head) => Ok(None),
         Route::Page | Route::Asset => {
             let prefix = http.shell.shared.origins.prefix();
             Ok(Some(page::respond(head, &connect_sources(http, head), prefix)))
@@ -99,12 +111,31 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<Next, G
     match result {
         Ok(Some(response)) => http.respond(&response),
         Ok(None) => {}
-        Err(problem) => http.refuse(&problem),
+        Err(problem) => match (http.elsewhere.take(), &http.shell.shared.cluster) {
+            (Some(to), Some(cluster)) => {
+                let answer = cluster::lead(cluster, head, to);
+                http.respond(&answer);
+            }
+            _ => http.refuse(&problem),
+        },
     }
     if !waits {
         http.shell.metrics().request_time.record(started.elapsed());
     }
     Ok(Next::Request)
+}
+
+/// Leads a person to the machine that has the desk of the link, if it is another one.
+fn leads_elsewhere(http: &mut Http, head: &RequestHead) -> bool {
+    let Some(cluster) = &http.shell.shared.cluster else { return false };
+    let id = head.path().strip_prefix("/d/").unwrap_or_default();
+    let Ok(link) = LinkId::leading(id) else { return false };
+    if cluster.elsewhere(link).is_none() {
+        return false;
+    }
+    let answer = cluster::lead(cluster, head, Elsewhere::Desk(link));
+    http.respond(&answer);
+    true
 }
 
 /// An answer, or `None` if it was given already; or a problem to answer with.
@@ -130,7 +161,7 @@ macro_rules! body {
     };
 }
 
-/// The route of a request; `None` for a takedown.
+/// The route of a request; `None` for one of the operator's.
 fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
     let refuse = |problem: Problem| answers::refusal(head, &problem);
     if http.door == Door::Redirect {
@@ -138,7 +169,7 @@ fn address(http: &Http, head: &RequestHead) -> Result<Option<Route>, Response> {
     }
     let checked = http.shell.shared.origins.check_host(head);
     checked.map_err(|problem| refuse(turned_away(http, head, problem)))?;
-    if operator::is_takedown(head) {
+    if operator::is_operators(head) {
         return Ok(None);
     }
     let route = Route::of(head).map_err(refuse)?;
@@ -187,10 +218,18 @@ fn base(http: &Http, head: &RequestHead) -> String {
     format!("{scheme}://{}", host(head))
 }
 
+/// The same for this machine alone, where others of its cluster share the public URL.
+fn own_base(http: &Http, head: &RequestHead) -> String {
+    match &http.shell.shared.cluster {
+        Some(cluster) => cluster.advertise.clone(),
+        None => base(http, head),
+    }
+}
+
 /// The same for a WebSocket.
 fn websocket_base(http: &Http, head: &RequestHead) -> String {
     // http becomes ws, https becomes wss.
-    base(http, head).replacen("http", "ws", 1)
+    own_base(http, head).replacen("http", "ws", 1)
 }
 
 /// Where the page may connect beside its own address. Older browsers do not take a
@@ -198,17 +237,21 @@ fn websocket_base(http: &Http, head: &RequestHead) -> String {
 fn connect_sources(http: &Http, head: &RequestHead) -> String {
     // With a path it would name that address alone.
     let base = websocket_base(http, head);
-    let path = base.len() - http.shell.shared.origins.prefix().len();
+    let authority = base.find("://").map_or(0, |at| at + 3);
+    let path = base[authority..].find('/').map_or(base.len(), |at| authority + at);
     let mut sources = base[..path].to_owned();
     if let Some(at) = quic_address(http, head) {
         sources.push_str(&format!(" https://{at}"));
+    }
+    if let Some(cluster) = &http.shell.shared.cluster {
+        sources.push_str(&cluster::connect_sources(cluster));
     }
     sources
 }
 
 /// Where QUIC is for who sent this request, `host:port`; `None` if it is not reached.
 fn quic_address(http: &Http, head: &RequestHead) -> Option<String> {
-    let base = base(http, head);
+    let base = own_base(http, head);
     let authority = base.split_once("://").map_or(&*base, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
     http.shell.shared.quic.as_ref()?.reached_from(authority)
@@ -278,11 +321,12 @@ fn init_answer(http: &Http, head: &RequestHead, joined: &Joined) -> InitAnswer {
             certificates: hashes,
             shard_hint: shared.placement.shard(joined.link),
         },
+        nodes: shared.cluster.as_ref().map(Cluster::nodes).unwrap_or_default(),
     }
 }
 
 async fn collaborate(http: &mut Http, head: &RequestHead) -> Result<Result<Next, Problem>, Gone> {
-    let checked = http.shell.shared.origins.check_origin(head);
+    let checked = http.shell.shared.check_origin(head);
     attempt!(checked.map_err(|problem| turned_away(http, head, problem)));
     let upgrade = attempt!(Upgrade::check(head).map_err(|error| error.problem()));
     let Some(key) = &upgrade.session_key else { return Ok(Err(route::missing_session_key())) };

@@ -3,11 +3,13 @@
 //! [`mod@accept`] accepts connections. [`connection`] is one HTTP connection, and
 //! [`exchange`] serves its requests through the shards that own the desks; the loop that
 //! joins the two stands here. [`admission`] holds addresses to their rates, [`answers`]
-//! renders replies, and [`operator`] serves what only the operator may ask for.
+//! renders replies, [`operator`] serves what
+//! only the operator may ask for, and [`cluster`] leads to the other machines.
 
 mod accept;
 mod admission;
 mod answers;
+mod cluster;
 mod connection;
 mod exchange;
 mod operator;

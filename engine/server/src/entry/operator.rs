@@ -1,7 +1,8 @@
 //! What only the operator may ask: metrics, readiness, takedown.
 //!
-//! Takedown is `DELETE /admin/desk/LINK` at the admin address; without
-//! `--admin` at the listen address, for peers on this machine only.
+//! Takedown is `DELETE /admin/desk/LINK`, and the look at a cluster `GET /admin/cluster`,
+//! at the admin address; without `--admin` at the listen address, for peers on this
+//! machine only.
 
 use std::net::IpAddr;
 
@@ -12,27 +13,55 @@ use desk_gateway_http::http::{Body, Method, RequestHead, Response, Status};
 use desk_gateway_http::route::no_link;
 
 use super::connection::{Gone, Http};
-use super::{Door, answers};
+use super::{Door, answers, cluster};
 use crate::log::LinkHash;
 use crate::metrics;
 
 const TAKEDOWN: &str = "/admin/desk/";
+const CLUSTER: &str = "/admin/cluster";
 
 /// Whether the path is one of the operator's.
-pub(super) fn is_takedown(head: &RequestHead) -> bool {
-    head.path().starts_with(TAKEDOWN)
+pub(super) fn is_operators(head: &RequestHead) -> bool {
+    head.path().starts_with(TAKEDOWN) || head.path() == CLUSTER
+}
+
+/// Serves a path of the operator's.
+pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<(), Gone> {
+    if head.path() != CLUSTER {
+        return take_down(http, head).await;
+    }
+    match (allowed(http, head, Method::Get), &http.shell.shared.cluster) {
+        (Err(problem), _) => http.refuse(&problem),
+        (Ok(()), None) => {
+            let detail = "This server is alone: it was started without --cluster.";
+            http.refuse(&Problem::new(Status::NOT_FOUND, detail));
+        }
+        (Ok(()), Some(cluster)) => {
+            let body = Body::Owned(cluster.status().into_bytes());
+            http.respond(&text(Status::OK, body));
+        }
+    }
+    Ok(())
 }
 
 /// Removes a desk, whoever owns it.
-pub(super) async fn take_down(http: &mut Http, head: &RequestHead) -> Result<(), Gone> {
+async fn take_down(http: &mut Http, head: &RequestHead) -> Result<(), Gone> {
     let id = head.path().strip_prefix(TAKEDOWN).unwrap_or_default();
-    match allowed(http, head).and_then(|()| link_in(id).map_err(|why| no_link(&why))) {
+    match allowed(http, head, Method::Delete)
+        .and_then(|()| link_in(id).map_err(|why| no_link(&why)))
+    {
         Err(problem) => http.refuse(&problem),
         Ok(link) => {
             tracing::warn!(desk = %LinkHash(link), peer = %http.peer, "takedown");
             match http.ask(Request::Remove { link }).await? {
                 Reply::Deleted => http.respond(&removed_answer()),
-                Reply::Failed(error) => http.refuse(&answers::problem(&error)),
+                Reply::Failed(error) => match (http.elsewhere.take(), &http.shell.shared.cluster) {
+                    (Some(to), Some(cluster)) => {
+                        let answer = cluster::lead(cluster, head, to);
+                        http.respond(&answer);
+                    }
+                    _ => http.refuse(&answers::problem(&error)),
+                },
                 _ => http.refuse(&answers::defect()),
             }
         }
@@ -40,20 +69,24 @@ pub(super) async fn take_down(http: &mut Http, head: &RequestHead) -> Result<(),
     Ok(())
 }
 
-fn allowed(http: &Http, head: &RequestHead) -> Result<(), Problem> {
+fn allowed(http: &Http, head: &RequestHead, method: Method) -> Result<(), Problem> {
     let own_door = http.shell.shared.config.admin.is_some();
     let near = is_near(http.peer.ip()) && head.field("x-forwarded-for").is_none();
     if http.door == Door::Admin || (!own_door && near) {
-        if head.method() == Method::Delete {
+        if head.method() == method {
             return Ok(());
         }
-        let problem = Problem::new(Status::METHOD_NOT_ALLOWED, "Use DELETE to take a desk down.");
-        return Err(problem.with("Allow", "DELETE"));
+        let (use_it, allow) = match method {
+            Method::Delete => ("Use DELETE to take a desk down.", "DELETE"),
+            _ => ("Use GET to look at the cluster.", "GET"),
+        };
+        let problem = Problem::new(Status::METHOD_NOT_ALLOWED, use_it);
+        return Err(problem.with("Allow", allow));
     }
     Err(Problem::new(
         Status::NOT_FOUND,
-        "Takedown is at the server's admin address; without --admin, at its listen address for \
-         this machine only.",
+        "What is the operator's is at the server's admin address; without --admin, at its listen \
+         address for this machine only.",
     ))
 }
 
@@ -89,7 +122,10 @@ pub(super) fn ready(http: &mut Http) {
     http.respond(&response);
 }
 
-fn plain(status: Status, text: &'static str) -> Response {
-    Response::content(status, "text/plain; charset=utf-8", Body::Static(text.as_bytes()))
-        .with("Cache-Control", "no-store")
+fn plain(status: Status, words: &'static str) -> Response {
+    text(status, Body::Static(words.as_bytes()))
+}
+
+fn text(status: Status, body: Body) -> Response {
+    Response::content(status, "text/plain; charset=utf-8", body).with("Cache-Control", "no-store")
 }

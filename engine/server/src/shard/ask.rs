@@ -43,9 +43,14 @@ impl Shell {
         }
         let shards = self.shared.shards.len();
         let first = TURN.fetch_add(1, Ordering::Relaxed);
+        let clustered = self.shared.cluster.is_some();
         (0..shards)
             .map(|step| (first + step) % shards)
-            .min_by_key(|&shard| self.shared.shards[shard].instances())
+            // One that serves no unit has no place for a desk.
+            .min_by_key(|&shard| {
+                let state = &self.shared.shards[shard];
+                (clustered && state.units() == 0, state.instances())
+            })
             .expect("there is at least one shard")
     }
 

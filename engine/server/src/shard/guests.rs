@@ -235,10 +235,11 @@ impl Shell {
     /// a session that ends at once.
     fn answer_browser(self: &Rc<Self>, guests: &Guests, line: LineId, connect: &Connect) {
         let mut endpoint = guests.endpoint.borrow_mut();
+        let origin = connect.origin.as_deref().filter(|at| !self.shared.is_of_cluster(at));
         let allowed = self
             .shared
             .origins
-            .check_session(&connect.authority, connect.origin.as_deref())
+            .check_session(&connect.authority, origin)
             .map_err(|problem| {
                 self.turned_away(Some(&connect.authority), connect.origin.as_deref(), problem)
             })

@@ -70,10 +70,14 @@ impl Shell {
                 }
                 Output::Edits(edits) => self.send(OWNER, Message::Edits(edits)),
                 Output::Stopped => self.send(OWNER, Message::Stopped),
-                Output::Durable(position) => {
-                    let position = desk_engine_core::LogPosition(position.0);
-                    self.tell(Input::Durable { position });
-                }
+                Output::Durable(position) => match &self.units {
+                    None => {
+                        let position = desk_engine_core::LogPosition(position.0);
+                        self.tell(Input::Durable { position });
+                    }
+                    // The core goes by the streams.
+                    Some(units) => units.stored(position),
+                },
                 Output::Stored { key, sequence } => {
                     self.tell(Input::Stored { key: link_of(&key), sequence: sequence.0 });
                 }
@@ -90,7 +94,7 @@ impl Shell {
                     };
                     self.tell(Input::Pressure { keys, pace });
                 }
-                Output::Writable(writable) => self.changes_are(writable),
+                Output::Writable(_) => self.judge_changes(),
                 Output::Drain => {
                     self.draining.set(true);
                     self.stop_flags.borrow().iter().for_each(|flag| flag.set());
@@ -103,6 +107,10 @@ impl Shell {
                         "the store failed; restart the server"
                     );
                     self.tell(Input::LogFailed);
+                    if let Some(cluster) = &self.shared.cluster {
+                        // The others have all that was acknowledged, and go on.
+                        cluster.handle.stop();
+                    }
                 }
                 Output::Notice(notice) => self.note(&notice),
             }
@@ -113,6 +121,18 @@ impl Shell {
     fn tell(&self, input: Input) {
         self.feed(input);
         self.wake();
+    }
+
+    /// Decides whether changes are taken: by the keeper and, in a cluster, by what waits
+    /// for the streams.
+    pub(super) fn judge_changes(&self) {
+        let kept = self.keeper.borrow().writable();
+        let most = self.shared.config.limits.log_waiting_bytes;
+        let behind = self.units.as_ref().is_some_and(|units| units.is_behind(most));
+        let writable = if kept.is_yes() && behind { Writable::No(Why::Behind) } else { kept };
+        if writable != self.state().writable() {
+            self.changes_are(writable);
+        }
     }
 
     fn changes_are(&self, writable: Writable) {

@@ -47,17 +47,30 @@ impl Shell {
         let Some(key) = self.loads.borrow_mut().begin() else { return };
         let shell = Rc::clone(self);
         glommio::spawn_local(async move {
+            let losses = shell.losses(key);
             let found = shell.look_up(key).await;
             shell.loads.borrow_mut().end();
             shell.metrics().loads.add(1);
-            shell.feed(Input::Loaded { key, found });
+            // Else another machine may have changed the desk meanwhile, and the core, if it
+            // still wants it, has asked again.
+            if losses == shell.losses(key) {
+                shell.feed(Input::Loaded { key, found });
+            }
             shell.read_next();
             shell.wake();
         })
         .detach();
     }
 
+    /// How often the unit of a link was lost to another machine.
+    fn losses(&self, link: LinkId) -> u64 {
+        self.units.as_ref().map_or(0, |units| units.losses(link))
+    }
+
     async fn look_up(&self, link: LinkId) -> Loaded {
+        if self.units.as_ref().is_some_and(|units| units.is_quarantined(link)) {
+            return Loaded::Quarantined;
+        }
         let now = self.second();
         let stored = match self.store.get(&key_of(link), now).await {
             Ok(Some(stored)) => stored,

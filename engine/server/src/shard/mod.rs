@@ -22,6 +22,7 @@ mod question;
 mod socket;
 mod task;
 mod turn;
+mod units;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ use line::Line;
 use load::Loads;
 use polled::PolledLines;
 use socket::Socket;
+use units::Units;
 
 /// The disk that the store stands on.
 pub(crate) type Disk = desk_disk::Folder;
@@ -101,6 +103,8 @@ pub(crate) struct Shell {
     next_request: Cell<u64>,
     next_connection: Cell<u64>,
     loads: RefCell<Loads>,
+    /// In a cluster: the units that are served here.
+    units: Option<Units>,
     /// Desks that could not be read when they were last asked for.
     unreadable: RefCell<BTreeSet<LinkId>>,
     /// Edits of the manifest that arrived at its owner's shard.
@@ -167,6 +171,7 @@ impl Shell {
             let bells = Arc::clone(&shared.bells);
             Holders::new(budget, index, move |shard: usize| bells[shard].ring())
         };
+        let units = shared.cluster.is_some().then(Units::default);
         let shell = Rc::new(Self {
             index,
             unsent: holders(&shared.unsent),
@@ -188,6 +193,7 @@ impl Shell {
             next_request: Cell::new(1),
             next_connection: Cell::new(1),
             loads: RefCell::default(),
+            units,
             unreadable: RefCell::default(),
             edits: RefCell::default(),
             stopped: Cell::new(0),

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use desk_engine_core::Output;
+use desk_keeper::Streamed;
 use desk_protocol::Time;
 use desk_storage_lsm::{Position, Sequence};
 use glommio::timer::Timer;
@@ -39,6 +40,7 @@ impl Shell {
         let started = clock::instant();
         self.mesh.borrow().bell().answer();
         self.take_messages();
+        self.take_events();
         self.turn_guests();
         self.act_on_time();
         self.unsent.relieve();
@@ -76,17 +78,28 @@ impl Shell {
     }
 
     /// Does what the core says, in its order.
-    fn carry_out(self: &Rc<Self>) {
+    pub(super) fn carry_out(self: &Rc<Self>) {
         while let Some(output) = self.with_core(|core| core.poll_output()) {
             match output {
                 Output::Append { position, key, sequence, expires_at, entry } => {
-                    let (position, key) = (Position(position.0), key_of(key));
-                    let sequence = Sequence(sequence);
+                    let (link, key, sequence) = (key, key_of(key), Sequence(sequence));
+                    if let Some(units) = &self.units {
+                        let entry = Some(entry);
+                        let record = Streamed { key, sequence, expires_at, entry };
+                        units.append(link, position, record);
+                        continue;
+                    }
+                    let position = Position(position.0);
                     self.keep(Kept::Append { position, key, sequence, expires_at, entry });
                 }
-                Output::Forget { position, key, expires_at } => {
-                    let (position, key) = (Position(position.0), key_of(key));
-                    self.keep(Kept::Forget { position, key, expires_at });
+                Output::Forget { position, key, sequence, expires_at } => {
+                    let (link, key, sequence) = (key, key_of(key), Sequence(sequence));
+                    if let Some(units) = &self.units {
+                        let record = Streamed { key, sequence, expires_at, entry: None };
+                        units.append(link, position, record);
+                        continue;
+                    }
+                    self.keep(Kept::Forget { position: Position(position.0), key, expires_at });
                 }
                 Output::Load { key } => self.load(key),
                 Output::Store { key, sequence, record } => self.store(key, sequence, &record),
@@ -100,6 +113,7 @@ impl Shell {
                 Output::Reply { request, reply } => self.answer(request, Answer::Desk(reply)),
             }
         }
+        self.append_to_streams();
     }
 
     fn flush_sockets(self: &Rc<Self>) {
@@ -166,6 +180,10 @@ impl Shell {
         metrics.memory_bytes.set(stats.memory_bytes as u64);
         metrics.waiting_outputs.set(stats.waiting_outputs as u64);
         metrics.queue_waiting.set(self.mesh.borrow().waiting() as u64);
+        if let Some(units) = &self.units {
+            metrics.units.set(units.served() as u64);
+            metrics.stream_lag.set(units.waiting() as u64);
+        }
         self.state().set_instances(stats.instances);
         self.count_kept();
         self.look_for_hang();

@@ -1,0 +1,185 @@
+//! This machine in its cluster: what its shards share of it.
+//!
+//! [`desk_nats`] runs on a thread of its own and tells of units. Each event waits in the
+//! inbox of the unit's shard, whose bell is rung. Shards speak to the thread through its
+//! handle, and wait for nothing.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use desk_engine_core::{UNITS, unit};
+use desk_gateway_http::route::is_same_origin;
+use desk_nats::{Event, Handle, NodeView, SessionKey, Settings, UnitId, View};
+use desk_protocol::LinkId;
+
+use crate::config::{Cluster as Chosen, Config};
+use crate::keys::{self, KeyError};
+use crate::queue::Doorbell;
+
+/// The cluster as this machine sees it.
+pub(crate) struct Cluster {
+    pub(crate) handle: Handle,
+    inboxes: Arc<Inboxes>,
+    /// How this machine is reached, without a slash at the end.
+    pub(crate) advertise: String,
+}
+
+/// Why this machine is not in its cluster.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClusterError {
+    /// It could not join.
+    #[error(transparent)]
+    Start(#[from] desk_nats::StartError),
+    /// The key of the cluster cannot be kept.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+}
+
+/// What the shards have not heard of yet.
+#[derive(Default)]
+struct Inboxes {
+    shards: Vec<Mutex<VecDeque<Event>>>,
+    bells: OnceLock<Arc<[Doorbell]>>,
+}
+
+impl Inboxes {
+    /// Takes an event, on the cluster's thread.
+    fn take(&self, event: Event) {
+        let unit = match &event {
+            Event::Records { unit, .. }
+            | Event::Owned { unit, .. }
+            | Event::Acknowledged { unit, .. }
+            | Event::Deposed { unit, .. }
+            | Event::Unwritable { unit, .. }
+            | Event::Writable { unit }
+            | Event::Suspect { unit }
+            | Event::Trusted { unit }
+            | Event::Quarantine { unit, .. } => *unit,
+            Event::Members => return,
+            Event::Notice(what) => return tracing::warn!("{what}"),
+            Event::Failed(why) => {
+                crate::failure::die(&format!("the cluster cannot be used any more: {why}"));
+            }
+        };
+        // As `Placement` does, because the shards divide the units.
+        let shard = usize::from(unit.number()) % self.shards.len();
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+        if let Some(bells) = self.bells.get() {
+            bells[shard].ring();
+        }
+    }
+}
+
+impl Cluster {
+    /// Joins the cluster, and keeps its key in the data folder in place of this
+    /// machine's own. Call it under the folder's lock.
+    ///
+    /// # Errors
+    /// [`ClusterError`], in one line.
+    pub(crate) fn join(
+        chosen: &Chosen,
+        config: &Config,
+        quic: Option<String>,
+        lane_bytes_max: u64,
+    ) -> Result<Self, ClusterError> {
+        let shards = (0..config.shards).map(|_| Mutex::default()).collect();
+        let inboxes = Arc::new(Inboxes { shards, bells: OnceLock::new() });
+        let settings = Settings {
+            servers: chosen.servers.clone(),
+            credentials: chosen.credentials.clone(),
+            authority: chosen.ca.clone(),
+            node: chosen.node.clone(),
+            advertise: chosen.advertise.clone(),
+            quic,
+            desk_ttl_s: seconds(config.desk_ttl),
+            bucket_s: seconds(config.bucket),
+            session_key: SessionKey(keys::session_secret(&config.data)?),
+            seed: keys::random()?,
+            lane_bytes_max,
+        };
+        let events = Arc::clone(&inboxes);
+        let (handle, joined) = desk_nats::start(settings, move |event| events.take(event))?;
+        keys::adopt(&config.data, &joined.session_key.0)?;
+        Ok(Self { handle, inboxes, advertise: chosen.advertise.clone() })
+    }
+
+    /// The shards listen from now on.
+    pub(crate) fn listen(&self, bells: Arc<[Doorbell]>) {
+        // It is called once; what came before is found by the first turn.
+        bells.iter().for_each(Doorbell::ring);
+        let _ = self.inboxes.bells.set(bells);
+    }
+
+    /// What a shard has not heard of yet.
+    pub(crate) fn events(&self, shard: usize) -> VecDeque<Event> {
+        let mut inbox = self.inboxes.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *inbox)
+    }
+
+    /// Who is there, and who owns what.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.handle.members()
+    }
+
+    /// Where a link's desk is served, if that is another machine.
+    pub(crate) fn elsewhere(&self, link: LinkId) -> Option<String> {
+        let view = self.view();
+        let unit = UnitId::new(unit(link)).expect("links have known units");
+        let owner = view.owner(unit).filter(|_| !view.is_own(unit))?;
+        Some(owner.advertise.clone())
+    }
+
+    /// Where a desk can be made, if not here: with the machine that has the fewest
+    /// sessions.
+    pub(crate) fn has_room(&self) -> Option<String> {
+        let view = self.view();
+        let owns = |place: usize| view.owners.iter().flatten().any(|(owner, _)| *owner == place);
+        let others = view.nodes.iter().enumerate();
+        let others = others.filter(|(place, node)| *place != view.this && node.is_living);
+        let best = others.filter(|(place, _)| owns(*place)).min_by_key(|(_, node)| node.sessions);
+        best.map(|(_, node)| node.advertise.clone())
+    }
+
+    /// The addresses of all machines, those that live first.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        let view = self.view();
+        let mut nodes: Vec<&NodeView> = view.nodes.iter().collect();
+        nodes.sort_by_key(|node| !node.is_living);
+        nodes.into_iter().map(|node| node.advertise.clone()).collect()
+    }
+
+    /// Whether pages of that origin are of a machine of the cluster.
+    pub(crate) fn has_origin(&self, origin: &str) -> bool {
+        self.view().nodes.iter().any(|node| is_same_origin(&node.advertise, origin))
+    }
+
+    /// The machines and who serves which units, for the operator.
+    pub(crate) fn status(&self) -> String {
+        let view = self.view();
+        let mut text = String::from("machine    address    living    sessions    units\n");
+        for (place, node) in view.nodes.iter().enumerate() {
+            let units = view.owners.iter().flatten().filter(|(owner, _)| *owner == place).count();
+            let living = if node.is_living { "yes" } else { "no" };
+            let NodeView { name, advertise, sessions, .. } = node;
+            // A String takes all that is written to it.
+            let _ = writeln!(text, "{name}    {advertise}    {living}    {sessions}    {units}");
+        }
+        text.push_str("\nunit    machine    epoch\n");
+        for (unit, owner) in view.owners.iter().enumerate() {
+            let owner = owner.and_then(|(place, epoch)| Some((view.nodes.get(place)?, epoch)));
+            let _ = match owner {
+                Some((node, epoch)) => writeln!(text, "{unit}    {}    {epoch}", node.name),
+                None => writeln!(text, "{unit}    nobody    -"),
+            };
+        }
+        text
+    }
+}
+
+const _: () = assert!(UNITS == desk_nats::UNITS);
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,260 @@
+//! The units of a cluster that this shard serves: the driver of [`desk_keeper::Stream`]
+//! between the core, the cluster's thread and the keeper.
+//!
+//! What the core appends goes to the unit's stream first. Once the stream has it, it goes
+//! to the keeper, and the core is told. What other machines made of a unit is put into the
+//! store before the unit is served here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use desk_engine_core::{Input, LogPosition, unit};
+use desk_keeper::{Stream, Streamed};
+use desk_nats::{Epoch, Event, Record, UnitId, What};
+use desk_protocol::LinkId;
+use desk_storage_lsm::{GetError, Key, Position, Sequence};
+use glommio::timer::Timer;
+
+use super::Shell;
+use crate::limits::{QUARANTINED_KEYS_MAX, READ_AGAIN};
+use crate::log::LinkHash;
+use crate::net::flag::Flag;
+
+/// What a shard knows of its units.
+#[derive(Default)]
+pub(super) struct Units {
+    stream: RefCell<Stream>,
+    served: RefCell<BTreeMap<u16, Epoch>>,
+    /// How often each unit was lost. What was read of its desks before is old.
+    losses: RefCell<BTreeMap<u16, u64>>,
+    /// What others made, on its way into the store.
+    absorbing: RefCell<VecDeque<(UnitId, Epoch, Vec<Record>)>>,
+    absorb_wanted: Flag,
+    /// How far the store's log is durable.
+    stored: Cell<Position>,
+    stored_further: Flag,
+    /// Keys whose records contradict each other.
+    quarantined: RefCell<BTreeSet<LinkId>>,
+}
+
+impl Units {
+    /// The store's log is durable up to here.
+    pub(super) fn stored(&self, position: Position) {
+        self.stored.set(position);
+        self.stored_further.set();
+    }
+
+    /// How often the unit of a link was lost.
+    pub(super) fn losses(&self, link: LinkId) -> u64 {
+        self.losses.borrow().get(&unit(link)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn is_quarantined(&self, link: LinkId) -> bool {
+        self.quarantined.borrow().contains(&link)
+    }
+
+    /// Takes what the core appends or, without an entry, forgets.
+    pub(super) fn append(&self, link: LinkId, position: LogPosition, record: Streamed) {
+        self.stream.borrow_mut().append(unit(link), Position(position.0), record);
+    }
+
+    /// Whether more waits for the streams than may.
+    pub(super) fn is_behind(&self, most: usize) -> bool {
+        self.stream.borrow_mut().is_behind(most)
+    }
+
+    /// Records that wait for the streams.
+    pub(super) fn waiting(&self) -> usize {
+        self.stream.borrow().waiting()
+    }
+
+    pub(super) fn served(&self) -> usize {
+        self.served.borrow().len()
+    }
+}
+
+impl Shell {
+    /// Gives the streams what the core has appended.
+    pub(super) fn append_to_streams(&self) {
+        let (Some(units), Some(cluster)) = (&self.units, &self.shared.cluster) else { return };
+        let mut stream = units.stream.borrow_mut();
+        while let Some((number, records, last)) = stream.poll_append() {
+            let (Some(unit), Some(epoch)) =
+                (UnitId::new(number), units.served.borrow().get(&number).copied())
+            else {
+                unreachable!("only a unit that is served has records");
+            };
+            let records = records.into_iter().map(to_cluster).collect();
+            cluster.handle.append(unit, epoch, records, last.0);
+        }
+    }
+
+    /// Tells the other machines how many sessions this one serves.
+    pub(super) fn tell_sessions(&self) {
+        let Some(cluster) = &self.shared.cluster else { return };
+        let sessions = self.shared.metrics.iter().map(|metrics| metrics.sessions.get());
+        cluster.handle.sessions(u32::try_from(sessions.sum::<u64>()).unwrap_or(u32::MAX));
+    }
+
+    /// Follows what became of the units.
+    pub(super) fn take_events(self: &Rc<Self>) {
+        let (Some(units), Some(cluster)) = (&self.units, &self.shared.cluster) else { return };
+        for event in cluster.events(self.index) {
+            self.follow(units, event);
+        }
+        self.judge_changes();
+    }
+
+    fn follow(self: &Rc<Self>, units: &Units, event: Event) {
+        match event {
+            Event::Records { unit, epoch, records } => {
+                units.absorbing.borrow_mut().push_back((unit, epoch, records));
+                units.absorb_wanted.set();
+            }
+            Event::Owned { unit, epoch } => {
+                let unit = unit.number();
+                tracing::info!(unit, epoch = epoch.0, "this machine serves the unit");
+                units.stream.borrow_mut().own(unit);
+                units.served.borrow_mut().insert(unit, epoch);
+                self.state().set_units(units.served());
+                self.feed(Input::Owned { unit });
+            }
+            Event::Acknowledged { unit, ticket } => {
+                let unit = unit.number();
+                if !units.served.borrow().contains_key(&unit) {
+                    return;
+                }
+                let kept = units.stream.borrow_mut().acknowledged(unit, Position(ticket));
+                for input in kept {
+                    self.keep(input);
+                }
+                self.feed(Input::Acknowledged { unit, position: LogPosition(ticket) });
+            }
+            Event::Deposed { unit, epoch } => {
+                let unit = unit.number();
+                if units.served.borrow().get(&unit) != Some(&epoch) {
+                    // A take-over that was given up.
+                    return;
+                }
+                tracing::info!(unit, epoch = epoch.0, "another machine serves the unit");
+                // What the core has put out until now is of this ownership.
+                self.carry_out();
+                units.stream.borrow_mut().lose(unit);
+                units.served.borrow_mut().remove(&unit);
+                *units.losses.borrow_mut().entry(unit).or_default() += 1;
+                self.state().set_units(units.served());
+                self.metrics().units_lost.add(1);
+                self.feed(Input::Deposed { unit });
+            }
+            Event::Unwritable { unit, why } => {
+                let unit = unit.number();
+                tracing::error!(unit, why, "the unit's streams take no change");
+                self.of_served(units, unit, Input::UnitWritable { unit, writable: false });
+            }
+            Event::Writable { unit } => {
+                let unit = unit.number();
+                tracing::info!(unit, "the unit's streams take changes again");
+                self.of_served(units, unit, Input::UnitWritable { unit, writable: true });
+            }
+            Event::Suspect { unit } => {
+                let unit = unit.number();
+                self.of_served(units, unit, Input::UnitTrusted { unit, trusted: false });
+            }
+            Event::Trusted { unit } => {
+                let unit = unit.number();
+                self.of_served(units, unit, Input::UnitTrusted { unit, trusted: true });
+            }
+            Event::Quarantine { unit, key, why } => {
+                let (unit, link) = (unit.number(), LinkId::from_bytes(key.0));
+                tracing::error!(unit, desk = %LinkHash(link), why, "a desk is not served");
+                let mut quarantined = units.quarantined.borrow_mut();
+                if quarantined.len() < QUARANTINED_KEYS_MAX {
+                    quarantined.insert(link);
+                }
+            }
+            // Told to nobody's desks.
+            Event::Members | Event::Notice(_) | Event::Failed(_) => {}
+        }
+    }
+
+    /// Tells the core something of a unit that it serves.
+    fn of_served(&self, units: &Units, unit: u16, input: Input) {
+        if units.served.borrow().contains_key(&unit) {
+            self.feed(input);
+        }
+    }
+
+    /// Puts what other machines made into the store, one batch after the other.
+    pub(crate) async fn absorb_records(self: Rc<Self>) {
+        let (Some(units), Some(cluster)) = (&self.units, &self.shared.cluster) else { return };
+        loop {
+            let next = units.absorbing.borrow_mut().pop_front();
+            let Some((unit, epoch, records)) = next else {
+                units.absorb_wanted.wait().await;
+                continue;
+            };
+            self.absorb(units, records).await;
+            cluster.handle.absorbed(unit, epoch);
+        }
+    }
+
+    async fn absorb(self: &Rc<Self>, units: &Units, records: Vec<Record>) {
+        // What the store has of each key, or that it takes nothing of it.
+        let mut known = BTreeMap::<Key, Option<Sequence>>::new();
+        for record in records {
+            let (key, sequence) = (Key::new(record.key.0), Sequence(record.sequence));
+            let newest = match known.get(&key) {
+                Some(newest) => *newest,
+                None => self.newest_of(&key).await,
+            };
+            let is_new = newest.is_some_and(|newest| sequence > newest);
+            known.insert(key, if is_new { Some(sequence) } else { newest });
+            if !is_new {
+                continue;
+            }
+            let entry = match record.what {
+                What::Entry(bytes) => Some(bytes),
+                What::Forget => None,
+            };
+            let record = Streamed { key, sequence, expires_at: record.expires_at, entry };
+            let input = units.stream.borrow_mut().absorb(record);
+            self.keep(input);
+            self.metrics().records_absorbed.add(1);
+        }
+        let upto = units.stream.borrow().stored();
+        while units.stored.get() < upto {
+            units.stored_further.wait().await;
+        }
+    }
+
+    /// The newest record that the store has of a key; `None`: it takes none.
+    async fn newest_of(&self, key: &Key) -> Option<Sequence> {
+        loop {
+            match self.store.get(key, self.second()).await {
+                Ok(None) => return Some(Sequence(0)),
+                Ok(Some(stored)) => {
+                    let snapshot = stored.snapshot.map(|found| found.sequence);
+                    return stored.records.last().map(|last| last.sequence).or(snapshot);
+                }
+                Err(GetError::Expired { .. }) => return None,
+                Err(error @ (GetError::Quarantined(_) | GetError::Damaged { .. })) => {
+                    let desk = LinkHash(LinkId::from_bytes(*key.bytes()));
+                    tracing::error!(%desk, %error, "the store takes nothing of a damaged desk");
+                    return None;
+                }
+                // Without it the unit is not served here.
+                Err(error @ GetError::Disk(_)) => {
+                    tracing::error!(%error, "what the store has of a desk cannot be read");
+                    Timer::new(READ_AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+fn to_cluster(record: Streamed) -> Record {
+    let Streamed { key, sequence, expires_at, entry } = record;
+    let what = entry.map_or(What::Forget, What::Entry);
+    Record { key: desk_nats::Key(*key.bytes()), sequence: sequence.0, expires_at, what }
+}
