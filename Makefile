@@ -22,9 +22,14 @@ help: ## Lists the commands
 run: build ## Builds all and serves http://127.0.0.1:8080, data in ./data (SHARE=1: for the LAN)
 	@exec $(TARGET)/release/sticker-desk serve --data ./data $(if $(filter-out 0,$(SHARE)),--share)
 
+.PHONY: cluster
+cluster: build ## Three nodes over three nats-servers on this machine, data in ./data-cluster
+	@tools/need nats
+	@exec tools/cluster $(TARGET)/release/sticker-desk
+
 .PHONY: test
 test: ## Everything CI checks
-	@tools/need cc rust node flatc
+	@tools/need cc rust node flatc nats
 	@tools/test
 
 .PHONY: bench

@@ -46,7 +46,7 @@ export class Server {
     readonly flags: readonly string[],
   ) {}
 
-  /** Starts a server; `flags` are added to `serve`'s. */
+  /** Starts a server; `flags` are added to `serve`'s, "SELF" standing for its own URL. */
   static async launch(...flags: string[]): Promise<Server> {
     const data = await mkdtemp(join(tmpdir(), "sticker-desk-"));
     const server = new Server(await freePort(), data, flags);
@@ -70,7 +70,7 @@ export class Server {
     const quic = this.flags.includes("--quic") ? [] : ["--quic", address];
     const child = spawn(
       binary(),
-      ["serve", "--listen", address, ...quic, "--data", this.data, ...this.flags],
+      ["serve", "--listen", address, ...quic, "--data", this.data, ...this.flags.map((flag) => (flag === "SELF" ? this.url : flag))],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#child = child;
@@ -132,7 +132,7 @@ export class Server {
 }
 
 /** A port that was free a moment ago; the server takes it at once. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {
     probe.once("error", reject);

@@ -4,12 +4,13 @@
 //! kills and restarts the binary; [`http`], [`socket`], [`quic`] and [`web`] speak to it byte
 //! by byte, on code of their own, so that a mistake that server and product client
 //! share is seen; [`desk`] has the requests that most tests begin with, [`programs`] edit through
-//! the product's client, and a
+//! the product's client, [`cluster`] is three of all, and a
 //! [`Witness`] must not notice what a test does to its desk.
 //! Nothing here waits for time: [`eventually`] waits for a condition.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a rig fails by panicking")]
 
+pub mod cluster;
 pub mod desk;
 pub mod http;
 pub mod ledger;

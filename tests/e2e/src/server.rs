@@ -19,6 +19,7 @@ use crate::wait::{eventually, now};
 pub struct Setup {
     flags: Vec<String>,
     limits: Vec<String>,
+    advertised: bool,
 }
 
 impl Setup {
@@ -33,6 +34,13 @@ impl Setup {
     #[must_use]
     pub fn switch(mut self, name: &str) -> Self {
         self.flags.push(name.to_owned());
+        self
+    }
+
+    /// As a machine of a cluster, which tells the others its address.
+    #[must_use]
+    pub fn advertised(mut self) -> Self {
+        self.advertised = true;
         self
     }
 
@@ -179,6 +187,9 @@ impl Server {
             command.args(["--shards", "2"]);
         }
         command.args(&self.setup.flags);
+        if self.setup.advertised {
+            command.args(["--advertise", &self.url()]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -257,6 +268,11 @@ impl Server {
     /// What it has written to stdout and stderr since its last start.
     pub fn log(&self) -> String {
         self.running.as_ref().map_or_else(String::new, |run| run.log.lock().unwrap().clone())
+    }
+
+    /// Whether it was started and not killed.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Its process.

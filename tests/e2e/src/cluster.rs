@@ -1,0 +1,182 @@
+//! A cluster: three nats-servers and three servers over them, on loopback.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::desk::Joined;
+use crate::http::{self, Reply};
+use crate::server::{Server, Setup};
+use crate::wait::eventually;
+
+/// How many there are of each.
+pub const MACHINES: usize = 3;
+
+/// Three machines: a nats-server and a server each.
+#[derive(Debug)]
+pub struct Cluster {
+    nats: Vec<Nats>,
+    /// The servers, in the order of their names a, b and c.
+    pub nodes: Vec<Server>,
+    _folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Nats {
+    config: PathBuf,
+    client: SocketAddr,
+    child: Option<Child>,
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// The nats-server that `tools/need nats` fetches, else the one in `PATH`.
+fn nats_server() -> PathBuf {
+    if let Some(path) = std::env::var_os("NATS_SERVER_BIN") {
+        return path.into();
+    }
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/bin/nats-server");
+    if fetched.is_file() { fetched } else { "nats-server".into() }
+}
+
+impl Nats {
+    fn all(folder: &Path) -> Vec<Self> {
+        let addresses: Vec<_> = (0..MACHINES).map(|_| (free_address(), free_address())).collect();
+        let routes = addresses.iter().map(|(_, route)| format!("\"nats-route://{route}\""));
+        let routes = routes.collect::<Vec<_>>().join(", ");
+        let one = |(number, (client, route)): (usize, &(SocketAddr, SocketAddr))| {
+            let config = folder.join(format!("nats-{number}.conf"));
+            let store = folder.join(format!("nats-{number}"));
+            let text = format!(
+                "server_name: \"nats-{number}\"\nlisten: \"{client}\"\n\
+                 jetstream {{ store_dir: \"{}\", sync_interval: always }}\n\
+                 cluster {{ name: \"test\", listen: \"{route}\", routes: [{routes}] }}\n\
+                 accounts {{ SYS: {{ users: [{{ user: sys, password: sys }}], exports: [{{ service: \
+                     \"$SYS.REQ.SERVER.PING.VARZ\", response: stream, accounts: [DESK] }}] }}, \
+                 DESK: {{ jetstream: enabled, users: [{{ user: desk, password: desk }}], imports: \
+                     [{{ service: {{ account: SYS, subject: \"$SYS.REQ.SERVER.PING.VARZ\" }} }}] }} }}\n\
+                 system_account: SYS\n",
+                store.display()
+            );
+            std::fs::write(&config, text).unwrap();
+            let mut nats = Self { config, client: *client, child: None };
+            nats.up();
+            nats
+        };
+        addresses.iter().enumerate().map(one).collect()
+    }
+
+    fn up(&mut self) {
+        let mut command = Command::new(nats_server());
+        command.arg("--config").arg(&self.config).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        self.child = Some(child.expect("nats-server: run tools/need nats"));
+        eventually("a nats-server", || TcpStream::connect(self.client).ok());
+    }
+
+    fn kill9(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill9();
+        }
+    }
+}
+
+impl Cluster {
+    /// Starts all, and waits until every unit is served.
+    pub fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let nats = Nats::all(folder.path());
+        let servers: Vec<_> =
+            nats.iter().map(|nats| format!("nats://desk:desk@{}", nats.client)).collect();
+        let servers = servers.join(",");
+        let node = |name: &str| {
+            let setup = Setup::default().flag("--cluster", &servers).flag("--node", name);
+            setup.advertised().start()
+        };
+        let nodes = ["a", "b", "c"].map(node).into();
+        let cluster = Self { nats, nodes, _folder: folder };
+        cluster.wait_for_units();
+        cluster
+    }
+
+    /// Waits until the servers that run serve all units.
+    pub fn wait_for_units(&self) {
+        eventually("owners of all units", || {
+            let running = self.nodes.iter().filter(|node| node.is_running());
+            let units: u64 = running.map(|node| node.metric("sticker_desk_cluster_units")).sum();
+            (units == 64).then_some(())
+        });
+    }
+
+    /// `kill -9` of a machine: its server and its nats-server.
+    pub fn kill9(&mut self, machine: usize) {
+        self.nodes[machine].kill();
+        self.nats[machine].kill9();
+        self.nodes[machine].kill9();
+    }
+
+    /// Starts a machine that was killed again.
+    pub fn up(&mut self, machine: usize) {
+        self.nats[machine].up();
+        self.nodes[machine].up();
+    }
+
+    /// The machine that serves a desk, by the answers of one that runs.
+    pub fn owner(&self, id: &str) -> usize {
+        eventually("an owner", || {
+            let mut running = self.nodes.iter().enumerate().filter(|(_, node)| node.is_running());
+            let serves = |node: &Server| http::get(node, &format!("/d/{id}"), &[]).status == 200;
+            let joins = |node: &Server| crate::desk::init(node, id).status == 200;
+            running.find(|(_, node)| serves(node) && joins(node)).map(|(number, _)| number)
+        })
+    }
+
+    /// Sends a request to a machine, and to those that it leads to.
+    ///
+    /// # Panics
+    /// If it leads to a machine that is none of these.
+    pub fn ask(&self, machine: usize, ask: impl Fn(&Server) -> Reply) -> Reply {
+        let reply = ask(&self.nodes[machine]);
+        if reply.status != 307 {
+            return reply;
+        }
+        let location = reply.field("Location").expect("a Location");
+        let next = self.nodes.iter().find(|node| location.starts_with(&node.url()));
+        ask(next.expect("a machine of the cluster"))
+    }
+
+    /// Joins a desk by asking a machine, wherever the desk is by then.
+    pub fn join(&self, machine: usize, id: &str) -> Joined {
+        eventually("a desk that is served", || {
+            let reply = self.ask(machine, |node| crate::desk::init(node, id));
+            (reply.status == 200).then(|| Joined::of(reply.json()))
+        })
+    }
+
+    /// The texts on a desk, sorted, by asking a machine.
+    pub fn texts(&self, machine: usize, id: &str) -> Vec<String> {
+        let target = format!("/api/desk/{id}/export?format=json");
+        let desk: Value = eventually("an export", || {
+            let reply = self.ask(machine, |node| http::get(node, &target, &[]));
+            (reply.status == 200).then(|| reply.json())
+        });
+        let stickers = desk["stickers"].as_array().unwrap().iter();
+        let mut texts: Vec<_> =
+            stickers.map(|sticker| sticker["text"].as_str().unwrap().to_owned()).collect();
+        texts.sort();
+        texts
+    }
+}

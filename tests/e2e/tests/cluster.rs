@@ -1,0 +1,129 @@
+//! Several machines: any of them leads to a desk, and a desk outlives its machine.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use desk_client_native::Carriers;
+use desk_e2e::cluster::{Cluster, MACHINES};
+use desk_e2e::programs::{note, opened, soon, texts};
+use desk_e2e::{create, eventually, http};
+use serde_json::json;
+
+#[test]
+fn any_machine_leads_to_a_desk() {
+    let cluster = Cluster::start();
+    let desk = create(&cluster.nodes[0], "Retro");
+    assert_eq!(cluster.owner(&desk.id), 0, "a machine with units makes desks itself");
+    let nodes = desk.answer["nodes"].as_array().unwrap();
+    let urls: Vec<_> = cluster.nodes.iter().map(|node| node.url().into()).collect();
+    assert!(urls.iter().all(|url| nodes.contains(url)) && nodes.len() == MACHINES, "{nodes:?}");
+    let page = http::get(&cluster.nodes[1], &format!("/d/{}?x=1", desk.id), &[]).expect(307);
+    let there = format!("{}/d/{}?x=1", cluster.nodes[0].url(), desk.id);
+    assert_eq!(page.field("Location"), Some(&*there));
+    let ops = json!([{ "create": { "x": 0, "y": 0, "text": "by another" } }]);
+    desk.sync(&cluster.nodes[1], 1, 0, ops.clone()).expect(307);
+    cluster.ask(2, |node| desk.sync(node, 1, 0, ops.clone())).expect(221);
+    assert_eq!(cluster.texts(1, &desk.id), ["by another"]);
+    // A session key of one machine is good on another.
+    let again = cluster.ask(2, |node| {
+        let body = json!({ "name": desk.id, "create_new": false, "session_key": desk.key });
+        http::post(node, "/api/desk/init", &[], &body)
+    });
+    assert_eq!(again.expect(200).json()["resumed"], true);
+    // A page of one machine may ask another; a page of others may not.
+    let ask = |origin: &str| {
+        let fields = [("Origin", origin)];
+        http::get(&cluster.nodes[0], &format!("/api/desk/{}/export?format=json", desk.id), &fields)
+    };
+    let page = cluster.nodes[1].url();
+    assert_eq!(ask(&page).field("Access-Control-Allow-Origin"), Some(&*page));
+    assert_eq!(ask("http://elsewhere.example").field("Access-Control-Allow-Origin"), None);
+}
+
+#[test]
+fn a_desk_goes_on_when_its_machine_is_gone() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start();
+    let desk = create(&cluster.nodes[0], "Retro");
+    let owner = cluster.owner(&desk.id);
+    let link = format!("{}/d/{}", cluster.nodes[(owner + 1) % MACHINES].url(), desk.id);
+    let carriers = [Carriers::WebSocket, Carriers::Quic, Carriers::Poll];
+    let people = carriers.map(|carrier| runtime.block_on(opened(&link, carrier)));
+    let mut all = Vec::new();
+    for round in 0..20 {
+        for (number, person) in people.iter().enumerate() {
+            let text = format!("before {round} of {number}");
+            person.add(note(&text)).unwrap();
+            all.push(text);
+        }
+        runtime.block_on(soon(people[round % 3].saved())).unwrap();
+    }
+    cluster.kill9(owner);
+    for (number, person) in people.iter().enumerate() {
+        let text = format!("after of {number}");
+        person.add(note(&text)).unwrap();
+        all.push(text);
+    }
+    for person in &people {
+        runtime.block_on(soon(person.saved())).unwrap();
+    }
+    all.sort();
+    let living = (owner + 1) % MACHINES;
+    assert_eq!(cluster.texts(living, &desk.id), all);
+    for person in &people {
+        runtime
+            .block_on(soon(person.clone().until(|desk| desk.pile().count() == all.len())))
+            .unwrap();
+        let mut seen: Vec<_> = texts(person).into_iter().map(|(_, text)| text).collect();
+        seen.sort();
+        assert_eq!(seen, all);
+    }
+    // The machine comes back, and leads to the desk as the others do.
+    cluster.up(owner);
+    cluster.wait_for_units();
+    assert_eq!(cluster.texts(owner, &desk.id), all);
+}
+
+#[test]
+fn a_machine_that_is_stopped_gives_its_desks_away() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start();
+    let desk = create(&cluster.nodes[2], "Retro");
+    let owner = cluster.owner(&desk.id);
+    let link = format!("{}/d/{}", cluster.nodes[owner].url(), desk.id);
+    let carriers = [Carriers::WebSocket, Carriers::Quic, Carriers::Poll];
+    let people = carriers.map(|carrier| runtime.block_on(opened(&link, carrier)));
+    let mut all = Vec::new();
+    let mut add = |round: usize| {
+        for (number, person) in people.iter().enumerate() {
+            let text = format!("{round} of {number}");
+            person.add(note(&text)).unwrap();
+            all.push(text);
+        }
+    };
+    (0..5).for_each(&mut add);
+    cluster.nodes[owner].terminate();
+    (5..10).for_each(&mut add);
+    for person in &people {
+        runtime.block_on(soon(person.saved())).unwrap();
+    }
+    let (status, log, _) = cluster.nodes[owner].ended();
+    assert!(status.success(), "{status}:\n{log}");
+    all.sort();
+    assert_eq!(cluster.texts((owner + 1) % MACHINES, &desk.id), all);
+}
+
+#[test]
+fn the_operator_sees_who_serves_what() {
+    let cluster = Cluster::start();
+    let told = eventually("owners that all have heard of", || {
+        let told = http::get(&cluster.nodes[1], "/admin/cluster", &[]).expect(200);
+        (!told.text().contains("nobody")).then(|| told.text().to_owned())
+    });
+    for (name, node) in ["a", "b", "c"].iter().zip(&cluster.nodes) {
+        assert!(told.contains(&format!("{name}    {}    yes", node.url())), "{told}");
+    }
+    let units = told.lines().filter(|line| line.split("    ").count() == 3).count();
+    assert_eq!(units, 1 + 64, "{told}");
+    let alone = desk_e2e::Server::new();
+    let why = http::get(&alone, "/admin/cluster", &[]).problem(404);
+    assert!(why.contains("--cluster"), "{why}");
+}
