@@ -1,9 +1,9 @@
 //! How a unit is taken over: look, fence every lane, read back, ask every lane, own.
 //!
-//! A fence that was accepted says only that it was the newest at that moment. Two nodes
-//! that fence two lanes in different orders would each have two accepted fences. So the
-//! first batch of an epoch is empty and goes to every lane, after all fences. Every lane
-//! accepts it only if the fences are still the newest in all of them.
+//! A fence that was accepted says only that it was the newest at that moment, and reading
+//! back may take long. So the first batch of an epoch is empty and goes to every lane,
+//! after the reading. Every lane accepts it only if the own fence still is the newest: then
+//! the newest fences of all lanes are of one attempt, and the unit is owned.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -26,6 +26,11 @@ impl Dice {
 }
 
 type Contents = BTreeMap<Key, Vec<String>>;
+/// What passes between desks and the cluster's thread, or a disk.
+enum Post {
+    Append(Input),
+    Records(Epoch, Vec<Record>),
+}
 /// What was said with one ticket.
 type Said = Vec<(Key, u64, String)>;
 
@@ -63,6 +68,9 @@ pub(crate) struct Town {
     sites: BTreeMap<(u64, UnitId), Site>,
     /// Answers that wait while a node is stopped, and until when it is.
     stopped: BTreeMap<u64, (Time, VecDeque<(UnitId, Input)>)>,
+    /// What desks say to the cluster's thread: it comes later, in its order.
+    posted: VecDeque<(Time, u64, UnitId, Post)>,
+    post: Duration,
     acknowledged: BTreeMap<(Key, u64), String>,
     newest: BTreeMap<UnitId, (Epoch, u64)>,
     owned: BTreeSet<(UnitId, Epoch)>,
@@ -97,6 +105,8 @@ impl Town {
             lanes,
             sites: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            posted: VecDeque::new(),
+            post: ms(dice.pick(&[0, 1, 50, 400])),
             acknowledged: BTreeMap::new(),
             newest: BTreeMap::new(),
             owned: BTreeSet::new(),
@@ -196,21 +206,29 @@ impl Town {
             let units = self.sites.iter().filter(|((node, _), _)| !self.stopped.contains_key(node));
             let due = units.filter_map(|(_, site)| site.unit.poll_timeout()).map(|(at, _)| at);
             let awake = self.stopped.values().map(|(at, _)| *at);
-            let Some(next) = model.into_iter().chain(due).chain(awake).min() else { break };
+            let posted = self.posted.front().map(|(at, ..)| *at);
+            let next = model.into_iter().chain(due).chain(awake).chain(posted).min();
+            let Some(next) = next else { break };
             if next > until {
                 break;
             }
             self.now = self.now.max(next);
             self.wake();
+            if posted.is_some_and(|at| at <= self.now) {
+                let (_, asker, unit, post) = self.posted.pop_front().unwrap();
+                let input = match post {
+                    Post::Append(input) => input,
+                    Post::Records(epoch, records) => {
+                        self.store(asker, records);
+                        Input::Absorbed { epoch }
+                    }
+                };
+                self.arrives(asker, unit, input);
+                continue;
+            }
             if model.is_some_and(|at| at <= self.now) {
                 if let Some((_, asker, unit, input)) = self.model.step() {
-                    let asked = self.sites.iter().find(|(_, site)| site.asker == asker);
-                    let Some(((node, _), _)) = asked else { continue };
-                    let node = *node;
-                    match self.stopped.get_mut(&node) {
-                        Some((_, waiting)) => waiting.push_back((unit, input)),
-                        None => self.handle(node, unit, input),
-                    }
+                    self.arrives(asker, unit, input);
                 }
                 continue;
             }
@@ -232,6 +250,35 @@ impl Town {
         }
         self.now = self.now.max(until);
         self.wake();
+    }
+
+    /// A node's disk has what a read-back brought.
+    fn store(&mut self, asker: u64, records: Vec<Record>) {
+        let seed = self.seed;
+        let Some(site) = self.sites.values_mut().find(|site| site.asker == asker) else { return };
+        for record in records {
+            let What::Entry(bytes) = record.what else { unreachable!("nobody forgets") };
+            let content = String::from_utf8(bytes).unwrap();
+            let all = site.store.entry(record.key).or_default();
+            let at = record.sequence as usize - 1;
+            assert!(at <= all.len(), "seed {seed}: a gap before {at}");
+            if at == all.len() {
+                all.push(content);
+            } else {
+                assert_eq!(all[at], content, "seed {seed}: two contents of one sequence");
+            }
+        }
+    }
+
+    /// Something comes to a process, if it still is there.
+    fn arrives(&mut self, asker: u64, unit: UnitId, input: Input) {
+        let asked = self.sites.iter().find(|(_, site)| site.asker == asker);
+        let Some(((node, _), _)) = asked else { return };
+        let node = *node;
+        match self.stopped.get_mut(&node) {
+            Some((_, waiting)) => waiting.push_back((unit, input)),
+            None => self.handle(node, unit, input),
+        }
     }
 
     /// Nodes that were stopped go on: with what they did not hear, in a heap.
@@ -302,7 +349,10 @@ impl Town {
         }
         site.tickets.push_back((self.written, said));
         let ticket = self.written;
-        self.handle(node, unit, Input::Append { epoch, records, ticket });
+        let at = self.now + self.post;
+        let asker = site.asker;
+        let post = Post::Append(Input::Append { epoch, records, ticket });
+        self.posted.push_back((at, asker, unit, post));
     }
 
     fn handle(&mut self, node: u64, unit: UnitId, input: Input) {
@@ -330,19 +380,8 @@ impl Town {
         let site = self.sites.get_mut(&(node, id)).unwrap();
         match event {
             Event::Records { epoch, records, .. } => {
-                for record in records {
-                    let What::Entry(bytes) = record.what else { unreachable!("nobody forgets") };
-                    let content = String::from_utf8(bytes).unwrap();
-                    let all = site.store.entry(record.key).or_default();
-                    let at = record.sequence as usize - 1;
-                    assert!(at <= all.len(), "seed {seed}: a gap before {at}");
-                    if at == all.len() {
-                        all.push(content);
-                    } else {
-                        assert_eq!(all[at], content, "seed {seed}: two contents of one sequence");
-                    }
-                }
-                self.handle(node, id, Input::Absorbed { epoch });
+                let at = self.now + self.post;
+                self.posted.push_back((at, site.asker, id, Post::Records(epoch, records)));
             }
             Event::Owned { epoch, .. } => {
                 self.report.owned += 1;
