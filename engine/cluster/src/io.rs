@@ -51,8 +51,8 @@ pub enum Input {
     LookedUp {
         /// The question.
         call: CallId,
-        /// The newest fence: its sequence and bytes, if there is one. Else why there is
-        /// no answer.
+        /// The newest fence or batch: its sequence and bytes, if there is one. Else why
+        /// there is no answer.
         answer: Result<Option<(u64, Vec<u8>)>, String>,
     },
     /// [`Output::Read`] was answered.
@@ -120,13 +120,15 @@ pub enum Output {
         /// The message.
         bytes: Arc<[u8]>,
     },
-    /// Look up the newest fence of a lane where the stream's leader has it;
+    /// Look up the newest fence or batch of a lane where the stream's leader has it;
     /// [`Input::LookedUp`] answers.
     LookUp {
         /// The question.
         call: CallId,
         /// The lane.
         lane: usize,
+        /// Whether a fence is meant, else a batch.
+        is_fence: bool,
     },
     /// Read the unit's fences and batches of a lane; [`Input::Read`] answers.
     Read {

@@ -32,6 +32,10 @@ pub const FAILED_PAUSE: Duration = Duration::from_millis(50);
 /// milliseconds.
 pub const LAG_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often lanes are read again where a batch is missing. Another replica answers each
+/// time, and one that has just started may lack what the others have.
+pub const GAP_READS: u32 = 50;
+
 /// How often each lane fails in a row before the connection is made anew.
 pub const FAILURES_PER_RECONNECT: u32 = 2;
 
@@ -85,9 +89,9 @@ pub const RECORDS_BYTES: usize = 512 << 10;
 /// and length.
 pub const RECORD_HEAD_BYTES: usize = 16 + 8 + 8 + 4;
 
-/// What a batch has beside its records, in bytes: version, kind, unit, epoch, number,
-/// count and checksum.
-pub const BATCH_HEAD_BYTES: usize = 1 + 1 + 2 + 8 + 8 + 4 + 8;
+/// What a batch has beside its records, in bytes: version, kind, unit, epoch, number, the
+/// batch before it, count and checksum.
+pub const BATCH_HEAD_BYTES: usize = 1 + 1 + 2 + 8 + 8 + 16 + 4 + 8;
 
 /// The longest entry of a record, in bytes.
 pub const ENTRY_BYTES_MAX: usize = BATCH_BYTES_MAX - BATCH_HEAD_BYTES - RECORD_HEAD_BYTES;

@@ -36,6 +36,8 @@ pub struct Faults {
     pub election_once_in: u64,
     /// The longest lag of a replica.
     pub lag_max: Duration,
+    /// A page of a replica begins too late, once in so many.
+    pub skip_once_in: u64,
     /// A leader that is no more answers what the newest fence was, once in so many.
     pub stale_look_once_in: u64,
 }
@@ -50,6 +52,7 @@ impl Faults {
         late_max: Duration::ZERO,
         election_once_in: 0,
         lag_max: Duration::ZERO,
+        skip_once_in: 0,
         stale_look_once_in: 0,
     };
 }
@@ -135,18 +138,18 @@ impl Model {
                 let proposal = Proposal { asker, unit, call, is_fence, id, newest_fence, bytes };
                 self.at(now + way, Step::Arrives(lane, proposal));
             }
-            Output::LookUp { call, lane } => {
+            Output::LookUp { call, lane, is_fence } => {
                 let stream = &self.streams[lane];
                 if stream.is_electing {
                     return;
                 }
-                let end = if self.chance.once_in(self.faults.stale_look_once_in) {
+                let end = if is_fence && self.chance.once_in(self.faults.stale_look_once_in) {
                     self.chance.below(stream.log.len() as u64 + 1) as usize
                 } else {
                     stream.log.len()
                 };
                 let log = self.streams[lane].log[..end].iter().rev();
-                let fence = log.filter(|s| s.unit == unit).find(|s| s.message.is_fence);
+                let fence = log.filter(|s| s.unit == unit).find(|s| s.message.is_fence == is_fence);
                 let found = fence.map(|s| (s.message.sequence, s.message.bytes.clone()));
                 self.answer(now, asker, unit, Input::LookedUp { call, answer: Ok(found) });
             }
@@ -156,6 +159,9 @@ impl Model {
                 let stream = &self.streams[lane];
                 let lag = stream.lags[replica];
                 let seen = stream.log.iter().take_while(|stored| stored.at + lag <= now);
+                // A replica that has just started may skip what its stream has.
+                let skips = self.chance.once_in(self.faults.skip_once_in);
+                let from = if skips { from + 1 + self.chance.below(20) } else { from };
                 let wanted = seen.filter(|s| s.unit == unit && s.message.sequence >= from);
                 let messages = wanted.take(page).map(|s| s.message.clone()).collect();
                 self.answer(now, asker, unit, Input::Read { call, answer: Ok(messages) });

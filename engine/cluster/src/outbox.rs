@@ -55,9 +55,10 @@ impl Outbox {
         self.publish(lane, true, id, newest, fence.encode().into())
     }
 
-    pub(crate) fn look_up(&mut self, lane: usize) -> CallId {
+    /// Looks up the newest fence or the newest batch.
+    pub(crate) fn look_up(&mut self, lane: usize, is_fence: bool) -> CallId {
         let call = self.call();
-        self.outputs.push_back(Output::LookUp { call, lane });
+        self.outputs.push_back(Output::LookUp { call, lane, is_fence });
         call
     }
 

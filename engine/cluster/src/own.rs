@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::outbox::Outbox;
 use crate::record::Record;
-use crate::unit_id::Epoch;
+use crate::unit_id::{Epoch, Mark};
 use crate::wire::Batch;
 
 /// An ownership.
@@ -233,10 +233,11 @@ impl Own {
             self.trust = Trust::Asking;
         }
         let (records, tickets) = self.gather();
+        let after = Mark { epoch: self.epoch, number: self.number };
         self.number += 1;
         let (unit, epoch, number) = (outbox.unit(), self.epoch, self.number);
         self.under_way = Some(UnderWay {
-            bytes: Batch { unit, epoch, number, records }.encode().into(),
+            bytes: Batch { unit, epoch, number, after, records }.encode().into(),
             tickets,
             calls: Vec::new(),
             first_at: now,

@@ -6,32 +6,38 @@ use desk_protocol::Time;
 
 use crate::event::Event;
 use crate::io::CallId;
-use crate::limits::{ANSWER_TIME, FAILED_PAUSE, LAG_PAUSE, RECORDS_BYTES};
-use crate::merge::{Mark, Merge, Message, Trouble, Unreadable};
+use crate::limits::{ANSWER_TIME, FAILED_PAUSE, GAP_READS, LAG_PAUSE, RECORDS_BYTES};
+use crate::merge::{Merge, Message, Trouble, Unreadable};
 use crate::outbox::Outbox;
 use crate::question::Question;
 use crate::record::{Key, Record};
-use crate::unit_id::Epoch;
+use crate::unit_id::{Epoch, Mark};
 
 /// Reads, merges, and hands over.
 #[derive(Debug)]
 pub(crate) struct ReadBack {
     merge: Merge,
+    newest: Mark,
     /// By lane: the question that is open or due.
     lanes: Vec<Option<Question<()>>>,
     /// The node puts records into its store.
     is_absorbing: bool,
     quarantined: BTreeSet<Key>,
+    /// How often the lanes were read again because something was missing.
+    gaps: u32,
 }
 
 impl ReadBack {
-    /// Begins behind `from`, up to the own fences.
-    pub(crate) fn new(from: Mark, fences: &[u64]) -> Self {
+    /// Begins behind `from`, up to the own fences. The newest batch before them is
+    /// `newest`, as the lanes' leaders say.
+    pub(crate) fn new(from: Mark, fences: &[u64], newest: Mark) -> Self {
         Self {
+            newest,
             merge: Merge::new(from, fences.iter().map(|own| (1, *own))),
             lanes: vec![None; fences.len()],
             is_absorbing: false,
             quarantined: BTreeSet::new(),
+            gaps: 0,
         }
     }
 
@@ -81,12 +87,30 @@ impl ReadBack {
         }
         let mut records: Vec<Record> = Vec::new();
         let mut bytes = 0;
-        while bytes < RECORDS_BYTES
-            && let Some((more, troubles)) = self.merge.next()
-        {
+        while bytes < RECORDS_BYTES {
+            if let Some((last, next)) = self.merge.has_gap()
+                && self.gaps < GAP_READS
+            {
+                let why = format!(
+                    "unit {}: batch {next} is read after {last}; the lanes are read again",
+                    outbox.unit()
+                );
+                self.again(now, outbox, why);
+                break;
+            }
+            let Some((more, troubles)) = self.merge.next() else { break };
             bytes += more.iter().map(Record::batch_bytes).sum::<usize>();
             records.extend(more);
             self.report(outbox, troubles);
+        }
+        if self.lacks_end() && self.gaps < GAP_READS {
+            let why = format!(
+                "unit {}: the lanes end with batch {}, not with {}; they are read again",
+                outbox.unit(),
+                self.merge.end(),
+                self.newest
+            );
+            self.again(now, outbox, why);
         }
         if !records.is_empty() {
             self.is_absorbing = true;
@@ -100,6 +124,28 @@ impl ReadBack {
                 self.lanes[lane] = Some(Question::asked(call, now + ANSWER_TIME));
             }
         }
+    }
+
+    /// Whether no replica has shown the end of the lanes, however often it was asked.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.lacks_end() && self.gaps >= GAP_READS
+    }
+
+    fn lacks_end(&self) -> bool {
+        self.merge.is_done() && self.merge.end() < self.newest
+    }
+
+    /// The last batch that was read.
+    pub(crate) fn end(&self) -> Mark {
+        self.merge.end()
+    }
+
+    /// A replica lacks what its stream has: another may answer now.
+    fn again(&mut self, now: Time, outbox: &mut Outbox, why: String) {
+        self.gaps += 1;
+        outbox.tell(Event::Notice(why));
+        self.merge.again();
+        self.lanes.fill(Some(Question::at(now + LAG_PAUSE)));
     }
 
     pub(crate) fn due(&self) -> Option<Time> {

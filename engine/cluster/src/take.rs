@@ -1,4 +1,5 @@
-//! How a unit is taken over: look, fence every lane, read back, ask every lane, own.
+//! How a unit is taken over: look, fence every lane, look where the lanes end, read back,
+//! ask every lane, own.
 //!
 //! A fence that was accepted says only that it was the newest at that moment, and reading
 //! back may take long. So the first batch of an epoch is empty and goes to every lane,
@@ -15,11 +16,11 @@ use crate::io::{Answer, CallId, Deadline};
 use crate::limits::{
     AGAIN_PAUSE, ANSWER_TIME, FAILED_PAUSE, FAILURES_PER_RECONNECT, RACE_PAUSE_MAX, RACE_PAUSE_MIN,
 };
-use crate::merge::{Mark, Message};
+use crate::merge::Message;
 use crate::outbox::Outbox;
 use crate::question::{Question, answers, due, replace};
 use crate::read_back::ReadBack;
-use crate::unit_id::Epoch;
+use crate::unit_id::{Epoch, Mark};
 use crate::wire::{Batch, Fence};
 
 /// The number of the empty batch that every lane has to accept.
@@ -49,6 +50,11 @@ enum Step {
         /// The newest fence of each lane, on which the own one follows.
         before: Vec<u64>,
         lanes: Vec<Question<u64>>,
+    },
+    /// No earlier owner's batch comes any more: where do the lanes end?
+    LookForEnd {
+        fences: Vec<u64>,
+        lanes: Vec<Question<Mark>>,
     },
     Read {
         fences: Vec<u64>,
@@ -114,6 +120,19 @@ impl Take {
         if self.is_stale(call) {
             return Outcome::Goes;
         }
+        if let (Step::LookForEnd { lanes, .. }, Ok(found)) = (&mut self.step, &answer) {
+            let end = match found.as_ref().map(|(_, bytes)| Batch::decode(bytes)) {
+                None => Mark::default(),
+                Some(Ok(batch)) => Mark { epoch: batch.epoch, number: batch.number },
+                Some(Err(error)) => {
+                    let why = format!("the newest batch of a lane cannot be read: {error}");
+                    return Outcome::Failed(why);
+                }
+            };
+            lanes.iter_mut().for_each(|lane| lane.answer(call, &end));
+            self.found_end(now, chance, outbox);
+            return Outcome::Goes;
+        }
         let found = match answer {
             Err(_) => return self.failed(now, outbox, call),
             Ok(None) => None,
@@ -152,7 +171,9 @@ impl Take {
                 }
                 Outcome::Goes
             }
-            Step::Wait(_) | Step::Read { .. } | Step::Ask { .. } => Outcome::Goes,
+            Step::Wait(_) | Step::LookForEnd { .. } | Step::Read { .. } | Step::Ask { .. } => {
+                Outcome::Goes
+            }
         }
     }
 
@@ -193,7 +214,7 @@ impl Take {
                     return Outcome::Owned { epoch: self.epoch, fences: fences.clone() };
                 }
             }
-            (Step::Wait(_) | Step::Look(_) | Step::Read { .. }, _) => {}
+            (Step::Wait(_) | Step::Look(_) | Step::LookForEnd { .. } | Step::Read { .. }, _) => {}
         }
         Outcome::Goes
     }
@@ -209,6 +230,9 @@ impl Take {
         match read_back.read(now, outbox, self.epoch, call, answer) {
             Ok(()) => {}
             Err(why) => return Outcome::Failed(why.to_string()),
+        }
+        if read_back.is_hopeless() {
+            return Outcome::Failed("no replica shows where the lanes end".to_owned());
         }
         self.after_reading(now, outbox);
         Outcome::Goes
@@ -227,6 +251,7 @@ impl Take {
             Step::Wait(at) => (Some(*at), "a race was lost"),
             Step::Look(lanes) => (due(lanes), "the newest fence is asked for"),
             Step::Fence { lanes, .. } => (due(lanes), "a fence has no answer"),
+            Step::LookForEnd { lanes, .. } => (due(lanes), "the newest batch is asked for"),
             Step::Read { read_back, .. } => (read_back.due(), "a lane is read"),
             Step::Ask { lanes, .. } => (due(lanes), "the first batch has no answer"),
         };
@@ -243,7 +268,14 @@ impl Take {
                 for (at, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.is_due(now))
                 {
                     failures += u32::from(lane.is_asked());
-                    *lane = Question::asked(outbox.look_up(at), until);
+                    *lane = Question::asked(outbox.look_up(at, true), until);
+                }
+            }
+            Step::LookForEnd { lanes, .. } => {
+                for (at, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.is_due(now))
+                {
+                    failures += u32::from(lane.is_asked());
+                    *lane = Question::asked(outbox.look_up(at, false), until);
                 }
             }
             Step::Fence { before, lanes } => {
@@ -258,7 +290,7 @@ impl Take {
                 {
                     failures += u32::from(lane.is_asked());
                     *lane = if lane.is_asked() || lane.is_unclear() {
-                        Question::unclear(outbox.look_up(at), until)
+                        Question::unclear(outbox.look_up(at, true), until)
                     } else {
                         Question::asked(outbox.publish_fence(at, &fence, before[at]), until)
                     };
@@ -281,7 +313,7 @@ impl Take {
     }
 
     fn look(&mut self, now: Time, outbox: &mut Outbox) {
-        let look = |lane| Question::asked(outbox.look_up(lane), now + ANSWER_TIME);
+        let look = |lane| Question::asked(outbox.look_up(lane, true), now + ANSWER_TIME);
         self.step = Step::Look((0..self.lanes).map(look).collect());
     }
 
@@ -318,7 +350,21 @@ impl Take {
         let Step::Fence { lanes, .. } = &self.step else { return };
         let Some(fences) = answers(lanes) else { return };
         self.failures = 0;
-        let mut read_back = Box::new(ReadBack::new(Mark::default(), &fences));
+        let lanes = (0..self.lanes).map(|_| Question::at(now)).collect();
+        self.step = Step::LookForEnd { fences, lanes };
+        self.handle_timeout(now, outbox);
+    }
+
+    fn found_end(&mut self, now: Time, chance: &mut Chance, outbox: &mut Outbox) {
+        let Step::LookForEnd { fences, lanes } = &mut self.step else { return };
+        let Some(ends) = answers(lanes) else { return };
+        let fences = std::mem::take(fences);
+        let newest = ends.into_iter().max().unwrap_or_default();
+        if newest.epoch >= self.epoch {
+            // Somebody fenced later and owns the unit already.
+            return self.lose(now, chance);
+        }
+        let mut read_back = Box::new(ReadBack::new(Mark::default(), &fences, newest));
         read_back.go_on(now, outbox, self.epoch);
         self.step = Step::Read { fences, read_back };
     }
@@ -330,7 +376,8 @@ impl Take {
             && read_back.is_done()
         {
             let (unit, epoch) = (outbox.unit(), self.epoch);
-            let first = Batch { unit, epoch, number: FIRST_BATCH, records: Vec::new() };
+            let (number, after) = (FIRST_BATCH, read_back.end());
+            let first = Batch { unit, epoch, number, after, records: Vec::new() };
             self.step = Step::Ask {
                 fences: std::mem::take(fences),
                 bytes: first.encode().into(),
@@ -357,6 +404,9 @@ impl Take {
             Step::Fence { lanes, .. } => {
                 replace(lanes, call, Question::unclear_at(again));
             }
+            Step::LookForEnd { lanes, .. } => {
+                replace(lanes, call, Question::at(again));
+            }
             Step::Ask { lanes, .. } => {
                 replace(lanes, call, Question::at(again));
             }
@@ -379,6 +429,7 @@ impl Take {
         match &self.step {
             Step::Look(lanes) => !lanes.iter().any(|lane| lane.is(call)),
             Step::Fence { lanes, .. } => !lanes.iter().any(|lane| lane.is(call)),
+            Step::LookForEnd { lanes, .. } => !lanes.iter().any(|lane| lane.is(call)),
             Step::Ask { lanes, .. } => !lanes.iter().any(|lane| lane.is(call)),
             Step::Wait(_) | Step::Read { .. } => true,
         }

@@ -2,7 +2,8 @@
 //! little-endian.
 //!
 //! ```text
-//! batch  | version u8 | 1 u8 | unit u16 | epoch u64 | number u64 | count u32 | records | xxh3 u64 |
+//! batch  | version u8 | 1 u8 | unit u16 | epoch u64 | number u64 | after | count u32 | records | xxh3 u64 |
+//! after  | epoch u64 | number u64 |
 //! record | key [16] | sequence u64 | expires at, µs u64 | bytes u32 | bytes |
 //! fence  | version u8 | 2 u8 | unit u16 | epoch u64 | attempt u64 | text node | text address | xxh3 u64 |
 //! text   | bytes u16 | UTF-8 |
@@ -19,7 +20,7 @@ use crate::limits::{
     RECORD_HEAD_BYTES,
 };
 use crate::record::{Key, Record, What};
-use crate::unit_id::{Epoch, UnitId};
+use crate::unit_id::{Epoch, Mark, UnitId};
 
 /// The version of batches and fences.
 pub const VERSION: u8 = 1;
@@ -40,6 +41,8 @@ pub struct Batch {
     pub epoch: Epoch,
     /// Its number among the owner's batches, from 1 without gaps.
     pub number: u64,
+    /// The batch before it in the order of the unit, so that none can be missed.
+    pub after: Mark,
     /// The records; none in a batch that asks whether the owner still is it.
     pub records: Vec<Record>,
 }
@@ -117,6 +120,8 @@ impl Batch {
         let mut out = Vec::with_capacity(bytes + BATCH_HEAD_BYTES);
         head(&mut out, BATCH, self.unit, self.epoch);
         out.extend_from_slice(&self.number.to_le_bytes());
+        out.extend_from_slice(&self.after.epoch.0.to_le_bytes());
+        out.extend_from_slice(&self.after.number.to_le_bytes());
         out.extend_from_slice(&(self.records.len() as u32).to_le_bytes());
         for record in &self.records {
             out.extend_from_slice(&record.key.0);
@@ -143,6 +148,10 @@ impl Batch {
         let mut reader = Reader::open(bytes, BATCH)?;
         let (unit, epoch) = (reader.unit()?, Epoch(reader.counted("epoch")?));
         let number = reader.counted("number")?;
+        let after = Mark {
+            epoch: Epoch(u64::from_le_bytes(reader.take()?)),
+            number: u64::from_le_bytes(reader.take()?),
+        };
         let count = u32::from_le_bytes(reader.take()?);
         if count as usize > BATCH_RECORDS_MAX {
             return Err(DecodeError::Records(count));
@@ -159,7 +168,7 @@ impl Batch {
             records.push(Record { key, sequence, expires_at, what });
         }
         reader.end()?;
-        Ok(Self { unit, epoch, number, records })
+        Ok(Self { unit, epoch, number, after, records })
     }
 }
 

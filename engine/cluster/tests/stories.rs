@@ -6,7 +6,7 @@ use std::time::Duration;
 use desk_cluster::limits::{ANSWER_TIME, BATCH_BYTES_MAX, UNWRITABLE_TIME};
 use desk_cluster::wire::{Batch, Fence};
 use desk_cluster::{
-    Answer, CallId, Epoch, Event, Input, Key, Message, Output, Record, Unit, UnitId, What,
+    Answer, CallId, Epoch, Event, Input, Key, Mark, Message, Output, Record, Unit, UnitId, What,
 };
 use desk_protocol::Time;
 
@@ -59,7 +59,16 @@ impl Story {
         assert_eq!(fences.len(), 2);
         fences.iter().for_each(|fence| assert_eq!(fence.newest_fence, 0));
         fences.iter().for_each(|fence| story.answer(fence, stored(1)));
+        story.look_for_end(None);
         story
+    }
+
+    /// Answers what the newest batch of each lane is.
+    fn look_for_end(&mut self, newest: Option<(u64, Vec<u8>)>) {
+        for output in self.outputs() {
+            let Output::LookUp { call, is_fence: false, .. } = output else { panic!("{output:?}") };
+            self.handle(Input::LookedUp { call, answer: Ok(newest.clone()) });
+        }
     }
 
     /// Answers the reads of empty lanes.
@@ -381,6 +390,39 @@ fn a_replica_that_lags_is_asked_again() {
 }
 
 #[test]
+fn a_replica_that_lacks_the_newest_is_read_again() {
+    let mut story = Story::new();
+    story.handle(Input::Take);
+    for output in story.outputs() {
+        let Output::LookUp { call, .. } = output else { panic!("{output:?}") };
+        story.handle(Input::LookedUp { call, answer: Ok(Some((1, own_fence(1).bytes))) });
+    }
+    for fence in story.publishes() {
+        story.answer(&fence, stored(3));
+    }
+    let records = vec![record(1, 3)];
+    let (epoch, after) = (Epoch(1), Mark::default());
+    let newest = Batch { unit: id(), epoch, number: 1, after, records }.encode();
+    story.look_for_end(Some((2, newest.clone())));
+    let own = |story: &mut Story, messages: &[Message]| {
+        for output in story.outputs() {
+            let Output::Read { call, .. } = output else { continue };
+            story.handle(Input::Read { call, answer: Ok(messages.to_vec()) });
+        }
+    };
+    let fence = Message { sequence: 3, ..own_fence(2) };
+    own(&mut story, std::slice::from_ref(&fence));
+    let told = story.outputs();
+    assert!(matches!(told[..], [Output::Tell(Event::Notice(_))]), "{told:?}");
+    story.pass(ms(20));
+    let batch = Message { sequence: 2, is_fence: false, bytes: newest };
+    own(&mut story, &[batch, fence]);
+    let told = story.outputs();
+    let [Output::Tell(Event::Records { records, .. })] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(records[..], [record(1, 3)]);
+}
+
+#[test]
 fn a_fence_without_an_answer_is_looked_for() {
     let mut story = Story::new();
     story.handle(Input::Take);
@@ -391,9 +433,10 @@ fn a_fence_without_an_answer_is_looked_for() {
     let fences = story.publishes();
     story.answer(&fences[0], stored(1));
     story.pass(ANSWER_TIME);
-    let Output::LookUp { call, lane: 1 } = story.outputs()[0] else { panic!("a look") };
+    let Output::LookUp { call, lane: 1, .. } = story.outputs()[0] else { panic!("a look") };
     let answer = Ok(Some((4, fences[1].bytes.clone())));
     story.handle(Input::LookedUp { call, answer });
+    story.look_for_end(None);
     assert!(matches!(story.outputs()[..], [Output::Read { .. }, Output::Read { .. }]));
 }
 

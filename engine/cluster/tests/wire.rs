@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use desk_cluster::wire::{Batch, DecodeError, Fence, VERSION};
-use desk_cluster::{Beat, Epoch, Invite, Key, Record, UnitId, What};
+use desk_cluster::{Beat, Epoch, Invite, Key, Mark, Record, UnitId, What};
 use desk_protocol::Time;
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
@@ -29,9 +29,11 @@ prop_compose! {
         unit in unit(),
         epoch in 1u64..,
         number in 1u64..,
+        after: (u64, u64),
         records in prop::collection::vec(record(), 0..9),
     ) -> Batch {
-        Batch { unit, epoch: Epoch(epoch), number, records }
+        let after = Mark { epoch: Epoch(after.0), number: after.1 };
+        Batch { unit, epoch: Epoch(epoch), number, after, records }
     }
 }
 
@@ -132,8 +134,9 @@ fn a_newer_version_says_that_it_is_newer() {
 #[test]
 fn a_count_allocates_nothing_ahead() {
     let mut body = vec![VERSION, 1, 0, 0];
-    body.extend_from_slice(&1u64.to_le_bytes());
-    body.extend_from_slice(&1u64.to_le_bytes());
+    for number in [1u64, 2, 1, 1] {
+        body.extend_from_slice(&number.to_le_bytes());
+    }
     body.extend_from_slice(&u32::MAX.to_le_bytes());
     let checksum = xxh3_64(&body);
     body.extend_from_slice(&checksum.to_le_bytes());

@@ -192,9 +192,10 @@ impl<T: FnMut(Event)> Run<T> {
                 let payload = Bytes::from_owner(bytes);
                 self.ask(unit, call, Question::Publish, subject, headers, payload).await;
             }
-            Output::LookUp { call, lane: at } => {
+            Output::LookUp { call, lane: at, is_fence } => {
                 let stream = lane(at);
-                let (subject, payload) = newest(&stream, &format!("{stream}.{unit}.f"));
+                let kind = if is_fence { "f" } else { "o" };
+                let (subject, payload) = newest(&stream, &format!("{stream}.{unit}.{kind}"));
                 let payload = payload.into();
                 self.ask(unit, call, Question::LookUp, subject, HeaderMap::new(), payload).await;
             }

@@ -1,6 +1,7 @@
 //! Nodes over three real nats-servers.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+#[allow(dead_code, reason = "each test uses a part of the rig")]
 mod rig;
 
 use desk_nats::{Key, Record, StartError, UNITS, What};
@@ -80,4 +81,24 @@ fn what_cannot_carry_a_cluster_is_refused() {
         placed.advertise = bad.to_owned();
         assert!(matches!(refused(placed), StartError::Setting(_)), "{bad}");
     }
+}
+
+#[test]
+fn nodes_of_one_cluster_agree() {
+    let servers = Servers::start("agree", true);
+    let a = Peer::join(settings(&servers, "a", 0)).unwrap();
+    let mut other = settings(&servers, "b", 1);
+    other.desk_ttl_s = 60;
+    let error = Peer::join(other).err().unwrap().to_string();
+    assert!(error.contains("--desk-ttl") && error.contains("604800"), "{error}");
+
+    // Another node of the same name hears the first, and gives up.
+    let mut twin = settings(&servers, "a", 1);
+    twin.seed = [9; 32];
+    let mut twin = Peer::join(twin).unwrap();
+    until("the second of one name fails", &mut [&mut twin], |peers| {
+        peers[0].failed.as_ref().is_some_and(|why| why.contains("--node"))
+    });
+    twin.handle.stop();
+    a.handle.stop();
 }

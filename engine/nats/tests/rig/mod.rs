@@ -141,9 +141,13 @@ pub(crate) struct Peer {
     pub(crate) session_key: SessionKey,
     events: Receiver<Event>,
     pub(crate) store: BTreeMap<UnitId, Vec<Record>>,
+    /// By unit: the last sequence that was appended, durable or not.
+    pub(crate) memory: BTreeMap<UnitId, u64>,
     pub(crate) owned: BTreeMap<UnitId, Epoch>,
+    pub(crate) taken: usize,
     pub(crate) acknowledged: Vec<(UnitId, u64)>,
     pub(crate) notices: Vec<String>,
+    pub(crate) failed: Option<String>,
 }
 
 impl Peer {
@@ -157,10 +161,26 @@ impl Peer {
             session_key: joined.session_key,
             events,
             store: BTreeMap::new(),
+            memory: BTreeMap::new(),
             owned: BTreeMap::new(),
+            taken: 0,
             acknowledged: Vec::new(),
             notices: Vec::new(),
+            failed: None,
         })
+    }
+
+    /// Puts a record into the store, if it is not there: a unit here has one key.
+    pub(crate) fn keep(&mut self, unit: UnitId, record: Record) {
+        let store = self.store.entry(unit).or_default();
+        let last = store.last().map_or(0, |known| known.sequence);
+        if record.sequence > last {
+            assert_eq!(record.sequence, last + 1, "unit {unit} has a gap");
+            store.push(record);
+        } else {
+            let known = &store[record.sequence as usize - 1];
+            assert_eq!(*known, record, "two contents of one sequence");
+        }
     }
 
     /// Takes what happens for so long.
@@ -173,22 +193,19 @@ impl Peer {
             };
             match event {
                 Event::Records { unit, epoch, records } => {
-                    let store = self.store.entry(unit).or_default();
-                    for record in records {
-                        let last = store.iter().rev().find(|known| known.key == record.key);
-                        let last = last.map_or(0, |known| known.sequence);
-                        if record.sequence > last {
-                            assert_eq!(record.sequence, last + 1, "unit {unit} has a gap");
-                            store.push(record);
-                        }
-                    }
+                    records.into_iter().for_each(|record| self.keep(unit, record));
                     self.handle.absorbed(unit, epoch);
                 }
-                Event::Owned { unit, epoch } => drop(self.owned.insert(unit, epoch)),
+                Event::Owned { unit, epoch } => {
+                    self.taken += 1;
+                    self.owned.insert(unit, epoch);
+                    let last = self.store.get(&unit).and_then(|all| all.last());
+                    self.memory.insert(unit, last.map_or(0, |record| record.sequence));
+                }
                 Event::Deposed { unit, .. } => drop(self.owned.remove(&unit)),
                 Event::Acknowledged { unit, ticket } => self.acknowledged.push((unit, ticket)),
-                Event::Quarantine { why, .. } => panic!("quarantine: {why}"),
-                Event::Failed(why) => panic!("failed: {why}"),
+                Event::Quarantine { why, .. } => panic!("quarantine: {why}; {:?}", self.notices),
+                Event::Failed(why) => self.failed = Some(why),
                 Event::Notice(why) => self.notices.push(why),
                 Event::Unwritable { unit, why } => self.notices.push(format!("{unit}: {why}")),
                 Event::Writable { .. }
