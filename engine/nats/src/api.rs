@@ -9,9 +9,18 @@ use bytes::Bytes;
 use desk_cluster::Answer;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::limits::{START_PAUSE, START_TIME, TRY_TIME};
 
 /// JetStream's number for a message that is not there.
 const NO_MESSAGE: u64 = 10_037;
+
+/// JetStream's number for too few servers with room.
+pub(crate) const NO_PEERS: u64 = 10_005;
+/// Numbers that pass when the servers have found each other: no servers with room, no
+/// leader, not ready, and no stream of that name at this server yet.
+const PASSING: &[u64] = &[NO_PEERS, 10_008, 10_009, 10_023, 10_074];
 
 /// The headers that a publish is conditional by.
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
@@ -46,6 +55,31 @@ pub(crate) async fn ask(
     let answer = client.send_request(subject, request).await;
     let answer = answer.map_err(|error| ApiError::None(error.to_string()))?;
     read(&answer.payload)
+}
+
+/// Asks until there is an answer that stays, as a start does. Servers that have just
+/// started answer nothing, or that they have no leader, or that they do not know each
+/// other.
+pub(crate) async fn persist(
+    client: &Client,
+    subject: &str,
+    headers: &HeaderMap,
+    payload: &[u8],
+) -> Result<Value, ApiError> {
+    let begun = Instant::now();
+    loop {
+        let asked = ask(client, subject.to_owned(), headers.clone(), payload.to_vec(), TRY_TIME);
+        let answer = asked.await;
+        let is_passing = match &answer {
+            Ok(_) => false,
+            Err(ApiError::None(_)) => true,
+            Err(ApiError::Refused { number, .. }) => PASSING.contains(number),
+        };
+        if !is_passing || begun.elapsed() > START_TIME {
+            return answer;
+        }
+        tokio::time::sleep(START_PAUSE).await;
+    }
 }
 
 /// An answer as JSON, unless it says that something went wrong.

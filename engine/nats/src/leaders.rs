@@ -6,11 +6,15 @@ use async_nats::{Client, HeaderMap};
 use desk_cluster::{Layout, Led};
 use serde_json::{Value, json};
 
-use crate::api::{ApiError, ask};
+use crate::api::{ApiError, ask, persist};
 use crate::limits::TRY_TIME;
 
 /// What the names of the lanes' streams begin with.
 const LANE: &str = "OPS_";
+
+/// The question for all streams.
+const LIST: &str = "$JS.API.STREAM.LIST";
+const FROM_START: &[u8] = br#"{"offset":0}"#;
 
 /// The name of a lane's stream.
 pub(crate) fn lane_name(stream: usize) -> String {
@@ -19,7 +23,7 @@ pub(crate) fn lane_name(stream: usize) -> String {
 
 /// The names of all servers that hold streams, in order.
 pub(crate) async fn servers(client: &Client) -> Result<Vec<String>, ApiError> {
-    let list = list(client).await?;
+    let list = persist(client, LIST, &HeaderMap::new(), FROM_START).await?;
     let mut servers = BTreeSet::new();
     for cluster in streams(&list).map(|stream| &stream["cluster"]) {
         let replicas = cluster["replicas"].as_array().into_iter().flatten();
@@ -32,19 +36,14 @@ pub(crate) async fn servers(client: &Client) -> Result<Vec<String>, ApiError> {
 /// Puts back the leaders that an election has moved. A move takes a lane 0.07 to 0.25 s,
 /// and the other lane goes on meanwhile. What does not succeed is tried at the next look.
 pub(crate) async fn put_back(client: Client, layout: Layout) {
-    let Ok(list) = list(&client).await else { return };
+    let list = ask(&client, LIST.to_owned(), HeaderMap::new(), FROM_START.to_vec(), TRY_TIME);
+    let Ok(list) = list.await else { return };
     let found: Vec<Led> = streams(&list).filter_map(led).collect();
     for (stream, server) in layout.misplaced(&found) {
         let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{}", lane_name(stream));
         let payload = json!({ "placement": { "preferred": server } }).to_string().into_bytes();
         drop(ask(&client, subject, HeaderMap::new(), payload, TRY_TIME).await);
     }
-}
-
-async fn list(client: &Client) -> Result<Value, ApiError> {
-    let payload = json!({ "offset": 0 }).to_string().into_bytes();
-    let subject = "$JS.API.STREAM.LIST".to_owned();
-    ask(client, subject, HeaderMap::new(), payload, TRY_TIME).await
 }
 
 fn streams(list: &Value) -> impl Iterator<Item = &Value> {

@@ -20,7 +20,7 @@ pub const START_PAUSE: Duration = Duration::from_millis(200);
 pub const TRY_TIME: Duration = Duration::from_secs(3);
 
 /// How long a start tries to get an answer that stays. An election takes 4 to 9 s.
-pub const START_TIME: Duration = Duration::from_secs(15);
+pub const START_TIME: Duration = Duration::from_secs(20);
 
 /// Messages of a page that a lane is read by.
 pub const PAGE_MESSAGES: usize = 1_000;

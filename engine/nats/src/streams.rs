@@ -6,11 +6,10 @@ use futures_util::{StreamExt as _, future};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::api::{ApiError, EXPECTED_SEQUENCE, ask, found_message, newest};
+use crate::api::{ApiError, EXPECTED_SEQUENCE, NO_PEERS, found_message, newest, persist};
 use crate::leaders::{lane_name, servers};
 use crate::limits::{
-    DUPLICATES_TIME, LANES, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE, START_TIME,
-    STREAMS_PER_SERVER, TRY_TIME,
+    DUPLICATES_TIME, LANES, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE, STREAMS_PER_SERVER,
 };
 use crate::settings::{SessionKey, Settings, StartError};
 
@@ -23,11 +22,6 @@ const AGREED: &str = "$KV.CLUSTER.agreed";
 const IN_USE: u64 = 10_058;
 /// JetStream's number for a condition of a publish that does not hold.
 const CONDITION: u64 = 10_071;
-/// JetStream's number for too few servers with room.
-const NO_PEERS: u64 = 10_005;
-/// Numbers that pass when the servers have found each other: no servers with room, no
-/// leader, not ready, and no stream of that name at this server yet.
-const PASSING: &[u64] = &[NO_PEERS, 10_008, 10_009, 10_023, 10_074];
 
 /// What all nodes agree on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,34 +53,10 @@ fn unfit(why: impl Into<String>) -> StartError {
     StartError::Unfit(why.into())
 }
 
-/// Asks until there is an answer that stays. Servers that have just started answer
-/// nothing, or that they have no leader, or that they do not know each other.
 async fn api(client: &Client, subject: &str, payload: &Value) -> Result<Value, ApiError> {
     let payload = if payload.is_null() { Vec::new() } else { payload.to_string().into_bytes() };
     let subject = format!("$JS.API.{subject}");
     persist(client, &subject, &HeaderMap::new(), &payload).await
-}
-
-async fn persist(
-    client: &Client,
-    subject: &str,
-    headers: &HeaderMap,
-    payload: &[u8],
-) -> Result<Value, ApiError> {
-    let begun = Instant::now();
-    loop {
-        let asked = ask(client, subject.to_owned(), headers.clone(), payload.to_vec(), TRY_TIME);
-        let answer = asked.await;
-        let is_passing = match &answer {
-            Ok(_) => false,
-            Err(ApiError::None(_)) => true,
-            Err(ApiError::Refused { number, .. }) => PASSING.contains(number),
-        };
-        if !is_passing || begun.elapsed() > START_TIME {
-            return answer;
-        }
-        tokio::time::sleep(START_PAUSE).await;
-    }
 }
 
 async fn check_account(client: &Client) -> Result<(), StartError> {
