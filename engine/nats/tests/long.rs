@@ -1,5 +1,7 @@
-//! Owners who steal units while servers die, over three real nats-servers. Long:
-//! `make cluster-test` runs it.
+//! Owners who steal units while servers die, over three real nats-servers.
+//!
+//! `CLUSTER_TAKES` says how many take-overs a run waits for. With 500, which write 1,000
+//! fences, 17 servers were killed in a minute and a half.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 #[allow(dead_code, reason = "each test uses a part of the rig")]
@@ -10,11 +12,14 @@ use std::time::Duration;
 
 use desk_nats::{Key, Record, UNITS, UnitId, What};
 use desk_protocol::Time;
-use rig::{Peer, Servers, now, settings, until};
+use rig::{PATIENCE, Peer, Servers, now, settings, until};
 
-/// Records to be acknowledged, and take-overs to be seen: each writes two fences.
-const RECORDS: usize = 30_000;
-const TAKEN: usize = 500;
+/// Take-overs that a short run waits for; each writes two fences.
+const TAKES: usize = 40;
+/// Records that are acknowledged for each of them, at least.
+const RECORDS_PER_TAKE: usize = 60;
+/// Take-overs from which on servers were surely killed.
+const TAKES_LONG: usize = 500;
 /// Records of one append.
 const AT_ONCE: u64 = 8;
 /// Units that are fought for.
@@ -57,8 +62,10 @@ fn collect(peer: &mut Peer, said: &mut Said, kept: &mut BTreeMap<(UnitId, u64), 
 }
 
 #[test]
-#[ignore = "takes minutes: make cluster-test"]
 fn owners_who_steal_while_servers_die_lose_nothing() {
+    let takes = std::env::var("CLUSTER_TAKES").ok().and_then(|text| text.parse().ok());
+    let takes = takes.unwrap_or(TAKES);
+    let records = takes * RECORDS_PER_TAKE;
     let mut servers = Servers::start("steal", true);
     let mut peers: Vec<Peer> = ["a", "b", "c"]
         .iter()
@@ -75,7 +82,7 @@ fn owners_who_steal_while_servers_die_lose_nothing() {
     let begun = now();
     let mut dead: Option<(usize, u64)> = None;
     let taken = |peers: &[Peer]| peers.iter().map(|peer| peer.taken).sum::<usize>();
-    while kept.len() < RECORDS || taken(&peers) < TAKEN {
+    while kept.len() < records || taken(&peers) < takes {
         assert!(begun.elapsed() < Duration::from_secs(500), "{} {}", kept.len(), taken(&peers));
         turns += 1;
         for peer in &mut peers {
@@ -117,13 +124,17 @@ fn owners_who_steal_while_servers_die_lose_nothing() {
     }
     // One more node reads all of it from the streams.
     let mut last = Peer::join(settings(&servers, "last", 0)).unwrap();
-    units.iter().for_each(|unit| last.handle.take(*unit));
-    until("the last node owns the units", &mut [&mut last], |peers| {
-        units.iter().all(|unit| peers[0].owned.contains_key(unit))
-    });
+    // The others still race for some of them, and a race that is lost is given up.
+    let asked = now();
+    while !units.iter().all(|unit| last.memory.contains_key(unit)) {
+        assert!(asked.elapsed() < PATIENCE, "it owned {:?}; {:?}", last.memory, last.notices);
+        let missing = units.iter().filter(|unit| !last.memory.contains_key(unit));
+        missing.for_each(|unit| last.handle.take(*unit));
+        last.listen(Duration::from_millis(200));
+    }
     for ((unit, sequence), record) in &kept {
         let stored = last.store.get(unit).and_then(|all| all.get(*sequence as usize - 1));
         assert_eq!(stored, Some(record), "acknowledged, and lost");
     }
-    assert!(kills > 0);
+    assert!(takes < TAKES_LONG || kills > 0);
 }

@@ -221,7 +221,8 @@ impl Peer {
 pub(crate) fn until(what: &str, peers: &mut [&mut Peer], is: impl Fn(&[&mut Peer]) -> bool) {
     let begun = now();
     while !is(peers) {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}");
+        let notices: Vec<&String> = peers.iter().flat_map(|peer| &peer.notices).collect();
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}; {notices:?}");
         peers.iter_mut().for_each(|peer| peer.listen(Duration::from_millis(5)));
     }
 }
