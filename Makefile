@@ -27,6 +27,13 @@ cluster: build ## Three nodes over three nats-servers on this machine, data in .
 	@tools/need nats
 	@exec tools/cluster $(TARGET)/release/sticker-desk
 
+.PHONY: cluster-test
+cluster-test: ## All tests of several machines: deaths and stops of real ones (outside CI)
+	@tools/need nats
+	@cargo build --quiet -p sticker-desk
+	@STICKER_DESK_BIN=$(TARGET)/debug/sticker-desk cargo test --quiet -p desk-e2e \
+		--test cluster -- --include-ignored --nocapture --test-threads 1
+
 .PHONY: test
 test: ## Everything CI checks
 	@tools/need cc rust node flatc nats

@@ -128,6 +128,16 @@ impl Cluster {
         self.nodes[machine].kill9();
     }
 
+    /// `kill -9` of a machine's nats-server alone.
+    pub fn kill_nats(&mut self, machine: usize) {
+        self.nats[machine].kill9();
+    }
+
+    /// Starts a machine's nats-server again.
+    pub fn nats_up(&mut self, machine: usize) {
+        self.nats[machine].up();
+    }
+
     /// Starts a machine that was killed again.
     pub fn up(&mut self, machine: usize) {
         self.nats[machine].up();

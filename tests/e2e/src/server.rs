@@ -293,6 +293,16 @@ impl Server {
         self.signal(Signal::KILL);
     }
 
+    /// Stops its process, as a machine that stands still.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);

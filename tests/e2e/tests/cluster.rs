@@ -4,7 +4,7 @@
 use desk_client_native::Carriers;
 use desk_e2e::cluster::{Cluster, MACHINES};
 use desk_e2e::programs::{note, opened, soon, texts};
-use desk_e2e::{create, eventually, http};
+use desk_e2e::{create, eventually, http, now};
 use serde_json::json;
 
 #[test]
@@ -126,4 +126,106 @@ fn the_operator_sees_who_serves_what() {
     let alone = desk_e2e::Server::new();
     let why = http::get(&alone, "/admin/cluster", &[]).problem(404);
     assert!(why.contains("--cluster"), "{why}");
+}
+
+/// How often a machine is killed in the long tests.
+const KILLS: usize = 20;
+
+#[test]
+#[ignore = "minutes long: make cluster-test"]
+fn nothing_is_lost_or_doubled_over_many_deaths() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start();
+    let desk = create(&cluster.nodes[0], "Retro");
+    let link = format!("{}/d/{}", cluster.nodes[1].url(), desk.id);
+    let carriers = [Carriers::WebSocket, Carriers::Quic, Carriers::Poll];
+    let people = carriers.map(|carrier| runtime.block_on(opened(&link, carrier)));
+    let (mut all, mut without) = (Vec::new(), Vec::new());
+    for kill in 0..KILLS {
+        let owner = cluster.owner(&desk.id);
+        // Some are under way when the machine dies.
+        for round in 0..10 {
+            for (number, person) in people.iter().enumerate() {
+                let text = format!("{kill} {round} of {number}");
+                person.add(note(&text)).unwrap();
+                all.push(text);
+            }
+        }
+        let begin = now();
+        cluster.kill9(owner);
+        for person in &people {
+            runtime.block_on(soon(person.saved())).unwrap();
+        }
+        without.push(begin.elapsed());
+        cluster.up(owner);
+        cluster.wait_for_units();
+    }
+    all.sort();
+    assert_eq!(cluster.texts(0, &desk.id), all);
+    without.sort();
+    eprintln!(
+        "all saved after a death: median {:?}, worst {:?}",
+        without[KILLS / 2],
+        without[KILLS - 1]
+    );
+}
+
+#[test]
+#[ignore = "minutes long: make cluster-test"]
+fn a_machine_that_was_stopped_shows_nothing_old() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let cluster = Cluster::start();
+    let desk = create(&cluster.nodes[0], "Retro");
+    let owner = cluster.owner(&desk.id);
+    let other = (owner + 1) % MACHINES;
+    let link = format!("{}/d/{}", cluster.nodes[other].url(), desk.id);
+    let person = runtime.block_on(opened(&link, Carriers::WebSocket));
+    person.add(note("before")).unwrap();
+    runtime.block_on(soon(person.saved())).unwrap();
+    cluster.nodes[owner].pause();
+    person.add(note("meanwhile")).unwrap();
+    runtime.block_on(soon(person.saved())).unwrap();
+    assert_eq!(cluster.texts(other, &desk.id), ["before", "meanwhile"]);
+    cluster.nodes[owner].go_on();
+    // It leads to the new owner, or, before it knows of one, refuses.
+    let target = format!("/api/desk/{}/export?format=json", desk.id);
+    eventually("a machine that knows the owner", || {
+        let reply = http::get(&cluster.nodes[owner], &target, &[]);
+        assert!(reply.status != 200 || reply.text().contains("meanwhile"), "{}", reply.text());
+        matches!(reply.status, 200 | 307).then_some(())
+    });
+    person.add(note("after")).unwrap();
+    runtime.block_on(soon(person.saved())).unwrap();
+    assert_eq!(cluster.texts(owner, &desk.id), ["after", "before", "meanwhile"]);
+}
+
+#[test]
+#[ignore = "minutes long: make cluster-test"]
+fn without_two_of_three_nothing_is_shown() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start();
+    let desk = create(&cluster.nodes[0], "Retro");
+    let link = format!("{}/d/{}", cluster.nodes[0].url(), desk.id);
+    let (ann, bob) = (
+        runtime.block_on(opened(&link, Carriers::WebSocket)),
+        runtime.block_on(opened(&link, Carriers::WebSocket)),
+    );
+    ann.add(note("before")).unwrap();
+    runtime.block_on(soon(ann.saved())).unwrap();
+    runtime.block_on(soon(bob.clone().until(|desk| desk.pile().count() == 1))).unwrap();
+    cluster.kill_nats(1);
+    cluster.kill_nats(2);
+    ann.add(note("meanwhile")).unwrap();
+    // Nobody can acknowledge it, so nobody sees it.
+    let mut looking = bob.clone();
+    let shown = runtime.block_on(async {
+        let seen = looking.until(|desk| desk.pile().count() == 2);
+        tokio::time::timeout(std::time::Duration::from_secs(5), seen).await
+    });
+    assert!(shown.is_err());
+    assert!(ann.with(|client, _| client.pending()) > 0);
+    cluster.nats_up(1);
+    cluster.nats_up(2);
+    runtime.block_on(soon(ann.saved())).unwrap();
+    runtime.block_on(soon(bob.clone().until(|desk| desk.pile().count() == 2))).unwrap();
 }

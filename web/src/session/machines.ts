@@ -12,7 +12,10 @@ export interface Told {
   collaboration?: { websocket?: string };
 }
 
-let machines: string[] = [];
+/** Where they are kept: a page may be opened while its own machine is gone. */
+const KEPT = "sticker-desk.machines";
+
+let machines = kept();
 /** The machine that has the desk; undefined: the one that served the page. */
 let current: string | undefined;
 /** The last line ended, or did not open: the desk may be elsewhere. */
@@ -20,8 +23,9 @@ let isDoubtful = false;
 
 /** Takes over what an answer of `init` tells. */
 export function learnMachines(told: Told): void {
-  if (told.nodes !== undefined) machines = told.nodes.slice(0, MACHINES_MAX);
+  machines = (told.nodes ?? []).slice(0, MACHINES_MAX);
   isDoubtful = false;
+  keep();
   const socket = told.collaboration?.websocket;
   if (machines.length === 0 || socket === undefined) return;
   // ws becomes http, wss becomes https.
@@ -31,6 +35,26 @@ export function learnMachines(told: Told): void {
 /** The address of a path on the machine that has the desk. */
 export function urlOf(path: string): URL {
   return new URL(path, current === undefined ? document.baseURI : `${current}/`);
+}
+
+function kept(): string[] {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
+    if (!Array.isArray(found)) return [];
+    return found.filter((one) => typeof one === "string").slice(0, MACHINES_MAX);
+  } catch {
+    // Without a storage the page knows what its server tells.
+    return [];
+  }
+}
+
+function keep(): void {
+  try {
+    if (machines.length === 0) localStorage.removeItem(KEPT);
+    else localStorage.setItem(KEPT, JSON.stringify(machines));
+  } catch {
+    // Nothing was kept either.
+  }
 }
 
 /** A line ended, or did not open. */
