@@ -31,8 +31,10 @@ cluster: build ## Three nodes over three nats-servers on this machine, data in .
 cluster-test: ## All tests of several machines: deaths and stops of real ones (outside CI)
 	@tools/need nats
 	@cargo build --quiet -p sticker-desk
-	@STICKER_DESK_BIN=$(TARGET)/debug/sticker-desk cargo test --quiet -p desk-e2e \
-		--test cluster -- --include-ignored --nocapture --test-threads 1
+	@CLUSTER_SEEDS=3000 cargo test --quiet -p desk-cluster
+	@cargo test --quiet -p desk-nats -- --include-ignored --test-threads 1
+	@CLUSTER_KILLS=20 STICKER_DESK_BIN=$(TARGET)/debug/sticker-desk cargo test --quiet \
+		-p desk-e2e --test cluster -- --nocapture --test-threads 1
 
 .PHONY: test
 test: ## Everything CI checks

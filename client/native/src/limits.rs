@@ -79,3 +79,11 @@ pub const NODE_TIME: Duration = Duration::from_secs(2);
 
 /// Machines of a cluster that are remembered.
 pub const NODES_MAX: usize = 64;
+
+/// How long one attempt looks for the machine that has the desk. It ends before the core
+/// gives the attempt up.
+pub const SEEK_TIME: Duration = Duration::from_secs(4);
+
+/// The pause between two such looks: a desk moves within a second, or within an election of
+/// some seconds.
+pub const SEEK_PAUSE: Duration = Duration::from_millis(400);

@@ -128,12 +128,18 @@ fn the_operator_sees_who_serves_what() {
     assert!(why.contains("--cluster"), "{why}");
 }
 
-/// How often a machine is killed in the long tests.
-const KILLS: usize = 20;
+/// How often a machine is killed: `make cluster-test` sets it higher.
+fn kills() -> usize {
+    std::env::var("CLUSTER_KILLS").map_or(0, |kills| kills.parse().unwrap())
+}
 
 #[test]
-#[ignore = "minutes long: make cluster-test"]
 fn nothing_is_lost_or_doubled_over_many_deaths() {
+    let kills = kills();
+    if kills == 0 {
+        eprintln!("SKIPPED, minutes long: make cluster-test");
+        return;
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut cluster = Cluster::start();
     let desk = create(&cluster.nodes[0], "Retro");
@@ -141,7 +147,7 @@ fn nothing_is_lost_or_doubled_over_many_deaths() {
     let carriers = [Carriers::WebSocket, Carriers::Quic, Carriers::Poll];
     let people = carriers.map(|carrier| runtime.block_on(opened(&link, carrier)));
     let (mut all, mut without) = (Vec::new(), Vec::new());
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let owner = cluster.owner(&desk.id);
         // Some are under way when the machine dies.
         for round in 0..10 {
@@ -165,13 +171,12 @@ fn nothing_is_lost_or_doubled_over_many_deaths() {
     without.sort();
     eprintln!(
         "all saved after a death: median {:?}, worst {:?}",
-        without[KILLS / 2],
-        without[KILLS - 1]
+        without[kills / 2],
+        without[kills - 1]
     );
 }
 
 #[test]
-#[ignore = "minutes long: make cluster-test"]
 fn a_machine_that_was_stopped_shows_nothing_old() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let cluster = Cluster::start();
@@ -200,7 +205,6 @@ fn a_machine_that_was_stopped_shows_nothing_old() {
 }
 
 #[test]
-#[ignore = "minutes long: make cluster-test"]
 fn without_two_of_three_nothing_is_shown() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut cluster = Cluster::start();

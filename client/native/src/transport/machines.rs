@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use desk_client_core::Trouble;
 use desk_protocol::LinkId;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::race::{Carriers, Race};
 use super::{LineEnd, Transport};
 use crate::address::Server;
 use crate::api::{Api, Joined};
-use crate::limits::NODE_TIME;
+use crate::limits::{NODE_TIME, SEEK_PAUSE, SEEK_TIME};
 use crate::trust::Trust;
 
 /// Opens lines to whichever server has the desk.
@@ -60,6 +60,16 @@ impl Machines {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks again and again who has the desk: it may be between two machines.
+    async fn seek(&self, session_key: &str) -> Race {
+        loop {
+            if let Some(race) = self.find(session_key).await {
+                return race;
+            }
+            sleep(SEEK_PAUSE).await;
+        }
+    }
+
     /// Asks one server after the other who has the desk, first the one that had it: it
     /// knows who took it.
     async fn find(&self, session_key: &str) -> Option<Race> {
@@ -102,8 +112,11 @@ impl Transport for Machines {
         if is_alone {
             return race.connect(session_key).await;
         }
-        if is_doubtful && let Some(race) = self.find(&session_key).await {
-            return race.connect(session_key).await;
+        if is_doubtful {
+            return match timeout(SEEK_TIME, self.seek(&session_key)).await {
+                Ok(race) => race.connect(session_key).await,
+                Err(_) => Err(super::lost("no machine has the desk now")),
+            };
         }
         let end = match timeout(NODE_TIME, race.connect(session_key.clone())).await {
             Ok(Ok(line)) => return Ok(line),
