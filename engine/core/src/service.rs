@@ -356,6 +356,12 @@ pub enum ServiceError {
     /// 429
     #[error("as many people are on this desk as it takes: come again when somebody has left")]
     DeskFull,
+    /// 403: waiting does not help
+    #[error(
+        "this desk remembers no more clients that change it: it can still be looked at by a view \
+         link, and a new desk takes changes"
+    )]
+    NoMoreEditors,
     /// 429
     #[error("too many {0}: wait and try again")]
     TooMany(&'static str),
@@ -379,7 +385,7 @@ impl ServiceError {
             Self::KeyVoid => CloseCode::KeyVoid,
             Self::Finished => CloseCode::Finished,
             Self::KeyOfReplacedLink | Self::LinkReplaced => CloseCode::LinkReplaced,
-            Self::NotAllowed { .. } => CloseCode::NotAllowed,
+            Self::NotAllowed { .. } | Self::NoMoreEditors => CloseCode::NotAllowed,
             Self::NoDesk => CloseCode::Deleted,
             Self::Expired => CloseCode::Expired,
             Self::DeskFull => CloseCode::DeskFull,

@@ -127,6 +127,21 @@ fn a_newcomer_is_told_why_nobody_new_can_join() {
 }
 
 #[test]
+fn a_deletion_is_refused_at_once_while_nothing_can_be_stored() {
+    let mut world = World::new();
+    let desk = world.create();
+    world.input(Input::Writable(false));
+    for request in
+        [Request::Delete { key: desk.key, desk: desk.link }, Request::Remove { link: desk.link }]
+    {
+        assert!(matches!(world.failure(request), ServiceError::Unavailable(_)));
+    }
+    world.input(Input::Writable(true));
+    let delete = Request::Delete { key: desk.key, desk: desk.link };
+    assert!(matches!(world.ask(delete), Reply::Deleted));
+}
+
+#[test]
 fn a_connection_that_is_gone_leaves_no_deadline_behind() {
     let mut world = World::new();
     let desk = world.create();
@@ -158,10 +173,19 @@ fn who_only_looks_takes_no_place_of_those_who_change_a_desk() {
         assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
     }
     // Those who change a desk are bounded all the same.
-    assert!(matches!(world.failure(join(desk.link)), ServiceError::TooMany(_)));
+    assert!(matches!(world.failure(join(desk.link)), ServiceError::NoMoreEditors));
     assert!(matches!(world.ask(join(view)), Reply::Joined(_)));
     let late = world.sync(desk.key, 1, 3, vec![create(9, "x")]);
-    assert!(matches!(late, Reply::Failed(ServiceError::TooMany(_))), "{late:?}");
+    assert!(matches!(late, Reply::Failed(ServiceError::NoMoreEditors)), "{late:?}");
+    // An import is a change like others.
+    let import = Request::Import {
+        key: desk.key,
+        desk: desk.link,
+        user: String::new(),
+        resend: None,
+        operations: vec![create(10, "imported")],
+    };
+    assert!(matches!(world.failure(import), ServiceError::NoMoreEditors));
 }
 
 fn join(link: LinkId) -> Request {

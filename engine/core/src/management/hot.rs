@@ -136,7 +136,7 @@ impl Hot {
     /// The author number of a client. A client that is not known joins by this.
     ///
     /// # Errors
-    /// [`ServiceError::TooMany`].
+    /// [`ServiceError::NoMoreEditors`].
     pub(crate) fn join(
         &mut self,
         gate: &mut Gate,
@@ -146,7 +146,7 @@ impl Hot {
             return Ok(member.author);
         }
         let next = self.record.members.next_author();
-        let author = next.ok_or(ServiceError::TooMany("clients ever joined this desk"))?;
+        let author = next.ok_or(ServiceError::NoMoreEditors)?;
         self.join_as(gate, client, author);
         Ok(author)
     }
@@ -159,19 +159,19 @@ impl Hot {
     /// Whether one more client may change the desk.
     ///
     /// # Errors
-    /// [`ServiceError::TooMany`].
+    /// [`ServiceError::NoMoreEditors`].
     pub(crate) fn has_place(&self) -> Result<(), ServiceError> {
         if self.record.members.changers() < self.limits.clients_per_desk {
             return Ok(());
         }
-        Err(ServiceError::TooMany("clients changed this desk"))
+        Err(ServiceError::NoMoreEditors)
     }
 
     /// Lets a client change the desk. A connection keeps its client's number, also of
     /// a reader that was forgotten meanwhile.
     ///
     /// # Errors
-    /// [`ServiceError::TooMany`].
+    /// [`ServiceError::NoMoreEditors`].
     pub(crate) fn let_change(
         &mut self,
         gate: &mut Gate,

@@ -233,7 +233,7 @@ impl Shard {
         }
         let Some(hot) = slot.hot() else { return };
         if let Err(why) = hot.let_change(&mut self.env.gate, client, Some(author)) {
-            return self.end(now, id, CloseCode::Overloaded, &why.to_string());
+            return self.end(now, id, why.close_code(), &why.to_string());
         }
         let client_seq = submit.client_seq;
         let arrival = Arrival { client, user: &user, submit, base_texts: &[] };

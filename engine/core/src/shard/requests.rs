@@ -67,7 +67,7 @@ impl Shard {
             }
             Request::Delete { key, desk: path } => {
                 let allowed = self.allow(desk, &key, path, Role::Owner, "delete the desk");
-                allowed.map(|()| self.delete(now, desk))
+                allowed.and_then(|()| self.delete(now, desk))
             }
             Request::MayImport { key, desk: path } => {
                 let allowed = self.allow(desk, &key, path, Role::Editor, "import");
@@ -83,7 +83,7 @@ impl Shard {
                 allowed.and_then(|()| self.add_notes(now, desk, key.client, notes))
             }
             Request::Export { link, deleted } => self.export(desk, link, deleted),
-            Request::Remove { link: _ } => Ok(self.delete(now, desk)),
+            Request::Remove { link: _ } => self.delete(now, desk),
         };
         let position = self.reply_position(desk);
         match served {
@@ -480,7 +480,8 @@ impl Shard {
         }
     }
 
-    fn delete(&mut self, now: Time, desk: LinkId) -> Reply {
+    fn delete(&mut self, now: Time, desk: LinkId) -> Served {
+        self.may_write(Some(desk))?;
         let hot = self.hot(desk);
         let (aliases, expires_at) = (hot.aliases().collect::<Vec<_>>(), hot.expires_at());
         let sequence = hot.record.sequence + 1;
@@ -490,7 +491,7 @@ impl Shard {
         }
         let position = self.env.gate.forget(desk, sequence, expires_at);
         self.drop_desk(now, desk, position, CloseCode::Deleted, &ServiceError::NoDesk);
-        Reply::Deleted
+        Ok(Reply::Deleted)
     }
 
     /// IMPORT-1: adds notes in the name of who imports, beside that client's batches.
@@ -515,6 +516,7 @@ impl Shard {
         self.may_grow(now, desk)?;
         let slot = self.desks.get_mut(&desk).expect("a task runs on a desk in memory");
         let hot = slot.hot().expect("a task runs on a desk in memory");
+        hot.let_change(&mut self.env.gate, client, None)?;
         let author = hot.join(&mut self.env.gate, client)?;
         let notes = Notes { author, user: &user, operations };
         let Imported { status, revision, created, .. } = self.import(now, desk, notes)?;

@@ -23,7 +23,7 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
         ServiceError::KeyVoid | ServiceError::Finished | ServiceError::KeyOfReplacedLink => {
             coded(Status::UNAUTHORIZED).with("WWW-Authenticate", SESSION_KEY_FIELD)
         }
-        ServiceError::NotAllowed { .. } => coded(Status::FORBIDDEN),
+        ServiceError::NotAllowed { .. } | ServiceError::NoMoreEditors => coded(Status::FORBIDDEN),
         ServiceError::LinkReplaced => coded(Status::NOT_FOUND),
         ServiceError::NoDesk => route::no_such_desk(),
         ServiceError::Expired => coded(Status::GONE),
@@ -133,7 +133,8 @@ mod tests {
             (ServiceError::DeskFull, 429),
             (ServiceError::Expired, 410),
             (gap, 422),
-            (ServiceError::TooMany("clients changed this desk"), 429),
+            (ServiceError::NoMoreEditors, 403),
+            (ServiceError::TooMany("polls wait on this desk"), 429),
             (ServiceError::Unavailable("the disk is full"), 503),
         ] {
             let problem = problem(&error);
