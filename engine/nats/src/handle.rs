@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use desk_cluster::{Epoch, Record, UnitId, View};
 use tokio::sync::mpsc::UnboundedSender;
+
+use crate::clock::Pulse;
 
 /// Speaks to the cluster's thread. Every call returns at once.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) calls: UnboundedSender<Call>,
     pub(crate) view: Arc<RwLock<Arc<View>>>,
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// What a shard asks for.
@@ -73,6 +77,15 @@ impl Handle {
     /// that this node is gone.
     pub fn stop(&self) {
         self.call(Call::Stop);
+    }
+
+    /// How long ago the cluster's thread last looked around. It does so four times a second
+    /// at least. After [`crate::limits::SILENCE_MAX`] other nodes may own what this one
+    /// owned; the thread finds that out when it runs again, and tells `Suspect` before this
+    /// time is short again.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.pulse.silence()
     }
 
     /// Who is there and who owns what, as far as heard.

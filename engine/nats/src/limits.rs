@@ -32,6 +32,10 @@ pub const PAGE_BYTES: usize = 2 << 20;
 /// after 300 ms, and gives up nothing for 10 s: 64 units leave 2,200 questions.
 pub const QUESTIONS_MAX: usize = 16_384;
 
+/// The longest time without a look around after which everything may still be this node's:
+/// the others take nothing of a node that they heard so lately.
+pub const SILENCE_MAX: Duration = desk_cluster::limits::DEAD_TIME;
+
 /// How long a question is remembered. Later the core has asked again many times.
 pub const QUESTION_TIME: Duration = Duration::from_secs(15);
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Subscriber};
 use bytes::Bytes;
+use desk_cluster::limits::LATE_TIME;
 use desk_cluster::{
     Answer, CallId, Event, Input, Layout, Node, NodeInput, NodeOutput, Output, UnitId, View,
 };
@@ -13,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
 
 use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page};
-use crate::clock::Clock;
+use crate::clock::{Clock, Pulse};
 use crate::handle::Call;
 use crate::leaders::{lane_name, put_back};
 use crate::limits::{HAND_OVER_TIME, RECONNECT_PAUSE};
@@ -90,11 +91,20 @@ impl<T: FnMut(Event)> Run<T> {
     }
 
     /// Serves until the node leaves.
-    pub(crate) async fn serve(mut self, mut ears: Ears, mut calls: UnboundedReceiver<Call>) {
+    pub(crate) async fn serve(
+        mut self,
+        mut ears: Ears,
+        mut calls: UnboundedReceiver<Call>,
+        pulse: &Pulse,
+    ) {
         loop {
             self.carry_out().await;
             let due = self.node.poll_timeout().map(|(at, _)| self.clock.instant(at));
             let due = due.unwrap_or_else(Instant::now);
+            // Whoever is late has a doubt to tell of first.
+            if due.elapsed() < LATE_TIME {
+                pulse.beat();
+            }
             tokio::select! {
                 biased;
                 call = calls.recv() => match call {

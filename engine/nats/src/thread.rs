@@ -7,7 +7,7 @@ use desk_cluster::{Event, Layout, Myself, Node, View};
 use tokio::sync::mpsc::unbounded_channel;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Pulse};
 use crate::connection::connect;
 use crate::handle::Handle;
 use crate::leaders::put_back;
@@ -28,7 +28,8 @@ pub fn start(
     let (calls, called) = unbounded_channel();
     let (joined, wait) = mpsc::channel();
     let view = Arc::new(RwLock::new(Arc::new(View::default())));
-    let handle = Handle { calls, view: Arc::clone(&view) };
+    let pulse = Arc::new(Pulse::start());
+    let handle = Handle { calls, view: Arc::clone(&view), pulse: Arc::clone(&pulse) };
     let run = move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -43,7 +44,7 @@ pub fn start(
                     let view = run.view();
                     let session_key = agreed.session_key;
                     drop(joined.send(Ok(Joined { session_key, view })));
-                    run.serve(ears, called).await;
+                    run.serve(ears, called, &pulse).await;
                 }
             }
         });

@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use desk_engine_core::{UNITS, unit};
 use desk_gateway_http::route::is_same_origin;
+use desk_nats::limits::SILENCE_MAX;
 use desk_nats::{Event, Handle, NodeView, SessionKey, Settings, UnitId, View};
 use desk_protocol::LinkId;
 
@@ -40,8 +42,16 @@ pub(crate) enum ClusterError {
 /// What the shards have not heard of yet.
 #[derive(Default)]
 struct Inboxes {
-    shards: Vec<Mutex<VecDeque<Event>>>,
+    shards: Vec<Inbox>,
     bells: OnceLock<Arc<[Doorbell]>>,
+}
+
+/// A shard's.
+#[derive(Default)]
+struct Inbox {
+    events: Mutex<VecDeque<Event>>,
+    /// How often a unit became suspect.
+    doubts: AtomicU64,
 }
 
 impl Inboxes {
@@ -65,7 +75,11 @@ impl Inboxes {
         };
         // As `Placement` does, because the shards divide the units.
         let shard = usize::from(unit.number()) % self.shards.len();
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+        let inbox = &self.shards[shard];
+        if let Event::Suspect { .. } = event {
+            inbox.doubts.fetch_add(1, Ordering::Release);
+        }
+        inbox.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
         if let Some(bells) = self.bells.get() {
             bells[shard].ring();
         }
@@ -84,7 +98,7 @@ impl Cluster {
         quic: Option<String>,
         lane_bytes_max: u64,
     ) -> Result<Self, ClusterError> {
-        let shards = (0..config.shards).map(|_| Mutex::default()).collect();
+        let shards = (0..config.shards).map(|_| Inbox::default()).collect();
         let inboxes = Arc::new(Inboxes { shards, bells: OnceLock::new() });
         let settings = Settings {
             servers: chosen.servers.clone(),
@@ -114,8 +128,17 @@ impl Cluster {
 
     /// What a shard has not heard of yet.
     pub(crate) fn events(&self, shard: usize) -> VecDeque<Event> {
-        let mut inbox = self.inboxes.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *inbox)
+        let inbox = &self.inboxes.shards[shard].events;
+        std::mem::take(&mut *inbox.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether another machine may have a shard's units by now, as far as can be told
+    /// without the cluster's thread: it has not run for long, or has told of a doubt that the
+    /// shard has not followed. `followed`: how many of these doubts it has.
+    pub(crate) fn is_doubtful(&self, shard: usize, followed: u64) -> bool {
+        // In this order: the thread tells of its doubts before it is heard again.
+        self.handle.silence() >= SILENCE_MAX
+            || self.inboxes.shards[shard].doubts.load(Ordering::Acquire) != followed
     }
 
     /// Who is there, and who owns what.

@@ -155,7 +155,7 @@ fn desks_and_batches(server: &Server) {
         let head = desk::export(server, &ada.id)["revision"].as_u64().expect("a revision");
         guest.sync(server, 1, head, json!([{ "set_title": { "title": "t" } }])).expect(221);
     }
-    desk::init(server, &ada.id).problem(429);
+    desk::init(server, &ada.id).problem(403);
     // What a client needs to know, it is told.
     let mut socket = Socket::open(server, &ada.key);
     socket.hello(&ada.key, 1, None, "");
@@ -279,9 +279,15 @@ fn one_looks_and_one_is_silent(server: &Server) -> (Socket, Socket) {
     for (socket, hidden) in [(&mut silent, true), (&mut looks, false)] {
         socket.send(&ClientFrame::Presence(Presence { hidden, ..Presence::default() }));
     }
-    for (socket, other) in [(&mut looks, 2), (&mut silent, 1)] {
+    // What each of them has sent is there: nothing more comes by itself.
+    for (socket, other, hidden) in [(&mut looks, 2, true), (&mut silent, 1, false)] {
+        let is_there = |presence: &Option<Presence>| {
+            presence.as_ref().is_some_and(|presence| presence.hidden == hidden)
+        };
         let shows = |frame: ServerFrame| match frame {
-            ServerFrame::Presence(people) => people.iter().any(|one| one.author.0 == other),
+            ServerFrame::Presence(people) => {
+                people.iter().any(|one| one.author.0 == other && is_there(&one.presence))
+            }
             _ => false,
         };
         while !shows(socket.frame()) {}

@@ -284,6 +284,9 @@ impl Shell {
 
     /// Hands an input to the core.
     pub(crate) fn feed(&self, input: Input) {
+        if let Input::Request { .. } = input {
+            self.doubt_units();
+        }
         let now = self.clock.now();
         self.with_core(|core| core.handle(now, input));
     }
@@ -296,6 +299,7 @@ impl Shell {
 
     /// Hands bytes of a connection to the core. Returns how many it used up.
     pub(crate) fn receive(&self, connection: ConnectionId, bytes: &[u8]) -> usize {
+        self.doubt_units();
         let now = self.clock.now();
         self.with_core(|core| core.receive(now, connection, bytes))
     }

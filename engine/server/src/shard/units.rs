@@ -26,6 +26,8 @@ use crate::net::flag::Flag;
 pub(super) struct Units {
     stream: RefCell<Stream>,
     served: RefCell<BTreeMap<u16, Epoch>>,
+    /// How many doubts of the cluster's thread were followed.
+    doubts: Cell<u64>,
     /// How often each unit was lost. What was read of its desks before is old.
     losses: RefCell<BTreeMap<u16, u64>>,
     /// What others made, on its way into the store.
@@ -159,6 +161,7 @@ impl Shell {
             }
             Event::Suspect { unit } => {
                 let unit = unit.number();
+                units.doubts.set(units.doubts.get() + 1);
                 self.of_served(units, unit, Input::UnitTrusted { unit, trusted: false });
             }
             Event::Trusted { unit } => {
@@ -175,6 +178,21 @@ impl Shell {
             }
             // Told to nobody's desks.
             Event::Members | Event::Notice(_) | Event::Failed(_) => {}
+        }
+    }
+
+    /// Before the core answers anybody: whether this machine may have slept, and another one
+    /// serves its units. The cluster's thread finds that out too, and says how it ended, but
+    /// a request can be faster.
+    pub(super) fn doubt_units(&self) {
+        let (Some(units), Some(cluster)) = (&self.units, &self.shared.cluster) else { return };
+        if !cluster.is_doubtful(self.index, units.doubts.get()) {
+            return;
+        }
+        let now = self.clock.now();
+        for unit in units.served.borrow().keys().copied() {
+            let input = Input::UnitTrusted { unit, trusted: false };
+            self.with_core(|core| core.handle(now, input));
         }
     }
 
