@@ -70,7 +70,10 @@ fn a_stop_before_the_server_is_ready_is_a_good_end() {
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         let mut child = std::process::Command::new(binary())
             .arg("serve")
-            .args([&"--config".as_ref(), fifo.as_os_str(), "--data".as_ref(), data.as_os_str()])
+            .arg("--config")
+            .arg(&fifo)
+            .arg("--data")
+            .arg(&data)
             .spawn()
             .expect("it starts");
         // This waits until the process reads.
