@@ -8,6 +8,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -19,6 +20,7 @@ use crate::limits::BESIDE_PER_ADDRESS_MAX;
 pub(crate) struct Beside {
     queue: Mutex<Queue>,
     more: Condvar,
+    begun: Arc<AtomicU64>,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -77,7 +79,8 @@ impl Beside {
     /// # Errors
     /// The system starts no thread.
     pub(crate) fn start() -> std::io::Result<Arc<Self>> {
-        let beside = Arc::new(Self { queue: Mutex::default(), more: Condvar::new() });
+        let beside =
+            Arc::new(Self { queue: Mutex::default(), more: Condvar::new(), begun: Arc::default() });
         let working = Arc::clone(&beside);
         let thread = std::thread::Builder::new().name("beside".to_owned());
         thread.spawn(move || working.work())?;
@@ -110,10 +113,12 @@ impl Beside {
     ) -> Result<Awaited<T>, Busy> {
         let result = Awaited(Arc::new(Mutex::new(Progress::Waiting(None))));
         let told = Arc::clone(&result.0);
+        let begun = Arc::clone(&self.begun);
         let job = move || {
             if !matches!(*locked(&told), Progress::Waiting(_)) {
                 return;
             }
+            begun.fetch_add(1, Ordering::Relaxed);
             let done = catch_unwind(AssertUnwindSafe(job));
             let before = std::mem::replace(&mut *locked(&told), Progress::Done(done));
             if let Progress::Waiting(Some(waiter)) = before {
@@ -123,6 +128,11 @@ impl Beside {
         locked(&self.queue).push(source, kind, Box::new(job))?;
         self.more.notify_one();
         Ok(result)
+    }
+
+    /// How many jobs were begun since the start.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+use crate::beside::Beside;
+
 /// A number that one thread writes and others read.
 #[derive(Default)]
 pub(crate) struct Number(AtomicU64);
@@ -86,9 +88,12 @@ macro_rules! shard_metrics {
             $(#[doc = $histogram_help] pub(crate) $histogram: Histogram,)*
         }
 
-        /// The Prometheus text of all shards.
-        pub(crate) fn render(shards: &[CachePadded<ShardMetrics>]) -> String {
+        /// The Prometheus text of all shards, and of the thread beside them.
+        pub(crate) fn render(shards: &[CachePadded<ShardMetrics>], beside: &Beside) -> String {
             let mut out = String::new();
+            let begun = "sticker_desk_beside_jobs_total";
+            head(&mut out, begun, "Imports, exports and polls begun beside the shards.", "counter");
+            line(&mut out, format_args!("{begun} {}", beside.begun()));
             $(
                 head(&mut out, $counter_name, $counter_help, "counter");
                 for (shard, metrics) in shards.iter().enumerate() {
@@ -211,7 +216,7 @@ mod tests {
         shards[0].commit_time.record(Duration::from_micros(40));
         shards[0].commit_time.record(Duration::from_micros(120));
         shards[0].commit_time.record(Duration::from_secs(100));
-        let text = render(&shards);
+        let text = render(&shards, &Beside::start().unwrap());
         assert!(text.contains("sticker_desk_http_requests_total{shard=\"1\"} 3\n"));
         let bucket =
             |le: &str| format!("sticker_desk_log_commit_seconds_bucket{{shard=\"0\",le=\"{le}\"}}");

@@ -347,15 +347,15 @@ impl Server {
         self.metric("sticker_desk_collaboration_instances")
     }
 
-    /// The sum of a metric over all shards.
+    /// A metric of the process, or the sum of one over all shards.
     ///
     /// # Panics
     /// When there is none of this name.
     pub fn metric(&self, name: &str) -> u64 {
         let metrics = crate::http::get(self, "/metrics", &[]).expect(200);
-        let start = format!("{name}{{");
-        let lines: Vec<_> =
-            metrics.text().lines().filter(|line| line.starts_with(&start)).collect();
+        let of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let lines: Vec<_> = metrics.text().lines().filter(of_name).collect();
         assert!(!lines.is_empty(), "there is no metric {name}");
         let values = lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse::<u64>());
         values.map(|value| value.expect("a count")).sum()

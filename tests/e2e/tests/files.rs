@@ -275,3 +275,31 @@ fn a_long_export_holds_nobody_up() {
         Reply::read(&mut stream).expect(200);
     }
 }
+
+/// Whoever asks for large files and hangs up costs the time of the file that is being made.
+#[test]
+fn an_export_that_nobody_waits_for_is_not_made() {
+    const ASKED: u64 = 20;
+    let server = Setup::default().limit("segment", "\"16MiB\"").start();
+    let ada = create(&server, "large");
+    import(&server, &ada, "application/json", full_desk().to_string().as_bytes()).expect(200);
+    let begun = || server.metric("sticker_desk_beside_jobs_total");
+    let open = || server.metric("sticker_desk_connections");
+    let path = format!("/api/desk/{}/export?format=pdf", ada.id);
+    let ask = || {
+        let mut stream = connect(server.address());
+        stream.write_all(&request(&server, "GET", &path, &[], b"")).expect("it is sent");
+        stream
+    };
+    let (begun_before, open_before) = (begun(), open());
+    let mut first = ask();
+    while begun() == begun_before {}
+    drop((0..ASKED).map(|_| ask()).collect::<Vec<_>>());
+    while open() > open_before + 1 {}
+    let mut last = ask();
+    for stream in [&mut first, &mut last] {
+        Reply::read(stream).expect(200);
+    }
+    let made = begun() - begun_before;
+    assert!(made < ASKED / 2, "{made} files were made");
+}

@@ -290,12 +290,13 @@ impl Http {
             while !self.ended && self.protocol.wants_input() {
                 match self.poll_input(context) {
                     Poll::Pending => break,
-                    Poll::Ready(Ok(())) if self.ended && ends == Ends::Counts => {
-                        return Poll::Ready(Err(Gone));
-                    }
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
                 }
+            }
+            // It may have ended while something before was waited for.
+            if self.ended && ends == Ends::Counts {
+                return Poll::Ready(Err(Gone));
             }
             Poll::Pending
         })

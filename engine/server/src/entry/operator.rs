@@ -100,7 +100,7 @@ pub(super) fn metrics(http: &mut Http) {
         let detail = "Metrics are at the server's admin address.";
         return http.refuse(&Problem::new(Status::NOT_FOUND, detail));
     }
-    let text = metrics::render(&http.shell.shared.metrics);
+    let text = metrics::render(&http.shell.shared.metrics, &http.shell.shared.beside);
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     let body = Body::Owned(text.into_bytes());
     http.respond(
