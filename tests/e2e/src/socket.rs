@@ -233,23 +233,24 @@ impl Socket {
         &mut self.stream
     }
 
-    /// Whether no frame of the desk protocol arrives within `time`. Pings are
-    /// answered on the way.
-    pub fn is_told_nothing(&mut self, time: Duration) -> bool {
+    /// The first message that is no ping or pong and arrives within `time`: its first
+    /// byte and its payload. Pings are answered on the way.
+    ///
+    /// # Panics
+    /// When the connection ends.
+    pub fn told_within(&mut self, time: Duration) -> Option<(u8, Vec<u8>)> {
         let end = now() + time;
         while let left = end.saturating_duration_since(now())
             && !left.is_zero()
+            && !self.is_silent(left)
         {
-            if self.is_silent(left) {
-                return true;
-            }
-            match self.read_message() {
-                Some((0x89, payload)) => self.message(0x8a, &payload),
-                Some((0x8a, _)) => {}
-                _ => return false,
+            match self.read_message().expect("the connection stands") {
+                (0x89, payload) => self.message(0x8a, &payload),
+                (0x8a, _) => {}
+                told => return Some(told),
             }
         }
-        true
+        None
     }
 
     /// Whether nothing arrives within `time`.
