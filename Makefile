@@ -43,7 +43,9 @@ test: ## Everything CI checks
 
 .PHONY: bench
 bench: build $(if $(filter store,$(or $(ONLY),store)),compare-store) ## The benchmark report, in target/bench (ONLY=store: one part)
-	@cargo run --quiet --release -p desk-bench -- $(if $(ONLY),--only $(ONLY))
+	@before=$(if $(filter ws,$(or $(ONLY),ws)),$$(tools/before || true)); \
+		cargo run --quiet --release -p desk-bench -- $(if $(ONLY),--only $(ONLY)) \
+		$${before:+--before $$before}
 
 .PHONY: bench-quick
 bench-quick: build $(if $(filter store,$(ONLY)),compare-store) ## A coarse benchmark in under 5 minutes

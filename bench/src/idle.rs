@@ -10,7 +10,7 @@ use crate::limits::IDLE_CONNECTIONS;
 use crate::process::{Cores, Memory};
 use crate::random::Random;
 use crate::socket::Socket;
-use crate::subject::{DeskServer, Places, start_relay};
+use crate::subject::{DeskServer, Places, Relay, start_relay};
 
 /// Connections between two looks at the memory.
 const STEP: usize = IDLE_CONNECTIONS / 5;
@@ -85,7 +85,7 @@ pub fn desk(places: &Places, cores: Cores, seed: u64) -> Result<IdleCost> {
 
 /// Of the relay.
 pub fn relay(places: &Places, cores: Cores, seed: u64) -> Result<IdleCost> {
-    let process = start_relay(places, cores, false)?;
+    let process = start_relay(places, cores, Relay::Bare)?;
     let mut random = Random::new(seed);
     let mut sockets: Vec<Socket> = Vec::new();
     let mut points = Vec::new();

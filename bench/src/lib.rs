@@ -16,6 +16,7 @@ pub mod clock;
 pub mod desk_client;
 pub mod files;
 pub mod generator;
+pub mod group_log;
 pub mod html;
 pub mod idle;
 pub mod in_process;

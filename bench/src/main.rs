@@ -34,6 +34,9 @@ struct Arguments {
     /// The server's binary [default: the one beside this one]
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
+    /// An earlier build of the server, measured in the same rounds (`tools/before` makes it)
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -46,6 +49,9 @@ enum Task {
         /// Senders get their messages back, too
         #[arg(long)]
         echo: bool,
+        /// A file that messages are written to before they are passed on
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
     },
     /// Keeps a running server busy, for a profiler beside it
     Load {
@@ -93,7 +99,9 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     raise_descriptors()?;
     match arguments.command {
-        Some(Task::Relay { address, echo }) => return relay::serve(&address, echo),
+        Some(Task::Relay { address, echo, log }) => {
+            return relay::serve(&address, echo, log.as_deref());
+        }
         Some(Task::Load { address, desks, clients, operations, rate, seconds }) => {
             let load = match rate {
                 Some(rate_per_second) => Load::Open { rate_per_second },
@@ -111,6 +119,7 @@ fn main() -> Result<()> {
     fs::create_dir_all(&output)?;
     let places = Places {
         server: arguments.server.clone().unwrap_or_else(|| profile.join("sticker-desk")),
+        before: arguments.before.clone(),
         data: output.join("data"),
         own: own.clone(),
     };

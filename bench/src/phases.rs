@@ -10,7 +10,9 @@ use crate::limits::{BATCHED, EQUAL_RATE_PER_SECOND};
 use crate::participant::Participant;
 use crate::process::{Cores, Subject};
 use crate::shape::Shape;
-use crate::subject::{DeskServer, Places, check_convergence, join_desks, join_relay, start_relay};
+use crate::subject::{
+    DeskServer, Places, Relay, check_convergence, join_desks, join_relay, start_relay,
+};
 
 /// How long each phase runs.
 #[derive(Clone, Copy, Debug)]
@@ -95,27 +97,29 @@ pub fn desk(
 pub fn relay(
     places: &Places,
     cores: Cores,
+    relay: Relay,
     shape: Shape,
     lengths: Lengths,
     seed: u64,
 ) -> Result<(Saturated, Paced)> {
-    let process = start_relay(places, cores, false)?;
-    let mut generator = join_relay(&process.address, shape, seed, false)?;
+    let process = start_relay(places, cores, relay)?;
+    let mut generator = join_relay(&process.address, shape, seed, relay.answers())?;
     let saturated = saturate(&mut generator, &process, lengths)?;
     let paced = pace(&mut generator, &process, lengths, saturated.single.rate())?;
     Ok((saturated, paced))
 }
 
-/// A fresh relay that answers the sender, too, at its limit.
-pub fn relay_with_echo(
+/// A fresh relay at its limit.
+pub fn saturated_relay(
     places: &Places,
     cores: Cores,
+    relay: Relay,
     shape: Shape,
     lengths: Lengths,
     seed: u64,
 ) -> Result<Saturated> {
-    let process = start_relay(places, cores, true)?;
-    let mut generator = join_relay(&process.address, shape, seed, true)?;
+    let process = start_relay(places, cores, relay)?;
+    let mut generator = join_relay(&process.address, shape, seed, relay.answers())?;
     saturate(&mut generator, &process, lengths)
 }
 

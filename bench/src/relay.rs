@@ -1,6 +1,8 @@
 //! A bare WebSocket relay: what passing messages on costs by itself.
 //!
-//! It stores nothing, orders nothing and reads no message; it forwards each
+//! It orders nothing and reads no message. It stores nothing either, unless it is given a
+//! log: then a group of messages is durable before it is passed on, and the relay is the
+//! limit of what any program can do that has the product's input and output. It forwards each
 //! binary message to the others of its room (the target's path is the room's
 //! name), in one thread, over the product's own framing. What queued for a
 //! connection during a turn leaves in one write.
@@ -8,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -18,18 +21,21 @@ use desk_gateway_http::websocket::{Event, FrameHeader, Input, Opcode, Role, WebS
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
+use crate::group_log::GroupLog;
 use crate::limits::{MESSAGE_BYTES_MAX, READ_BYTES};
 
 const LISTENER: Token = Token(usize::MAX);
 
 /// Relays on `address` until the process is ended. With `echo` the sender gets
-/// its message back, too, as an acknowledgement would come.
-pub fn serve(address: &str, echo: bool) -> Result<()> {
+/// its message back, too, as an acknowledgement would come. With `log` all messages
+/// of a turn are written there before they are passed on.
+pub fn serve(address: &str, echo: bool, log: Option<&Path>) -> Result<()> {
     let address: SocketAddr = address.parse().context("an address like 127.0.0.1:0")?;
     let mut listener = TcpListener::bind(address)?;
     let mut relay = Relay {
         poll: Poll::new()?,
         echo,
+        log: log.map(GroupLog::create).transpose()?,
         lines: Vec::new(),
         rooms: BTreeMap::new(),
         dirty: Vec::new(),
@@ -55,6 +61,9 @@ pub fn serve(address: &str, echo: bool) -> Result<()> {
                 relay.read(event.token().0);
             }
         }
+        if let Some(log) = &mut relay.log {
+            log.commit()?;
+        }
         relay.flush();
     }
 }
@@ -62,6 +71,7 @@ pub fn serve(address: &str, echo: bool) -> Result<()> {
 struct Relay {
     poll: Poll,
     echo: bool,
+    log: Option<GroupLog>,
     /// By token; `None` once closed.
     lines: Vec<Option<Line>>,
     rooms: BTreeMap<String, Vec<usize>>,
@@ -185,6 +195,9 @@ impl Relay {
                 Ok(Some(Event::Pong(_))) => continue,
                 Ok(Some(Event::Text(_) | Event::Closed(_))) | Err(_) => return Err(Over),
             };
+            if let Some(log) = &mut self.log {
+                log.take(message);
+            }
             let header = FrameHeader::whole(Opcode::Binary, message.len());
             for &other in self.rooms.get(room).into_iter().flatten() {
                 let out = match &mut self.lines[other] {

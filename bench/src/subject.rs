@@ -27,6 +27,10 @@ const SETTINGS: &str = "\
 [limits]
 batches-per-second = 1000000
 batch-burst = 1000000
+";
+
+/// The same for the rates of an address, which the build of before does not have.
+const ADDRESS_SETTINGS: &str = "\
 desks-per-minute = 1000000
 desk-burst = 1000000
 joins-per-minute = 1000000
@@ -40,6 +44,8 @@ newcomer-burst = 1000000
 pub struct Places {
     /// The server's binary.
     pub server: PathBuf,
+    /// The server's binary as it was before, to see what became slower.
+    pub before: Option<PathBuf>,
     /// This binary, which is the relay, too.
     pub own: PathBuf,
     /// Data folders, on the disk that the build is on.
@@ -47,6 +53,16 @@ pub struct Places {
 }
 
 impl Places {
+    /// The same with the build of before as the server.
+    pub fn of_before(&self) -> Option<Self> {
+        self.before.clone().map(|server| Self { server, ..self.clone() })
+    }
+
+    fn settings(&self) -> String {
+        let is_before = self.before.as_ref() == Some(&self.server);
+        [SETTINGS, if is_before { "" } else { ADDRESS_SETTINGS }].concat()
+    }
+
     /// The program that compares stores, which is built beside this one.
     pub fn compare_store(&self) -> PathBuf {
         self.own.with_file_name("compare-store")
@@ -101,7 +117,7 @@ impl DeskServer {
         quic: String,
     ) -> Result<Self> {
         let settings = folder.join("bench.toml");
-        fs::write(&settings, SETTINGS)?;
+        fs::write(&settings, places.settings())?;
         let mut command = Command::new(&places.server);
         command.args(["serve", "--shards", "1", "--listen", listen, "--config"]);
         command.arg(&settings).arg("--data").arg(folder.join("data"));
@@ -128,12 +144,35 @@ fn free_address() -> Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-/// Starts the relay.
-pub fn start_relay(places: &Places, cores: Cores, echo: bool) -> Result<Subject> {
+/// What a relay does beside passing messages on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Relay {
+    /// Nothing.
+    Bare,
+    /// It answers the sender.
+    Answers,
+    /// It makes messages durable before it passes them on, and answers the sender: the
+    /// product's input and output, and nothing else.
+    Durable,
+}
+
+impl Relay {
+    /// Whether senders get an answer.
+    pub const fn answers(self) -> bool {
+        !matches!(self, Self::Bare)
+    }
+}
+
+/// Starts a relay.
+pub fn start_relay(places: &Places, cores: Cores, relay: Relay) -> Result<Subject> {
     let mut command = Command::new(&places.own);
     command.args(["relay", "127.0.0.1:0"]);
-    if echo {
+    if relay.answers() {
         command.arg("--echo");
+    }
+    if relay == Relay::Durable {
+        fs::create_dir_all(&places.data)?;
+        command.arg("--log").arg(places.data.join("relay.log"));
     }
     Subject::start(command, cores)
 }

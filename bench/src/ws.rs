@@ -1,5 +1,6 @@
 //! The part `ws`: what operations over WebSocket cost the server, and how long
-//! they take, with the relay's figures of the same run beside them.
+//! they take, with figures of the same rounds beside them: bare relays, the limit of what any
+//! program with the product's input and output can do, and an earlier build.
 
 use anyhow::Result;
 
@@ -9,7 +10,7 @@ use crate::phases::{self, Lengths, Paced, Saturated};
 use crate::process::Cores;
 use crate::report::{Goal, Row};
 use crate::shape::Shape;
-use crate::subject::Places;
+use crate::subject::{Places, Relay};
 
 /// What we aim at with one operation a batch, in microseconds of server time
 /// for an operation. The first is the goal that was set; the others grow as a
@@ -31,6 +32,19 @@ const LATENCY_US: (f64, f64) = (2_000.0, 10_000.0);
 /// cost: 12 µs against its 5.5.
 const RATIO: f64 = 2.2;
 
+/// Server time of an operation against the limit's: saturated, and at the equal rate.
+const LIMIT_RATIO: f64 = 1.35;
+const LIMIT_RATIO_EQUAL: f64 = 1.4;
+
+/// Server time of an operation against the earlier build's: saturated with one operation
+/// a batch, with eight, and at the equal rate.
+const BEFORE_SINGLE: [f64; 3] = [0.6, 0.5, 0.5];
+const BEFORE_BATCHED: f64 = 0.5;
+const BEFORE_EQUAL: f64 = 0.65;
+
+/// The 99th of 100 at half of the saturated rate, against the earlier build's.
+const BEFORE_P99: [f64; 3] = [1.0, 0.5, 0.25];
+
 /// Picks a phase out of several.
 type Pick<T> = fn(&T) -> &Measured;
 
@@ -43,6 +57,9 @@ struct Samples {
     desk: Vec<(Saturated, Paced)>,
     relay: Vec<(Saturated, Paced)>,
     echo: Vec<Saturated>,
+    limit: Vec<(Saturated, Paced)>,
+    /// Empty without an earlier build.
+    before: Vec<(Saturated, Paced)>,
 }
 
 /// The samples of all rounds.
@@ -70,8 +87,16 @@ impl Ws {
                 saturated.batched.cpu_us_per_operation(),
             ));
             samples.desk.push((saturated, paced));
-            samples.relay.push(phases::relay(places, cores, shape, lengths, seed)?);
-            samples.echo.push(phases::relay_with_echo(places, cores, shape, lengths, seed)?);
+            let relay = |relay| phases::relay(places, cores, relay, shape, lengths, seed);
+            samples.relay.push(relay(Relay::Bare)?);
+            samples.limit.push(relay(Relay::Durable)?);
+            let answers = Relay::Answers;
+            let echo = phases::saturated_relay(places, cores, answers, shape, lengths, seed)?;
+            samples.echo.push(echo);
+            if let Some(before) = places.of_before() {
+                progress(&format!("ws {shape}, the earlier build"));
+                samples.before.push(phases::desk(&before, cores, shape, lengths, seed)?);
+            }
         }
         Ok(())
     }
@@ -94,6 +119,12 @@ fn rows_of(index: usize, shape: Shape, samples: &Samples) -> Vec<Row> {
         let relay: Vec<_> = samples.relay.iter().map(|(saturated, _)| kind(saturated)).collect();
         let echo: Vec<_> = samples.echo.iter().map(kind).collect();
         rows.extend(saturated_rows(index, shape, (suffix, words, target_us), &desk, &relay, &echo));
+        let limit: Vec<_> = samples.limit.iter().map(|(saturated, _)| kind(saturated)).collect();
+        let before: Vec<_> = samples.before.iter().map(|(saturated, _)| kind(saturated)).collect();
+        let single = if suffix.is_empty() { BEFORE_SINGLE[index] } else { BEFORE_BATCHED };
+        let words = format!("saturated, {words}");
+        let id = format!("ws.{shape}{suffix}");
+        rows.extend(ratio_rows(&id, &words, &desk, (&limit, LIMIT_RATIO), (&before, single)));
     }
     let half = "at half of the saturated rate";
     let equal = "at 1,000 operations a second";
@@ -103,8 +134,51 @@ fn rows_of(index: usize, shape: Shape, samples: &Samples) -> Vec<Row> {
         let desk: Vec<_> = samples.desk.iter().map(|(_, paced)| kind(paced)).collect();
         let relay: Vec<_> = samples.relay.iter().map(|(_, paced)| kind(paced)).collect();
         rows.extend(paced_rows(shape, name, words, &desk, &relay));
+        let limit: Vec<_> = samples.limit.iter().map(|(_, paced)| kind(paced)).collect();
+        let before: Vec<_> = samples.before.iter().map(|(_, paced)| kind(paced)).collect();
+        let id = format!("ws.{shape}.{name}");
+        if name == "rate1000" {
+            let (limit, before) = ((&*limit, LIMIT_RATIO_EQUAL), (&*before, BEFORE_EQUAL));
+            rows.extend(ratio_rows(&id, words, &desk, limit, before));
+        } else if !before.is_empty() {
+            let p99 = |measured: &Measured| measured.latency.at(0.99);
+            let what = format!("99 of 100 until another client had it, {words}, against before");
+            let goal = Goal::at_most(BEFORE_P99[index]);
+            let samples = ratios(&desk, &before, p99);
+            rows.push(Row::new(format!("{id}.p99_before_ratio"), what, "×", goal, &samples));
+        }
     }
     rows
+}
+
+/// Server time of an operation, by that of the limit and by that of the earlier build in the
+/// same round.
+fn ratio_rows(
+    id: &str,
+    words: &str,
+    desk: &[&Measured],
+    limit: (&[&Measured], f64),
+    before: (&[&Measured], f64),
+) -> Vec<Row> {
+    let others = [
+        ("limit", "the limit's: the same input and output and nothing else", limit),
+        ("before", "the earlier build's", before),
+    ];
+    let measured = others.into_iter().filter(|(.., (measured, _))| !measured.is_empty());
+    let row = |(name, whose, (measured, target)): (&str, &str, (&[&Measured], f64))| {
+        let figure = Measured::cpu_us_per_operation;
+        let what = format!("Server time of an operation, {words}, against {whose}");
+        let samples = ratios(desk, measured, figure);
+        let id = format!("{id}.{name}_ratio");
+        let here = [(format!("{name}, here, in µs"), median(measured, figure))];
+        Row::new(id, what, "×", Goal::at_most(target), &samples).peers(here)
+    };
+    measured.map(row).collect()
+}
+
+/// A figure by another server's of the same round.
+fn ratios(desk: &[&Measured], other: &[&Measured], figure: Figure) -> Vec<f64> {
+    desk.iter().zip(other).map(|(desk, other)| figure(desk) / figure(other)).collect()
 }
 
 fn saturated_rows(
@@ -151,9 +225,7 @@ fn saturated_rows(
         Goal::at_most(target_us / others),
         &each(desk, Measured::cpu_us_per_delivery),
     );
-    let ratios =
-        desk.iter().zip(relay).map(|(desk, relay)| per_operation(desk) / per_operation(relay));
-    let ratios = ratios.collect::<Vec<_>>();
+    let ratios = ratios(desk, relay, per_operation);
     let ratio = Row::new(
         format!("ws.{shape}{suffix}.relay_ratio"),
         format!("Server time of an operation against the bare relay's of the same round, {words}"),
