@@ -5,11 +5,12 @@ import { brotliCompressSync, constants } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { fonts } from "./fonts.ts";
 
 /** What every page needs besides its script: asked for while that is still on its way. */
 const AHEAD = [
   [/desk_client_bg-.*\.wasm$/, { as: "fetch", type: "application/wasm" }],
-  [/onest-latin-wght-normal-.*\.woff2$/, { as: "font", type: "font/woff2" }],
+  [/onest-basic-.*\.woff2$/, { as: "font", type: "font/woff2" }],
 ] as const;
 
 /** The service worker. Its name never changes: browsers ask for it again to find a new version. */
@@ -99,7 +100,7 @@ function brotli(): Plugin {
 export default defineConfig({
   // What the page's head names is relative to its base, and the rest to the files themselves.
   base: "./",
-  plugins: [svelte(), preload(), worker(), brotli()],
+  plugins: [fonts(), svelte(), preload(), worker(), brotli()],
   build: {
     target: "es2022",
     // The server's Content-Security-Policy allows nothing but its own files.

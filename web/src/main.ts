@@ -1,4 +1,4 @@
-import "./fonts.css";
+import "./fonts/onest.css";
 import "./app.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
