@@ -212,7 +212,7 @@ impl Client {
         }
     }
 
-    fn forget_oldest_step(&mut self) {
+    pub(crate) fn forget_oldest_step(&mut self) {
         let oldest = self.history.undo.remove(0);
         if oldest.ready().is_none() {
             let first = self.pending.queue.iter().position(|entry| entry.owner == Owner::Undo);

@@ -81,6 +81,7 @@ mod record;
 mod repeat;
 mod restore;
 mod splice;
+mod steps;
 mod transport;
 mod trouble;
 mod writing;

@@ -12,6 +12,11 @@ use desk_protocol::limits::DeskLimits;
 /// person retraces, and bounds what foreign commits are passed through.
 pub const UNDO_STEPS_MAX: usize = 200;
 
+/// Bytes of undo and redo steps that are kept across a restart; the newest stay. They
+/// are written again with every keystroke. A text of 10,000 characters that was deleted
+/// fits.
+pub(crate) const UNDO_STEPS_BYTES_MAX: usize = 48 << 10;
+
 /// What a batch may cost by the client's estimate, in bytes: 200 of a frame's
 /// 256 KiB. The estimate lies above the encoded size; the rest is for what
 /// transforming over others' changes adds.

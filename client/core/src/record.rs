@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! base:  "SDCB" version u16 generation u64 desk (u32 length, snapshot)  xxh3 u64
-//! queue: "SDCQ" version u16 generation u64 fields … (see `Client::queue_record`) xxh3 u64
+//! queue: "SDCQ" version u16 generation u64 fields … (see `Client::queue_record`)
+//!        steps of undo and redo (see `steps.rs`) xxh3 u64
 //! ```
 //!
 //! A queue belongs to the base of its generation. The checksum is over all that
@@ -227,6 +228,11 @@ impl Writer {
         Self { bytes }
     }
 
+    /// A part of a record, for [`Writer::plain`].
+    pub(crate) const fn part() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
     pub(crate) fn number(&mut self, number: u64) {
         self.bytes.extend_from_slice(&number.to_le_bytes());
     }
@@ -244,6 +250,22 @@ impl Writer {
         let length = u32::try_from(bytes.len()).expect("a desk is far below 4 GiB");
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn plain(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(part);
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
+    pub(crate) fn into_part(self) -> Vec<u8> {
+        self.bytes
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {

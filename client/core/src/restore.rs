@@ -12,12 +12,13 @@ use crate::batch::rebuilt;
 use crate::client::{Client, Config};
 use crate::event::{Action, Unsaved, UnsavedReason};
 use crate::inbox::desk_from;
-use crate::pending::{Entry, Flight, Level, Owner};
+use crate::pending::{Entry, Flight, Owner};
 use crate::record::{BASE_MAGIC, QUEUE_MAGIC, Reader, Records, RestoreError, Token, Writer};
+use crate::steps::RESTORED;
 
 impl Client {
-    /// Makes a client from what was persisted; it asks for a connection at once. Undo
-    /// steps are not persisted. An empty session key in `config` stands for the
+    /// Makes a client from what was persisted; it asks for a connection at once. Its
+    /// newest undo steps come back too. An empty session key in `config` stands for the
     /// persisted one.
     ///
     /// # Errors
@@ -38,6 +39,7 @@ impl Client {
         client.read_identity(&mut reader)?;
         client.read_pending(&mut reader)?;
         client.read_unsaved(&mut reader)?;
+        client.read_steps(&mut reader);
         client.stale_whole = client.ready;
         client.refresh();
         Ok(client)
@@ -93,6 +95,7 @@ impl Client {
         for unsaved in &self.unsaved {
             write_unsaved(&mut writer, unsaved);
         }
+        self.write_steps(&mut writer);
         writer.finish()
     }
 
@@ -139,7 +142,7 @@ impl Client {
                 batch,
                 through: Action(0),
                 made_at,
-                level: Level(0),
+                level: RESTORED,
                 author,
                 sent: false,
                 applied: None,
@@ -176,7 +179,7 @@ fn author_from(number: u64) -> Author {
 
 /// Writes operations as the submit frame that would carry them. The base of the
 /// frame is the revision at which they were made.
-fn write_operations(writer: &mut Writer, operations: &[Operation], made_at: Revision) {
+pub(crate) fn write_operations(writer: &mut Writer, operations: &[Operation], made_at: Revision) {
     let (client_seq, operations) = (ClientSeq(0), operations.to_vec());
     let submit = Submit { client_seq, base: made_at, made_at, operations };
     let mut frame = Vec::new();
@@ -200,7 +203,7 @@ fn read_operations(reader: &mut Reader<'_>) -> Result<(Vec<Operation>, Revision)
     }
 }
 
-fn read_batch(reader: &mut Reader<'_>) -> Result<(Batch, Revision), RestoreError> {
+pub(crate) fn read_batch(reader: &mut Reader<'_>) -> Result<(Batch, Revision), RestoreError> {
     read_operations(reader).map(|(operations, made_at)| (rebuilt(operations), made_at))
 }
 

@@ -48,6 +48,24 @@ test("the page, its desks and unsent work open without a line", async ({ person,
   await bob.expectTexts("sent", "unsent");
 });
 
+test("undo and redo go on after a reload", async ({ person }) => {
+  const page = await person();
+  const ann = await Desk.create(page);
+  await ann.add("first", 300, 320);
+  await ann.add("second", 700, 320);
+  await ann.expectSaved();
+  await ann.leave();
+  await page.reload();
+  await ann.expectTexts("first", "second");
+  await ann.button("Undo").click();
+  await ann.expectTexts("first", "");
+  await page.reload();
+  await ann.expectTexts("first", "");
+  await ann.button("Redo").click();
+  await ann.expectTexts("first", "second");
+  await ann.expectSaved();
+});
+
 test("what is kept of the page says nothing of any desk", async ({ page }) => {
   await Desk.create(page);
   await kept(page);

@@ -37,8 +37,10 @@ pub(crate) struct Person {
     online: bool,
     /// Characters typed in this run of the tab, by the action that typed them.
     typed: Vec<(u64, char)>,
+    /// Those of its runs before: their steps come back with the tab.
+    typed_before: Vec<char>,
     timer_at: Option<Time>,
-    /// The sentences of this run of the tab, and the one that it goes on with.
+    /// The sentences of this tab, and the one that it goes on with.
     pub(crate) sentences: Vec<usize>,
     pub(crate) writing: Option<Writing>,
 }
@@ -57,6 +59,7 @@ impl Person {
             waits_left: WAITS_MAX,
             online: true,
             typed: Vec::new(),
+            typed_before: Vec::new(),
             timer_at: None,
             sentences: Vec::new(),
             writing: None,
@@ -312,8 +315,7 @@ impl World {
         let seed = self.chance.next();
         let this = &mut self.people[person];
         this.attempt += 1;
-        this.typed.clear();
-        this.sentences.clear();
+        this.typed_before.extend(this.typed.drain(..).map(|(_, character)| character));
         this.writing = None;
         this.timer_at = None;
         let config = config(seed, &this.key);
@@ -406,8 +408,9 @@ impl World {
     fn undo_or_redo(&mut self, person: usize) {
         let now = self.agenda.now;
         let this = &mut self.people[person];
-        // What was typed in this run may now be taken back, or put back.
-        for (_, character) in &this.typed {
+        // What was typed in this tab may now be taken back, or put back.
+        let typed = this.typed.iter().map(|(_, character)| character);
+        for character in typed.chain(&this.typed_before) {
             if let Some(typed) = self.checker.typed.get_mut(character) {
                 typed.unsure = true;
             }

@@ -77,6 +77,98 @@ fn flight_17_a_reload_sends_the_flight_again() {
     }
 }
 
+/// One step is confirmed, one in flight, one queued; another types meanwhile.
+#[test]
+fn undo_and_redo_outlive_a_reload() {
+    let (mut net, id) = durable(2);
+    let place = |net: &Net| net.sticker(0, id).position.value.x;
+    let pause = Duration::from_secs(2);
+    let now = net.now;
+    net.client(0).act(now, vec![Edit::Move { id, to: Point { x: 4, y: 4 } }]).unwrap();
+    net.settle();
+    let now = net.now;
+    net.client(0).replace_text(now, id, "kept by me").unwrap();
+    net.pump(0);
+    net.now = net.now + pause;
+    let now = net.now;
+    net.client(0).replace_text(now, id, "kept by me alone").unwrap();
+    net.client(1).replace_text(now, id, "well kept").unwrap();
+    while net.deliver_up(1) {}
+    net.pump(0);
+    net.restart(0);
+    net.client(0).check_invariants();
+    assert!(net.peers[0].client.can_undo());
+    net.settle();
+    assert_eq!(net.text(0, id), "well kept by me alone");
+    let now = net.now;
+    for (text, x) in [("well kept by me", 4), ("well kept", 4), ("well kept", 0)] {
+        assert!(net.client(0).undo(now));
+        assert_eq!((net.text(0, id), place(&net)), (text, x));
+    }
+    assert!(!net.client(0).undo(now));
+    net.settle();
+    net.pump(0);
+    net.restart(0);
+    net.settle();
+    for (text, x) in [("well kept", 4), ("well kept by me", 4), ("well kept by me alone", 4)] {
+        assert!(net.client(0).redo(now));
+        assert_eq!((net.text(0, id), place(&net)), (text, x));
+    }
+    net.settle();
+    net.assert_converged();
+}
+
+#[test]
+fn undo_21_a_reload_keeps_what_lies_below_the_flight() {
+    let (mut net, id) = durable(2);
+    let at = |x| vec![Edit::Move { id, to: Point { x, y: 0 } }];
+    let now = net.now;
+    net.client(0).act(now, at(1)).unwrap();
+    net.pump(0);
+    net.restart(0);
+    net.client(1).act(now, at(7)).unwrap();
+    while net.deliver_up(1) {}
+    net.settle();
+    assert_eq!(net.sticker(0, id).position.value.x, 1);
+    assert!(net.client(0).undo(now));
+    assert_eq!(net.sticker(0, id).position.value.x, 7);
+    net.settle();
+    net.assert_converged();
+}
+
+#[test]
+fn of_many_undo_steps_the_newest_are_kept() {
+    let (mut net, id) = durable(1);
+    let made = |net: &mut Net, text: &str| {
+        net.now = net.now + Duration::from_secs(2);
+        let now = net.now;
+        net.client(0).replace_text(now, id, text).unwrap();
+        net.settle();
+    };
+    // What undo brings back is 9,000 letters each time.
+    for n in 0..10 {
+        made(&mut net, &n.to_string().repeat(9_000));
+    }
+    let now = net.now;
+    let half = net.client(0).limits().batch_operations;
+    let moves = |x| vec![Edit::Move { id, to: Point { x, y: 0 } }; half].into_iter();
+    net.client(0).act_together(now, moves(1).chain(moves(2)).collect()).unwrap();
+    net.settle();
+    let (_, queue) = net.records(0);
+    assert!(queue.len() < 64 << 10, "{} bytes", queue.len());
+    net.restart(0);
+    net.settle();
+    let mut steps = 0;
+    while net.client(0).undo(now) {
+        steps += 1;
+        net.client(0).check_invariants();
+        assert_eq!(net.sticker(0, id).position.value.x, 0, "what was one step is one");
+    }
+    assert!((3..9).contains(&steps), "{steps} steps");
+    net.settle();
+    net.assert_converged();
+}
+
 #[test]
 fn a_keystroke_does_not_rewrite_the_desk() {
     let (mut net, _) = durable(1);
@@ -229,6 +321,7 @@ fn records_of_format_1_are_read() {
     let notes: Vec<&str> = client.desk().pile().map(|note| note.text.value.as_str()).collect();
     assert_eq!(notes, ["kept, in flight", "committed since the base"]);
     assert_eq!(client.pending(), 3);
+    assert!(!client.can_undo(), "steps were not written then");
     let unsaved = client.unsaved();
     assert_eq!(unsaved.len(), 1);
     assert!(matches!(&unsaved[0].reason, UnsavedReason::Rejected { operation: 0, detail }

@@ -159,6 +159,13 @@ impl World {
         self.net.peers[client].client.check_invariants();
     }
 
+    /// The page is reloaded after its disk has written all, with a new line at once.
+    fn reload(&mut self, client: usize) {
+        self.net.write_all(client);
+        self.net.restart(client);
+        self.net.pump(client);
+    }
+
     fn run(&mut self, steps: usize, habits: Habits, trouble: usize) {
         for _ in 0..steps {
             match self.random.below(100) {
@@ -253,11 +260,11 @@ fn nothing_is_doubled_when_disks_lag() {
 }
 
 /// Undoing everything takes all of mine away and nothing of others'; redoing
-/// everything brings mine back.
+/// everything brings mine back. Reloads in between change nothing of it.
 #[test]
 fn undo_22_only_my_characters_go_and_come_back() {
     for seed in 0..300 {
-        let mut net = Net::with(3, plenty(), 10_000, seed);
+        let mut net = Net::durable(3, plenty(), 10_000, seed);
         net.settle();
         let now = net.now;
         net.client(1).create(now, NewSticker::default()).expect("sound");
@@ -266,8 +273,9 @@ fn undo_22_only_my_characters_go_and_come_back() {
         let mut steps = 0;
         for _ in 0..60 {
             let client = world.some_client();
-            match world.random.below(3) {
+            match world.random.below(4) {
                 0 => world.traffic(),
+                2 if client == 0 && world.random.chance(30) => world.reload(0),
                 // Breaks of typing, so that there is more than one step.
                 1 if client == 0 => world.net.pass_time(Duration::from_millis(600)),
                 _ => {
@@ -284,6 +292,9 @@ fn undo_22_only_my_characters_go_and_come_back() {
             world.traffic();
             let now = world.net.now;
             world.net.client(0).undo(now);
+            if world.random.chance(10) {
+                world.reload(0);
+            }
             world.net.peers[0].client.check_invariants();
         }
         world.finish();
@@ -296,6 +307,9 @@ fn undo_22_only_my_characters_go_and_come_back() {
             world.traffic();
             let now = world.net.now;
             world.net.client(0).redo(now);
+            if world.random.chance(10) {
+                world.reload(0);
+            }
             world.net.peers[0].client.check_invariants();
         }
         world.finish();
