@@ -13,11 +13,25 @@ const AHEAD = [
   [/onest-basic-.*\.woff2$/, { as: "font", type: "font/woff2" }],
 ] as const;
 
+/** What the build begins with. */
+const ENTRY = join(import.meta.dirname, "src/main.ts");
+
 /** The service worker. Its name never changes: browsers ask for it again to find a new version. */
 const WORKER = "sw.js";
 
 /** What a file may weigh on its way, compressed, in bytes: a heavier one fails the build. */
 const WEIGHT_MAX = [[/desk_files_bg-.*\.wasm$/, 132_000]] as const;
+
+interface Modules {
+  getModuleInfo(id: string): { importedIds: readonly string[] } | null;
+}
+
+/** What the page's script imports at once: one file, since pieces of it compress worse. */
+function atOnce(modules: Modules): Set<string> {
+  const found = new Set([ENTRY]);
+  for (const id of found) for (const next of modules.getModuleInfo(id)?.importedIds ?? []) found.add(next);
+  return found;
+}
 
 /** Names the module and the font in the page's head. */
 function preload(): Plugin {
@@ -52,7 +66,7 @@ function worker(): Plugin {
     generateBundle: (_, bundle) => {
       const all = Object.values(bundle);
       const script = all.find((file) => file.fileName === WORKER);
-      const entry = all.find((file) => file.type === "chunk" && file.isEntry && file !== script);
+      const entry = all.find((file) => file.type === "chunk" && file.moduleIds.includes(ENTRY));
       if (script?.type !== "chunk" || entry === undefined) throw new Error("the page has a worker and a script");
       const own = readdirSync(folder).filter((name) => !name.endsWith(".txt"));
       const files = [...own, ...Object.keys(bundle).filter((name) => ![WORKER, "index.html"].includes(name))];
@@ -112,6 +126,9 @@ export default defineConfig({
       checks: { pluginTimings: false },
       input: { index: "index.html", worker: "worker/worker.ts" },
       output: {
+        codeSplitting: {
+          groups: [{ name: (id, modules) => (atOnce(modules).has(id) ? "page" : null) }],
+        },
         entryFileNames: (chunk) => (chunk.name === "worker" ? WORKER : "assets/[name]-[hash].js"),
       },
     },

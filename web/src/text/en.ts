@@ -379,6 +379,7 @@ export const en = {
   version: {
     fresh: "A newer version of this page is here.",
     load: "Load it",
+    missing: "This part of the page could not be loaded. Try again when you are online, or load the page anew.",
     unsafe: "Not yet: your unsent changes are only in this tab. Try again when they are saved.",
   },
 };
