@@ -63,6 +63,13 @@ pub enum Input {
         /// replica has no more. Else why there is no answer.
         answer: Result<Vec<Message>, String>,
     },
+    /// [`Output::Purge`] was answered.
+    Purged {
+        /// The question.
+        call: CallId,
+        /// The batches have gone. Else why there is no answer.
+        answer: Result<(), String>,
+    },
 }
 
 /// What a stream answers to a publish.
@@ -138,6 +145,16 @@ pub enum Output {
         lane: usize,
         /// From this sequence on.
         from: u64,
+    },
+    /// Remove the unit's batches of a lane, and none of its fences; [`Input::Purged`]
+    /// answers.
+    Purge {
+        /// The question.
+        call: CallId,
+        /// The lane.
+        lane: usize,
+        /// Up to this sequence.
+        upto: u64,
     },
     /// Make the connection anew: this one leads to nobody who answers.
     Reconnect,

@@ -4,6 +4,7 @@
 //! `u + 1`, modulo the number of streams. So an owner who is near server `u + 2` loses,
 //! with its machine, no leader of its lanes, and the next owner waits for no election.
 
+use crate::limits::LANE_PART;
 use crate::unit_id::UnitId;
 
 /// Streams and servers of a cluster.
@@ -15,6 +16,17 @@ pub struct Layout {
     pub lanes: usize,
     /// The names of the servers, in order.
     pub servers: Vec<String>,
+    /// What each stream may hold, in bytes.
+    pub stream_bytes: u64,
+}
+
+/// The lanes of a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lanes {
+    /// How many there are; at least one.
+    pub count: usize,
+    /// What the unit may take in each of them, in bytes.
+    pub room: u64,
 }
 
 /// A stream as the servers tell of it.
@@ -33,6 +45,19 @@ impl Layout {
     #[must_use]
     pub fn stream(&self, unit: UnitId, lane: usize) -> usize {
         (usize::from(unit.number()) + lane) % self.streams
+    }
+
+    /// The lanes of a unit. The units of a stream divide it evenly, so that it never is
+    /// full.
+    #[must_use]
+    pub fn lanes(&self) -> Lanes {
+        let mut units = vec![0u64; self.streams];
+        for unit in UnitId::all() {
+            (0..self.lanes).for_each(|lane| units[self.stream(unit, lane)] += 1);
+        }
+        let most = units.into_iter().max().unwrap_or(1).max(1);
+        let (part, of) = LANE_PART;
+        Lanes { count: self.lanes, room: self.stream_bytes / of * part / most }
     }
 
     /// The server that should lead a stream.
@@ -68,7 +93,7 @@ mod tests {
 
     fn layout() -> Layout {
         let servers = ["a", "b", "c"].map(str::to_owned).to_vec();
-        Layout { streams: 12, lanes: 2, servers }
+        Layout { streams: 12, lanes: 2, servers, stream_bytes: 12 << 20 }
     }
 
     #[test]

@@ -16,11 +16,12 @@
 //! [`Unit::handle_timeout`] when [`Unit::poll_timeout`] is due.
 //!
 //! ```
-//! use desk_cluster::{Answer, Event, Input, Output, Unit, UnitId};
+//! use desk_cluster::{Answer, Event, Input, Lanes, Output, Unit, UnitId};
 //! use desk_protocol::Time;
 //!
 //! let now = Time::from_unix_seconds(1_700_000_000);
-//! let mut unit = Unit::new(UnitId::new(7).expect("below 64"), "a", "https://a", 1, 42);
+//! let lanes = Lanes { count: 1, room: 1 << 20 };
+//! let mut unit = Unit::new(UnitId::new(7).expect("below 64"), "a", "https://a", lanes, 42);
 //! unit.handle(now, Input::Take);
 //!
 //! // An empty stream of one lane, as a loop that answers.
@@ -41,7 +42,7 @@
 //!             let message = desk_cluster::Message { sequence: 1, is_fence: true, bytes };
 //!             Input::Read { call, answer: Ok(vec![message]) }
 //!         }
-//!         Output::Reconnect => continue,
+//!         Output::Reconnect | Output::Purge { .. } => continue,
 //!         Output::Tell(event) => {
 //!             events.push(event);
 //!             continue;
@@ -58,6 +59,7 @@ mod chance;
 mod event;
 mod io;
 mod layout;
+mod ledger;
 pub mod limits;
 mod members;
 mod merge;
@@ -78,7 +80,7 @@ pub mod wire;
 pub use beat::{Beat, Invite};
 pub use event::Event;
 pub use io::{Answer, CallId, Deadline, Input, Output};
-pub use layout::{Layout, Led};
+pub use layout::{Lanes, Layout, Led};
 pub use members::Myself;
 pub use merge::Message;
 pub use node::{Node, NodeInput, NodeOutput};

@@ -68,6 +68,30 @@ pub const LATE_TIME: Duration = Duration::from_millis(500);
 /// How far the clocks of two nodes may be apart: expiry is judged by each node's clock.
 pub const CLOCKS_APART_MAX: Duration = Duration::from_secs(30);
 
+/// How long after a record has expired it may go from the lanes. Safety: no node whose
+/// clock is as far behind as it may be can miss it.
+pub const EXPIRED_TIME: Duration = Duration::from_secs(2 * CLOCKS_APART_MAX.as_secs());
+
+/// The pause between two purges of one unit. Tuning: a purge takes a stream some tens of
+/// milliseconds.
+pub const PURGE_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long the answer to a purge is waited for before it is asked for again, which
+/// harms nothing.
+pub const PURGE_TIME: Duration = Duration::from_secs(3);
+
+/// The most spans that the owner of a unit divides the lanes into: what expires is
+/// purged by whole spans. Tuning: a span takes about 150 bytes of memory.
+pub const SPANS_MAX: usize = 256;
+
+/// What a message takes in a stream beside its own bytes, in bytes, rounded up: subject,
+/// headers and the stream's own.
+pub const MESSAGE_HEAD_BYTES: u64 = 320;
+
+/// The part of a lane's stream that its units divide among them; the rest is for fences and
+/// for copies of batches that nobody knows of. Safety: a fence has to find room.
+pub const LANE_PART: (u64, u64) = (7, 8);
+
 /// The most nodes of a cluster: as many as there are units.
 pub const NODES_MAX: usize = 64;
 
@@ -90,8 +114,8 @@ pub const RECORDS_BYTES: usize = 512 << 10;
 pub const RECORD_HEAD_BYTES: usize = 16 + 8 + 8 + 4;
 
 /// What a batch has beside its records, in bytes: version, kind, unit, epoch, number, the
-/// batch before it, count and checksum.
-pub const BATCH_HEAD_BYTES: usize = 1 + 1 + 2 + 8 + 8 + 16 + 4 + 8;
+/// batch before it, the floor, count and checksum.
+pub const BATCH_HEAD_BYTES: usize = 1 + 1 + 2 + 8 + 8 + 16 + 16 + 4 + 8;
 
 /// The longest entry of a record, in bytes.
 pub const ENTRY_BYTES_MAX: usize = BATCH_BYTES_MAX - BATCH_HEAD_BYTES - RECORD_HEAD_BYTES;

@@ -6,10 +6,11 @@
 //! once. A batch that stands behind a newer fence counts nowhere: the stream refuses
 //! such, and whoever owns the newer fence never saw it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::ledger::{Entry, Ledger};
 use crate::record::{Key, Record, What};
 use crate::unit_id::{Epoch, Mark};
 use crate::wire::{Batch, DecodeError, Fence};
@@ -56,6 +57,13 @@ pub(crate) struct Merge {
     /// By key: the newest sequence that was given out, and whether it ended the key.
     keys: BTreeMap<Key, (u64, bool)>,
     lanes: Vec<LaneRead>,
+    /// Where all batches stand that were read, and which of them it knows: a replica that
+    /// is read again may skip what another has shown.
+    ledger: Ledger,
+    noted: BTreeSet<(usize, u64)>,
+    /// The highest floor that was heard of.
+    floor: Mark,
+    looks_for_floor: bool,
 }
 
 /// What was read of one lane.
@@ -73,8 +81,9 @@ struct LaneRead {
 }
 
 impl Merge {
-    /// Begins behind `from`, reading each lane from a sequence up to the own fence.
-    pub(crate) fn new(from: Mark, lanes: impl IntoIterator<Item = (u64, u64)>) -> Self {
+    /// Begins behind the ledger's floor, reading each lane from a sequence up to the own
+    /// fence.
+    pub(crate) fn new(ledger: Ledger, lanes: impl IntoIterator<Item = (u64, u64)>) -> Self {
         let lanes = lanes.into_iter().map(|(first, own)| LaneRead {
             own,
             first,
@@ -83,8 +92,19 @@ impl Merge {
             batches: VecDeque::new(),
             is_read: false,
         });
-        let lanes = lanes.collect();
-        Self { from, last: None, given: BTreeMap::new(), keys: BTreeMap::new(), lanes }
+        let (from, lanes) = (ledger.floor(), lanes.collect());
+        let (given, keys) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            from,
+            last: None,
+            given,
+            keys,
+            lanes,
+            ledger,
+            noted: BTreeSet::new(),
+            floor: from,
+            looks_for_floor: false,
+        }
     }
 
     /// From which sequence a lane has to be read before more can be given out.
@@ -107,6 +127,7 @@ impl Merge {
         lane: usize,
         messages: Vec<Message>,
     ) -> Result<Vec<Trouble>, Unreadable> {
+        let (at, ledger) = (lane, &mut self.ledger);
         let lane = &mut self.lanes[lane];
         let mut troubles = Vec::new();
         for message in messages {
@@ -128,14 +149,26 @@ impl Merge {
             }
             let batch = Batch::decode(&message.bytes).map_err(unreadable)?;
             let mark = Mark { epoch: batch.epoch, number: batch.number };
+            let entry = Entry::of(&batch, message.bytes.len());
             if mark.epoch < lane.newest_fence {
                 troubles.push(Trouble::Notice(format!(
                     "batch {mark} stands behind the fence of epoch {} and does not count",
                     lane.newest_fence
                 )));
-            } else if mark > self.from {
+                continue;
+            }
+            self.floor = self.floor.max(batch.floor);
+            if self.noted.insert((at, sequence)) {
+                ledger.takes_room(entry, at);
+                ledger.stands(entry, at, sequence);
+            }
+            if mark > self.from && !self.looks_for_floor {
                 lane.batches.push_back((mark, xxh3_64(&message.bytes), batch));
             }
+        }
+        if self.looks_for_floor && self.lanes.iter().all(|lane| lane.is_read) {
+            self.looks_for_floor = false;
+            self.rewind();
         }
         Ok(troubles)
     }
@@ -157,9 +190,23 @@ impl Merge {
         (mark > last && !self.follows(batch)).then_some((last, mark))
     }
 
-    /// Reads every lane anew, behind what was given out.
-    pub(crate) fn again(&mut self) {
+    /// Something is missing: reads every lane anew, behind what was given out. First every
+    /// lane is looked through for the highest floor. The newest batch of a lane does not
+    /// always name it, because that may be a late copy of an old batch.
+    pub(crate) fn again(&mut self, floor: Mark) {
+        self.floor = self.floor.max(floor);
+        self.looks_for_floor = true;
+        self.rewind();
+    }
+
+    fn rewind(&mut self) {
         self.from = self.end();
+        if self.floor > self.from {
+            // What the lanes had in between has expired.
+            (self.from, self.last) = (self.floor, None);
+            self.keys.clear();
+        }
+        self.ledger.lift(self.floor);
         for lane in &mut self.lanes {
             lane.next = lane.first;
             lane.newest_fence = Epoch(0);
@@ -170,7 +217,9 @@ impl Merge {
 
     /// The next batch and its lane, once every lane has one or is read.
     fn head(&self) -> Option<(Mark, usize)> {
-        if self.lanes.iter().any(|lane| !lane.is_read && lane.batches.is_empty()) {
+        if self.looks_for_floor
+            || self.lanes.iter().any(|lane| !lane.is_read && lane.batches.is_empty())
+        {
             return None;
         }
         let heads = self.lanes.iter().enumerate();
@@ -203,6 +252,11 @@ impl Merge {
             }
         }
         (records, troubles)
+    }
+
+    /// Where all batches stand.
+    pub(crate) fn into_ledger(self) -> Ledger {
+        self.ledger
     }
 
     /// The last batch that was given out, or behind which reading began.
@@ -251,7 +305,8 @@ mod tests {
             _ => Mark { epoch: Epoch(epoch), number: number - 1 },
         };
         let records = records.to_vec();
-        let batch = Batch { unit: unit(), epoch: Epoch(epoch), number, after, records };
+        let (unit, epoch, floor) = (unit(), Epoch(epoch), Mark::default());
+        let batch = Batch { unit, epoch, number, after, floor, records };
         Message { sequence, is_fence: false, bytes: batch.encode() }
     }
 
@@ -269,7 +324,7 @@ mod tests {
     /// All that comes out of lanes that are read whole.
     fn merged(lanes: Vec<Vec<Message>>) -> (Vec<u64>, Vec<Trouble>) {
         let ends = lanes.iter().map(|lane| (1, lane.last().expect("a fence").sequence));
-        let mut merge = Merge::new(Mark::default(), ends.collect::<Vec<_>>());
+        let mut merge = Merge::new(Ledger::new(lanes.len(), 0), ends.collect::<Vec<_>>());
         let mut troubles = Vec::new();
         for (at, lane) in lanes.into_iter().enumerate() {
             troubles.extend(merge.read(at, lane).unwrap());
@@ -351,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_lane_without_its_own_fence_gives_nothing_out() {
-        let mut merge = Merge::new(Mark::default(), [(1, 4), (1, 2)]);
+        let mut merge = Merge::new(Ledger::new(2, 0), [(1, 4), (1, 2)]);
         merge.read(0, vec![fence(1, 1), batch(2, 1, 1, &[record(1, "one")])]).unwrap();
         merge.read(1, vec![fence(1, 1)]).unwrap();
         assert!(merge.next().is_none());

@@ -66,6 +66,7 @@ pub struct Model {
     streams: Vec<Stream>,
     agenda: BTreeMap<(Time, u64), Step>,
     numbers: u64,
+    purged: u64,
 }
 
 /// Who asked.
@@ -77,6 +78,7 @@ enum Step {
     Arrives(usize, Proposal),
     Commits(usize, u64),
     Elected(usize),
+    Purges(usize, Asker, UnitId, CallId, u64),
     Answers(Asker, UnitId, Input),
 }
 
@@ -101,6 +103,7 @@ struct Stored {
 #[derive(Debug, Default)]
 struct Stream {
     log: Vec<Stored>,
+    last: u64,
     ids: BTreeMap<String, u64>,
     fences: BTreeMap<UnitId, u64>,
     under_way: BTreeMap<u64, Proposal>,
@@ -118,6 +121,7 @@ impl Model {
             streams: (0..streams).map(|_| Stream::default()).collect(),
             agenda: BTreeMap::new(),
             numbers: 0,
+            purged: 0,
         }
     }
 
@@ -166,6 +170,15 @@ impl Model {
                 let messages = wanted.take(page).map(|s| s.message.clone()).collect();
                 self.answer(now, asker, unit, Input::Read { call, answer: Ok(messages) });
             }
+            Output::Purge { call, lane, upto } => {
+                if !self.chance.once_in(self.faults.lost_once_in) {
+                    let is_late = self.chance.once_in(self.faults.late_once_in);
+                    let faults = self.faults;
+                    let way = if is_late { faults.late_max } else { faults.delay_max };
+                    let way = self.up_to(way);
+                    self.at(now + way, Step::Purges(lane, asker, unit, call, upto));
+                }
+            }
             Output::Reconnect | Output::Tell(_) => {}
         }
     }
@@ -187,6 +200,18 @@ impl Model {
                     let sequence = self.streams[stream].store(now, &proposal);
                     let answer = Answer::Stored { sequence, duplicate: false };
                     self.publish_answer(now, &proposal, answer);
+                }
+            }
+            Step::Purges(at, asker, unit, call, upto) => {
+                let stream = &mut self.streams[at];
+                if !stream.is_electing {
+                    let before = stream.log.len();
+                    stream.log.retain(|stored| {
+                        let message = &stored.message;
+                        stored.unit != unit || message.is_fence || message.sequence > upto
+                    });
+                    self.purged += (before - stream.log.len()) as u64;
+                    self.answer(now, asker, unit, Input::Purged { call, answer: Ok(()) });
                 }
             }
             Step::Elected(at) => {
@@ -211,6 +236,12 @@ impl Model {
         }
         let time = Duration::from_millis(4_000 + self.chance.below(5_000));
         self.at(now + time, Step::Elected(stream));
+    }
+
+    /// Messages that were purged.
+    #[must_use]
+    pub const fn purged(&self) -> u64 {
+        self.purged
     }
 
     /// All messages of a unit in a stream, in order.
@@ -286,7 +317,8 @@ impl Model {
 
 impl Stream {
     fn store(&mut self, at: Time, proposal: &Proposal) -> u64 {
-        let sequence = self.log.len() as u64 + 1;
+        self.last += 1;
+        let sequence = self.last;
         self.ids.insert(proposal.id.clone(), sequence);
         if proposal.is_fence {
             self.fences.insert(proposal.unit, sequence);

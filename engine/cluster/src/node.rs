@@ -73,9 +73,10 @@ impl Node {
     #[must_use]
     pub fn new(now: Time, myself: Myself, layout: Layout, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
+        let lanes = layout.lanes();
         let unit = |id| {
             let seed = chance.next_u64();
-            Unit::new(id, &myself.name, &myself.advertise, layout.lanes, seed)
+            Unit::new(id, &myself.name, &myself.advertise, lanes, seed)
         };
         Self {
             units: UnitId::all().map(unit).collect(),

@@ -62,6 +62,13 @@ impl Outbox {
         call
     }
 
+    /// Lets a lane forget the unit's batches up to a sequence.
+    pub(crate) fn purge(&mut self, lane: usize, upto: u64) -> CallId {
+        let call = self.call();
+        self.outputs.push_back(Output::Purge { call, lane, upto });
+        call
+    }
+
     pub(crate) fn read(&mut self, lane: usize, from: u64) -> CallId {
         let call = self.call();
         self.outputs.push_back(Output::Read { call, lane, from });

@@ -1,4 +1,8 @@
 //! A unit that this node owns: one batch under way, the next gathers meanwhile.
+//!
+//! The owner keeps to the unit's part of each lane, so that no lane ever is full: a full
+//! one would take no fence either. What has expired is purged. Each batch names the floor,
+//! so whoever reads the lanes knows that what is missing up to there was not lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,11 +11,13 @@ use desk_protocol::Time;
 
 use crate::event::Event;
 use crate::io::{Answer, CallId, Deadline};
+use crate::ledger::{Entry, Ledger};
 use crate::limits::{
     AGAIN_PAUSE, ANSWER_TIME, BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BATCH_RECORDS_MAX, FAILED_PAUSE,
-    FAILURES_PER_RECONNECT, UNWRITABLE_TIME,
+    FAILURES_PER_RECONNECT, MESSAGE_HEAD_BYTES, PURGE_PAUSE, PURGE_TIME, UNWRITABLE_TIME,
 };
 use crate::outbox::Outbox;
+use crate::question::Question;
 use crate::record::Record;
 use crate::unit_id::{Epoch, Mark};
 use crate::wire::Batch;
@@ -28,6 +34,17 @@ pub(crate) struct Own {
     number: u64,
     under_way: Option<UnderWay>,
     waiting: VecDeque<Waiting>,
+    ledger: Ledger,
+    /// Bytes that the unit may take in each lane.
+    room: u64,
+    /// Since when no lane has room for what waits.
+    full_since: Option<Time>,
+    /// The floor that the lanes know of.
+    told_floor: Mark,
+    /// Not before then the floor rises again.
+    rises_at: Time,
+    /// By lane.
+    purges: Vec<Purge>,
     trust: Trust,
     is_unwritable: bool,
     is_releasing: bool,
@@ -39,6 +56,15 @@ enum Waiting {
     Record(Record),
     /// All before it belongs to this ticket, or to one before.
     Ticket(u64),
+}
+
+/// What of a lane is purged.
+#[derive(Debug, Default)]
+struct Purge {
+    /// It was purged up to this sequence.
+    upto: u64,
+    /// A purge that is under way: up to which sequence, and for which floor.
+    under_way: Option<(u64, Mark, Question<()>)>,
 }
 
 /// Whether somebody else may own the unit.
@@ -55,9 +81,11 @@ enum Trust {
 #[derive(Debug)]
 struct UnderWay {
     bytes: Arc<[u8]>,
+    entry: Entry,
+    floor: Mark,
     tickets: Vec<u64>,
-    /// Every question about it: whichever is answered, it is the same batch.
-    calls: Vec<CallId>,
+    /// Every question about it and its lane: whichever is answered, it is the same batch.
+    calls: Vec<(CallId, usize)>,
     first_at: Time,
     step: Step,
     /// Lanes that failed in a row.
@@ -85,15 +113,28 @@ pub(crate) enum Outcome {
 
 impl Own {
     /// The ownership of who fenced all lanes and was accepted in each with the batches
-    /// up to `number`.
-    pub(crate) fn new(epoch: Epoch, fences: Vec<u64>, lane: usize, number: u64) -> Self {
+    /// up to `number`, which name the ledger's floor. The unit may take so many bytes in
+    /// each lane.
+    pub(crate) fn new(
+        epoch: Epoch,
+        fences: Vec<u64>,
+        number: u64,
+        ledger: Ledger,
+        room: u64,
+    ) -> Self {
         Self {
             epoch,
-            fences,
-            lane,
+            lane: 0,
             number,
             under_way: None,
             waiting: VecDeque::new(),
+            told_floor: ledger.floor(),
+            ledger,
+            room,
+            full_since: None,
+            rises_at: Time(0),
+            purges: fences.iter().map(|_| Purge::default()).collect(),
+            fences,
             trust: Trust::Trusted,
             is_unwritable: false,
             is_releasing: false,
@@ -142,13 +183,16 @@ impl Own {
         call: CallId,
         answer: Answer,
     ) -> Outcome {
-        let Some(batch) = self.under_way.as_mut().filter(|batch| batch.calls.contains(&call))
-        else {
+        let Some(batch) = &mut self.under_way else { return Outcome::Goes };
+        let Some((_, lane)) = batch.calls.iter().find(|(known, _)| *known == call).copied() else {
             return Outcome::Goes;
         };
-        let is_newest = batch.calls.last() == Some(&call);
+        let is_newest = batch.calls.last() == Some(&(call, lane));
         match answer {
-            Answer::Stored { duplicate, .. } => self.acknowledged(now, outbox, duplicate),
+            Answer::Stored { sequence, duplicate } => {
+                self.ledger.stands(batch.entry, lane, sequence);
+                self.acknowledged(now, outbox, duplicate);
+            }
             Answer::Fenced => return Outcome::Deposed,
             // The lane was changed meanwhile.
             Answer::Again | Answer::Open(_) if !is_newest => {}
@@ -158,28 +202,76 @@ impl Own {
         self.outcome()
     }
 
+    /// A lane has nothing more up to where it was asked to purge it; or why that is not
+    /// known.
+    pub(crate) fn purged(
+        &mut self,
+        now: Time,
+        outbox: &mut Outbox,
+        call: CallId,
+        answer: Result<(), String>,
+    ) {
+        let is_it = |purge: &Purge| purge.under_way.as_ref().is_some_and(|(.., q)| q.is(call));
+        let Some(lane) = self.purges.iter().position(is_it) else { return };
+        let Some((upto, floor, question)) = &mut self.purges[lane].under_way else { return };
+        if answer.is_err() {
+            *question = Question::at(now + FAILED_PAUSE);
+            return;
+        }
+        self.ledger.purged(*floor, lane, *upto);
+        self.purges[lane] = Purge { upto: *upto, under_way: None };
+        self.purge(now, outbox);
+        self.go_on(now, outbox);
+    }
+
     pub(crate) fn deadline(&self) -> Option<Deadline> {
-        let batch = self.under_way.as_ref()?;
-        let step = match batch.step {
+        let step = self.under_way.as_ref().map(|batch| match batch.step {
             Step::Asked(at) => (at, "a batch has no answer"),
             Step::Again(at) => (at, "a batch is published again"),
-        };
-        let unwritable = (batch.first_at + UNWRITABLE_TIME, "a unit is unwritable");
-        if self.is_unwritable { Some(step) } else { Some(step.min(unwritable)) }
+        });
+        let first_at = self.under_way.as_ref().map(|batch| batch.first_at);
+        let waits = first_at.into_iter().chain(self.full_since).min();
+        let unwritable = waits.filter(|_| !self.is_unwritable);
+        let unwritable = unwritable.map(|at| (at + UNWRITABLE_TIME, "a unit is unwritable"));
+        let rises = self.rises_at().filter(|_| self.under_way.is_none());
+        let rises = rises.map(|at| (at, "records have expired"));
+        let purges = self.purges.iter().filter_map(|purge| purge.under_way.as_ref()?.2.due());
+        let purges = purges.map(|at| (at, "a purge has no answer"));
+        step.into_iter().chain(unwritable).chain(rises).chain(purges).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time, outbox: &mut Outbox) {
-        let Some(batch) = &self.under_way else { return };
-        if !self.is_unwritable && batch.first_at + UNWRITABLE_TIME <= now {
-            self.is_unwritable = true;
-            outbox.tell(Event::Unwritable { unit: outbox.unit(), why: batch.why.clone() });
-        }
-        match batch.step {
-            Step::Asked(at) if at <= now => {
+        self.tell_unwritable(now, outbox);
+        match self.under_way.as_ref().map(|batch| batch.step) {
+            Some(Step::Asked(at)) if at <= now => {
                 self.failed(now, outbox, "no answer in time".to_owned(), false);
             }
-            Step::Again(at) if at <= now => self.publish(now, outbox),
-            _ => {}
+            Some(Step::Again(at)) if at <= now => self.publish(now, outbox),
+            Some(_) => {}
+            None => self.go_on(now, outbox),
+        }
+        for (lane, purge) in self.purges.iter_mut().enumerate() {
+            if let Some((upto, _, question)) = &mut purge.under_way
+                && question.is_due(now)
+            {
+                *question = Question::asked(outbox.purge(lane, *upto), now + PURGE_TIME);
+            }
+        }
+    }
+
+    /// Changes are refused after a while without an acknowledgement.
+    fn tell_unwritable(&mut self, now: Time, outbox: &mut Outbox) {
+        let is_long = |since: Time| since + UNWRITABLE_TIME <= now;
+        let why = match (&self.under_way, self.full_since) {
+            (Some(batch), _) if is_long(batch.first_at) => batch.why.clone(),
+            (_, Some(since)) if is_long(since) => format!(
+                "the unit has used up its part of the lanes, {} KiB in each; raise --log-budget",
+                self.room >> 10
+            ),
+            _ => return,
+        };
+        if !std::mem::replace(&mut self.is_unwritable, true) {
+            outbox.tell(Event::Unwritable { unit: outbox.unit(), why });
         }
     }
 
@@ -200,10 +292,31 @@ impl Own {
         for ticket in batch.tickets {
             outbox.tell(Event::Acknowledged { unit, ticket });
         }
-        if std::mem::take(&mut self.is_unwritable) {
+        if self.full_since.is_none() && std::mem::take(&mut self.is_unwritable) {
             outbox.tell(Event::Writable { unit });
         }
+        if batch.floor > self.told_floor {
+            self.told_floor = batch.floor;
+            self.purge(now, outbox);
+        }
         self.go_on(now, outbox);
+    }
+
+    /// Purges what the lanes have below the floor that they know of.
+    pub(crate) fn purge(&mut self, now: Time, outbox: &mut Outbox) {
+        for (lane, purge) in self.purges.iter_mut().enumerate() {
+            let upto = self.ledger.below(self.told_floor, lane);
+            if upto > purge.upto && purge.under_way.is_none() {
+                let question = Question::asked(outbox.purge(lane, upto), now + PURGE_TIME);
+                purge.under_way = Some((upto, self.told_floor, question));
+            }
+        }
+    }
+
+    /// When the floor may rise: at once where room is needed.
+    fn rises_at(&self) -> Option<Time> {
+        let pause = if self.full_since.is_some() { Time(0) } else { self.rises_at };
+        self.ledger.expires_at().map(|at| at.max(pause))
     }
 
     /// Turns to the next lane. One that answered at once is not asked again at once.
@@ -226,18 +339,32 @@ impl Own {
 
     /// Begins the next batch if none is under way and there is something to say.
     fn go_on(&mut self, now: Time, outbox: &mut Outbox) {
-        if self.under_way.is_some() || (self.waiting.is_empty() && self.trust == Trust::Trusted) {
+        if self.under_way.is_some() {
+            return;
+        }
+        if self.rises_at().is_some_and(|at| at <= now) {
+            self.rises_at = now + PURGE_PAUSE;
+            self.ledger.rise(now);
+        }
+        let room = self.find_room(now);
+        let has_news = self.ledger.floor() > self.told_floor || self.trust != Trust::Trusted;
+        if !has_news && (self.waiting.is_empty() || self.full_since.is_some()) {
             return;
         }
         if self.trust == Trust::Suspect {
             self.trust = Trust::Asking;
         }
-        let (records, tickets) = self.gather();
+        let (records, tickets) = self.gather(room);
         let after = Mark { epoch: self.epoch, number: self.number };
         self.number += 1;
         let (unit, epoch, number) = (outbox.unit(), self.epoch, self.number);
+        let floor = self.ledger.floor();
+        let batch = Batch { unit, epoch, number, after, floor, records };
+        let bytes: Arc<[u8]> = batch.encode().into();
         self.under_way = Some(UnderWay {
-            bytes: Batch { unit, epoch, number, after, records }.encode().into(),
+            entry: Entry::of(&batch, bytes.len()),
+            bytes,
+            floor,
             tickets,
             calls: Vec::new(),
             first_at: now,
@@ -248,8 +375,30 @@ impl Own {
         self.publish(now, outbox);
     }
 
-    /// As much of what waits as one batch may have, and what is to be said then.
-    fn gather(&mut self) -> (Vec<Record>, Vec<u64>) {
+    /// Turns to a lane with room for the next record; says how long a batch may be there.
+    fn find_room(&mut self, now: Time) -> usize {
+        let needed = match self.waiting.front() {
+            Some(Waiting::Record(record)) => BATCH_HEAD_BYTES + record.batch_bytes(),
+            Some(Waiting::Ticket(_)) | None => 0,
+        };
+        let lanes = self.fences.len();
+        let left = |lane: usize| {
+            let left = self.room.saturating_sub(self.ledger.bytes(lane) + MESSAGE_HEAD_BYTES);
+            usize::try_from(left).unwrap_or(usize::MAX)
+        };
+        let lane = (0..lanes).map(|next| (self.lane + next) % lanes);
+        let found = lane.map(|lane| (lane, left(lane))).find(|(_, left)| *left >= needed);
+        if let Some((lane, left)) = found {
+            (self.lane, self.full_since) = (lane, None);
+            return left.min(BATCH_BYTES_MAX);
+        }
+        self.full_since.get_or_insert(now);
+        0
+    }
+
+    /// As much of what waits as a batch of that length may have, and what is to be said
+    /// then.
+    fn gather(&mut self, room: usize) -> (Vec<Record>, Vec<u64>) {
         let (mut records, mut tickets) = (Vec::new(), Vec::new());
         let mut bytes = BATCH_HEAD_BYTES;
         while let Some(waiting) = self.waiting.pop_front() {
@@ -257,7 +406,7 @@ impl Own {
                 Waiting::Ticket(ticket) => tickets.push(ticket),
                 Waiting::Record(record) => {
                     bytes += record.batch_bytes();
-                    let is_full = bytes > BATCH_BYTES_MAX || records.len() == BATCH_RECORDS_MAX;
+                    let is_full = bytes > room || records.len() == BATCH_RECORDS_MAX;
                     if is_full {
                         self.waiting.push_front(Waiting::Record(record));
                         break;
@@ -275,7 +424,10 @@ impl Own {
         let bytes = Arc::clone(&batch.bytes);
         let fence = self.fences[self.lane];
         let call = outbox.publish_batch(self.lane, self.epoch, self.number, fence, bytes);
-        batch.calls.push(call);
+        if !batch.calls.iter().any(|(_, lane)| *lane == self.lane) {
+            self.ledger.takes_room(batch.entry, self.lane);
+        }
+        batch.calls.push((call, self.lane));
         batch.step = Step::Asked(now + ANSWER_TIME);
     }
 }

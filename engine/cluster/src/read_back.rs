@@ -6,6 +6,7 @@ use desk_protocol::Time;
 
 use crate::event::Event;
 use crate::io::CallId;
+use crate::ledger::Ledger;
 use crate::limits::{ANSWER_TIME, FAILED_PAUSE, GAP_READS, LAG_PAUSE, RECORDS_BYTES};
 use crate::merge::{Merge, Message, Trouble, Unreadable};
 use crate::outbox::Outbox;
@@ -25,25 +26,48 @@ pub(crate) struct ReadBack {
     quarantined: BTreeSet<Key>,
     /// How often the lanes were read again because something was missing.
     gaps: u32,
+    /// Something is missing: where do the lanes begin and end now?
+    wants_end: bool,
 }
 
 impl ReadBack {
-    /// Begins behind `from`, up to the own fences. The newest batch before them is
-    /// `newest`, as the lanes' leaders say.
-    pub(crate) fn new(from: Mark, fences: &[u64], newest: Mark) -> Self {
+    /// Begins behind the ledger's floor, up to the own fences. The newest batch before
+    /// them is `newest`, as the lanes' leaders say.
+    pub(crate) fn new(ledger: Ledger, fences: &[u64], newest: Mark) -> Self {
         Self {
             newest,
-            merge: Merge::new(from, fences.iter().map(|own| (1, *own))),
+            merge: Merge::new(ledger, fences.iter().map(|own| (1, *own))),
             lanes: vec![None; fences.len()],
             is_absorbing: false,
             quarantined: BTreeSet::new(),
             gaps: 0,
+            wants_end: false,
         }
+    }
+
+    /// Goes on with what the lanes' leaders say by now, when that was asked for.
+    pub(crate) fn resume(
+        &mut self,
+        now: Time,
+        outbox: &mut Outbox,
+        epoch: Epoch,
+        (floor, newest): (Mark, Mark),
+    ) {
+        self.wants_end = false;
+        self.newest = newest;
+        self.merge.again(floor);
+        self.go_on(now, outbox, epoch);
+    }
+
+    /// Whether the leaders have to be asked where the lanes begin and end, before
+    /// [`ReadBack::resume`].
+    pub(crate) const fn wants_end(&self) -> bool {
+        self.wants_end
     }
 
     /// Whether every lane was read up to the own fence, and all is in the node's store.
     pub(crate) fn is_done(&self) -> bool {
-        !self.is_absorbing && self.merge.is_done()
+        !self.is_absorbing && !self.wants_end && self.merge.is_done()
     }
 
     /// # Errors
@@ -82,7 +106,7 @@ impl ReadBack {
 
     /// Hands over what is there, and asks for what is missing.
     pub(crate) fn go_on(&mut self, now: Time, outbox: &mut Outbox, epoch: Epoch) {
-        if self.is_absorbing {
+        if self.is_absorbing || self.wants_end {
             return;
         }
         let mut records: Vec<Record> = Vec::new();
@@ -95,7 +119,7 @@ impl ReadBack {
                     "unit {}: batch {next} is read after {last}; the lanes are read again",
                     outbox.unit()
                 );
-                self.again(now, outbox, why);
+                self.again(outbox, why);
                 break;
             }
             let Some((more, troubles)) = self.merge.next() else { break };
@@ -103,18 +127,21 @@ impl ReadBack {
             records.extend(more);
             self.report(outbox, troubles);
         }
-        if self.lacks_end() && self.gaps < GAP_READS {
+        if !self.wants_end && self.lacks_end() && self.gaps < GAP_READS {
             let why = format!(
                 "unit {}: the lanes end with batch {}, not with {}; they are read again",
                 outbox.unit(),
                 self.merge.end(),
                 self.newest
             );
-            self.again(now, outbox, why);
+            self.again(outbox, why);
         }
         if !records.is_empty() {
             self.is_absorbing = true;
             outbox.tell(Event::Records { unit: outbox.unit(), epoch, records });
+        }
+        if self.wants_end {
+            return;
         }
         for lane in 0..self.lanes.len() {
             if let Some(from) = self.merge.wants(lane)
@@ -140,12 +167,18 @@ impl ReadBack {
         self.merge.end()
     }
 
-    /// A replica lacks what its stream has: another may answer now.
-    fn again(&mut self, now: Time, outbox: &mut Outbox, why: String) {
+    /// Where all batches stand.
+    pub(crate) fn into_ledger(self) -> Ledger {
+        self.merge.into_ledger()
+    }
+
+    /// A replica lacks what its stream has, and another may answer now; or the floor has
+    /// risen meanwhile.
+    fn again(&mut self, outbox: &mut Outbox, why: String) {
         self.gaps += 1;
+        self.wants_end = true;
         outbox.tell(Event::Notice(why));
-        self.merge.again();
-        self.lanes.fill(Some(Question::at(now + LAG_PAUSE)));
+        self.lanes.fill(None);
     }
 
     pub(crate) fn due(&self) -> Option<Time> {

@@ -13,8 +13,11 @@ use desk_protocol::Time;
 
 use crate::chance::Chance;
 use crate::io::{Answer, CallId, Deadline};
+use crate::layout::Lanes;
+use crate::ledger::{Entry, Ledger};
 use crate::limits::{
-    AGAIN_PAUSE, ANSWER_TIME, FAILED_PAUSE, FAILURES_PER_RECONNECT, RACE_PAUSE_MAX, RACE_PAUSE_MIN,
+    AGAIN_PAUSE, ANSWER_TIME, FAILED_PAUSE, FAILURES_PER_RECONNECT, LAG_PAUSE, RACE_PAUSE_MAX,
+    RACE_PAUSE_MIN,
 };
 use crate::merge::Message;
 use crate::outbox::Outbox;
@@ -31,7 +34,7 @@ pub(crate) const FIRST_BATCH: u64 = 1;
 pub(crate) struct Take {
     node: String,
     address: String,
-    lanes: usize,
+    lanes: Lanes,
     /// The greatest epoch that was there when the node wanted the unit. Who owns all
     /// lanes with a later one came first.
     found: Option<Epoch>,
@@ -51,10 +54,13 @@ enum Step {
         before: Vec<u64>,
         lanes: Vec<Question<u64>>,
     },
-    /// No earlier owner's batch comes any more: where do the lanes end?
+    /// No earlier owner's batch comes any more: where do the lanes begin and end?
     LookForEnd {
         fences: Vec<u64>,
-        lanes: Vec<Question<Mark>>,
+        /// What was read before something was missing.
+        read_back: Option<Box<ReadBack>>,
+        /// Of each lane the floor that the newest batch names, and that batch.
+        lanes: Vec<Question<(Mark, Mark)>>,
     },
     Read {
         fences: Vec<u64>,
@@ -63,7 +69,9 @@ enum Step {
     Ask {
         fences: Vec<u64>,
         bytes: Arc<[u8]>,
-        lanes: Vec<Question<()>>,
+        entry: Entry,
+        ledger: Ledger,
+        lanes: Vec<Question<u64>>,
     },
 }
 
@@ -75,6 +83,7 @@ pub(crate) enum Outcome {
     Owned {
         epoch: Epoch,
         fences: Vec<u64>,
+        ledger: Ledger,
     },
     /// Another node owns it, who came first.
     Lost,
@@ -88,7 +97,7 @@ impl Take {
         now: Time,
         outbox: &mut Outbox,
         (node, address): (&str, &str),
-        lanes: usize,
+        lanes: Lanes,
     ) -> Self {
         let mut take = Self {
             node: node.to_owned(),
@@ -122,8 +131,8 @@ impl Take {
         }
         if let (Step::LookForEnd { lanes, .. }, Ok(found)) = (&mut self.step, &answer) {
             let end = match found.as_ref().map(|(_, bytes)| Batch::decode(bytes)) {
-                None => Mark::default(),
-                Some(Ok(batch)) => Mark { epoch: batch.epoch, number: batch.number },
+                None => (Mark::default(), Mark::default()),
+                Some(Ok(Batch { floor, epoch, number, .. })) => (floor, Mark { epoch, number }),
                 Some(Err(error)) => {
                     let why = format!("the newest batch of a lane cannot be read: {error}");
                     return Outcome::Failed(why);
@@ -208,10 +217,15 @@ impl Take {
             (Step::Ask { lanes, .. }, Answer::Again) => {
                 replace(lanes, call, Question::at(now + AGAIN_PAUSE));
             }
-            (Step::Ask { fences, lanes, .. }, Answer::Stored { .. }) => {
-                lanes.iter_mut().for_each(|lane| lane.answer(call, &()));
-                if answers(lanes).is_some() {
-                    return Outcome::Owned { epoch: self.epoch, fences: fences.clone() };
+            (Step::Ask { fences, entry, ledger, lanes, .. }, Answer::Stored { sequence, .. }) => {
+                lanes.iter_mut().for_each(|lane| lane.answer(call, &sequence));
+                if let Some(sequences) = answers(lanes) {
+                    for (lane, sequence) in sequences.into_iter().enumerate() {
+                        ledger.takes_room(*entry, lane);
+                        ledger.stands(*entry, lane, sequence);
+                    }
+                    let (fences, ledger) = (fences.clone(), ledger.clone());
+                    return Outcome::Owned { epoch: self.epoch, fences, ledger };
                 }
             }
             (Step::Wait(_) | Step::Look(_) | Step::LookForEnd { .. } | Step::Read { .. }, _) => {}
@@ -239,7 +253,11 @@ impl Take {
     }
 
     pub(crate) fn absorbed(&mut self, now: Time, outbox: &mut Outbox, epoch: Epoch) {
-        let Step::Read { read_back, .. } = &mut self.step else { return };
+        let (Step::Read { read_back, .. } | Step::LookForEnd { read_back: Some(read_back), .. }) =
+            &mut self.step
+        else {
+            return;
+        };
         if epoch == self.epoch {
             read_back.absorbed(now, outbox, epoch);
         }
@@ -297,7 +315,7 @@ impl Take {
                 }
             }
             Step::Read { read_back, .. } => failures += read_back.handle_timeout(now, outbox),
-            Step::Ask { fences, bytes, lanes } => {
+            Step::Ask { fences, bytes, lanes, .. } => {
                 for (at, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.is_due(now))
                 {
                     failures += u32::from(lane.is_asked());
@@ -314,7 +332,7 @@ impl Take {
 
     fn look(&mut self, now: Time, outbox: &mut Outbox) {
         let look = |lane| Question::asked(outbox.look_up(lane, true), now + ANSWER_TIME);
-        self.step = Step::Look((0..self.lanes).map(look).collect());
+        self.step = Step::Look((0..self.lanes.count).map(look).collect());
     }
 
     /// All newest fences are known: writes the own ones, unless somebody came first.
@@ -329,7 +347,7 @@ impl Take {
         let newest = fences().map(|fence| fence.epoch).max().unwrap_or_default();
         let wanted_at = *self.found.get_or_insert(newest);
         let attempts = fences().map(|fence| fence.attempt);
-        let is_one = fences().count() == self.lanes
+        let is_one = fences().count() == self.lanes.count
             && attempts.clone().min() == attempts.clone().max()
             && attempts.clone().max() != Some(self.attempt);
         if is_one && newest > wanted_at {
@@ -340,7 +358,7 @@ impl Take {
         let before = found.iter().map(|lane| lane.as_ref().map_or(0, |(sequence, _)| *sequence));
         self.step = Step::Fence {
             before: before.collect(),
-            lanes: (0..self.lanes).map(|_| Question::at(now)).collect(),
+            lanes: (0..self.lanes.count).map(|_| Question::at(now)).collect(),
         };
         self.handle_timeout(now, outbox);
         Outcome::Goes
@@ -350,39 +368,63 @@ impl Take {
         let Step::Fence { lanes, .. } = &self.step else { return };
         let Some(fences) = answers(lanes) else { return };
         self.failures = 0;
-        let lanes = (0..self.lanes).map(|_| Question::at(now)).collect();
-        self.step = Step::LookForEnd { fences, lanes };
+        let lanes = (0..self.lanes.count).map(|_| Question::at(now)).collect();
+        self.step = Step::LookForEnd { fences, read_back: None, lanes };
         self.handle_timeout(now, outbox);
     }
 
     fn found_end(&mut self, now: Time, chance: &mut Chance, outbox: &mut Outbox) {
-        let Step::LookForEnd { fences, lanes } = &mut self.step else { return };
+        let Step::LookForEnd { fences, read_back, lanes } = &mut self.step else { return };
         let Some(ends) = answers(lanes) else { return };
-        let fences = std::mem::take(fences);
-        let newest = ends.into_iter().max().unwrap_or_default();
+        let (fences, read_back) = (std::mem::take(fences), read_back.take());
+        let floor = ends.iter().map(|(floor, _)| *floor).max().unwrap_or_default();
+        let newest = ends.into_iter().map(|(_, newest)| newest).max().unwrap_or_default();
         if newest.epoch >= self.epoch {
             // Somebody fenced later and owns the unit already.
             return self.lose(now, chance);
         }
-        let mut read_back = Box::new(ReadBack::new(Mark::default(), &fences, newest));
-        read_back.go_on(now, outbox, self.epoch);
+        let read_back = if let Some(mut read_back) = read_back {
+            read_back.resume(now, outbox, self.epoch, (floor, newest));
+            read_back
+        } else {
+            let mut ledger = Ledger::new(self.lanes.count, self.lanes.room);
+            ledger.lift(floor);
+            let mut read_back = Box::new(ReadBack::new(ledger, &fences, newest));
+            read_back.go_on(now, outbox, self.epoch);
+            read_back
+        };
         self.step = Step::Read { fences, read_back };
+        self.after_reading(now, outbox);
     }
 
     /// Everything is in the node's store: asks every lane whether the fences still are
     /// the newest.
     fn after_reading(&mut self, now: Time, outbox: &mut Outbox) {
-        if let Step::Read { fences, read_back } = &mut self.step
-            && read_back.is_done()
-        {
-            let (unit, epoch) = (outbox.unit(), self.epoch);
-            let (number, after) = (FIRST_BATCH, read_back.end());
-            let first = Batch { unit, epoch, number, after, records: Vec::new() };
-            self.step = Step::Ask {
-                fences: std::mem::take(fences),
-                bytes: first.encode().into(),
-                lanes: (0..self.lanes).map(|_| Question::at(now)).collect(),
-            };
+        let step = std::mem::replace(&mut self.step, Step::Wait(now));
+        self.step = match step {
+            Step::Read { fences, read_back } if read_back.wants_end() => {
+                let again = |_| Question::at(now + LAG_PAUSE);
+                let lanes = (0..self.lanes.count).map(again).collect();
+                Step::LookForEnd { fences, read_back: Some(read_back), lanes }
+            }
+            Step::Read { fences, read_back } if read_back.is_done() => {
+                let (unit, epoch) = (outbox.unit(), self.epoch);
+                let (number, after) = (FIRST_BATCH, read_back.end());
+                let ledger = read_back.into_ledger();
+                let floor = ledger.floor();
+                let first = Batch { unit, epoch, number, after, floor, records: Vec::new() };
+                let bytes = first.encode();
+                Step::Ask {
+                    fences,
+                    entry: Entry::of(&first, bytes.len()),
+                    bytes: bytes.into(),
+                    ledger,
+                    lanes: (0..self.lanes.count).map(|_| Question::at(now)).collect(),
+                }
+            }
+            other => other,
+        };
+        if let Step::Ask { .. } = self.step {
             self.handle_timeout(now, outbox);
         }
     }
@@ -418,7 +460,7 @@ impl Take {
 
     fn count_failure(&mut self, outbox: &mut Outbox) {
         self.failures += 1;
-        let lanes = self.lanes as u32;
+        let lanes = self.lanes.count as u32;
         if self.failures.is_multiple_of(lanes * FAILURES_PER_RECONNECT) {
             outbox.reconnect();
         }

@@ -5,6 +5,7 @@ use desk_protocol::Time;
 use crate::chance::Chance;
 use crate::event::Event;
 use crate::io::{Deadline, Input, Output};
+use crate::layout::Lanes;
 use crate::outbox::Outbox;
 use crate::own::{self, Own};
 use crate::take::{self, FIRST_BATCH, Take};
@@ -16,7 +17,7 @@ use crate::unit_id::{Epoch, UnitId};
 pub struct Unit {
     node: String,
     address: String,
-    lanes: usize,
+    lanes: Lanes,
     chance: Chance,
     state: State,
     outbox: Outbox,
@@ -31,13 +32,13 @@ enum State {
 }
 
 impl Unit {
-    /// A unit that this node does not own, over so many lanes.
+    /// A unit that this node does not own, over these lanes.
     ///
     /// # Panics
     /// Without a lane.
     #[must_use]
-    pub fn new(id: UnitId, node: &str, address: &str, lanes: usize, seed: u64) -> Self {
-        assert!(lanes > 0, "a unit has a lane");
+    pub fn new(id: UnitId, node: &str, address: &str, lanes: Lanes, seed: u64) -> Self {
+        assert!(lanes.count > 0, "a unit has a lane");
         Self {
             node: node.to_owned(),
             address: address.to_owned(),
@@ -58,15 +59,15 @@ impl Unit {
             }
             (State::Taking(take), Input::LookedUp { call, answer }) => {
                 let outcome = take.looked_up(now, chance, outbox, call, answer);
-                self.taken(outcome);
+                self.taken(now, outcome);
             }
             (State::Taking(take), Input::Published { call, answer }) => {
                 let outcome = take.published(now, chance, outbox, call, answer);
-                self.taken(outcome);
+                self.taken(now, outcome);
             }
             (State::Taking(take), Input::Read { call, answer }) => {
                 let outcome = take.read(now, outbox, call, answer);
-                self.taken(outcome);
+                self.taken(now, outcome);
             }
             (State::Taking(take), Input::Absorbed { epoch }) => {
                 take.absorbed(now, outbox, epoch);
@@ -78,6 +79,9 @@ impl Unit {
             (State::Own(own), Input::Published { call, answer }) => {
                 let outcome = own.published(now, outbox, call, answer);
                 self.own_outcome(outcome);
+            }
+            (State::Own(own), Input::Purged { call, answer }) => {
+                own.purged(now, outbox, call, answer);
             }
             (State::Own(own), Input::Release) => {
                 let outcome = own.release();
@@ -129,12 +133,14 @@ impl Unit {
         matches!(self.state, State::Taking(_))
     }
 
-    fn taken(&mut self, outcome: take::Outcome) {
+    fn taken(&mut self, now: Time, outcome: take::Outcome) {
         match outcome {
             take::Outcome::Goes => {}
-            take::Outcome::Owned { epoch, fences } => {
-                self.state = State::Own(Own::new(epoch, fences, 0, FIRST_BATCH));
+            take::Outcome::Owned { epoch, fences, ledger } => {
                 self.outbox.tell(Event::Owned { unit: self.outbox.unit(), epoch });
+                let mut own = Own::new(epoch, fences, FIRST_BATCH, ledger, self.lanes.room);
+                own.purge(now, &mut self.outbox);
+                self.state = State::Own(own);
             }
             take::Outcome::Lost => self.depose(),
             take::Outcome::Failed(why) => {

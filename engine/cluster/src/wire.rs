@@ -2,8 +2,9 @@
 //! little-endian.
 //!
 //! ```text
-//! batch  | version u8 | 1 u8 | unit u16 | epoch u64 | number u64 | after | count u32 | records | xxh3 u64 |
+//! batch  | version u8 | 1 u8 | unit u16 | epoch u64 | number u64 | after | floor | count u32 | records | xxh3 u64 |
 //! after  | epoch u64 | number u64 |
+//! floor  | epoch u64 | number u64 |
 //! record | key [16] | sequence u64 | expires at, µs u64 | bytes u32 | bytes |
 //! fence  | version u8 | 2 u8 | unit u16 | epoch u64 | attempt u64 | text node | text address | xxh3 u64 |
 //! text   | bytes u16 | UTF-8 |
@@ -23,7 +24,7 @@ use crate::record::{Key, Record, What};
 use crate::unit_id::{Epoch, Mark, UnitId};
 
 /// The version of batches and fences.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The length that marks the end of a key.
 pub const FORGET: u32 = u32::MAX;
@@ -43,6 +44,9 @@ pub struct Batch {
     pub number: u64,
     /// The batch before it in the order of the unit, so that none can be missed.
     pub after: Mark,
+    /// Nothing up to this batch is needed of the lanes any more: what is gone there was
+    /// not lost. The floor only rises.
+    pub floor: Mark,
     /// The records; none in a batch that asks whether the owner still is it.
     pub records: Vec<Record>,
 }
@@ -120,8 +124,10 @@ impl Batch {
         let mut out = Vec::with_capacity(bytes + BATCH_HEAD_BYTES);
         head(&mut out, BATCH, self.unit, self.epoch);
         out.extend_from_slice(&self.number.to_le_bytes());
-        out.extend_from_slice(&self.after.epoch.0.to_le_bytes());
-        out.extend_from_slice(&self.after.number.to_le_bytes());
+        for mark in [self.after, self.floor] {
+            out.extend_from_slice(&mark.epoch.0.to_le_bytes());
+            out.extend_from_slice(&mark.number.to_le_bytes());
+        }
         out.extend_from_slice(&(self.records.len() as u32).to_le_bytes());
         for record in &self.records {
             out.extend_from_slice(&record.key.0);
@@ -148,10 +154,7 @@ impl Batch {
         let mut reader = Reader::open(bytes, BATCH)?;
         let (unit, epoch) = (reader.unit()?, Epoch(reader.counted("epoch")?));
         let number = reader.counted("number")?;
-        let after = Mark {
-            epoch: Epoch(u64::from_le_bytes(reader.take()?)),
-            number: u64::from_le_bytes(reader.take()?),
-        };
+        let (after, floor) = (reader.mark()?, reader.mark()?);
         let count = u32::from_le_bytes(reader.take()?);
         if count as usize > BATCH_RECORDS_MAX {
             return Err(DecodeError::Records(count));
@@ -168,7 +171,7 @@ impl Batch {
             records.push(Record { key, sequence, expires_at, what });
         }
         reader.end()?;
-        Ok(Self { unit, epoch, number, after, records })
+        Ok(Self { unit, epoch, number, after, floor, records })
     }
 }
 
@@ -279,6 +282,11 @@ impl<'a> Reader<'a> {
     pub(crate) fn unit(&mut self) -> Result<UnitId, DecodeError> {
         let number = u16::from_le_bytes(self.take()?);
         UnitId::new(number).ok_or(DecodeError::Unit(number))
+    }
+
+    fn mark(&mut self) -> Result<Mark, DecodeError> {
+        let epoch = Epoch(u64::from_le_bytes(self.take()?));
+        Ok(Mark { epoch, number: u64::from_le_bytes(self.take()?) })
     }
 
     pub(crate) fn counted(&mut self, what: &'static str) -> Result<u64, DecodeError> {

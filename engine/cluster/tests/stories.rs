@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
-use desk_cluster::limits::{ANSWER_TIME, BATCH_BYTES_MAX, UNWRITABLE_TIME};
+use desk_cluster::limits::{ANSWER_TIME, BATCH_BYTES_MAX, EXPIRED_TIME, UNWRITABLE_TIME};
 use desk_cluster::wire::{Batch, Fence};
 use desk_cluster::{
-    Answer, CallId, Epoch, Event, Input, Key, Mark, Message, Output, Record, Unit, UnitId, What,
+    Answer, CallId, Epoch, Event, Input, Key, Lanes, Mark, Message, Output, Record, Unit, UnitId,
+    What,
 };
 use desk_protocol::Time;
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
+
+/// What the unit may take in each lane, in bytes.
+const ROOM: u64 = 2 << 20;
 
 /// A unit over two lanes, and the clock.
 struct Story {
@@ -32,7 +36,7 @@ struct Published {
 
 impl Story {
     fn new() -> Self {
-        let unit = Unit::new(id(), "a", "https://a", 2, 1);
+        let unit = Unit::new(id(), "a", "https://a", Lanes { count: 2, room: ROOM }, 1);
         Self { unit, now: Time::from_unix_seconds(1_700_000_000) }
     }
 
@@ -146,7 +150,7 @@ fn open() -> Answer {
 
 fn record(sequence: u64, bytes: usize) -> Record {
     let what = What::Entry(vec![sequence as u8; bytes]);
-    Record { key: Key([1; 16]), sequence, expires_at: Time(9), what }
+    Record { key: Key([1; 16]), sequence, expires_at: Time::from_unix_seconds(1_700_604_800), what }
 }
 
 fn own_fence(epoch: u64) -> Message {
@@ -401,8 +405,8 @@ fn a_replica_that_lacks_the_newest_is_read_again() {
         story.answer(&fence, stored(3));
     }
     let records = vec![record(1, 3)];
-    let (epoch, after) = (Epoch(1), Mark::default());
-    let newest = Batch { unit: id(), epoch, number: 1, after, records }.encode();
+    let (epoch, after, floor) = (Epoch(1), Mark::default(), Mark::default());
+    let newest = Batch { unit: id(), epoch, number: 1, after, floor, records }.encode();
     story.look_for_end(Some((2, newest.clone())));
     let own = |story: &mut Story, messages: &[Message]| {
         for output in story.outputs() {
@@ -415,11 +419,111 @@ fn a_replica_that_lacks_the_newest_is_read_again() {
     let told = story.outputs();
     assert!(matches!(told[..], [Output::Tell(Event::Notice(_))]), "{told:?}");
     story.pass(ms(20));
+    story.look_for_end(Some((2, newest.clone())));
     let batch = Message { sequence: 2, is_fence: false, bytes: newest };
+    // The lanes are looked through for the floor, and read.
+    own(&mut story, &[batch.clone(), fence.clone()]);
+    own(&mut story, &[batch.clone(), fence.clone()]);
+    story.pass(ms(20));
     own(&mut story, &[batch, fence]);
     let told = story.outputs();
     let [Output::Tell(Event::Records { records, .. })] = &told[..] else { panic!("{told:?}") };
     assert_eq!(records[..], [record(1, 3)]);
+}
+
+/// Records that expire in so many seconds.
+fn short_lived(story: &Story, sequence: u64, bytes: usize, seconds: u64) -> Vec<Record> {
+    let expires_at = story.now + Duration::from_secs(seconds);
+    vec![Record { expires_at, ..record(sequence, bytes) }]
+}
+
+/// What is purged: lane and sequence, answered.
+fn purge(story: &mut Story) -> Vec<(usize, u64)> {
+    let outputs = story.outputs().into_iter();
+    let purges = outputs.map(|output| match output {
+        Output::Purge { call, lane, upto } => {
+            story.handle(Input::Purged { call, answer: Ok(()) });
+            (lane, upto)
+        }
+        other => panic!("{other:?}"),
+    });
+    purges.collect()
+}
+
+#[test]
+fn what_has_expired_is_purged() {
+    let mut story = Story::owned();
+    let records = short_lived(&story, 1, 3, 100);
+    story.handle(Input::Append { epoch: Epoch(1), records, ticket: 1 });
+    let asked = story.publish();
+    story.answer(&asked, stored(20));
+    assert_eq!(story.events(), [acknowledged(1)]);
+    story.pass(Duration::from_secs(99) + EXPIRED_TIME);
+    assert_eq!(story.outputs(), [], "a node whose clock is behind may still ask for it");
+    story.pass(Duration::from_secs(1));
+    let floor = story.publish();
+    let batch = Batch::decode(&floor.bytes).unwrap();
+    assert_eq!((batch.floor, batch.records.len()), (Mark { epoch: Epoch(1), number: 2 }, 0));
+    assert_eq!(story.outputs(), [], "only once the lanes know of it");
+    story.answer(&floor, stored(21));
+    // The first batch of the epoch stands in both lanes.
+    assert_eq!(purge(&mut story), [(0, 20), (1, 9)]);
+    story.pass(Duration::from_secs(600));
+    assert_eq!(story.outputs(), [], "an empty batch is no reason to purge");
+}
+
+#[test]
+fn a_unit_keeps_to_its_part_of_the_lanes() {
+    let mut story = Story::owned();
+    let entry = 400 << 10;
+    let mut lanes = Vec::new();
+    let mut published = |story: &mut Story, sequence: u64| {
+        let records = short_lived(story, sequence, entry, 100);
+        story.handle(Input::Append { epoch: Epoch(1), records, ticket: sequence });
+        let asked = story.publishes();
+        if let [asked] = &asked[..] {
+            lanes.push(asked.lane);
+            story.answer(asked, stored(20 + sequence));
+            assert_eq!(story.events(), [acknowledged(sequence)]);
+        }
+    };
+    (1..=11).for_each(|sequence| published(&mut story, sequence));
+    assert_eq!(lanes, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1], "the eleventh finds no room");
+    story.pass(UNWRITABLE_TIME);
+    let events = story.events();
+    let [Event::Unwritable { why, .. }] = &events[..] else { panic!("{events:?}") };
+    assert!(why.contains("--log-budget"), "{why}");
+    story.pass(Duration::from_secs(90) + EXPIRED_TIME);
+    let floor = story.publish();
+    story.answer(&floor, stored(40));
+    let outputs = story.outputs();
+    let [Output::Purge { call, .. }, Output::Purge { .. }] = outputs[..] else {
+        panic!("{outputs:?}")
+    };
+    story.handle(Input::Purged { call, answer: Ok(()) });
+    let asked = story.publish();
+    story.answer(&asked, stored(41));
+    assert_eq!(story.events(), [acknowledged(11), Event::Writable { unit: id() }]);
+}
+
+#[test]
+fn a_purge_without_an_answer_is_asked_for_again() {
+    let mut story = Story::owned();
+    let records = short_lived(&story, 1, 3, 0);
+    story.handle(Input::Append { epoch: Epoch(1), records, ticket: 1 });
+    let asked = story.publish();
+    story.answer(&asked, stored(20));
+    story.outputs();
+    story.pass(EXPIRED_TIME);
+    let floor = story.publish();
+    story.answer(&floor, stored(21));
+    let first = story.outputs();
+    let Output::Purge { call, .. } = first[0] else { panic!("{first:?}") };
+    story.handle(Input::Purged { call, answer: Err("no leader".to_owned()) });
+    story.pass(Duration::from_secs(3));
+    assert_eq!(purge(&mut story), [(0, 20), (1, 9)]);
+    story.pass(Duration::from_secs(60));
+    assert_eq!(story.outputs(), []);
 }
 
 #[test]

@@ -30,10 +30,12 @@ prop_compose! {
         epoch in 1u64..,
         number in 1u64..,
         after: (u64, u64),
+        floor: (u64, u64),
         records in prop::collection::vec(record(), 0..9),
     ) -> Batch {
         let after = Mark { epoch: Epoch(after.0), number: after.1 };
-        Batch { unit, epoch: Epoch(epoch), number, after, records }
+        let floor = Mark { epoch: Epoch(floor.0), number: floor.1 };
+        Batch { unit, epoch: Epoch(epoch), number, after, floor, records }
     }
 }
 
@@ -134,7 +136,7 @@ fn a_newer_version_says_that_it_is_newer() {
 #[test]
 fn a_count_allocates_nothing_ahead() {
     let mut body = vec![VERSION, 1, 0, 0];
-    for number in [1u64, 2, 1, 1] {
+    for number in [1u64, 2, 1, 1, 1, 1] {
         body.extend_from_slice(&number.to_le_bytes());
     }
     body.extend_from_slice(&u32::MAX.to_le_bytes());

@@ -151,6 +151,18 @@ pub(crate) fn page(stream: &str, subject: &str, from: u64) -> (String, Bytes) {
     (format!("$JS.API.DIRECT.GET.{stream}"), payload.to_string().into())
 }
 
+/// The question to remove a subject's messages up to a sequence.
+pub(crate) fn purge(stream: &str, subject: &str, upto: u64) -> (String, Bytes) {
+    // It keeps the message of the sequence that it names.
+    let payload = serde_json::json!({ "filter": subject, "seq": upto + 1 });
+    (format!("$JS.API.STREAM.PURGE.{stream}"), payload.to_string().into())
+}
+
+/// Its answer.
+pub(crate) fn purged(payload: &[u8]) -> Result<(), ApiError> {
+    read(payload).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

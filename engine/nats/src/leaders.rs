@@ -21,8 +21,9 @@ pub(crate) fn lane_name(stream: usize) -> String {
     format!("{LANE}{stream}")
 }
 
-/// The names of all servers that hold streams, in order.
-pub(crate) async fn servers(client: &Client) -> Result<Vec<String>, ApiError> {
+/// The names of all servers that hold streams, in order, and what the smallest of the
+/// lanes' streams may hold, in bytes.
+pub(crate) async fn servers(client: &Client) -> Result<(Vec<String>, u64), ApiError> {
     let list = persist(client, LIST, &HeaderMap::new(), FROM_START).await?;
     let mut servers = BTreeSet::new();
     for cluster in streams(&list).map(|stream| &stream["cluster"]) {
@@ -30,7 +31,8 @@ pub(crate) async fn servers(client: &Client) -> Result<Vec<String>, ApiError> {
         let names = replicas.map(|server| &server["name"]).chain([&cluster["leader"]]);
         servers.extend(names.filter_map(|name| name.as_str().map(str::to_owned)));
     }
-    Ok(servers.into_iter().collect())
+    let bytes = streams(&list).filter(|stream| led(stream).is_some()).map(bytes_max).min();
+    Ok((servers.into_iter().collect(), bytes.unwrap_or(u64::MAX)))
 }
 
 /// Puts back the leaders that an election has moved. A move takes a lane 0.07 to 0.25 s,
@@ -48,6 +50,11 @@ pub(crate) async fn put_back(client: Client, layout: Layout) {
 
 fn streams(list: &Value) -> impl Iterator<Item = &Value> {
     list["streams"].as_array().into_iter().flatten()
+}
+
+/// Without a limit it is -1.
+fn bytes_max(stream: &Value) -> u64 {
+    stream["config"]["max_bytes"].as_u64().unwrap_or(u64::MAX)
 }
 
 fn led(stream: &Value) -> Option<Led> {
@@ -71,7 +78,7 @@ mod tests {
     #[test]
     fn a_stream_is_read_from_the_list() {
         let listed = json!({
-            "config": { "name": "OPS_3" },
+            "config": { "name": "OPS_3", "max_bytes": 700 },
             "cluster": { "leader": "n0", "replicas": [
                 { "name": "n1", "current": true }, { "name": "n2", "current": false }
             ] },
@@ -79,6 +86,8 @@ mod tests {
         let current = vec!["n1".to_owned()];
         let expected = Led { stream: 3, leader: Some("n0".to_owned()), current };
         assert_eq!(led(&listed), Some(expected));
+        assert_eq!(bytes_max(&listed), 700);
+        assert_eq!(bytes_max(&json!({ "config": { "max_bytes": -1 } })), u64::MAX);
         assert_eq!(led(&json!({ "config": { "name": "KV_CLUSTER" } })), None);
         assert_eq!(led(&json!(7)), None);
     }

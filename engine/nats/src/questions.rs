@@ -6,13 +6,14 @@ use async_nats::Message as Answered;
 use desk_cluster::{Answer, CallId, Input, Message, UnitId};
 use tokio::time::Instant;
 
-use crate::api::{newest_found, published};
+use crate::api::{newest_found, published, purged};
 use crate::limits::{QUESTION_TIME, QUESTIONS_MAX};
 
 /// What was asked.
 #[derive(Debug)]
 pub(crate) enum Question {
     Publish,
+    Purge,
     LookUp,
     /// A page, with what has come of it.
     Read(Vec<Message>),
@@ -52,6 +53,13 @@ impl Questions {
                 Input::Published { call, answer: Answer::Open(no_responders()) }
             }
             Question::Publish => Input::Published { call, answer: published(&answer.payload) },
+            Question::Purge if status == 503 => {
+                Input::Purged { call, answer: Err(no_responders()) }
+            }
+            Question::Purge => {
+                let answer = purged(&answer.payload).map_err(|error| error.to_string());
+                Input::Purged { call, answer }
+            }
             Question::LookUp if status == 503 => {
                 Input::LookedUp { call, answer: Err(no_responders()) }
             }

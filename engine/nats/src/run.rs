@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page};
+use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page, purge};
 use crate::clock::{Clock, Pulse};
 use crate::handle::Call;
 use crate::leaders::{lane_name, put_back};
@@ -215,6 +215,11 @@ impl<T: FnMut(Event)> Run<T> {
                 let question = Question::Read(Vec::new());
                 self.ask(unit, call, question, subject, HeaderMap::new(), payload).await;
             }
+            Output::Purge { call, lane: at, upto } => {
+                let stream = lane(at);
+                let (subject, payload) = purge(&stream, &format!("{stream}.{unit}.o"), upto);
+                self.ask(unit, call, Question::Purge, subject, HeaderMap::new(), payload).await;
+            }
             Output::Reconnect => self.reconnect().await,
             Output::Tell(event) => (self.tell)(event),
         }
@@ -234,6 +239,7 @@ impl<T: FnMut(Event)> Run<T> {
         let why = || "no connection to the nats-servers".to_owned();
         let unanswered = match &question {
             Question::Publish => Input::Published { call, answer: Answer::Open(why()) },
+            Question::Purge => Input::Purged { call, answer: Err(why()) },
             Question::LookUp => Input::LookedUp { call, answer: Err(why()) },
             Question::Read(_) => Input::Read { call, answer: Err(why()) },
         };

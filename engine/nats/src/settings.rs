@@ -32,7 +32,8 @@ pub struct Settings {
     pub session_key: SessionKey,
     /// 32 random bytes: chance of this process.
     pub seed: [u8; 32],
-    /// Bytes that each lane may hold, on each of its servers, when it is made.
+    /// Bytes that each lane's stream may hold, on each of its servers, when it is made; at
+    /// least [`crate::limits::LANE_BYTES_MIN`].
     pub lane_bytes_max: u64,
 }
 

@@ -9,12 +9,13 @@ use tokio::time::{Instant, timeout};
 use crate::api::{ApiError, EXPECTED_SEQUENCE, NO_PEERS, found_message, newest, persist};
 use crate::leaders::{lane_name, servers};
 use crate::limits::{
-    DUPLICATES_TIME, LANES, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE, STREAMS_PER_SERVER,
+    DUPLICATES_TIME, LANE_BYTES_MIN, LANES, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE,
+    STREAMS_PER_SERVER,
 };
 use crate::settings::{SessionKey, Settings, StartError};
 
 /// The version of what the streams hold.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// The bucket that holds what all nodes agree on.
 const BUCKET: &str = "CLUSTER";
 const AGREED: &str = "$KV.CLUSTER.agreed";
@@ -39,14 +40,16 @@ pub(crate) async fn ensure(client: &Client, settings: &Settings) -> Result<Agree
     check_sync(client).await?;
     ensure_stream(client, bucket()).await?;
     let (streams, session_key) = agree(client, settings).await?;
-    let lanes =
-        (0..streams).map(|lane| ensure_stream(client, lane_config(lane, settings.lane_bytes_max)));
+    let bytes = settings.lane_bytes_max.max(LANE_BYTES_MIN);
+    let lanes = (0..streams).map(|lane| ensure_stream(client, lane_config(lane, bytes)));
     for made in future::join_all(lanes).await {
         made?;
     }
     let servers = servers(client).await;
-    let servers = servers.map_err(|error| unfit(format!("cannot list the streams: {error}")))?;
-    Ok(Agreed { layout: Layout { streams, lanes: LANES.min(streams), servers }, session_key })
+    let (servers, stream_bytes) =
+        servers.map_err(|error| unfit(format!("cannot list the streams: {error}")))?;
+    let layout = Layout { streams, lanes: LANES.min(streams), servers, stream_bytes };
+    Ok(Agreed { layout, session_key })
 }
 
 fn unfit(why: impl Into<String>) -> StartError {
@@ -138,7 +141,7 @@ fn lane_config(stream: usize, bytes_max: u64) -> Value {
     let name = lane_name(stream);
     json!({
         "name": name,
-        "description": "A lane of Sticker Desk, format 1",
+        "description": "A lane of Sticker Desk, format 2",
         "subjects": [format!("{name}.*.f"), format!("{name}.*.o")],
         "storage": "file",
         "retention": "limits",

@@ -6,11 +6,11 @@ mod rig;
 
 use desk_nats::{Key, Record, StartError, UNITS, What};
 use desk_protocol::Time;
-use rig::{Peer, Servers, settings, until};
+use rig::{LATER, Peer, Servers, settings, until};
 
 fn record(sequence: u64) -> Record {
     let what = What::Entry(format!("entry {sequence}").into_bytes());
-    Record { key: Key([3; 16]), sequence, expires_at: Time::from_unix_seconds(9), what }
+    Record { key: Key([3; 16]), sequence, expires_at: LATER, what }
 }
 
 #[test]
@@ -48,6 +48,45 @@ fn nodes_share_the_units_and_take_over() {
     let view = b.handle.members();
     assert!(view.is_own(unit), "{view:?}");
     assert!(!view.nodes.iter().any(|node| node.name == "a" && node.is_living));
+    b.handle.stop();
+}
+
+#[test]
+fn what_has_expired_leaves_the_lanes() {
+    const ENTRY_BYTES: usize = 400 << 10;
+    let servers = Servers::start("expire", true);
+    let mut a = Peer::join(settings(&servers, "a", 0)).unwrap();
+    until("the node owns everything", &mut [&mut a], |peers| {
+        peers[0].owned.len() == usize::from(UNITS)
+    });
+    let (unit, epoch) = a.owned.first_key_value().map(|(unit, epoch)| (*unit, *epoch)).unwrap();
+    // More than the unit may have in its lanes at once.
+    let over = |sequence| Record {
+        key: Key([4; 16]),
+        expires_at: Time(1),
+        what: What::Entry(vec![7; ENTRY_BYTES]),
+        sequence,
+    };
+    for sequence in 1..=30 {
+        a.handle.append(unit, epoch, vec![over(sequence)], sequence);
+    }
+    let appended = (1..=5).map(record).collect();
+    a.handle.append(unit, epoch, appended, 100);
+    until("all is durable", &mut [&mut a], |peers| {
+        peers[0].acknowledged.last() == Some(&(unit, 100))
+    });
+    until("the lanes are small", &mut [&mut a], |_| servers.lane_bytes() < 1 << 20);
+
+    // Another node takes the unit: it finds what has not expired, and misses nothing.
+    let mut b = Peer::join(settings(&servers, "b", 1)).unwrap();
+    b.handle.take(unit);
+    until("another node owns the unit", &mut [&mut a, &mut b], |peers| {
+        peers[1].owned.contains_key(&unit)
+    });
+    let sequences: Vec<u64> = b.store[&unit].iter().map(|record| record.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4, 5]);
+    assert_eq!(b.notices, [""; 0]);
+    a.handle.stop();
     b.handle.stop();
 }
 

@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use desk_nats::{Key, Record, UNITS, UnitId, What};
-use desk_protocol::Time;
-use rig::{PATIENCE, Peer, Servers, now, settings, until};
+use rig::{LATER, PATIENCE, Peer, Servers, now, settings, until};
 
 /// Take-overs that a short run waits for; each writes two fences.
 const TAKES: usize = 40;
@@ -41,7 +40,7 @@ fn append(peer: &mut Peer, unit: UnitId, ticket: u64, said: &mut Said) {
     let record = |sequence| Record {
         key: key(unit),
         sequence,
-        expires_at: Time(1),
+        expires_at: LATER,
         what: What::Entry(format!("{ticket} {sequence}").into_bytes()),
     };
     let records: Vec<Record> = (last + 1..=last + AT_ONCE).map(record).collect();

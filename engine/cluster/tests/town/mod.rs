@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use desk_cluster::limits::EXPIRED_TIME;
 use desk_cluster::model::{Faults, Model, behind_newer_fences};
-use desk_cluster::{Epoch, Event, Input, Key, Output, Record, Unit, UnitId, What};
+use desk_cluster::{Epoch, Event, Input, Key, Lanes, Output, Record, Unit, UnitId, What};
 use desk_protocol::Time;
 
 /// SplitMix64, apart from the one that is under test.
@@ -23,6 +24,12 @@ impl Dice {
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len() as u64) as usize]
     }
+}
+
+/// When nobody can ask for a key any more.
+fn lasts_until(key: Key) -> Time {
+    let [.., a, b, c, d, e, f, g, h] = key.0;
+    Time(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
 type Contents = BTreeMap<Key, Vec<String>>;
@@ -56,6 +63,7 @@ pub(crate) struct Report {
     pub(crate) deposed: u64,
     pub(crate) deaths: u64,
     pub(crate) twice: u64,
+    pub(crate) purged: u64,
 }
 
 /// Nodes, streams, and what was promised.
@@ -64,7 +72,10 @@ pub(crate) struct Town {
     dice: Dice,
     now: Time,
     model: Model,
-    lanes: usize,
+    lanes: Lanes,
+    /// How long keys can be asked for; the first of each unit's can be for ever, if one is.
+    life: Duration,
+    has_eternal: bool,
     sites: BTreeMap<(u64, UnitId), Site>,
     /// Answers that wait while a node is stopped, and until when it is.
     stopped: BTreeMap<u64, (Time, VecDeque<(UnitId, Input)>)>,
@@ -98,12 +109,15 @@ impl Town {
             skip_once_in: dice.pick(&[0, 0, 100]),
             stale_look_once_in: dice.pick(&[0, 5, 50]),
         };
-        let lanes = dice.pick(&[1, 2, 2, 2]);
+        let room = dice.pick(&[4_000, 40_000, 1 << 30]);
+        let lanes = Lanes { count: dice.pick(&[1, 2, 2, 2]), room };
         let mut town = Self {
             seed,
             now: Time::from_unix_seconds(1_700_000_000),
-            model: Model::new(lanes, faults, dice.below(u64::MAX)),
+            model: Model::new(lanes.count, faults, dice.below(u64::MAX)),
             lanes,
+            life: ms(dice.pick(&[300, 3_000, 1_000_000])),
+            has_eternal: dice.below(2) == 0,
             sites: BTreeMap::new(),
             stopped: BTreeMap::new(),
             posted: VecDeque::new(),
@@ -159,6 +173,7 @@ impl Town {
         for unit in UNITS {
             self.look_at_the_end(UnitId::new(unit).unwrap());
         }
+        self.report.purged = self.model.purged();
         self.report
     }
 
@@ -169,7 +184,7 @@ impl Town {
 
     /// One more node takes the unit: it must find all that was promised.
     fn look_at_the_end(&mut self, unit: UnitId) {
-        for lane in 0..self.lanes {
+        for lane in 0..self.lanes.count {
             let behind = behind_newer_fences(&self.model, lane, unit);
             assert!(behind.is_empty(), "seed {}: {behind:?} behind newer fences", self.seed);
         }
@@ -181,7 +196,7 @@ impl Town {
         let site = &self.sites[&(node, unit)];
         assert!(site.epoch.is_some(), "seed {}: nobody can take unit {unit}", self.seed);
         for ((key, sequence), content) in &self.acknowledged {
-            if key.0[0] == unit.number() as u8 {
+            if key.0[0] == unit.number() as u8 && self.now < lasts_until(*key) {
                 let kept = site.store.get(key).and_then(|all| all.get(*sequence as usize - 1));
                 assert_eq!(kept, Some(content), "seed {}: acknowledged and lost", self.seed);
             }
@@ -192,7 +207,7 @@ impl Town {
         all.dedup();
         assert_eq!(all.len(), count, "seed {}: a record was doubled", self.seed);
         let mut copies = BTreeMap::new();
-        for lane in 0..self.lanes {
+        for lane in 0..self.lanes.count {
             for message in self.model.messages(lane, unit).filter(|m| !m.is_fence) {
                 *copies.entry(message.bytes.clone()).or_insert(0) += 1;
             }
@@ -255,9 +270,12 @@ impl Town {
 
     /// A node's disk has what a read-back brought.
     fn store(&mut self, asker: u64, records: Vec<Record>) {
-        let seed = self.seed;
+        let (seed, now) = (self.seed, self.now);
         let Some(site) = self.sites.values_mut().find(|site| site.asker == asker) else { return };
         for record in records {
+            if lasts_until(record.key) <= now {
+                continue;
+            }
             let What::Entry(bytes) = record.what else { unreachable!("nobody forgets") };
             let content = String::from_utf8(bytes).unwrap();
             let all = site.store.entry(record.key).or_default();
@@ -314,25 +332,25 @@ impl Town {
         }
     }
 
+    /// A key that lasts: it ends in when that is over.
+    fn key(&mut self, unit: UnitId) -> Key {
+        let which = self.dice.below(KEYS) as u8;
+        let lasts_until = if which == 0 && self.has_eternal {
+            u64::MAX / 2
+        } else {
+            let life = self.life.as_micros() as u64;
+            (self.now.0 / life + 1) * life
+        };
+        let mut key = [0; 16];
+        (key[0], key[1]) = (unit.number() as u8, which);
+        key[8..].copy_from_slice(&lasts_until.to_le_bytes());
+        Key(key)
+    }
+
     fn write(&mut self, node: u64, unit: UnitId) {
-        let key = Key([
-            unit.number() as u8,
-            self.dice.below(KEYS) as u8,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-        ]);
+        let key = self.key(unit);
+        // Everything that is purged because it has expired is over for whoever looks.
+        let expires_at = Time(lasts_until(key).0 - EXPIRED_TIME.as_micros() as u64);
         let count = 1 + self.dice.below(3);
         let Some(site) = self.sites.get_mut(&(node, unit)) else { return };
         let Some(epoch) = site.epoch.filter(|_| !self.stopped.contains_key(&node)) else { return };
@@ -345,7 +363,7 @@ impl Town {
             all.push(content.clone());
             let sequence = all.len() as u64;
             let what = What::Entry(content.clone().into_bytes());
-            records.push(Record { key, sequence, expires_at: Time(1), what });
+            records.push(Record { key, sequence, expires_at, what });
             said.push((key, sequence, content));
         }
         site.tickets.push_back((self.written, said));
@@ -395,7 +413,7 @@ impl Town {
                 }
                 self.newest.insert(id, (epoch, node));
                 for ((key, sequence), content) in &self.acknowledged {
-                    if key.0[0] == id.number() as u8 {
+                    if key.0[0] == id.number() as u8 && self.now < lasts_until(*key) {
                         let kept = site.store.get(key).and_then(|a| a.get(*sequence as usize - 1));
                         assert_eq!(kept, Some(content), "seed {seed}: acknowledged, not read back");
                     }
@@ -414,7 +432,9 @@ impl Town {
                     let before = self.acknowledged.insert((key, sequence), content.clone());
                     assert_eq!(before, None, "seed {seed}: two acknowledged for one sequence");
                     // Somebody else owns it by now: then that node has read it.
-                    if let Some((_, owner)) = newest.filter(|(newest, _)| Some(*newest) != epoch) {
+                    let is_over = lasts_until(key) <= self.now;
+                    let newer = newest.filter(|(newest, _)| Some(*newest) != epoch && !is_over);
+                    if let Some((_, owner)) = newer {
                         let memory = self.sites.get(&(owner, id)).map(|owner| &owner.memory);
                         let kept = memory.and_then(|m| m.get(&key)?.get(sequence as usize - 1));
                         assert_eq!(kept, Some(&content), "seed {seed}: behind a newer fence");

@@ -8,11 +8,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use async_nats::ConnectOptions;
 use desk_nats::{Epoch, Event, Handle, Record, SessionKey, Settings, StartError, UnitId, start};
+use desk_protocol::Time;
 
 /// How long anything may take that should be soon: three servers and three nodes share
 /// two cores.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// When records expire that a test counts on.
+pub(crate) const LATER: Time = Time::from_unix_seconds(4_000_000_000);
 
 /// Three nats-servers of one cluster, in a folder of their own.
 pub(crate) struct Servers {
@@ -82,6 +87,22 @@ impl Servers {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Bytes of all lanes' streams, on one server.
+    pub(crate) fn lane_bytes(&self) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let options =
+                ConnectOptions::new().user_and_password("desk".to_owned(), "secret".to_owned());
+            let client = options.connect(self.addresses(0)).await.unwrap();
+            let list = client.request("$JS.API.STREAM.LIST", "".into()).await.unwrap();
+            let list: serde_json::Value = serde_json::from_slice(&list.payload).unwrap();
+            let streams = list["streams"].as_array().unwrap().iter();
+            let is_lane = |name: &serde_json::Value| name.as_str().unwrap().starts_with("OPS_");
+            let lanes = streams.filter(|stream| is_lane(&stream["config"]["name"]));
+            lanes.map(|stream| stream["state"]["bytes"].as_u64().unwrap()).sum()
+        })
     }
 
     /// Addresses, with that server's first.
@@ -193,7 +214,9 @@ impl Peer {
             };
             match event {
                 Event::Records { unit, epoch, records } => {
-                    records.into_iter().for_each(|record| self.keep(unit, record));
+                    // As a store does, which has no bucket for what has expired.
+                    let lasting = records.into_iter().filter(|record| record.expires_at == LATER);
+                    lasting.for_each(|record| self.keep(unit, record));
                     self.handle.absorbed(unit, epoch);
                 }
                 Event::Owned { unit, epoch } => {
