@@ -14,6 +14,11 @@ use crate::event::Action;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Level(pub(crate) u64);
 
+impl Level {
+    /// That of the batch in flight of a client that was restored.
+    pub(crate) const RESTORED: Self = Self(0);
+}
+
 /// The batch in flight: its set of local operations is frozen, its number is
 /// fixed, and it is transformed over what is committed before it.
 #[derive(Clone, Debug)]

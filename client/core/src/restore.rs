@@ -12,9 +12,8 @@ use crate::batch::rebuilt;
 use crate::client::{Client, Config};
 use crate::event::{Action, Unsaved, UnsavedReason};
 use crate::inbox::desk_from;
-use crate::pending::{Entry, Flight, Owner};
+use crate::pending::{Entry, Flight, Level, Owner};
 use crate::record::{BASE_MAGIC, QUEUE_MAGIC, Reader, Records, RestoreError, Token, Writer};
-use crate::steps::RESTORED;
 
 impl Client {
     /// Makes a client from what was persisted; it asks for a connection at once. Its
@@ -142,7 +141,7 @@ impl Client {
                 batch,
                 through: Action(0),
                 made_at,
-                level: RESTORED,
+                level: Level::RESTORED,
                 author,
                 sent: false,
                 applied: None,

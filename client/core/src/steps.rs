@@ -19,9 +19,6 @@ use crate::pending::{Level, Owner, Pending};
 use crate::record::{Reader, RestoreError, Writer};
 use crate::restore::{read_batch, write_operations};
 
-/// The level of the batch in flight of a client that was restored.
-pub(crate) const RESTORED: Level = Level(0);
-
 impl Client {
     /// Writes as many of the newest steps as [`UNDO_STEPS_BYTES_MAX`] allows.
     pub(crate) fn write_steps(&self, writer: &mut Writer) {
@@ -89,7 +86,7 @@ fn write_marks(writer: &mut Writer, restores: bool, level: Option<Level>, flight
 
 fn read_marks(reader: &mut Reader<'_>) -> Result<(bool, Option<Level>), RestoreError> {
     let restores = reader.flag()?;
-    Ok((restores, reader.flag()?.then_some(RESTORED)))
+    Ok((restores, reader.flag()?.then_some(Level::RESTORED)))
 }
 
 /// Reads both stacks, and gives the queued entries to their owner.
