@@ -1,5 +1,7 @@
 //! The batch in flight, said again in datagrams while it has no answer (CARRY-8).
 
+use std::time::Duration;
+
 use desk_protocol::Time;
 use desk_protocol::limits::{REPEAT_BYTES_MAX, REPEATS_AFTER};
 
@@ -12,20 +14,32 @@ pub(crate) struct Repeat {
     fired: usize,
     /// How often it was said again.
     said: usize,
+    /// What is known of the line's round trip.
+    round_trip: Option<Duration>,
 }
 
 impl Repeat {
     /// A batch leaves on the line.
     pub(crate) fn sent(&mut self, now: Time, frame: &[u8]) {
-        *self = Self { sent_at: now, ..Self::default() };
+        *self = Self { sent_at: now, round_trip: self.round_trip, ..Self::default() };
         if frame.len() <= REPEAT_BYTES_MAX {
             self.frame = frame.to_vec();
         }
     }
 
+    /// The line's round trip, as its transport has measured it.
+    pub(crate) const fn tell_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = Some(round_trip);
+    }
+
     /// When its time comes next.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let after = REPEATS_AFTER.get(self.fired).filter(|_| !self.frame.is_empty())?;
+        // On a shorter way QUIC itself has repeated by then what was lost, and the answer
+        // waits for the disk. The next time comes later, and so is none either.
+        if self.round_trip.is_some_and(|round_trip| round_trip < *after) {
+            return None;
+        }
         Some(self.sent_at + *after)
     }
 

@@ -38,6 +38,12 @@ impl Client {
         self.datagrams = self.line.open();
     }
 
+    /// The round trip of the line that is open, as its transport has measured it. A
+    /// transport that does not know it says nothing.
+    pub const fn tell_round_trip(&mut self, round_trip: Duration) {
+        self.repeat.tell_round_trip(round_trip);
+    }
+
     /// The line is lost, or could not be opened: another attempt is planned.
     pub fn disconnected(&mut self, now: Time) {
         self.tell_time(now);

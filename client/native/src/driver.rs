@@ -61,8 +61,11 @@ pub(crate) async fn run<T: Transport>(
     // The core counts the time of its first attempt from here.
     shared.turn(|client, now| client.handle_timeout(now));
     loop {
-        let open = matches!(connection, Connection::Open(_));
-        let orders = shared.orders(open, writing.is_none());
+        let (open, round_trip) = match &connection {
+            Connection::Open(line) => (true, line.round_trip()),
+            Connection::Opening(_) | Connection::None => (false, None),
+        };
+        let orders = shared.orders(open, round_trip, writing.is_none());
         if orders.hang_up {
             shared.carried_by(None);
             match std::mem::replace(&mut connection, Connection::None) {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use desk_client_core::{Client, Event, Line, Records, Token};
 use desk_protocol::Time;
@@ -126,11 +127,14 @@ impl Shared {
         self.turn(|client, now| client.closed(now, end.trouble, &end.detail));
     }
 
-    /// What is to be done; `open`: there is a line to send on, `free`: nothing
-    /// is being persisted.
-    pub(crate) fn orders(&self, open: bool, free: bool) -> Orders {
+    /// What is to be done; `open`: there is a line to send on, of this round trip if it is
+    /// known, `free`: nothing is being persisted.
+    pub(crate) fn orders(&self, open: bool, round_trip: Option<Duration>, free: bool) -> Orders {
         let mut state = self.lock();
         self.take_events(&mut state);
+        if let Some(round_trip) = round_trip {
+            state.client.tell_round_trip(round_trip);
+        }
         let now = state.clock.now();
         let mut orders = Orders { stop: state.stop, ..Orders::default() };
         orders.hang_up = std::mem::take(&mut state.hang_up);

@@ -143,6 +143,23 @@ fn carry_8_what_is_answered_or_long_is_not_repeated() {
 }
 
 #[test]
+fn carry_8_near_servers_are_told_nothing_twice() {
+    let [first, second] = REPEATS_AFTER;
+    for (round_trip, repeats) in [(first / 2, 0), (second - first, 1), (2 * second, 2)] {
+        let (mut client, _) = live(true);
+        client.tell_round_trip(round_trip);
+        client.create(NOW, NewSticker::default()).expect("it is made");
+        client.poll_transmit(NOW).expect("a batch");
+        let mut said = 0;
+        for after in REPEATS_AFTER {
+            client.handle_timeout(NOW + after);
+            said += usize::from(client.poll_datagram(NOW + after).is_some());
+        }
+        assert_eq!(said, repeats, "{round_trip:?}");
+    }
+}
+
+#[test]
 fn carry_8_a_commit_ahead_of_its_stream_applies_once() {
     let (mut client, _) = live(true);
     let (one, two, three) =

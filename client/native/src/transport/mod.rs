@@ -8,6 +8,7 @@ mod race;
 mod websocket;
 
 use std::future::Future;
+use std::time::Duration;
 
 use desk_client_core::Trouble;
 
@@ -71,6 +72,11 @@ pub(crate) trait Line: Send + 'static {
     /// Whether it has datagrams beside its frames in order.
     fn has_datagrams(&self) -> bool {
         false
+    }
+
+    /// The round trip, if the transport measures it.
+    fn round_trip(&self) -> Option<Duration> {
+        None
     }
 
     /// Sends one frame as a datagram. A line that has none now queues it.

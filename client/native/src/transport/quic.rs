@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use desk_client_core::Trouble;
@@ -156,6 +157,10 @@ impl Line for QuicLine {
 
     fn has_datagrams(&self) -> bool {
         true
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        Some(self.connection.rtt())
     }
 
     fn send_datagram(&mut self, frame: Vec<u8>) {

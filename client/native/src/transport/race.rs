@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use desk_client_core::Trouble;
 use desk_protocol::LinkId;
@@ -312,6 +313,14 @@ impl Line for RaceLine {
             Self::Quic(line) => line.has_datagrams(),
             Self::WebSocket(line) => line.has_datagrams(),
             Self::Poll(line, _) => line.has_datagrams(),
+        }
+    }
+
+    fn round_trip(&self) -> Option<Duration> {
+        match self {
+            Self::Quic(line) => line.round_trip(),
+            Self::WebSocket(line) => line.round_trip(),
+            Self::Poll(line, _) => line.round_trip(),
         }
     }
 
