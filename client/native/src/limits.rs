@@ -45,6 +45,10 @@ pub const QUIC_AVOIDED_TIME: Duration = Duration::from_secs(300);
 /// 15 s or more, and the server after 30 s.
 pub const QUIC_PING_TIME: Duration = Duration::from_secs(10);
 
+/// Packets that the server may leave without an acknowledgement until 25 ms or a round trip
+/// have passed: its next frames carry the acknowledgement.
+pub const QUIC_ACK_THRESHOLD: u32 = 4;
+
 /// How long nothing may come over a QUIC connection.
 pub const QUIC_IDLE_TIME: Duration = Duration::from_secs(30);
 

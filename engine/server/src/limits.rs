@@ -306,6 +306,12 @@ pub(crate) const QUIC_BIDI_STREAMS: u32 = 8;
 /// allows fewer than 3.
 pub(crate) const QUIC_UNI_STREAMS: u32 = 16;
 
+/// Packets of ours that a program may leave without an acknowledgement until 25 ms or a
+/// round trip have passed; a gap among them is told at once. Its next batch carries the
+/// acknowledgement. Tuning: QUIC's usual 1 makes a packet of its own for most. With more, a
+/// large snapshot waits longer where few packets may be under way.
+pub(crate) const QUIC_ACK_THRESHOLD: u32 = 4;
+
 /// Bytes of a connection's streams that may wait to be read. Tuning: the largest frame
 /// takes few round trips. Safety: a peer that leaves out the first byte fills it.
 pub(crate) const QUIC_RECEIVE_WINDOW: u32 = 128 << 10;

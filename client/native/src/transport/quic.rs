@@ -8,13 +8,13 @@ use bytes::Bytes;
 use desk_client_core::Trouble;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{
-    ClientConfig, ConnectError, Connection, ConnectionError, ConnectionId, Endpoint, IdleTimeout,
-    ReadError, RecvStream, SendStream, TransportConfig, VarInt, WriteError,
+    AckFrequencyConfig, ClientConfig, ConnectError, Connection, ConnectionError, ConnectionId,
+    Endpoint, IdleTimeout, ReadError, RecvStream, SendStream, TransportConfig, VarInt, WriteError,
 };
 use tokio::time::timeout;
 
 use super::{Came, Carrier, Line, LineEnd, lost};
-use crate::limits::{CLOSE_TIME, QUIC_IDLE_TIME, QUIC_PING_TIME, READ_BYTES};
+use crate::limits::{CLOSE_TIME, QUIC_ACK_THRESHOLD, QUIC_IDLE_TIME, QUIC_PING_TIME, READ_BYTES};
 use crate::random;
 use crate::trust::Trust;
 
@@ -67,9 +67,16 @@ impl QuicPlace {
             id[0] = shard;
             ConnectionId::new(&id)
         }));
+        let mut acknowledgements = AckFrequencyConfig::default();
+        acknowledgements.ack_eliciting_threshold(VarInt::from_u32(QUIC_ACK_THRESHOLD));
         let mut transport = TransportConfig::default();
         let idle = IdleTimeout::try_from(QUIC_IDLE_TIME).map_err(lost)?;
-        transport.keep_alive_interval(Some(QUIC_PING_TIME)).max_idle_timeout(Some(idle));
+        transport
+            .keep_alive_interval(Some(QUIC_PING_TIME))
+            .max_idle_timeout(Some(idle))
+            .ack_frequency_config(Some(acknowledgements))
+            // Frames are short: the server would answer probes that nobody profits by.
+            .mtu_discovery_config(None);
         config.transport_config(Arc::new(transport));
         Ok(config)
     }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
-use quinn_proto::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn_proto::{
+    AckFrequencyConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt,
+};
 use ring::{hkdf, hmac};
 
 use super::ids::Ids;
 use crate::limits::{
-    QUIC_BIDI_STREAMS, QUIC_DATAGRAM_BUFFER_BYTES, QUIC_IDLE_TIME, QUIC_INCOMING_BYTES,
-    QUIC_INCOMING_BYTES_EACH, QUIC_INCOMING_MAX, QUIC_RECEIVE_WINDOW, QUIC_SEND_WINDOW,
-    QUIC_UNI_STREAMS,
+    QUIC_ACK_THRESHOLD, QUIC_BIDI_STREAMS, QUIC_DATAGRAM_BUFFER_BYTES, QUIC_IDLE_TIME,
+    QUIC_INCOMING_BYTES, QUIC_INCOMING_BYTES_EACH, QUIC_INCOMING_MAX, QUIC_RECEIVE_WINDOW,
+    QUIC_SEND_WINDOW, QUIC_UNI_STREAMS,
 };
 
 /// The protocol of programs: frames on a stream.
@@ -92,9 +94,14 @@ pub(crate) fn tls(mut config: rustls::ServerConfig) -> rustls::ServerConfig {
 
 fn transport() -> TransportConfig {
     let mut config = TransportConfig::default();
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(QUIC_ACK_THRESHOLD));
     let idle = IdleTimeout::try_from(QUIC_IDLE_TIME).expect("a time that QUIC can write");
     config
         .max_idle_timeout(Some(idle))
+        .ack_frequency_config(Some(acknowledgements))
+        // Frames are short. Six probes a connection cost more than longer packets save.
+        .mtu_discovery_config(None)
         .max_concurrent_bidi_streams(VarInt::from_u32(QUIC_BIDI_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(QUIC_UNI_STREAMS))
         .stream_receive_window(VarInt::from_u32(QUIC_RECEIVE_WINDOW))
