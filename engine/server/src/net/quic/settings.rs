@@ -89,6 +89,8 @@ impl QuicKeys {
 pub(crate) fn tls(mut config: rustls::ServerConfig) -> rustls::ServerConfig {
     config.alpn_protocols = vec![ALPN_FRAMES.to_vec(), ALPN_WEB.to_vec()];
     config.max_early_data_size = 0;
+    // Programs keep no tickets, and each of them would be sent two.
+    config.send_tls13_tickets = 0;
     config
 }
 
