@@ -37,6 +37,11 @@ pub const RANDOM_BYTES: usize = 256;
 /// How long QUIC is tried alone: the first packet is repeated about then.
 pub const QUIC_HEAD_START: Duration = Duration::from_millis(300);
 
+/// How long one attempt at QUIC is alone, and each newer one is given: it sends its first
+/// packet twice in that time. The server is asked once a second so, and not longer than the
+/// core lets the line be opened.
+pub const QUIC_NEWER_TIME: Duration = Duration::from_secs(2);
+
 /// How long QUIC is left alone after WebSocket was faster, or after a line of it on which
 /// nothing came. Networks seldom change, and a lost race costs a moment each time.
 pub const QUIC_AVOIDED_TIME: Duration = Duration::from_secs(300);

@@ -11,10 +11,12 @@ use quinn::{
     AckFrequencyConfig, ClientConfig, ConnectError, Connection, ConnectionError, ConnectionId,
     Endpoint, IdleTimeout, ReadError, RecvStream, SendStream, TransportConfig, VarInt, WriteError,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Came, Carrier, Line, LineEnd, lost};
-use crate::limits::{CLOSE_TIME, QUIC_ACK_THRESHOLD, QUIC_IDLE_TIME, QUIC_PING_TIME, READ_BYTES};
+use crate::limits::{
+    CLOSE_TIME, QUIC_ACK_THRESHOLD, QUIC_IDLE_TIME, QUIC_NEWER_TIME, QUIC_PING_TIME, READ_BYTES,
+};
 use crate::random;
 use crate::trust::Trust;
 
@@ -38,9 +40,28 @@ pub(crate) struct QuicPlace {
 impl QuicPlace {
     /// Opens a connection and its stream of frames.
     ///
+    /// QUIC repeats the first packet after 1, 2, 4 s and so on, which is long to wait for a
+    /// network that has just come back. So newer attempts are made beside the first one. The
+    /// first one is kept, since a slow line may take longer than they are given.
+    ///
     /// # Errors
     /// There is no way to the server, or it is another one.
     pub(super) async fn open(&self) -> Result<QuicLine, LineEnd> {
+        let newer = async {
+            loop {
+                sleep(QUIC_NEWER_TIME).await;
+                if let Ok(Ok(line)) = timeout(QUIC_NEWER_TIME, self.attempt()).await {
+                    return line;
+                }
+            }
+        };
+        tokio::select! {
+            opened = self.attempt() => opened,
+            line = newer => Ok(line),
+        }
+    }
+
+    async fn attempt(&self) -> Result<QuicLine, LineEnd> {
         let host = match self.authority.rsplit_once(':') {
             Some((host, _)) => host.trim_start_matches('[').trim_end_matches(']'),
             None => return Err(lost("the address of QUIC has no port")),
@@ -245,5 +266,33 @@ fn ended(error: ConnectionError) -> LineEnd {
             LineEnd { trouble, detail: String::from_utf8_lossy(&close.reason).into_owned() }
         }
         _ => lost(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use tokio::net::UdpSocket;
+
+    /// Where the destination id of a first packet begins.
+    const ID_AT: usize = 6;
+
+    #[tokio::test]
+    async fn a_silent_server_is_asked_by_a_new_attempt() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let authority = server.local_addr().unwrap().to_string();
+        let place = QuicPlace { authority, shard_hint: 0, trust: Trust::Certificate([0; 32]) };
+        let asked = async {
+            let (mut ids, mut datagram) = (BTreeSet::new(), [0; 2_048]);
+            while ids.len() < 2 {
+                server.recv_from(&mut datagram).await.unwrap();
+                ids.insert(datagram[ID_AT..ID_AT + FIRST_ID_BYTES].to_vec());
+            }
+        };
+        tokio::select! {
+            () = asked => {}
+            opened = place.open() => panic!("{:?}", opened.err()),
+        }
     }
 }
