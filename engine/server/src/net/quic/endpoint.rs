@@ -60,7 +60,8 @@ pub(crate) struct Endpoint {
     inner: quinn_proto::Endpoint,
     ids: Ids,
     shard: usize,
-    lines: BTreeMap<LineId, Line>,
+    /// Boxed: a place of the map that nobody has would take as much as a line.
+    lines: BTreeMap<LineId, Box<Line>>,
     by_handle: Vec<Option<LineId>>,
     next: u64,
     /// Lines that have to be looked at.
@@ -215,7 +216,7 @@ impl Endpoint {
                     self.by_handle.resize(handle.0 + 1, None);
                 }
                 self.by_handle[handle.0] = Some(id);
-                self.lines.insert(id, Line::new(id, handle, connection, now));
+                self.lines.insert(id, Box::new(Line::new(id, handle, connection, now)));
                 self.handshakes += 1;
                 self.counts.accepted += 1;
                 self.list(id);
