@@ -139,10 +139,8 @@ impl Endpoint {
 
     /// The shard that a datagram belongs to, if it is another one.
     pub(crate) fn misrouted(&mut self, datagram: &[u8]) -> Option<usize> {
-        let shard = destination(datagram).and_then(|id| self.ids.shard_of(id))?;
-        if shard == self.shard {
-            return None;
-        }
+        let id = destination(datagram).filter(|id| !self.ids.is_of(self.shard, id))?;
+        let shard = self.ids.shard_of(id)?;
         self.counts.misrouted += 1;
         Some(shard)
     }

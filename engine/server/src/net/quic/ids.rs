@@ -36,6 +36,11 @@ impl Ids {
         Self { key, shard, shards, seed, count: 0 }
     }
 
+    /// Whether it names a shard. Its check is not looked at, which takes longer.
+    pub(crate) fn is_of(&self, shard: usize, id: &[u8]) -> bool {
+        id.first().is_some_and(|first| usize::from(*first) % self.shards == shard)
+    }
+
     /// Whose id it is, if its check is good.
     pub(crate) fn shard_of(&self, id: &[u8]) -> Option<usize> {
         let (checked, check) = id.split_at_checked(CHECKED_BYTES)?;
