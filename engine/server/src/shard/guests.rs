@@ -112,7 +112,7 @@ impl Shell {
     fn poll_blocked(&self, context: &mut std::task::Context<'_>, socket: &Udp) {
         let Some(guests) = &self.guests else { return };
         let mut endpoint = guests.endpoint.borrow_mut();
-        let Some(blocked) = endpoint.blocked() else { return };
+        let Some(blocked) = endpoint.blocked() else { return socket.wait_for_room(context) };
         if blocked.transmit.destination.is_ipv4() != socket.address().is_ipv4() {
             return;
         }
@@ -170,9 +170,9 @@ impl Shell {
         Some(at.saturating_duration_since(clock::instant()))
     }
 
-    /// Takes what arrived, and sends what is to be sent. Says whether there is more.
-    pub(super) fn turn_guests(self: &Rc<Self>) -> bool {
-        let Some(guests) = &self.guests else { return false };
+    /// Takes what arrived, and acts on what is due.
+    pub(super) fn hear_guests(self: &Rc<Self>) {
+        let Some(guests) = &self.guests else { return };
         let now = clock::instant();
         {
             let mut endpoint = guests.endpoint.borrow_mut();
@@ -186,21 +186,45 @@ impl Shell {
             }
             endpoint.handle_timeout(now);
             endpoint.process(now);
-            let segments = guests.sockets.iter().map(Udp::segments_max).min().unwrap_or(1);
-            endpoint.transmit(now, segments, &mut |transmit, bytes| {
-                match guests.socket_for(transmit.destination.is_ipv4()) {
-                    Some(socket) => socket.try_send(&outgoing(transmit, bytes)),
-                    // Nothing came from such an address.
-                    None => true,
-                }
-            });
         }
+        self.take_guest_events(guests);
+    }
+
+    /// Hands frames to QUIC. Says whether the core was told of it, and may have more.
+    pub(super) fn write_guests(self: &Rc<Self>) -> bool {
+        let Some(guests) = &self.guests else { return false };
+        let now = clock::instant();
+        {
+            let mut endpoint = guests.endpoint.borrow_mut();
+            endpoint.process(now);
+            endpoint.write(now);
+        }
+        self.take_guest_events(guests)
+    }
+
+    /// Sends what QUIC has. One packet carries all that a turn had for its peer.
+    pub(super) fn send_guests(&self) {
+        let Some(guests) = &self.guests else { return };
+        let segments = guests.sockets.iter().map(Udp::segments_max).min().unwrap_or(1);
+        let mut endpoint = guests.endpoint.borrow_mut();
+        endpoint.transmit(clock::instant(), segments, &mut |transmit, bytes| {
+            match guests.socket_for(transmit.destination.is_ipv4()) {
+                Some(socket) => socket.try_send(&outgoing(transmit, bytes)),
+                // Nothing came from such an address.
+                None => true,
+            }
+        });
+    }
+
+    /// Tells what happened. Says whether something did.
+    fn take_guest_events(self: &Rc<Self>, guests: &Guests) -> bool {
+        let mut any = false;
         loop {
             let event = guests.endpoint.borrow_mut().poll_event();
-            let Some(event) = event else { break };
+            let Some(event) = event else { return any };
+            any = true;
             self.take_event(guests, event);
         }
-        guests.endpoint.borrow().has_work()
     }
 
     fn take_event(self: &Rc<Self>, guests: &Guests, event: Event) {
@@ -214,7 +238,7 @@ impl Shell {
                 guests.visits.borrow_mut().insert(line, visit);
                 guests.by_connection.borrow_mut().insert(connection.0, line);
                 self.connection_opened();
-                self.hear(connection, Said::Opened(None, source));
+                self.hear_in_turn(connection, Said::Opened(None, source));
             }
             Event::Frames(line, bytes) => self.pass_frames(guests, line, &bytes),
             Event::Datagram(line, bytes) => self.say(guests, line, Said::Datagram(bytes.to_vec())),
@@ -333,7 +357,7 @@ impl Shell {
         drop(visits);
         if moves {
             self.metrics().guests_elsewhere.add(1);
-            self.hear(connection, Said::Closed);
+            self.hear_in_turn(connection, Said::Closed);
             self.say(guests, line, Said::Opened(None, source));
         }
         self.say(guests, line, Said::Frames(waiting));
@@ -346,7 +370,7 @@ impl Shell {
         let connection = visit.connection;
         if visit.desk == self.index {
             drop(visits);
-            return self.hear(connection, said);
+            return self.hear_in_turn(connection, said);
         }
         if let Said::Frames(bytes) = &said {
             visit.untaken += bytes.len();

@@ -164,8 +164,14 @@ impl Shell {
         (connection.0 >> 48) as usize
     }
 
-    /// Takes what a guest of this shard's desks says.
+    /// Takes what a guest of this shard's desks says, and asks for a turn.
     pub(super) fn hear(self: &Rc<Self>, connection: ConnectionId, said: Said) {
+        self.hear_in_turn(connection, said);
+        self.wake();
+    }
+
+    /// The same within a turn, which carries out what comes of it.
+    pub(super) fn hear_in_turn(self: &Rc<Self>, connection: ConnectionId, said: Said) {
         match said {
             Said::Opened(key, source) => {
                 let guest = GuestLine::new(self, source);
@@ -187,7 +193,6 @@ impl Shell {
                 }
             }
         }
-        self.wake();
     }
 
     fn hear_frames(self: &Rc<Self>, connection: ConnectionId, bytes: &[u8]) {

@@ -103,7 +103,7 @@ impl Shell {
                     Err(error) => tracing::warn!(%error, "a connection cannot be watched"),
                 }
             }
-            Message::Said { connection, said } => self.hear(connection, said),
+            Message::Said { connection, said } => self.hear_in_turn(connection, said),
             Message::Order { connection, order } => self.obey_as_home(connection, order),
             Message::Datagram(datagram) => self.take_misrouted(&datagram),
             Message::Edits(edits) => {

@@ -41,7 +41,7 @@ impl Shell {
         self.mesh.borrow().bell().answer();
         self.take_messages();
         self.take_events();
-        self.turn_guests();
+        self.hear_guests();
         self.act_on_time();
         self.unsent.relieve();
         self.unread.relieve();
@@ -53,7 +53,7 @@ impl Shell {
             // the next turn carries out.
             self.flush_sockets();
             let answered = self.flush_polled();
-            let more = self.turn_guests() || answered;
+            let more = self.write_guests() || answered;
             if !written && !more {
                 break;
             }
@@ -61,6 +61,7 @@ impl Shell {
                 self.wake();
             }
         }
+        self.send_guests();
         self.follow_stop();
         self.mesh.borrow_mut().flush();
         self.count(started.elapsed());

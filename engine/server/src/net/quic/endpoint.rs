@@ -64,8 +64,12 @@ pub(crate) struct Endpoint {
     lines: BTreeMap<LineId, Box<Line>>,
     by_handle: Vec<Option<LineId>>,
     next: u64,
-    /// Lines that have to be looked at.
-    listed: Vec<LineId>,
+    /// Lines that something happened to. Each is to be written to and sent from, too.
+    to_read: Vec<LineId>,
+    /// Lines that may have frames for QUIC. Each is to be sent from, too.
+    to_write: Vec<LineId>,
+    /// Lines that may have packets for the socket, once no more frames come.
+    to_send: Vec<LineId>,
     deadlines: BTreeSet<(Instant, LineId)>,
     events: VecDeque<Event>,
     /// Answers that belong to no connection.
@@ -102,7 +106,9 @@ impl Endpoint {
             lines: BTreeMap::new(),
             by_handle: Vec::new(),
             next: 0,
-            listed: Vec::new(),
+            to_read: Vec::new(),
+            to_write: Vec::new(),
+            to_send: Vec::new(),
             deadlines: BTreeSet::new(),
             events: VecDeque::new(),
             replies: VecDeque::new(),
@@ -157,7 +163,7 @@ impl Endpoint {
                 if let Some(line) = self.lines.get_mut(&id) {
                     line.connection.handle_event(event);
                     line.hear();
-                    self.list(id);
+                    self.list(id, true);
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.admit(now, incoming, has_room),
@@ -217,7 +223,7 @@ impl Endpoint {
                 self.lines.insert(id, Box::new(Line::new(id, handle, connection, now)));
                 self.handshakes += 1;
                 self.counts.accepted += 1;
-                self.list(id);
+                self.list(id, true);
             }
             Err(error) => {
                 tracing::debug!(cause = %error.cause, "a QUIC connection was not accepted");
@@ -236,22 +242,42 @@ impl Endpoint {
         }
     }
 
-    fn list(&mut self, id: LineId) {
-        if let Some(line) = self.lines.get_mut(&id)
-            && !std::mem::replace(&mut line.listed, true)
-        {
-            self.listed.push(id);
+    /// A line is to be written to and sent from, and before that to be read if `read`.
+    fn list(&mut self, id: LineId, read: bool) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        let listed = &mut line.listed;
+        if read && !std::mem::replace(&mut listed.read, true) {
+            self.to_read.push(id);
+        }
+        if !std::mem::replace(&mut listed.write, true) {
+            self.to_write.push(id);
+        }
+        if !std::mem::replace(&mut listed.send, true) {
+            self.to_send.push(id);
         }
     }
 
-    /// Looks at the lines that something happened to.
+    /// Reads from the lines that something happened to.
     pub(crate) fn process(&mut self, now: Instant) {
-        for id in self.listed.clone() {
+        for id in std::mem::take(&mut self.to_read) {
             let Some(line) = self.lines.get_mut(&id) else { continue };
+            line.listed.read = false;
             let before = line.is_handshaking();
             line.process(now, &mut self.events);
             self.handshakes -= usize::from(before && !line.is_handshaking());
             self.exchange(id);
+        }
+    }
+
+    /// Hands frames to QUIC, which sends nothing yet: what the next frames are, may depend
+    /// on how many were taken.
+    pub(crate) fn write(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.to_write) {
+            let Some(line) = self.lines.get_mut(&id) else { continue };
+            line.listed.write = false;
+            let before = line.is_handshaking();
+            line.write(now, &mut self.events);
+            self.handshakes -= usize::from(before && !line.is_handshaking());
         }
     }
 
@@ -281,13 +307,7 @@ impl Endpoint {
         self.events.pop_front()
     }
 
-    /// Whether something waits to be sent, or to be told.
-    pub(crate) fn has_work(&self) -> bool {
-        self.blocked.is_none() && !(self.listed.is_empty() && self.replies.is_empty())
-            || !self.events.is_empty()
-    }
-
-    /// Sends what there is, until `send` says `false` or nothing is left.
+    /// Sends what QUIC has, until `send` says `false` or nothing is left.
     pub(crate) fn transmit(
         &mut self,
         now: Instant,
@@ -301,10 +321,8 @@ impl Endpoint {
                 self.blocked = Some(Blocked { transmit, bytes });
             }
         }
-        for id in std::mem::take(&mut self.listed) {
+        for id in std::mem::take(&mut self.to_send) {
             let Some(line) = self.lines.get_mut(&id) else { continue };
-            let before = line.is_handshaking();
-            line.write(now, &mut self.events);
             while self.blocked.is_none() {
                 self.buffer.clear();
                 let segments = segments_max.min(UDP_SEGMENTS);
@@ -315,12 +333,10 @@ impl Endpoint {
                     self.blocked = Some(Blocked { transmit, bytes });
                 }
             }
-            if self.blocked.is_some() {
-                self.listed.push(id);
-            } else {
-                line.listed = false;
+            line.listed.send = self.blocked.is_some();
+            if line.listed.send {
+                self.to_send.push(id);
             }
-            self.handshakes -= usize::from(before && !line.is_handshaking());
             let deadline = line.poll_timeout();
             if deadline != line.deadline {
                 if let Some(at) = line.deadline.take() {
@@ -359,31 +375,36 @@ impl Endpoint {
             let before = line.is_handshaking();
             line.handle_timeout(now, &mut self.events);
             self.handshakes -= usize::from(before && !line.is_handshaking());
-            self.list(id);
+            self.list(id, true);
         }
     }
 
-    fn on_line(&mut self, id: LineId, act: impl FnOnce(&mut Line, &mut VecDeque<Event>)) {
+    fn on_line(
+        &mut self,
+        id: LineId,
+        read: bool,
+        act: impl FnOnce(&mut Line, &mut VecDeque<Event>),
+    ) {
         if let Some(line) = self.lines.get_mut(&id) {
             act(line, &mut self.events);
-            self.list(id);
+            self.list(id, read);
         }
     }
 
     /// Takes a frame that is to be sent.
     pub(crate) fn push(&mut self, id: LineId, now: Instant, frame: Arc<[u8]>, way: Way) {
         let frame = Bytes::from_owner(frame);
-        self.on_line(id, |line, events| line.push(now, frame, way, events));
+        self.on_line(id, false, |line, events| line.push(now, frame, way, events));
     }
 
     /// Grants a browser its session. `protocol` is one that it offered.
     pub(crate) fn grant(&mut self, id: LineId, protocol: Option<&str>) {
-        self.on_line(id, |line, events| line.grant(protocol, events));
+        self.on_line(id, true, |line, events| line.grant(protocol, events));
     }
 
     /// Refuses a browser's session by a status, and ends the line.
     pub(crate) fn refuse(&mut self, id: LineId, now: Instant, status: u16) {
-        self.on_line(id, |line, _| line.refuse(now, status));
+        self.on_line(id, true, |line, _| line.refuse(now, status));
     }
 
     /// The address that a line comes from.
@@ -400,17 +421,17 @@ impl Endpoint {
         reason: &'static str,
         patience: Duration,
     ) {
-        self.on_line(id, |line, _| line.end(now, code, reason, patience));
+        self.on_line(id, true, |line, _| line.end(now, code, reason, patience));
     }
 
     /// Asks the peer for a sign of life.
     pub(crate) fn probe(&mut self, id: LineId) {
-        self.on_line(id, |line, _| line.connection.ping());
+        self.on_line(id, true, |line, _| line.connection.ping());
     }
 
     /// Reads nothing from a line, or reads again.
     pub(crate) fn set_paused(&mut self, id: LineId, paused: bool) {
-        self.on_line(id, |line, _| line.set_paused(paused));
+        self.on_line(id, true, |line, _| line.set_paused(paused));
     }
 }
 

@@ -45,8 +45,8 @@ pub(super) struct Line {
     streams: Allowance,
     paused: bool,
     heard: bool,
-    /// It is in the endpoint's list of those to be looked at.
-    pub(super) listed: bool,
+    /// Which of the endpoint's lists it is in.
+    pub(super) listed: Listed,
     /// Its place among the endpoint's deadlines.
     pub(super) deadline: Option<Instant>,
 }
@@ -62,6 +62,14 @@ enum Stage {
     Open,
     Ending(Ending),
     Over,
+}
+
+/// The endpoint's lists that a line is in.
+#[derive(Default)]
+pub(super) struct Listed {
+    pub(super) read: bool,
+    pub(super) write: bool,
+    pub(super) send: bool,
 }
 
 impl Line {
@@ -83,7 +91,7 @@ impl Line {
             streams: Allowance::new(now, QUIC_STREAMS_BURST, QUIC_STREAMS_PER_SECOND),
             paused: false,
             heard: false,
-            listed: false,
+            listed: Listed::default(),
             deadline: None,
         }
     }
