@@ -209,6 +209,12 @@ impl Waiter {
     }
 }
 
+/// What a socket is watched for.
+fn flags(writes: bool) -> EventFlags {
+    let reads = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
+    if writes { reads | EventFlags::OUT } else { reads }
+}
+
 impl Watched {
     /// Puts a connected socket into this thread's set.
     ///
@@ -218,16 +224,47 @@ impl Watched {
     /// # Panics
     /// If [`start`] was not called on this thread.
     pub(super) fn new(socket: OwnedFd) -> io::Result<Self> {
+        Self::with(socket, flags(true))
+    }
+
+    /// The same, for a socket of datagrams. The kernel tells of room for more after each one
+    /// that has left, which would cost as much as one that arrives. So it is not watched for
+    /// that until [`Watched::watch_writes`] asks.
+    ///
+    /// # Errors
+    /// The kernel takes no more of them.
+    ///
+    /// # Panics
+    /// If [`start`] was not called on this thread.
+    pub(super) fn of_datagrams(socket: OwnedFd) -> io::Result<Self> {
+        Self::with(socket, flags(false))
+    }
+
+    fn with(socket: OwnedFd, flags: EventFlags) -> io::Result<Self> {
         let set = SET.with_borrow(|set| set.clone()).expect("the thread's executor has started");
         let watch = Rc::new(Watch::default());
         let place = set.add(&watch);
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         if let Err(error) = epoll::add(&set.epoll, &socket, EventData::new_u64(place as u64), flags)
         {
             set.remove(place);
             return Err(error.into());
         }
         Ok(Self { socket, watch, place, set })
+    }
+
+    /// Watches for room to write, or does not any more.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub(super) fn watch_writes(&self, wanted: bool) -> io::Result<()> {
+        let data = EventData::new_u64(self.place as u64);
+        self.watch.writable.set(false);
+        Ok(epoll::modify(&self.set.epoll, &self.socket, data, flags(wanted))?)
+    }
+
+    /// Wakes the task when there is room to write, without a try.
+    pub(super) fn wait_for_room(&self, context: &Context<'_>) {
+        self.watch.writer.wait(context);
     }
 
     /// The socket.

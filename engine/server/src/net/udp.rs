@@ -50,7 +50,7 @@ impl Udp {
     /// The kernel takes no more sockets to watch, or lacks an option.
     pub(crate) fn attach(socket: OwnedFd, address: SocketAddr) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        Ok(Self { watched: Watched::new(socket)?, state, address })
+        Ok(Self { watched: Watched::of_datagrams(socket)?, state, address })
     }
 
     /// Where it is bound.
@@ -79,21 +79,35 @@ impl Udp {
         count.map_ok(|count| batch.count = count)
     }
 
-    /// Sends, or says `false` if the socket takes nothing now. A datagram that the
-    /// network refuses counts as sent: QUIC repeats what is lost.
+    /// Sends, or says `false` if the socket takes nothing now; [`Udp::poll_send`] does later.
+    /// A datagram that the network refuses counts as sent: QUIC repeats what is lost.
     pub(crate) fn try_send(&self, transmit: &Transmit<'_>) -> bool {
         let socket = UdpSockRef::from(self.watched.socket());
-        self.state.send(socket, transmit).is_ok()
+        let sent = self.state.send(socket, transmit).is_ok();
+        if !sent && let Err(error) = self.watched.watch_writes(true) {
+            tracing::debug!(%error, "a UDP socket cannot be watched for room");
+        }
+        sent
     }
 
-    /// Sends as soon as the socket takes it.
+    /// Sends as soon as the socket takes it, after [`Udp::try_send`] did not.
     pub(crate) fn poll_send(&self, context: &Context<'_>, transmit: &Transmit<'_>) -> Poll<()> {
         let sent = self.watched.poll_write(context, || {
             let socket = UdpSockRef::from(self.watched.socket());
             self.state.send(socket, transmit).map_err(errno)?;
             Ok(0)
         });
+        if sent.is_ready()
+            && let Err(error) = self.watched.watch_writes(false)
+        {
+            tracing::debug!(%error, "a UDP socket stays watched for room");
+        }
         sent.map(|_| ())
+    }
+
+    /// Wakes the task when the socket takes more, if [`Udp::try_send`] finds it full meanwhile.
+    pub(crate) fn wait_for_room(&self, context: &Context<'_>) {
+        self.watched.wait_for_room(context);
     }
 }
 
