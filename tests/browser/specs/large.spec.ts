@@ -49,6 +49,33 @@ test("of 2,000 notes only those near sight are elements, and all can be seen and
   await expect.poll(async () => (await bob.overview()).share).toBe(0);
 });
 
+test("from afar a note shows its first words", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  await ann.paste(lines(100));
+  await expect(ann.page.getByText("100 notes imported.")).toBeVisible();
+  await ann.leave();
+  const { keyboard } = ann.page;
+  await keyboard.press("1");
+  const scale = async (): Promise<number> =>
+    parseInt((await ann.page.locator(".percent").innerText()).replace(/\D/g, ""), 10);
+  while ((await scale()) >= 25) await keyboard.press("-");
+  await expect(ann.notes).toHaveCount(0);
+  const ink = (): Promise<number> =>
+    ann.page.locator("canvas.overview").evaluate((element) => {
+      const canvas = element as HTMLCanvasElement;
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+      let dark = 0;
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] === 255 && data[at]! + data[at + 1]! + data[at + 2]! < 300) dark += 1;
+      }
+      return dark;
+    });
+  await expect.poll(ink).toBeGreaterThan(500);
+  // From still farther there is no room for words.
+  while ((await scale()) > 12) await keyboard.press("-");
+  await expect.poll(ink).toBe(0);
+});
+
 test("notes that lie far apart are all in sight", async ({ person }) => {
   const desk = await Desk.create(await person());
   const { keyboard, mouse } = desk.page;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Advance, fit } from "./text_size";
+import { type Advance, fit, opening } from "./text_size";
 
 /** About as Onest is: capitals and Cyrillic are wider than small Latin letters. */
 const advance: Advance = (sign) => {
@@ -39,5 +39,25 @@ describe("the size of a text", () => {
     expect(fit("line\n".repeat(12), 200, 200, advance).cut).toBe(true);
     expect(fit("x".repeat(10_000), 200, 200, advance)).toEqual({ size: 12, cut: true });
     expect(fit("", 200, 200, advance)).toEqual({ size: 56, cut: false });
+  });
+});
+
+describe("the first words of a text", () => {
+  const first = (text: string, width: number, lines: number): string[] => opening(text, width, lines, () => 0.5);
+
+  it("fill the lines that there are", () => {
+    expect(first("one two three", 10, 3)).toEqual(["one two three"]);
+    expect(first("one two\nthree four", 4, 3)).toEqual(["one two", "three", "four"]);
+  });
+
+  it("say that there is more", () => {
+    expect(first("one two three four", 4.5, 2)).toEqual(["one two", "three…"]);
+    expect(first("incomprehensible words", 4, 2)).toEqual(["incompr…", "words"]);
+    expect(first("one two three", 3.5, 1)).toEqual(["one tw…"]);
+  });
+
+  it("are none of a text without words, or without room", () => {
+    expect(first(" \n ", 10, 2)).toEqual([""]);
+    expect(first("one", 10, 0)).toEqual([]);
   });
 });

@@ -6,6 +6,8 @@ const LINE = 1.32;
 const BROKEN_FROM = 16;
 /** The paper's inner margin on either side, in board units. */
 export const PADDING = 16;
+/** Signs of a text that are looked at for its first words: more than a note shows from afar. */
+const OPENING_MAX = 120;
 /** Signs whose width is kept: more than an alphabet or two, less than all of Unicode. */
 const WIDTHS_MAX = 4000;
 
@@ -68,6 +70,34 @@ function fits(
     if (used > most) return false;
   }
   return used <= most;
+}
+
+/**
+ * The first words of a text in so many lines of this width, in shares of the size; the last
+ * line ends in "…" where there is more.
+ */
+export function opening(text: string, width: number, most: number, advance: Advance = measured): string[] {
+  const words = text.trim().slice(0, OPENING_MAX).split(/\s+/);
+  const lines: string[] = [];
+  let at = 0;
+  while (at < words.length && lines.length < most) {
+    let line = words[at++]!;
+    while (at < words.length && widthOf(`${line} ${words[at]!}`, advance) <= width) line += ` ${words[at++]!}`;
+    lines.push(line);
+  }
+  const last = lines.length - 1;
+  return lines.map((line, number) => {
+    const more = number === last && at < words.length ? "…" : "";
+    return shortened(line, more, width, advance);
+  });
+}
+
+/** As much of a line as fits, with a sign that it is not all. */
+function shortened(line: string, more: string, width: number, advance: Advance): string {
+  if (widthOf(line + more, advance) <= width) return line + more;
+  const signs = [...line];
+  while (signs.length > 1 && widthOf(`${signs.join("")}…`, advance) > width) signs.pop();
+  return `${signs.join("").trimEnd()}…`;
 }
 
 let widths = new Map<string, number>();
