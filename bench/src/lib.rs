@@ -12,6 +12,7 @@
 #![allow(clippy::missing_errors_doc, reason = "a tool whose errors are sentences for a person")]
 
 pub mod alarm;
+pub mod brief;
 pub mod clock;
 pub mod desk_client;
 pub mod files;

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// and for what piles up in an open loop while a batch is in flight.
 pub const STICKERS_PER_CLIENT: usize = 16;
 
+/// Rooms that are filled before everybody in them is looked after.
+pub const ROOMS_AT_ONCE: usize = 10;
+
 /// Operations of one batch in the rows named `batch8`.
 pub const BATCHED: usize = 8;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
+use desk_bench::brief::{self, Brief};
 use desk_bench::clock::Clock;
 use desk_bench::generator::Load;
 use desk_bench::line::{self, Line};
@@ -89,6 +90,8 @@ enum Part {
     Files,
     /// QUIC beside WebSocket: CPU, memory, and a kill; only if it is asked for
     Quic,
+    /// Thousands of people at an operation a second each; only if it is asked for
+    Brief,
     /// Operations over a bad line, by each transport; only if it is asked for
     Line,
     /// The store beside others; in a coarse run only if it is asked for
@@ -186,6 +189,9 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     if arguments.only == Some(Part::Quic) {
         return quic_rows(places, cores, arguments.quick);
     }
+    if arguments.only == Some(Part::Brief) {
+        return brief_rows(places, cores, arguments.quick);
+    }
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
     let lengths = if arguments.quick {
         Lengths { warm: Duration::from_millis(300), measured: Duration::from_millis(700) }
@@ -242,6 +248,16 @@ fn quic_rows(places: &Places, cores: Cores, quick: bool) -> Result<Vec<Row>> {
         both.round(places, cores, quick, |what| eprintln!("round {round}: {what}"))?;
     }
     Ok(both.rows())
+}
+
+/// Minutes of joining: it stands alone.
+fn brief_rows(places: &Places, cores: Cores, quick: bool) -> Result<Vec<Row>> {
+    let mut load = Brief::default();
+    for round in 1..=if quick { 1 } else { brief::ROUNDS } {
+        let progress = |what: &str| eprintln!("round {round}: {what}");
+        load.round(places, cores, quick, round as u64, progress)?;
+    }
+    Ok(load.rows())
 }
 
 /// Minutes of waiting for a slow line, and of little work: it stands alone.

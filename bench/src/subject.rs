@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::desk_client::DeskClient;
 use crate::generator::Generator;
 use crate::join::{Reception, WEBSOCKET_TARGET};
-use crate::limits::STICKERS_PER_CLIENT;
+use crate::limits::{ROOMS_AT_ONCE, STICKERS_PER_CLIENT};
 use crate::process::{Cores, Subject};
 use crate::random::Random;
 use crate::relay_client::RelayClient;
@@ -194,10 +194,17 @@ pub fn join_desks(address: &str, shape: Shape, seed: u64) -> Result<Generator<De
             let participant = DeskClient::new(clock.now(), &key, random.bits());
             generator.join(room, socket, participant)?;
         }
+        // Nobody who has joined may fall silent while the others do.
+        if (room + 1) % ROOMS_AT_ONCE == 0 {
+            generator.settle("joining", all_settled)?;
+        }
     }
     let count = STICKERS_PER_CLIENT * shape.clients;
     generator.settle("joining", all_settled)?;
     for room in 0..shape.rooms {
+        if room % ROOMS_AT_ONCE == 0 {
+            generator.settle("making stickers", all_settled)?;
+        }
         let first = generator.participants_mut(room).next().context("a room has clients")?;
         first.create(clock.now(), count, &mut random)?;
     }
