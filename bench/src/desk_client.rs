@@ -43,13 +43,25 @@ impl DeskClient {
         self.client.session_key()
     }
 
-    /// Puts `count` stickers on the desk, in batches that fit.
+    /// Puts `count` empty stickers on the desk, in batches that fit.
     pub fn create(&mut self, now: Time, count: usize, random: &mut Random) -> Result<()> {
+        self.write(now, count, 0, random)
+    }
+
+    /// Puts `count` stickers of so many letters on the desk, in batches that fit.
+    pub fn write(
+        &mut self,
+        now: Time,
+        count: usize,
+        letters: usize,
+        random: &mut Random,
+    ) -> Result<()> {
         let mut left = count;
         while left > 0 {
-            let some = left.min(200);
+            let some = left.min(if letters == 0 { 200 } else { 64 });
             let edits = (0..some).map(|_| {
-                let note = NewSticker { position: point(random), ..NewSticker::default() };
+                let text = "letters ".chars().cycle().take(letters).collect();
+                let note = NewSticker { position: point(random), text, ..NewSticker::default() };
                 Edit::Create { id: None, note }
             });
             self.client.act(now, edits.collect())?;

@@ -28,6 +28,11 @@ impl Reception {
         Ok(Self { stream, host: address.to_owned() })
     }
 
+    /// Where the server is.
+    pub fn address(&self) -> &str {
+        &self.host
+    }
+
     /// Makes a desk: its id and a key for its first client.
     pub fn create(&mut self, title: &str) -> Result<(String, String)> {
         let answer = self.init(&json!({ "name": title, "create_new": true, "desk": false }))?;

@@ -38,5 +38,6 @@ pub mod report;
 pub mod shape;
 pub mod socket;
 pub mod store;
+pub mod storm;
 pub mod subject;
 pub mod ws;

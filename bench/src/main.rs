@@ -18,7 +18,7 @@ use desk_bench::report::{Goal, Machine, Report, Row, commit};
 use desk_bench::shape::Shape;
 use desk_bench::subject::{Places, check_convergence, join_desks};
 use desk_bench::ws::Ws;
-use desk_bench::{files, html, idle, in_process, limits, peers, relay, store};
+use desk_bench::{files, html, idle, in_process, limits, peers, relay, store, storm};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Measures Sticker Desk and writes target/bench/report.json and report.html.
@@ -92,6 +92,8 @@ enum Part {
     Quic,
     /// Thousands of people at an operation a second each; only if it is asked for
     Brief,
+    /// A crowd that joins one large desk at once
+    Storm,
     /// Operations over a bad line, by each transport; only if it is asked for
     Line,
     /// The store beside others; in a coarse run only if it is asked for
@@ -199,7 +201,7 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
         Lengths { warm: Duration::from_millis(500), measured: Duration::from_millis(2_500) }
     };
     let (mut ws, mut idle_desk, mut idle_relay) = (Ws::default(), Vec::new(), Vec::new());
-    let (mut inside, mut boards) = (Vec::new(), Vec::new());
+    let (mut inside, mut boards, mut storms) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=limits::ROUNDS {
         let progress = |what: &str| {
             let seconds = clock.elapsed().as_secs();
@@ -222,6 +224,10 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
         if wanted(Part::Ws) {
             ws.round(places, cores, lengths, seed, progress)?;
         }
+        if wanted(Part::Storm) {
+            progress("a crowd joins a large desk");
+            storms.push(storm::measure(places, cores, seed)?);
+        }
         if wanted(Part::Idle) {
             progress("idle connections");
             idle_desk.push(idle::desk(places, cores, seed)?);
@@ -234,6 +240,9 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     }
     if wanted(Part::Idle) {
         rows.extend(idle_rows(&idle_desk, &idle_relay));
+    }
+    if wanted(Part::Storm) {
+        rows.extend(storm::rows(&storms));
     }
     rows.extend(in_process_rows(&inside, wanted(Part::Resolver), wanted(Part::Codec)));
     rows.extend(files::rows(&boards));

@@ -74,6 +74,21 @@ impl Subject {
         Memory::parse(&fs::read_to_string(&path).with_context(|| path.clone())?)
     }
 
+    /// The most memory that was resident since [`Subject::forget_peak`], in KiB.
+    pub fn peak_kib(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&path).with_context(|| path.clone())?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).context("no VmHWM")
+    }
+
+    /// Lets the peak of the memory begin at what is resident now.
+    pub fn forget_peak(&self) -> Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        fs::write(&path, "5").with_context(|| path.clone())
+    }
+
     /// Ends it without notice, as a power failure of this process alone.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
