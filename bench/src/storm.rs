@@ -83,7 +83,7 @@ pub fn measure(places: &Places, cores: Cores, seed: u64) -> Result<Storm> {
         bail!("client {client} has another desk than its author");
     }
     server.end()?;
-    let copies = grown as f64 * 1_024.0 / (NOTES * LETTERS) as f64;
+    let copies = grown as f64 * 1_024.0 / bytes as f64;
     Ok(Storm { waits, server_cpu_us, copies })
 }
 
@@ -188,7 +188,7 @@ pub fn rows(storms: &[Storm]) -> Vec<Row> {
         ),
         row(
             "memory_copies",
-            format!("{who}: how far the server's memory grows, in copies of the desk"),
+            format!("{who}: how far the server's memory grows, in copies of the desk as it is sent"),
             "×",
             COPIES,
             each(&|storm| storm.copies),
