@@ -72,8 +72,10 @@ pub(crate) struct ShardState {
     unwritable: AtomicU8,
     /// When the write to the log that is under way began, in microseconds; 0: there is none.
     writing_since: AtomicU64,
-    /// Open TCP connections.
+    /// Open connections.
     connections: AtomicUsize,
+    /// Those of QUIC among them, which take no descriptor.
+    guests: AtomicUsize,
     /// Collaboration instances, by which new desks find their shard.
     instances: AtomicUsize,
     /// In a cluster: the units that it serves.
@@ -110,6 +112,18 @@ impl ShardState {
     pub(crate) fn hangs(&self, now: Time) -> bool {
         let since = self.writing_since.load(Ordering::Relaxed);
         since != 0 && now >= Time(since) + WRITE_HANGS_TIME
+    }
+
+    /// A connection of QUIC has begun. How many connections there are now.
+    pub(crate) fn guest_opened(&self) -> u64 {
+        self.guests.fetch_add(1, Ordering::Relaxed);
+        self.connection_opened()
+    }
+
+    /// A connection of QUIC has ended. How many connections there are now.
+    pub(crate) fn guest_closed(&self) -> u64 {
+        self.guests.fetch_sub(1, Ordering::Relaxed);
+        self.connection_closed()
     }
 
     /// How many there are now.
@@ -213,10 +227,23 @@ impl Shared {
         self.finished.load(Ordering::SeqCst)
     }
 
-    /// Whether one more connection may be accepted.
+    /// Whether one more connection may be accepted that takes a descriptor.
     pub(crate) fn has_room(&self) -> bool {
-        let open = self.shards.iter().map(|shard| shard.connections.load(Ordering::Relaxed));
-        open.sum::<usize>() < self.connections_max
+        let (open, guests) = self.open();
+        self.has_room_for_guest() && open.saturating_sub(guests) < self.connections_max
+    }
+
+    /// Whether one more connection of QUIC may be accepted.
+    pub(crate) fn has_room_for_guest(&self) -> bool {
+        self.open().0 < self.config.limits.connections
+    }
+
+    /// Connections, and those of QUIC among them.
+    fn open(&self) -> (usize, usize) {
+        self.shards.iter().fold((0, 0), |(open, guests), shard| {
+            let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+            (open + of(&shard.connections), guests + of(&shard.guests))
+        })
     }
 
     /// The configuration of TLS for one more connection.

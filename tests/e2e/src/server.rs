@@ -20,6 +20,7 @@ pub struct Setup {
     flags: Vec<String>,
     limits: Vec<String>,
     advertised: bool,
+    descriptors: Option<usize>,
 }
 
 impl Setup {
@@ -41,6 +42,13 @@ impl Setup {
     #[must_use]
     pub fn advertised(mut self) -> Self {
         self.advertised = true;
+        self
+    }
+
+    /// With so many descriptors at most.
+    #[must_use]
+    pub fn descriptors(mut self, count: usize) -> Self {
+        self.descriptors = Some(count);
         self
     }
 
@@ -173,13 +181,19 @@ impl Server {
         }
         text += &self.setup.limits.join("\n");
         std::fs::write(&config, text).unwrap();
-        let mut command = match &self.volume {
-            Some(volume) => {
+        let mut command = match (&self.volume, self.setup.descriptors) {
+            (Some(volume), _) => {
                 let mut command = volume.inside(self.folder.path());
                 command.arg(binary());
                 command
             }
-            None => Command::new(binary()),
+            (None, Some(count)) => {
+                let mut command = Command::new("sh");
+                let limited = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+                command.args(["-c", &limited]).arg(binary());
+                command
+            }
+            (None, None) => Command::new(binary()),
         };
         command.arg("serve").arg("--config").arg(config);
         // By a relative path, as people give it.

@@ -49,6 +49,20 @@ async fn programs_over_quic_and_websocket_converge() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quic_needs_no_descriptors() {
+    // Of these the server leaves 64 to connections.
+    let server = block_in_place(|| Setup::default().descriptors(576).start());
+    let mut lines = Vec::new();
+    for _ in 0..80 {
+        lines.push(Quic::connect(&server, 0).await);
+    }
+    block_in_place(|| create(&server, "There is room for a request"));
+    for line in lines {
+        assert_eq!(line.connection.close_reason(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_is_found_again_over_quic() {
     let mut server = block_in_place(Server::new);
     let desks = three(&server).await;

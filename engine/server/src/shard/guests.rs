@@ -147,7 +147,7 @@ impl Shell {
                 }
                 continue;
             }
-            endpoint.receive(now, &received, self.shared.has_room());
+            endpoint.receive(now, &received, self.shared.has_room_for_guest());
         }
     }
 
@@ -160,7 +160,7 @@ impl Shell {
             ecn: quinn_proto::EcnCodepoint::from_bits(datagram.ecn),
             bytes: &datagram.bytes,
         };
-        let has_room = self.shared.has_room();
+        let has_room = self.shared.has_room_for_guest();
         guests.endpoint.borrow_mut().receive(clock::instant(), &received, has_room);
     }
 
@@ -237,7 +237,7 @@ impl Shell {
                 let visit = Visit { hello: Some(Vec::new()), ..visit };
                 guests.visits.borrow_mut().insert(line, visit);
                 guests.by_connection.borrow_mut().insert(connection.0, line);
-                self.connection_opened();
+                self.metrics().connections.set(self.state().guest_opened());
                 self.hear_in_turn(connection, Said::Opened(None, source));
             }
             Event::Frames(line, bytes) => self.pass_frames(guests, line, &bytes),
@@ -248,7 +248,7 @@ impl Shell {
                 self.say(guests, line, Said::Closed);
                 if let Some(visit) = guests.visits.borrow_mut().remove(&line) {
                     guests.by_connection.borrow_mut().remove(&visit.connection.0);
-                    self.connection_closed();
+                    self.metrics().connections.set(self.state().guest_closed());
                 }
             }
         }
@@ -291,7 +291,7 @@ impl Shell {
         let source = visit.source;
         guests.visits.borrow_mut().insert(line, visit);
         guests.by_connection.borrow_mut().insert(connection.0, line);
-        self.connection_opened();
+        self.metrics().connections.set(self.state().guest_opened());
         self.say(guests, line, Said::Opened(Some(key), source));
     }
 
