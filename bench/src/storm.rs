@@ -188,7 +188,9 @@ pub fn rows(storms: &[Storm]) -> Vec<Row> {
         ),
         row(
             "memory_copies",
-            format!("{who}: how far the server's memory grows, in copies of the desk as it is sent"),
+            format!(
+                "{who}: how far the server's memory grows, in copies of the desk as it is sent"
+            ),
             "×",
             COPIES,
             each(&|storm| storm.copies),
