@@ -52,8 +52,12 @@ describe("the first words of a text", () => {
 
   it("say that there is more", () => {
     expect(first("one two three four", 4.5, 2)).toEqual(["one two", "three…"]);
-    expect(first("incomprehensible words", 4, 2)).toEqual(["incompr…", "words"]);
+    expect(first("incomprehensible", 4, 2)).toEqual(["incompr…"]);
     expect(first("one two three", 3.5, 1)).toEqual(["one tw…"]);
+  });
+
+  it("go on where a word is longer than its line", () => {
+    expect(first("incomprehensible words", 4, 2)).toEqual(["incompre", "words"]);
   });
 
   it("are none of a text without words, or without room", () => {

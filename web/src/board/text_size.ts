@@ -87,17 +87,16 @@ export function opening(text: string, width: number, most: number, advance: Adva
   }
   const last = lines.length - 1;
   return lines.map((line, number) => {
-    const more = number === last && at < words.length ? "…" : "";
-    return shortened(line, more, width, advance);
+    const sign = number === last && (at < words.length || widthOf(line, advance) > width) ? "…" : "";
+    return shortened(line, sign, width, advance);
   });
 }
 
-/** As much of a line as fits, with a sign that it is not all. */
-function shortened(line: string, more: string, width: number, advance: Advance): string {
-  if (widthOf(line + more, advance) <= width) return line + more;
+/** As much of a line as fits before the sign. */
+function shortened(line: string, sign: string, width: number, advance: Advance): string {
   const signs = [...line];
-  while (signs.length > 1 && widthOf(`${signs.join("")}…`, advance) > width) signs.pop();
-  return `${signs.join("").trimEnd()}…`;
+  while (signs.length > 1 && widthOf(signs.join("") + sign, advance) > width) signs.pop();
+  return signs.join("").trimEnd() + sign;
 }
 
 let widths = new Map<string, number>();
