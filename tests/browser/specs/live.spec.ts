@@ -177,3 +177,38 @@ test("two people to whom the lot gave one colour get two, and who picked one kee
   await expect(ann.note("from Eve")).toBeVisible();
   expect(await color(eve)).toBe(DRAWN);
 });
+
+test("the window goes where a person is who is followed", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  const bob = await ann.join(await person());
+  await ann.add("here");
+  await bob.page.getByRole("textbox", { name: "Name of the desk" }).waitFor();
+  await bob.page.mouse.move(640, 400);
+  const follow = ann.page.getByRole("button", { name: /^Follow / });
+  await follow.click();
+  await expect(follow).toHaveAttribute("aria-pressed", "true");
+  await expect(ann.page.getByText(/^You follow /)).toBeVisible();
+
+  // Bob goes far to the right, and Ann's window with him.
+  await bob.leave();
+  for (let way = 0; way < 30; way++) await bob.page.keyboard.press("ArrowRight");
+  await bob.page.mouse.move(660, 410);
+  await bob.page.keyboard.press("n");
+  await bob.page.keyboard.type("there");
+  await expect(ann.note("there")).toBeInViewport();
+
+  // By hand Ann goes her own way again, as with Esc.
+  await ann.leave();
+  await expect(ann.page.getByText(/^You follow /)).toBeHidden();
+  await follow.click();
+  await expect(ann.page.getByText(/^You follow /)).toBeVisible();
+  await ann.page.mouse.move(640, 500);
+  await ann.page.mouse.wheel(0, 90);
+  await expect(ann.page.getByText(/^You follow /)).toBeHidden();
+
+  // Who leaves is followed no more.
+  await follow.click();
+  await bob.page.goto("about:blank");
+  await expect(ann.page.getByText(/^You follow /)).toBeHidden();
+  await expect(follow).toBeHidden();
+});
