@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContext, chromium, type Page } from "@playwright/test";
-import { expect, test as base } from "../fixtures.ts";
-import { Desk } from "../specs/desk.ts";
+import { expect, test as base, withoutWebTransport } from "../fixtures.ts";
+import { Cable, Desk } from "../specs/desk.ts";
 import { crowd } from "./crowd.ts";
 import { cost, part } from "./trace.ts";
 
@@ -169,6 +169,9 @@ test("2,000 notes", async ({ alone }) => {
     };
     requestAnimationFrame(look);
   });
+  // The window shows all notes again after a reload, as a new client's.
+  await page.keyboard.press("1");
+  await settled(page);
   await page.evaluate(() => sessionStorage.clear());
   await page.evaluate(() => indexedDB.deleteDatabase("sticker-desk"));
   await page.reload();
@@ -264,15 +267,17 @@ test("memory of 5,000 notes", async ({ alone }) => {
 });
 
 test("offline edits", async ({ alone }) => {
-  const [ann] = await desk(alone, 0);
-  const { page } = ann;
+  const [page] = await alone();
+  await withoutWebTransport(page.context());
+  const cable = await Cable.of(page);
+  const ann = await Desk.create(page);
   await ann.add("moves");
   await ann.note("moves").click();
   await ann.expectSaved();
-  await page.context().setOffline(true);
+  await cable.cut();
   await expect(ann.status).toHaveAttribute("data-status", "offline");
   for (let at = 0; at < 100; at++) await page.keyboard.press("ArrowRight");
-  await page.context().setOffline(false);
+  cable.repair();
   const waited = await page.evaluate(
     () =>
       new Promise<number>((done) => {
@@ -284,6 +289,7 @@ test("offline edits", async ({ alone }) => {
           else requestAnimationFrame(look);
         };
         look();
+        window.dispatchEvent(new Event("online"));
       }),
   );
   note("100 offline edits to Saved, ms", waited);

@@ -44,7 +44,8 @@ export async function cost(browser: Browser, page: Page, work: () => Promise<voi
   const frames: number[] = [];
   let style = 0;
   for (const { name, tdur = 0 } of events) {
-    if (name === "BeginMainThreadFrame") frames.push(0);
+    // Each frame ends in one; the event of its begin has gone from Chromium.
+    if (name === "Commit") frames.push(0);
     if (name === "RunTask" && frames.length > 0) frames[frames.length - 1]! += tdur / 1000;
     if (name === "UpdateLayoutTree") style += tdur / 1000;
   }
