@@ -5,8 +5,12 @@
 //! loads it when somebody first brings a file or a clipboard, see `web/src/files/`.
 #![forbid(unsafe_code)]
 
+mod refusal;
+
 use desk_files::{Imported, Kind, OWN_FLAVOUR, Options, ReadError};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+use crate::refusal::refusal;
 
 /// A board that was read. Each of its notes has a place.
 #[wasm_bindgen]
@@ -18,7 +22,7 @@ pub struct Reading {
 /// its deleted notes.
 ///
 /// # Errors
-/// Throws an error that says what is wrong and where.
+/// Throws an error whose message is a record of what is wrong and where, as JSON.
 #[wasm_bindgen(js_name = readFile)]
 pub fn read_file(file: &[u8], name: &str, deleted: bool) -> Result<Reading, JsError> {
     let options = Options { hint: Kind::suggested(name), deleted, ..Options::default() };
@@ -29,7 +33,7 @@ pub fn read_file(file: &[u8], name: &str, deleted: bool) -> Result<Reading, JsEr
 /// there is empty.
 ///
 /// # Errors
-/// Throws an error that says what is wrong and where.
+/// Throws an error whose message is a record of what is wrong and where, as JSON.
 #[wasm_bindgen(js_name = readClipboard)]
 pub fn read_clipboard(own: &str, html: &str, plain: &str) -> Result<Reading, JsError> {
     let flavours = [(OWN_FLAVOUR, own), ("text/html", html), ("text/plain", plain)];
@@ -37,7 +41,7 @@ pub fn read_clipboard(own: &str, html: &str, plain: &str) -> Result<Reading, JsE
 }
 
 fn reading(read: Result<Imported, ReadError>) -> Result<Reading, JsError> {
-    let mut imported = read.map_err(|error| JsError::new(&error.to_string()))?;
+    let mut imported = read.map_err(|error| JsError::new(&refusal(&error)))?;
     imported.board.place_beside(&[]);
     Ok(Reading { imported })
 }

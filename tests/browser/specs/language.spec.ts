@@ -45,6 +45,22 @@ test.describe("in a Russian browser", () => {
   });
 });
 
+test.describe("in a Russian browser, for a file that is no board", () => {
+  test.use({ locale: "ru-RU" });
+
+  test("the reason is told in Russian", async ({ person }) => {
+    const page = await person();
+    await page.goto("/");
+    await page.getByRole("button", { name: "Новая доска" }).click();
+    const ann = new Desk(page);
+    await ann.expectSaved();
+    await ann.paste('{"nodes": [{"id": "a", "type": "text", "x"');
+    await expect(page.getByText(/Причина: файл повреждён или обрезан: строка 1, знак \d+\./)).toBeVisible();
+    await ann.paste('{"type": "FeatureCollection"}');
+    await expect(page.getByText(/Причина: такие файлы не читаются; .*строки текста\./)).toBeVisible();
+  });
+});
+
 test.describe("in a browser of a language that there is not", () => {
   test.use({ locale: "fr-FR" });
 

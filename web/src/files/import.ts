@@ -3,6 +3,7 @@ import { bounds, type Point, type Rect } from "../board/camera.svelte";
 import { OWN_TYPE } from "../board/clip";
 import { Problem } from "../session/api";
 import type { NewNote, Session } from "../session/session.svelte";
+import type { ReadDetails, ReadFault } from "../text/messages";
 import { percent, text } from "../text/text.svelte";
 import { toasts } from "../ui/toasts.svelte";
 import type { Reading } from "../wasm-files/desk_files";
@@ -174,8 +175,20 @@ function notesIn(json: string): NewNote[] {
   return (JSON.parse(json) as { stickers: NewNote[] }).stickers;
 }
 
-/** Why a file was not read, in the readers' words. */
+/** Why a file was not read. */
 function refusal(error: unknown, name: string | undefined): string {
-  if (!(error instanceof Error) || error instanceof TypeError) return text.files.noReaders;
-  return name === undefined ? text.files.notPasted(error.message) : text.files.refused(name, error.message);
+  const record = recordOf(error);
+  if (record === undefined) return text.files.noReaders;
+  const nothing = { place: "", line: 0, column: 0, byte: 0, found: 0, limit: 0 };
+  const why = text.unreadable?.[record.reason]?.({ ...nothing, ...record }) ?? record.detail;
+  return name === undefined ? text.files.notPasted(why) : text.files.refused(name, why);
+}
+
+/** What the readers threw; `undefined`: it is not theirs, they could not be loaded. */
+function recordOf(error: unknown): (Partial<ReadDetails> & { reason: ReadFault; detail: string }) | undefined {
+  try {
+    return JSON.parse((error as Error).message) as ReturnType<typeof recordOf>;
+  } catch {
+    return undefined;
+  }
 }

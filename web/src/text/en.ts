@@ -8,6 +8,8 @@ const changes = (number: number): string => count(number, { one: "change", other
 export const en = {
   /** What the sentences about lines are in this language; in English they are the core's. */
   troubles: null,
+  /** So are the readers' own words for why a file is no board. */
+  unreadable: null,
 
   product: "Sticker Desk",
 

@@ -9,6 +9,22 @@ const changes = (number: number): string =>
 const wait = (number: number): string => (new Intl.PluralRules("ru").select(number) === "one" ? "ждёт" : "ждут");
 
 export const messages: Messages = {
+  unreadable: {
+    unknown: () =>
+      "такие файлы не читаются; читаются JSON и CSV доски, файлы Excalidraw, tldraw, JSON Canvas и Trello, таблицы CSV, списки Markdown и строки текста",
+    too_large: ({ limit }) =>
+      `файл больше ${(limit / 2 ** 20).toLocaleString("ru", { maximumFractionDigits: 0 })} МиБ; уберите из него картинки и старое`,
+    not_text: ({ byte }) => `это не текст в UTF-8 и не в UTF-16 с меткой (байт ${byte.toLocaleString("ru")})`,
+    json: ({ line, column }) => `файл повреждён или обрезан: строка ${line}, знак ${column}`,
+    unexpected: ({ place }) => `неожиданное содержимое в месте «${place}»`,
+    no_column: ({ place }) => `нет столбца «${place}»`,
+    too_many: ({ limit }) => `в файле больше ${limit.toLocaleString("ru")} частей; разделите его`,
+    long_text: ({ place, found, limit }) =>
+      `слишком длинный текст в месте «${place}»: знаков в нём ${found.toLocaleString("ru")}, а в заметке не больше ${limit.toLocaleString("ru")}`,
+    too_far: ({ place }) => `заметка «${place}» лежит слишком далеко от других; придвиньте её`,
+    empty: () => "в файле нет ни одной заметки",
+  },
+
   troubles: {
     lost: {
       head: "Нет связи",
