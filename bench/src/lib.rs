@@ -18,6 +18,7 @@ pub mod desk_client;
 pub mod files;
 pub mod generator;
 pub mod group_log;
+pub mod held;
 pub mod html;
 pub mod idle;
 pub mod in_process;

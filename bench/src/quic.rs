@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::held::{HELD, hold};
 use crate::idle::IdleCost;
 use crate::limits::PATIENCE;
 use crate::process::Cores;
@@ -54,6 +55,7 @@ pub struct Quic {
     ten: Pairs,
     greeting: Pairs,
     idle_kib: Pairs,
+    held_kib: Vec<f64>,
     back_ms: Pairs,
     misrouted: Vec<f64>,
 }
@@ -97,6 +99,13 @@ impl Quic {
         self.greeting.push(greeting);
         self.idle_kib.push(idle);
         self.back_ms.push(back);
+        // Once is enough for a slope over so many.
+        if !quick && self.held_kib.is_empty() {
+            progress(&format!("{HELD} idle connections"));
+            let server = DeskServer::start(places, cores)?;
+            self.held_kib.push(block_on(hold(&server))?.anonymous_kib);
+            server.end()?;
+        }
         Ok(())
     }
 
@@ -149,6 +158,15 @@ impl Quic {
             )
             .peers(both(&self.idle_kib, "KiB")),
         );
+        if !self.held_kib.is_empty() {
+            rows.push(Row::new(
+                "quic.held_kib",
+                format!("The same, from the slope up to {HELD} that are held at once"),
+                "KiB",
+                Goal::at_most(30.0),
+                &self.held_kib,
+            ));
+        }
         rows.push(
             Row::new(
                 "quic.joining.cpu_us",

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -29,8 +29,10 @@ batches-per-second = 1000000
 batch-burst = 1000000
 ";
 
-/// The same for the rates of an address, which the build of before does not have.
-const ADDRESS_SETTINGS: &str = "\
+/// The same for what the build of before does not have: the rates of an address, and how many
+/// connections of QUIC there may be.
+const NEWER_SETTINGS: &str = "\
+quic-connections = 25000
 desks-per-minute = 1000000
 desk-burst = 1000000
 joins-per-minute = 1000000
@@ -60,7 +62,7 @@ impl Places {
 
     fn settings(&self) -> String {
         let is_before = self.before.as_ref() == Some(&self.server);
-        [SETTINGS, if is_before { "" } else { ADDRESS_SETTINGS }].concat()
+        [SETTINGS, if is_before { "" } else { NEWER_SETTINGS }].concat()
     }
 
     /// The program that compares stores, which is built beside this one.
@@ -125,6 +127,11 @@ impl DeskServer {
         let process = Subject::start(command, cores)
             .with_context(|| format!("{}: build it with `make build`", places.server.display()))?;
         Ok(Self { process, folder, quic })
+    }
+
+    /// Where it serves QUIC.
+    pub fn quic(&self) -> Result<SocketAddr> {
+        Ok(self.quic.parse()?)
     }
 
     /// Ends it and removes its data. A planned stop waits for clients, and is
