@@ -121,6 +121,7 @@ impl<D: Disk> Store<D> {
             coming: Vec::new(),
             quarantined: seed.quarantined,
             synced: Vec::new(),
+            adopted: BTreeMap::new(),
             drain: None,
             drained: false,
             backlog_bytes: 0,
@@ -276,6 +277,34 @@ impl<D: Disk> Store<D> {
         Ok(())
     }
 
+    /// Announces a snapshot, up to that record, of a key whose earlier records this store
+    /// may lack: it was made by another store. Call it before [`Self::put`]. The next
+    /// upkeep writes the snapshot, and [`Self::is_adopting`] tells when that is done.
+    /// Records that follow on the snapshot are to be appended only then: a crash before
+    /// would leave a gap. `is_new`: the store has no snapshot of the key.
+    pub fn adopt(&self, key: Key, sequence: Sequence, is_new: bool) {
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let Some(share) = state.share_mut(&key) else { return };
+        if is_new {
+            share.index.add_homeless(key);
+        }
+        state.adopted.insert(key, sequence);
+    }
+
+    /// Whether a snapshot that was announced by [`Self::adopt`] is not durable yet.
+    pub fn is_adopting(&self) -> bool {
+        let state = self.state.borrow();
+        state.adopted.keys().any(|key| state.share(key).is_some())
+    }
+
+    /// Whether the key was deleted. As [`Self::contains`] it does no I/O.
+    pub fn is_deleted(&self, key: &Key) -> bool {
+        let state = self.state.borrow();
+        let newest = state.share(key).and_then(|share| share.newest(key));
+        newest.is_some_and(|newest| newest.is_tombstone())
+    }
+
     fn stage(&self, key: Key, sequence: Sequence, value: &[u8], after: Position) {
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
@@ -285,6 +314,8 @@ impl<D: Disk> Store<D> {
         if let Some(grown) = staged {
             state.backlog_bytes = state.backlog_bytes.saturating_add_signed(grown);
             state.holds.cover(bucket, key, sequence);
+        } else {
+            state.adopted.remove(&key);
         }
     }
 

@@ -137,6 +137,8 @@ pub(super) struct State<F> {
     pub(super) quarantined: BTreeMap<Key, Gap>,
     /// Snapshots on the disk that the durable manifest does not prove.
     pub(super) synced: Vec<(EditNumber, Vec<(Key, Sequence)>)>,
+    /// Snapshots of other stores that are not durable here yet.
+    pub(super) adopted: BTreeMap<Key, Sequence>,
     pub(super) drain: Option<Drain>,
     /// A table was drained and the moved values are not durable yet.
     pub(super) drained: bool,
@@ -227,6 +229,9 @@ impl<F> State<F> {
             }
             for (key, sequence) in snapshots {
                 self.holds.release(&key, sequence);
+                if self.adopted.get(&key).is_some_and(|adopted| *adopted <= sequence) {
+                    self.adopted.remove(&key);
+                }
             }
         }
         self.synced = kept;
@@ -304,7 +309,8 @@ impl<F> State<F> {
     /// table without live values can be released.
     pub(super) fn checkpoint_is_due(&self) -> bool {
         self.has_dead_table()
-            || ((self.drained || self.log_waits_for_snapshots()) && self.has_undurable())
+            || ((self.drained || self.log_waits_for_snapshots() || !self.adopted.is_empty())
+                && self.has_undurable())
     }
 
     fn log_waits_for_snapshots(&self) -> bool {

@@ -1,6 +1,7 @@
 //! A log that is indexed while it is written: what came from elsewhere can be read at once.
 
 use desk_storage_lsm::memory_disk::{MemoryDisk, drive};
+use desk_storage_lsm::narrow::Narrow;
 use desk_storage_lsm::{Key, Options, Sequence, Store, UnixSecond};
 
 use crate::node::{NOW, Node, key, key_at, small};
@@ -79,4 +80,46 @@ fn a_key_that_was_made_before_the_store_finds_its_bucket() {
     assert_eq!(found(&node.stores[0], &old), Some((None, vec![1])));
     let expires = NOW.0 - 50_000 + u64::from(behind.lifetime.0);
     assert_eq!(node.stores[0].expires_at(&old), Some(UnixSecond(expires)));
+}
+
+#[test]
+fn a_snapshot_of_another_store_is_durable_before_records_follow() {
+    // All keys but the homeless share one place of the index.
+    for bits in [0, 16] {
+        let _narrow = Narrow::to(bits);
+        let disk = MemoryDisk::with_seed(1);
+        let mut node = Node::start(&disk, indexed(), NOW, 1).unwrap();
+        let (own, adopted, gone) = (key(1), key(2), key(3));
+        append(&mut node, own, 1..=2);
+        node.stores[0].put(own, Sequence(2), b"own").unwrap();
+        assert!(!node.stores[0].is_adopting());
+        node.stores[0].adopt(adopted, Sequence(40), true);
+        node.stores[0].put(adopted, Sequence(40), b"whole").unwrap();
+        let mut rounds = 0;
+        while node.stores[0].is_adopting() {
+            assert!(rounds < 10, "upkeep writes it by itself");
+            rounds += 1;
+            assert!(node.upkeep(NOW) && node.maintain(NOW));
+        }
+        append(&mut node, adopted, 41..=42);
+        append(&mut node, gone, [1]);
+        node.stores[0].delete(gone).unwrap();
+        drive(node.stores[0].commit()).unwrap();
+        // A snapshot of a deleted key is not waited for.
+        node.stores[0].adopt(gone, Sequence(9), false);
+        while node.stores[0].is_adopting() && rounds < 20 {
+            node.stores[0].put(gone, Sequence(9), b"whole").unwrap();
+            rounds += 1;
+            assert!(node.upkeep(NOW) && node.maintain(NOW));
+        }
+        assert!(!node.stores[0].is_adopting());
+        assert!(node.stores[0].is_deleted(&gone) && !node.stores[0].is_deleted(&own));
+        disk.crash();
+        disk.restart();
+        drop(node);
+        let node = Node::start(&disk, indexed(), NOW, 1).unwrap();
+        assert!(node.report.is_sound(), "{:?}", node.report);
+        assert_eq!(found(&node.stores[0], &adopted), Some((Some(40), vec![41, 42])));
+        assert_eq!(found(&node.stores[0], &gone), None);
+    }
 }
