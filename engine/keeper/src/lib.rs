@@ -103,6 +103,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod contents;
 mod io;
 mod keeper;
 pub mod limits;
@@ -113,6 +114,7 @@ mod upkeep;
 mod values;
 mod writable;
 
+pub use contents::{Contents, ContentsError};
 pub use io::{Deadline, Input, KeeperStats, Notice, Output, Pace, Settings};
 pub use keeper::Keeper;
 pub use stream::{Stream, Streamed};
