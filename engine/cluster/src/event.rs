@@ -1,6 +1,7 @@
 //! What a node is told about its units.
 
 use crate::record::{Key, Record};
+use crate::state::State;
 use crate::unit_id::{Epoch, UnitId};
 
 /// Something that a node's desks have to follow. The events of one unit come in order.
@@ -19,6 +20,28 @@ pub enum Event {
         epoch: Epoch,
         /// The records; never empty.
         records: Vec<Record>,
+    },
+    /// These keys of the unit are at least at these states. The node puts into its store
+    /// what the store lacks, sees that no crash can take it from there, and then says that
+    /// it has, as for records. Records of these keys come later.
+    States {
+        /// The unit.
+        unit: UnitId,
+        /// The epoch of the take-over. To be said with the answer.
+        epoch: Epoch,
+        /// The states; never empty.
+        states: Vec<State>,
+    },
+    /// The node owns the unit and is asked for the states of these keys, each as of a record
+    /// that was acknowledged, and no earlier than what was acknowledged before this event.
+    /// It answers with all of them in this order, or that it cannot.
+    Show {
+        /// The unit.
+        unit: UnitId,
+        /// The ownership. To be said with the answer.
+        epoch: Epoch,
+        /// The keys; never empty.
+        keys: Vec<Key>,
     },
     /// The node owns the unit: all records before are in its store. It serves the unit
     /// from now on and names the epoch with all that it appends.

@@ -7,6 +7,7 @@ use desk_protocol::Time;
 use crate::event::Event;
 use crate::merge::Message;
 use crate::record::Record;
+use crate::state::State;
 use crate::unit_id::Epoch;
 
 /// Names one question to a lane; its answer names it again.
@@ -32,10 +33,17 @@ pub enum Input {
         /// What to say when they are durable.
         ticket: u64,
     },
-    /// The records of the last [`Event::Records`] are in the node's store.
+    /// What the last [`Event::Records`] or [`Event::States`] told is in the node's store.
     Absorbed {
         /// The epoch that the event named.
         epoch: Epoch,
+    },
+    /// The answer to [`Event::Show`].
+    Shown {
+        /// The epoch that the event named.
+        epoch: Epoch,
+        /// The states; `None` if they cannot be told now.
+        states: Option<Vec<State>>,
     },
     /// This process did not run for a while or heard nobody: somebody else may own the
     /// unit.

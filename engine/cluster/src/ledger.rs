@@ -1,15 +1,16 @@
 //! What the lanes hold of a unit, and what of it may go.
 //!
 //! A *span* is a run of batches in the unit's order. The ledger knows where the batches
-//! of each span stand in each lane, when the last of their records expires, and what they
-//! take. The *floor* rises span by span. What stands below it in a lane is purged once
+//! of each span stand in each lane, what they take, and which keys begin there: with their
+//! first record or with their last state. The *floor* rises span by span. What stands below it in a lane is purged once
 //! the lanes have a batch that names the floor.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use desk_protocol::Time;
 
 use crate::limits::{EXPIRED_TIME, MESSAGE_HEAD_BYTES, SPANS_MAX};
+use crate::record::{Key, What};
 use crate::unit_id::Mark;
 use crate::wire::Batch;
 
@@ -29,9 +30,11 @@ pub(crate) struct Ledger {
 struct Span {
     /// The last batch.
     end: Mark,
-    /// When all records have expired.
-    expires_at: Time,
+    /// The keys that begin here, and when each expires.
+    beginnings: Vec<(Key, Time)>,
     has_records: bool,
+    /// It takes no more batches.
+    is_closed: bool,
     lanes: Vec<Part>,
 }
 
@@ -44,24 +47,43 @@ struct Part {
 }
 
 /// A batch, as far as the ledger keeps it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     mark: Mark,
-    expires_at: Time,
+    beginnings: Vec<(Key, Time)>,
     has_records: bool,
     bytes: u64,
 }
 
 impl Entry {
-    /// What the ledger keeps of a batch that is so long.
-    pub(crate) fn of(batch: &Batch, bytes: usize) -> Self {
-        let expiries = batch.records.iter().map(|record| record.expires_at);
+    /// What the ledger keeps of a batch that is so long. Keys that are open begin with each
+    /// of their records.
+    pub(crate) fn of(batch: &Batch, bytes: usize, is_open: impl Fn(&Key) -> bool) -> Self {
+        let begin = batch.records.iter().filter(|record| match record.what {
+            What::Piece { at, .. } => at == 0,
+            What::Entry(_) | What::Forget => record.sequence == 1 || is_open(&record.key),
+        });
         Self {
             mark: Mark { epoch: batch.epoch, number: batch.number },
-            expires_at: expiries.max().unwrap_or(Time(0)),
+            beginnings: begin.map(|record| (record.key, record.expires_at)).collect(),
             has_records: !batch.records.is_empty(),
             bytes: bytes as u64 + MESSAGE_HEAD_BYTES,
         }
+    }
+}
+
+impl Span {
+    /// When all keys that begin here have expired.
+    fn expires_at(&self) -> Time {
+        self.beginnings.iter().map(|(_, at)| *at).max().unwrap_or(Time(0))
+    }
+
+    fn is_over(&self, now: Time) -> bool {
+        self.beginnings.is_empty() || self.expires_at() + EXPIRED_TIME <= now
+    }
+
+    fn bytes(&self) -> u64 {
+        self.lanes.iter().map(|part| part.bytes).sum()
     }
 }
 
@@ -89,13 +111,27 @@ impl Ledger {
     }
 
     /// A batch takes room in a lane, whether or not it is known to be stored there.
-    pub(crate) fn takes_room(&mut self, entry: Entry, lane: usize) {
-        self.part(entry, lane).bytes += entry.bytes;
+    pub(crate) fn takes_room(&mut self, entry: &Entry, lane: usize) {
+        let span = self.span(entry.mark);
+        span.has_records |= entry.has_records;
+        span.lanes[lane].bytes += entry.bytes;
+        let is_new = |known: &[(Key, Time)]| !known.ends_with(&entry.beginnings);
+        if is_new(&span.beginnings) {
+            span.beginnings.extend_from_slice(&entry.beginnings);
+        }
     }
 
     /// A batch that takes room stands at that sequence of a lane.
-    pub(crate) fn stands(&mut self, entry: Entry, lane: usize, sequence: u64) {
-        self.part(entry, lane).stands_at(sequence);
+    pub(crate) fn stands(&mut self, entry: &Entry, lane: usize, sequence: u64) {
+        self.span(entry.mark).lanes[lane].stands_at(sequence);
+    }
+
+    /// A key begins at a batch that is noted, too.
+    pub(crate) fn begins(&mut self, mark: Mark, key: Key, expires_at: Time) {
+        let beginnings = &mut self.span(mark).beginnings;
+        if beginnings.last() != Some(&(key, expires_at)) {
+            beginnings.push((key, expires_at));
+        }
     }
 
     /// Bytes that the unit takes in a lane.
@@ -108,7 +144,7 @@ impl Ledger {
     pub(crate) fn expires_at(&self) -> Option<Time> {
         let mut at = Time(0);
         for span in self.spans.iter().filter(|span| span.end > self.floor) {
-            at = at.max(span.expires_at);
+            at = at.max(span.expires_at());
             if span.has_records {
                 return Some(at + EXPIRED_TIME);
             }
@@ -118,9 +154,37 @@ impl Ledger {
 
     /// Lifts the floor over all that has expired.
     pub(crate) fn rise(&mut self, now: Time) {
-        let is_over = |span: &&Span| span.expires_at + EXPIRED_TIME <= now;
+        let is_over = |span: &&Span| span.is_over(now);
         let over = self.spans.iter().take_while(is_over).last().map(|span| span.end);
         self.floor = self.floor.max(over.unwrap_or_default());
+    }
+
+    /// The oldest span above the floor, if all its batches are among those up to
+    /// `told`: its end, its bytes, and the keys that begin there and have not
+    /// expired. It takes no more batches from then on.
+    pub(crate) fn oldest(&mut self, now: Time, told: Mark) -> Option<(Mark, u64, Vec<Key>)> {
+        let floor = self.floor;
+        let oldest = self.spans.iter_mut().find(|span| span.end > floor)?;
+        if oldest.end > told {
+            return None;
+        }
+        oldest.is_closed = true;
+        let keys = oldest.beginnings.iter().filter(|(_, at)| *at + EXPIRED_TIME > now);
+        let keys: BTreeSet<Key> = keys.map(|(key, _)| *key).collect();
+        Some((oldest.end, oldest.bytes(), keys.into_iter().collect()))
+    }
+
+    /// States of these keys stand behind that batch and cover all before.
+    pub(crate) fn said(&mut self, keys: &BTreeSet<Key>, upto: Mark) {
+        for span in self.spans.iter_mut().take_while(|span| span.end <= upto) {
+            span.beginnings.retain(|(key, _)| !keys.contains(key));
+        }
+    }
+
+    /// No key begins in the span that ends there any more.
+    pub(crate) fn cleaned(&mut self, end: Mark) {
+        let cleaned = self.spans.iter_mut().filter(|span| span.end <= end);
+        cleaned.for_each(|span| span.beginnings.clear());
     }
 
     /// The last batch of a lane, in the lane's order, before which the lane holds nothing
@@ -150,30 +214,25 @@ impl Ledger {
         }
     }
 
-    /// The span of a batch in a lane, which grows as needed.
-    fn part(&mut self, entry: Entry, lane: usize) -> &mut Part {
-        let at = self.spans.partition_point(|span| span.end < entry.mark);
-        let at = if at < self.spans.len() {
-            at
-        } else {
-            let bytes = |span: &Span| span.lanes.iter().map(|part| part.bytes).sum::<u64>();
+    /// The span of a batch.
+    fn span(&mut self, mark: Mark) -> &mut Span {
+        let at = self.spans.partition_point(|span| span.end < mark);
+        if at == self.spans.len() {
+            let (floor, most) = (self.floor, self.span_bytes);
+            let grows = |span: &Span| span.end > floor && !span.is_closed && span.bytes() < most;
             match self.spans.back_mut() {
-                Some(last) if last.end > self.floor && bytes(last) < self.span_bytes => {
-                    last.end = entry.mark;
-                }
+                Some(last) if grows(last) => last.end = mark,
                 _ => self.spans.push_back(Span {
-                    end: entry.mark,
-                    expires_at: Time(0),
+                    end: mark,
+                    beginnings: Vec::new(),
                     has_records: false,
+                    is_closed: false,
                     lanes: vec![Part::default(); self.lanes],
                 }),
             }
-            self.spans.len() - 1
-        };
-        let span = &mut self.spans[at];
-        span.expires_at = span.expires_at.max(entry.expires_at);
-        span.has_records |= entry.has_records;
-        &mut span.lanes[lane]
+        }
+        let at = at.min(self.spans.len() - 1);
+        &mut self.spans[at]
     }
 }
 
@@ -186,6 +245,10 @@ mod tests {
         Mark { epoch: Epoch(1), number }
     }
 
+    fn key(number: u64) -> Key {
+        Key([number as u8; 16])
+    }
+
     fn at(second: u64) -> Time {
         Time::from_unix_seconds(second) + EXPIRED_TIME
     }
@@ -195,10 +258,10 @@ mod tests {
     fn ledger(batches: &[(u64, usize, u64)]) -> Ledger {
         let mut ledger = Ledger::new(2, 0);
         for (number, lane, sequence) in batches {
-            let expires_at = Time::from_unix_seconds(*number);
-            let entry = Entry { mark: mark(*number), expires_at, has_records: true, bytes: 10 };
-            ledger.takes_room(entry, *lane);
-            ledger.stands(entry, *lane, *sequence);
+            let beginnings = vec![(key(*number), Time::from_unix_seconds(*number))];
+            let entry = Entry { mark: mark(*number), beginnings, has_records: true, bytes: 10 };
+            ledger.takes_room(&entry, *lane);
+            ledger.stands(&entry, *lane, *sequence);
         }
         ledger
     }
@@ -220,11 +283,24 @@ mod tests {
     #[test]
     fn what_lasts_holds_back_what_expires() {
         let mut ledger = ledger(&[(5, 0, 1)]);
-        let entry = Entry { mark: mark(6), expires_at: Time(0), has_records: true, bytes: 10 };
-        ledger.takes_room(entry, 0);
+        let beginnings = vec![(key(6), Time(0))];
+        let entry = Entry { mark: mark(6), beginnings, has_records: true, bytes: 10 };
+        ledger.takes_room(&entry, 0);
         assert_eq!(ledger.expires_at(), Some(at(5)));
         ledger.rise(at(4));
         assert_eq!(ledger.floor(), Mark::default());
+    }
+
+    #[test]
+    fn the_floor_rises_over_a_span_that_was_cleaned() {
+        let mut ledger = ledger(&[(500, 0, 1), (501, 0, 2)]);
+        let now = Time::from_unix_seconds(400);
+        assert_eq!(ledger.oldest(now, mark(499)), None, "the node does not know of it");
+        assert_eq!(ledger.oldest(now, mark(501)), Some((mark(500), 10, vec![key(500)])));
+        ledger.cleaned(mark(500));
+        ledger.rise(now);
+        assert_eq!(ledger.floor(), mark(500));
+        assert_eq!(ledger.oldest(at(501), mark(501)), Some((mark(501), 10, vec![])));
     }
 
     #[test]
@@ -237,9 +313,9 @@ mod tests {
     #[test]
     fn what_asks_only_makes_no_room() {
         let mut ledger = Ledger::new(1, 0);
-        let entry = Entry { mark: mark(1), expires_at: Time(0), has_records: false, bytes: 10 };
-        ledger.takes_room(entry, 0);
-        ledger.stands(entry, 0, 1);
+        let entry = Entry { mark: mark(1), beginnings: vec![], has_records: false, bytes: 10 };
+        ledger.takes_room(&entry, 0);
+        ledger.stands(&entry, 0, 1);
         assert_eq!(ledger.expires_at(), None);
     }
 }

@@ -56,6 +56,7 @@
 
 mod beat;
 mod chance;
+mod clean;
 mod event;
 mod io;
 mod layout;
@@ -71,6 +72,7 @@ mod own;
 mod question;
 mod read_back;
 mod record;
+mod state;
 mod take;
 mod unit;
 mod unit_id;
@@ -85,6 +87,7 @@ pub use members::Myself;
 pub use merge::Message;
 pub use node::{Node, NodeInput, NodeOutput};
 pub use record::{Key, Record, What};
+pub use state::State;
 pub use unit::Unit;
 pub use unit_id::{Epoch, Mark, UNITS, UnitId};
 pub use view::{NodeView, View};

@@ -84,6 +84,38 @@ pub const PURGE_TIME: Duration = Duration::from_secs(3);
 /// purged by whole spans. Tuning: a span takes about 150 bytes of memory.
 pub const SPANS_MAX: usize = 256;
 
+/// The part of a unit's room from which on the owner cleans the lanes.
+pub const CLEAN_FROM: (u64, u64) = (1, 4);
+
+/// The part of a unit's room that records may fill. The rest is for states, without which
+/// no room could be made. A state is no longer than a snapshot and the records after it.
+pub const RECORDS_PART: (u64, u64) = (1, 2);
+
+/// How many bytes of the lanes may be cleaned for each byte of records that is appended.
+/// With four, room is made as long as what is cleaned is a quarter shorter afterwards.
+pub const CLEAN_BYTES_PER_BYTE: u64 = 4;
+
+/// The pause after a cleaning that the node could not help with.
+pub const CLEAN_AGAIN_PAUSE: Duration = Duration::from_secs(10);
+
+/// The most states that a node is asked for at once. Each may be as long as the longest.
+pub const STATES_ASKED_MAX: usize = 16;
+
+/// The longest state, in bytes. Safety: it bounds what who reads puts together.
+pub const STATE_BYTES_MAX: usize = 64 << 20;
+
+/// The longest piece of a state, in bytes. Tuning: records that people wait for go with
+/// it in one batch.
+pub const PIECE_BYTES: usize = 128 << 10;
+
+/// A piece takes no more than this part of a unit's room in a lane, so that a little room
+/// is enough to go on.
+pub const PIECES_PER_ROOM: u64 = 64;
+
+/// What a piece takes in a batch beside its own bytes and what every record takes, in
+/// bytes: place and length of the state, and its own length.
+pub const PIECE_HEAD_BYTES: usize = 4 + 4 + 4;
+
 /// What a message takes in a stream beside its own bytes, in bytes, rounded up: subject,
 /// headers and the stream's own.
 pub const MESSAGE_HEAD_BYTES: u64 = 320;
@@ -108,6 +140,10 @@ pub const PUT_BACK_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes of records after which a read-back hands over what it has. Tuning.
 pub const RECORDS_BYTES: usize = 512 << 10;
+
+/// Bytes of states after which a read-back hands over what it has. Tuning: the node syncs
+/// its disk after each.
+pub const STATES_BYTES: usize = 8 << 20;
 
 /// What a record takes in a batch beside its own bytes, in bytes: key, sequence, expiry
 /// and length.

@@ -8,10 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use desk_protocol::Time;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::{Entry, Ledger};
 use crate::record::{Key, Record, What};
+use crate::state::{Assembly, State};
 use crate::unit_id::{Epoch, Mark};
 use crate::wire::{Batch, DecodeError, Fence};
 
@@ -35,6 +37,14 @@ pub(crate) enum Trouble {
     Notice(String),
 }
 
+/// What a batch gives: states or records, as is read.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) states: Vec<State>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) troubles: Vec<Trouble>,
+}
+
 /// What stands in a lane behind a message that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("message {sequence} of the lane cannot be read: {error}")]
@@ -54,8 +64,15 @@ pub(crate) struct Merge {
     last: Option<Mark>,
     /// The bytes of each batch that was given out, as a hash.
     given: BTreeMap<Mark, u64>,
+    /// Whether states are read, and not the records after them.
+    reads_states: bool,
     /// By key: the newest sequence that was given out, and whether it ended the key.
     keys: BTreeMap<Key, (u64, bool)>,
+    /// By key: the sequence of the newest state, and the batch of its first piece.
+    states: BTreeMap<Key, (u64, Mark)>,
+    assembly: Assembly,
+    /// The batch of the first piece of the state that is put together.
+    piece_at: Mark,
     lanes: Vec<LaneRead>,
     /// Where all batches stand that were read, and which of them it knows: a replica that
     /// is read again may skip what another has shown.
@@ -98,7 +115,11 @@ impl Merge {
             from,
             last: None,
             given,
+            reads_states: true,
             keys,
+            states: BTreeMap::new(),
+            assembly: Assembly::default(),
+            piece_at: Mark::default(),
             lanes,
             ledger,
             noted: BTreeSet::new(),
@@ -149,7 +170,7 @@ impl Merge {
             }
             let batch = Batch::decode(&message.bytes).map_err(unreadable)?;
             let mark = Mark { epoch: batch.epoch, number: batch.number };
-            let entry = Entry::of(&batch, message.bytes.len());
+            let entry = Entry::of(&batch, message.bytes.len(), |_| false);
             if mark.epoch < lane.newest_fence {
                 troubles.push(Trouble::Notice(format!(
                     "batch {mark} stands behind the fence of epoch {} and does not count",
@@ -159,8 +180,8 @@ impl Merge {
             }
             self.floor = self.floor.max(batch.floor);
             if self.noted.insert((at, sequence)) {
-                ledger.takes_room(entry, at);
-                ledger.stands(entry, at, sequence);
+                ledger.takes_room(&entry, at);
+                ledger.stands(&entry, at, sequence);
             }
             if mark > self.from && !self.looks_for_floor {
                 lane.batches.push_back((mark, xxh3_64(&message.bytes), batch));
@@ -173,12 +194,27 @@ impl Merge {
         Ok(troubles)
     }
 
-    /// The next records in order; `None` if a lane has to be read before, or all is
+    /// The next states or records in order; `None` if a lane has to be read before, or all is
     /// given out.
-    pub(crate) fn next(&mut self) -> Option<(Vec<Record>, Vec<Trouble>)> {
+    pub(crate) fn next(&mut self, now: Time) -> Option<Given> {
         let (_, lane) = self.head()?;
         let (mark, hash, batch) = self.lanes[lane].batches.pop_front()?;
-        Some(self.give(mark, hash, batch))
+        Some(self.give(now, mark, hash, batch))
+    }
+
+    /// Reads every lane once more: after the states, the records.
+    pub(crate) fn begin_records(&mut self) {
+        self.reads_states = false;
+        if self.given.is_empty() {
+            return;
+        }
+        self.given.clear();
+        (self.from, self.last) = (self.floor, None);
+        self.rewind();
+    }
+
+    pub(crate) const fn reads_states(&self) -> bool {
+        self.reads_states
     }
 
     /// Whether the next batch does not follow on the last: a replica may have skipped
@@ -202,8 +238,9 @@ impl Merge {
     fn rewind(&mut self) {
         self.from = self.end();
         if self.floor > self.from {
-            // What the lanes had in between has expired.
+            // What the lanes had in between has expired, or is said again above.
             (self.from, self.last) = (self.floor, None);
+            self.assembly = Assembly::default();
             self.keys.clear();
         }
         self.ledger.lift(self.floor);
@@ -227,31 +264,52 @@ impl Merge {
         heads.min()
     }
 
-    fn give(&mut self, mark: Mark, hash: u64, batch: Batch) -> (Vec<Record>, Vec<Trouble>) {
-        let mut troubles = Vec::new();
+    fn give(&mut self, now: Time, mark: Mark, hash: u64, batch: Batch) -> Given {
+        let mut given = Given::default();
         match self.given.get(&mark) {
-            Some(given) if *given == hash => return (Vec::new(), troubles),
+            Some(known) if *known == hash => return given,
             Some(_) => {
                 let why = "two batches with other records have one number";
                 let keys = batch.records.iter().map(|r| Trouble::Key(r.key, why.to_owned()));
-                return (Vec::new(), keys.collect());
+                given.troubles = keys.collect();
+                return given;
             }
             None => {}
         }
         if !self.follows(&batch) {
             let why = format!("batch {mark} follows on {}, not on {}", batch.after, self.end());
-            troubles.push(Trouble::Notice(why));
+            given.troubles.push(Trouble::Notice(why));
         }
         self.given.insert(mark, hash);
         self.last = self.last.max(Some(mark));
-        let mut records = Vec::with_capacity(batch.records.len());
         for record in batch.records {
-            match self.check(&record) {
-                Ok(()) => records.push(record),
-                Err(why) => troubles.push(Trouble::Key(record.key, why)),
+            match (&record.what, self.reads_states) {
+                (What::Piece { at, .. }, true) => {
+                    if *at == 0 {
+                        self.piece_at = mark;
+                    }
+                    given.states.extend(self.assemble(record));
+                }
+                (What::Entry(_) | What::Forget, false) => match self.check(mark, &record) {
+                    Ok(true) => given.records.push(record),
+                    Ok(false) => {}
+                    // What was before it may be purged.
+                    Err(_) if record.expires_at <= now => {}
+                    Err(why) => given.troubles.push(Trouble::Key(record.key, why)),
+                },
+                (What::Piece { .. }, false) | (What::Entry(_) | What::Forget, true) => {}
             }
         }
-        (records, troubles)
+        given
+    }
+
+    /// Takes a piece of a state; gives the state that it completes.
+    fn assemble(&mut self, piece: Record) -> Option<State> {
+        let state = self.assembly.take(piece)?;
+        // Nothing comes after the end of a key.
+        let sequence = if state.bytes.is_some() { state.sequence } else { u64::MAX };
+        self.states.insert(state.key, (sequence, self.piece_at));
+        Some(state)
     }
 
     /// Where all batches stand.
@@ -269,26 +327,38 @@ impl Merge {
         batch.after == self.end()
     }
 
-    fn check(&mut self, record: &Record) -> Result<(), String> {
+    /// Whether a record says something new.
+    fn check(&mut self, mark: Mark, record: &Record) -> Result<bool, String> {
+        let state = self.states.get(&record.key).copied();
+        if let Some((state, at)) = state {
+            if record.sequence <= state {
+                return Ok(false);
+            }
+            if mark < at {
+                self.ledger.begins(mark, record.key, record.expires_at);
+            }
+        }
+        let state = state.map(|(state, _)| state);
+        let known = self.keys.get(&record.key).copied().or_else(|| Some((state?, false)));
         let ends = record.what == What::Forget;
-        match self.keys.get(&record.key) {
+        match known {
             Some((_, true)) => return Err("a record stands behind the key's end".to_owned()),
-            Some((last, _)) if record.sequence != last + 1 => {
+            Some((last, _)) if record.sequence - 1 != last => {
                 return Err(format!("record {} follows on record {last}", record.sequence));
             }
             _ => {}
         }
         self.keys.insert(record.key, (record.sequence, ends));
-        Ok(())
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use desk_protocol::Time;
-
     use super::*;
     use crate::unit_id::UnitId;
+
+    const NOW: Time = Time(0);
 
     fn unit() -> UnitId {
         UnitId::new(3).unwrap()
@@ -325,14 +395,15 @@ mod tests {
     fn merged(lanes: Vec<Vec<Message>>) -> (Vec<u64>, Vec<Trouble>) {
         let ends = lanes.iter().map(|lane| (1, lane.last().expect("a fence").sequence));
         let mut merge = Merge::new(Ledger::new(lanes.len(), 0), ends.collect::<Vec<_>>());
+        merge.begin_records();
         let mut troubles = Vec::new();
         for (at, lane) in lanes.into_iter().enumerate() {
             troubles.extend(merge.read(at, lane).unwrap());
         }
         let mut sequences = Vec::new();
-        while let Some((records, found)) = merge.next() {
-            sequences.extend(records.iter().map(|record| record.sequence));
-            troubles.extend(found);
+        while let Some(given) = merge.next(NOW) {
+            sequences.extend(given.records.iter().map(|record| record.sequence));
+            troubles.extend(given.troubles);
         }
         assert!(merge.is_done());
         (sequences, troubles)
@@ -407,19 +478,21 @@ mod tests {
     #[test]
     fn a_lane_without_its_own_fence_gives_nothing_out() {
         let mut merge = Merge::new(Ledger::new(2, 0), [(1, 4), (1, 2)]);
+        merge.begin_records();
         merge.read(0, vec![fence(1, 1), batch(2, 1, 1, &[record(1, "one")])]).unwrap();
         merge.read(1, vec![fence(1, 1)]).unwrap();
-        assert!(merge.next().is_none());
+        assert!(merge.next(NOW).is_none());
         assert_eq!((merge.wants(0), merge.wants(1)), (None, Some(2)));
         merge.read(1, vec![fence(2, 2)]).unwrap();
-        assert_eq!(merge.next().map(|(records, _)| records.len()), Some(1));
-        assert_eq!((merge.next(), merge.wants(0)), (None, Some(3)));
+        assert_eq!(merge.next(NOW).map(|given| given.records.len()), Some(1));
+        assert!(merge.next(NOW).is_none());
+        assert_eq!(merge.wants(0), Some(3));
         assert!(!merge.is_done());
         // A newer fence without the own one: the replica skips something.
         merge.read(0, vec![fence(5, 3)]).unwrap();
         assert_eq!(merge.wants(0), Some(3));
         merge.read(0, vec![batch(3, 1, 2, &[record(2, "two")]), fence(4, 2)]).unwrap();
-        assert_eq!(merge.next().map(|(records, _)| records.len()), Some(1));
+        assert_eq!(merge.next(NOW).map(|given| given.records.len()), Some(1));
         assert!(merge.is_done());
     }
 }

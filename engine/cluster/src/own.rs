@@ -1,24 +1,28 @@
 //! A unit that this node owns: one batch under way, the next gathers meanwhile.
 //!
 //! The owner keeps to the unit's part of each lane, so that no lane ever is full: a full
-//! one would take no fence either. What has expired is purged. Each batch names the floor,
+//! one would take no fence either. What has expired is purged, and where that is not enough
+//! the oldest is said again, shorter ([`crate::clean`]). Each batch names the floor,
 //! so whoever reads the lanes knows that what is missing up to there was not lost.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use desk_protocol::Time;
 
+use crate::clean::Clean;
 use crate::event::Event;
 use crate::io::{Answer, CallId, Deadline};
 use crate::ledger::{Entry, Ledger};
 use crate::limits::{
-    AGAIN_PAUSE, ANSWER_TIME, BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BATCH_RECORDS_MAX, FAILED_PAUSE,
-    FAILURES_PER_RECONNECT, MESSAGE_HEAD_BYTES, PURGE_PAUSE, PURGE_TIME, UNWRITABLE_TIME,
+    AGAIN_PAUSE, ANSWER_TIME, BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BATCH_RECORDS_MAX, CLEAN_FROM,
+    FAILED_PAUSE, FAILURES_PER_RECONNECT, MESSAGE_HEAD_BYTES, PURGE_PAUSE, PURGE_TIME,
+    RECORDS_PART, UNWRITABLE_TIME,
 };
 use crate::outbox::Outbox;
 use crate::question::Question;
-use crate::record::Record;
+use crate::record::{Key, Record};
+use crate::state::State;
 use crate::unit_id::{Epoch, Mark};
 use crate::wire::Batch;
 
@@ -32,9 +36,15 @@ pub(crate) struct Own {
     lane: usize,
     /// The number of the last batch that was published.
     number: u64,
+    /// The last batch up to which the node knows of all records that they are durable. A
+    /// ticket may need several batches.
+    told: Mark,
+    /// A ticket is said only in part.
+    is_partial: bool,
     under_way: Option<UnderWay>,
     waiting: VecDeque<Waiting>,
     ledger: Ledger,
+    clean: Clean,
     /// Bytes that the unit may take in each lane.
     room: u64,
     /// Since when no lane has room for what waits.
@@ -43,6 +53,8 @@ pub(crate) struct Own {
     told_floor: Mark,
     /// Not before then the floor rises again.
     rises_at: Time,
+    /// When a cleaning that the node could not help with is tried again.
+    cleans_at: Option<Time>,
     /// By lane.
     purges: Vec<Purge>,
     trust: Trust,
@@ -83,6 +95,8 @@ struct UnderWay {
     bytes: Arc<[u8]>,
     entry: Entry,
     floor: Mark,
+    /// What the node knows of once it is told of the tickets.
+    told: Mark,
     tickets: Vec<u64>,
     /// Every question about it and its lane: whichever is answered, it is the same batch.
     calls: Vec<(CallId, usize)>,
@@ -99,6 +113,23 @@ enum Step {
     Asked(Time),
     /// Published again then, to the lane of now.
     Again(Time),
+}
+
+/// How long a batch may be, in bytes.
+struct Rooms {
+    /// With records.
+    for_records: usize,
+    /// With a piece of a state; 0 if there is none, or no room for it.
+    for_piece: usize,
+}
+
+/// What goes into a batch.
+struct Gathered {
+    records: Vec<Record>,
+    /// What is said when the batch is acknowledged.
+    tickets: Vec<u64>,
+    /// The keys of records whose ticket comes with a later batch.
+    unsaid: BTreeSet<Key>,
 }
 
 /// What became of an ownership.
@@ -126,13 +157,17 @@ impl Own {
             epoch,
             lane: 0,
             number,
+            told: Mark { epoch, number },
+            is_partial: false,
             under_way: None,
             waiting: VecDeque::new(),
             told_floor: ledger.floor(),
             ledger,
+            clean: Clean::new(room),
             room,
             full_since: None,
             rises_at: Time(0),
+            cleans_at: None,
             purges: fences.iter().map(|_| Purge::default()).collect(),
             fences,
             trust: Trust::Trusted,
@@ -164,6 +199,7 @@ impl Own {
     /// Gives the unit away when nothing waits any more.
     pub(crate) fn release(&mut self) -> Outcome {
         self.is_releasing = true;
+        self.clean = Clean::new(self.room);
         self.outcome()
     }
 
@@ -190,7 +226,7 @@ impl Own {
         let is_newest = batch.calls.last() == Some(&(call, lane));
         match answer {
             Answer::Stored { sequence, duplicate } => {
-                self.ledger.stands(batch.entry, lane, sequence);
+                self.ledger.stands(&batch.entry, lane, sequence);
                 self.acknowledged(now, outbox, duplicate);
             }
             Answer::Fenced => return Outcome::Deposed,
@@ -200,6 +236,21 @@ impl Own {
             Answer::Open(why) => self.failed(now, outbox, why, true),
         }
         self.outcome()
+    }
+
+    /// The states that [`Event::Show`] asked for.
+    pub(crate) fn shown(
+        &mut self,
+        now: Time,
+        outbox: &mut Outbox,
+        epoch: Epoch,
+        states: Option<Vec<State>>,
+    ) {
+        if epoch == self.epoch {
+            let left = (0..self.fences.len()).map(|lane| self.left(lane, self.room) as u64);
+            self.clean.shown(now, states, left.sum());
+            self.go_on(now, outbox);
+        }
     }
 
     /// A lane has nothing more up to where it was asked to purge it; or why that is not
@@ -237,7 +288,9 @@ impl Own {
         let rises = rises.map(|at| (at, "records have expired"));
         let purges = self.purges.iter().filter_map(|purge| purge.under_way.as_ref()?.2.due());
         let purges = purges.map(|at| (at, "a purge has no answer"));
-        step.into_iter().chain(unwritable).chain(rises).chain(purges).min()
+        let cleans = self.cleans_at.filter(|_| self.under_way.is_none());
+        let cleans = cleans.map(|at| (at, "a cleaning that failed begins again"));
+        step.into_iter().chain(unwritable).chain(rises).chain(purges).chain(cleans).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time, outbox: &mut Outbox) {
@@ -289,6 +342,7 @@ impl Own {
         } else if self.trust == Trust::Asking {
             self.trust = Trust::Suspect;
         }
+        self.told = batch.told;
         for ticket in batch.tickets {
             outbox.tell(Event::Acknowledged { unit, ticket });
         }
@@ -342,29 +396,41 @@ impl Own {
         if self.under_way.is_some() {
             return;
         }
+        self.tidy(now, outbox);
         if self.rises_at().is_some_and(|at| at <= now) {
             self.rises_at = now + PURGE_PAUSE;
             self.ledger.rise(now);
         }
-        let room = self.find_room(now);
+        let rooms = self.find_room(now);
         let has_news = self.ledger.floor() > self.told_floor || self.trust != Trust::Trusted;
-        if !has_news && (self.waiting.is_empty() || self.full_since.is_some()) {
+        let has_records = !self.waiting.is_empty() && self.full_since.is_none();
+        if !has_news && !has_records && rooms.for_piece == 0 {
             return;
         }
         if self.trust == Trust::Suspect {
             self.trust = Trust::Asking;
         }
-        let (records, tickets) = self.gather(room);
+        let Gathered { records, tickets, unsaid } = self.gather(&rooms);
         let after = Mark { epoch: self.epoch, number: self.number };
         self.number += 1;
         let (unit, epoch, number) = (outbox.unit(), self.epoch, self.number);
         let floor = self.ledger.floor();
+        let was_partial = self.is_partial && tickets.is_empty();
+        self.is_partial = was_partial || !unsaid.is_empty();
+        let told = match (self.is_partial, was_partial) {
+            (false, _) => Mark { epoch, number },
+            (true, false) => after,
+            (true, true) => self.told,
+        };
         let batch = Batch { unit, epoch, number, after, floor, records };
         let bytes: Arc<[u8]> = batch.encode().into();
         self.under_way = Some(UnderWay {
-            entry: Entry::of(&batch, bytes.len()),
+            entry: Entry::of(&batch, bytes.len(), |key| {
+                unsaid.contains(key) || self.clean.is_open(key)
+            }),
             bytes,
             floor,
+            told,
             tickets,
             calls: Vec::new(),
             first_at: now,
@@ -375,47 +441,107 @@ impl Own {
         self.publish(now, outbox);
     }
 
-    /// Turns to a lane with room for the next record; says how long a batch may be there.
-    fn find_room(&mut self, now: Time) -> usize {
-        let needed = match self.waiting.front() {
+    /// Cleans the lanes where that is due, while nothing is under way.
+    fn tidy(&mut self, now: Time, outbox: &mut Outbox) {
+        if let Some((keys, upto)) = self.clean.said() {
+            self.ledger.said(&keys, upto);
+        }
+        if let Some(end) = self.clean.cleaned() {
+            self.ledger.cleaned(end);
+            self.ledger.rise(now);
+        }
+        let (mut most, mut all) = (0, 0);
+        for lane in 0..self.fences.len() {
+            let bytes = self.ledger.bytes(lane);
+            (most, all) = (bytes.max(most), bytes + all);
+        }
+        self.clean.press(self.full_since.is_some(), all);
+        let (part, of) = CLEAN_FROM;
+        let is_due = most >= self.room / of * part && !self.is_releasing;
+        self.cleans_at = self.clean.rests_until(now).filter(|_| is_due);
+        while is_due && self.clean.may_begin(now) {
+            let Some((end, bytes, keys)) = self.ledger.oldest(now, self.told) else { break };
+            self.clean.begin(end, bytes, keys);
+            if let Some(end) = self.clean.cleaned() {
+                // No key begins there.
+                self.ledger.cleaned(end);
+                self.ledger.rise(now);
+            }
+        }
+        let keys = self.clean.wants(self.told);
+        if !keys.is_empty() {
+            outbox.tell(Event::Show { unit: outbox.unit(), epoch: self.epoch, keys });
+        }
+    }
+
+    /// Bytes that a batch may have in a lane of that room.
+    fn left(&self, lane: usize, room: u64) -> usize {
+        let left = room.saturating_sub(self.ledger.bytes(lane) + MESSAGE_HEAD_BYTES);
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
+
+    /// Turns to a lane with room for what comes next; says how much.
+    fn find_room(&mut self, now: Time) -> Rooms {
+        let record = match self.waiting.front() {
             Some(Waiting::Record(record)) => BATCH_HEAD_BYTES + record.batch_bytes(),
             Some(Waiting::Ticket(_)) | None => 0,
         };
+        let piece = self.clean.front().map(|piece| BATCH_HEAD_BYTES + piece.batch_bytes());
+        let (part, of) = RECORDS_PART;
+        let left = |lane, room| self.left(lane, room).min(BATCH_BYTES_MAX);
         let lanes = self.fences.len();
-        let left = |lane: usize| {
-            let left = self.room.saturating_sub(self.ledger.bytes(lane) + MESSAGE_HEAD_BYTES);
-            usize::try_from(left).unwrap_or(usize::MAX)
-        };
-        let lane = (0..lanes).map(|next| (self.lane + next) % lanes);
-        let found = lane.map(|lane| (lane, left(lane))).find(|(_, left)| *left >= needed);
-        if let Some((lane, left)) = found {
-            (self.lane, self.full_since) = (lane, None);
-            return left.min(BATCH_BYTES_MAX);
+        let lanes = (0..lanes).map(|next| (self.lane + next) % lanes);
+        let lanes =
+            lanes.map(|lane| (lane, left(lane, self.room / of * part), left(lane, self.room)));
+        let found = lanes.clone().find(|(_, records, _)| *records >= record);
+        let found_piece = piece.and_then(|piece| lanes.clone().find(|(.., all)| *all >= piece));
+        if found.is_none() {
+            self.full_since.get_or_insert(now);
+        } else {
+            self.full_since = None;
         }
-        self.full_since.get_or_insert(now);
-        0
+        let (lane, for_records, for_piece) = match (found_piece, found) {
+            // A piece goes with the records of its lane.
+            (Some((lane, records, all)), _) => (lane, records, all),
+            (None, Some((lane, records, _))) => (lane, records, 0),
+            (None, None) => (self.lane, 0, 0),
+        };
+        self.lane = lane;
+        Rooms { for_records, for_piece }
     }
 
-    /// As much of what waits as a batch of that length may have, and what is to be said
-    /// then.
-    fn gather(&mut self, room: usize) -> (Vec<Record>, Vec<u64>) {
+    /// As much of what waits as a batch may have, and what is to be said then.
+    fn gather(&mut self, rooms: &Rooms) -> Gathered {
         let (mut records, mut tickets) = (Vec::new(), Vec::new());
+        let mut unsaid = BTreeSet::new();
         let mut bytes = BATCH_HEAD_BYTES;
+        if rooms.for_piece > 0
+            && let Some(piece) = self.clean.pop()
+        {
+            bytes += piece.batch_bytes();
+            records.push(piece);
+        }
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting {
-                Waiting::Ticket(ticket) => tickets.push(ticket),
+                Waiting::Ticket(ticket) => {
+                    tickets.push(ticket);
+                    unsaid.clear();
+                }
                 Waiting::Record(record) => {
                     bytes += record.batch_bytes();
-                    let is_full = bytes > room || records.len() == BATCH_RECORDS_MAX;
+                    let is_full = bytes > rooms.for_records || records.len() == BATCH_RECORDS_MAX;
                     if is_full {
                         self.waiting.push_front(Waiting::Record(record));
                         break;
                     }
+                    let most = self.fences.len() as u64 * self.room;
+                    self.clean.earn(record.batch_bytes() as u64, most);
+                    unsaid.insert(record.key);
                     records.push(record);
                 }
             }
         }
-        (records, tickets)
+        Gathered { records, tickets, unsaid }
     }
 
     /// The same bytes and the same id every time, and in every lane.
@@ -425,7 +551,7 @@ impl Own {
         let fence = self.fences[self.lane];
         let call = outbox.publish_batch(self.lane, self.epoch, self.number, fence, bytes);
         if !batch.calls.iter().any(|(_, lane)| *lane == self.lane) {
-            self.ledger.takes_room(batch.entry, self.lane);
+            self.ledger.takes_room(&batch.entry, self.lane);
         }
         batch.calls.push((call, self.lane));
         batch.step = Step::Asked(now + ANSWER_TIME);

@@ -7,11 +7,12 @@ use desk_protocol::Time;
 use crate::event::Event;
 use crate::io::CallId;
 use crate::ledger::Ledger;
-use crate::limits::{ANSWER_TIME, FAILED_PAUSE, GAP_READS, LAG_PAUSE, RECORDS_BYTES};
+use crate::limits::{ANSWER_TIME, FAILED_PAUSE, GAP_READS, LAG_PAUSE, RECORDS_BYTES, STATES_BYTES};
 use crate::merge::{Merge, Message, Trouble, Unreadable};
 use crate::outbox::Outbox;
 use crate::question::Question;
 use crate::record::{Key, Record};
+use crate::state::State;
 use crate::unit_id::{Epoch, Mark};
 
 /// Reads, merges, and hands over.
@@ -67,7 +68,7 @@ impl ReadBack {
 
     /// Whether every lane was read up to the own fence, and all is in the node's store.
     pub(crate) fn is_done(&self) -> bool {
-        !self.is_absorbing && !self.wants_end && self.merge.is_done()
+        !self.is_absorbing && !self.wants_end && !self.merge.reads_states() && self.merge.is_done()
     }
 
     /// # Errors
@@ -109,9 +110,10 @@ impl ReadBack {
         if self.is_absorbing || self.wants_end {
             return;
         }
-        let mut records: Vec<Record> = Vec::new();
+        let (mut records, mut states) = (Vec::new(), Vec::new());
         let mut bytes = 0;
-        while bytes < RECORDS_BYTES {
+        let most = if self.merge.reads_states() { STATES_BYTES } else { RECORDS_BYTES };
+        while bytes < most {
             if let Some((last, next)) = self.merge.has_gap()
                 && self.gaps < GAP_READS
             {
@@ -122,10 +124,12 @@ impl ReadBack {
                 self.again(outbox, why);
                 break;
             }
-            let Some((more, troubles)) = self.merge.next() else { break };
-            bytes += more.iter().map(Record::batch_bytes).sum::<usize>();
-            records.extend(more);
-            self.report(outbox, troubles);
+            let Some(given) = self.merge.next(now) else { break };
+            bytes += given.records.iter().map(Record::batch_bytes).sum::<usize>();
+            bytes += given.states.iter().map(State::length).sum::<usize>();
+            records.extend(given.records);
+            states.extend(given.states);
+            self.report(outbox, given.troubles);
         }
         if !self.wants_end && self.lacks_end() && self.gaps < GAP_READS {
             let why = format!(
@@ -136,9 +140,10 @@ impl ReadBack {
             );
             self.again(outbox, why);
         }
-        if !records.is_empty() {
-            self.is_absorbing = true;
-            outbox.tell(Event::Records { unit: outbox.unit(), epoch, records });
+        self.hand_over(outbox, epoch, states, records);
+        if !self.wants_end && self.merge.reads_states() && self.merge.is_done() && !self.lacks_end()
+        {
+            self.merge.begin_records();
         }
         if self.wants_end {
             return;
@@ -150,6 +155,23 @@ impl ReadBack {
                 let call = outbox.read(lane, from);
                 self.lanes[lane] = Some(Question::asked(call, now + ANSWER_TIME));
             }
+        }
+    }
+
+    /// Gives the node what was read: states or records.
+    fn hand_over(
+        &mut self,
+        outbox: &mut Outbox,
+        epoch: Epoch,
+        states: Vec<State>,
+        records: Vec<Record>,
+    ) {
+        let unit = outbox.unit();
+        self.is_absorbing = !states.is_empty() || !records.is_empty();
+        if !states.is_empty() {
+            outbox.tell(Event::States { unit, epoch, states });
+        } else if !records.is_empty() {
+            outbox.tell(Event::Records { unit, epoch, records });
         }
     }
 

@@ -37,6 +37,16 @@ pub enum What {
     Entry(Vec<u8>),
     /// The key is dropped for good.
     Forget,
+    /// A piece of the key's state at this sequence. A state of no bytes says that the key
+    /// was dropped.
+    Piece {
+        /// Where in the state it begins, in bytes.
+        at: u32,
+        /// The length of the state, in bytes.
+        total: u32,
+        /// The piece.
+        bytes: Vec<u8>,
+    },
 }
 
 impl fmt::Debug for What {
@@ -44,6 +54,9 @@ impl fmt::Debug for What {
         match self {
             Self::Entry(bytes) => write!(f, "Entry({} bytes)", bytes.len()),
             Self::Forget => f.write_str("Forget"),
+            Self::Piece { at, total, bytes } => {
+                write!(f, "Piece({} bytes at {at} of {total})", bytes.len())
+            }
         }
     }
 }

@@ -221,8 +221,8 @@ impl Take {
                 lanes.iter_mut().for_each(|lane| lane.answer(call, &sequence));
                 if let Some(sequences) = answers(lanes) {
                     for (lane, sequence) in sequences.into_iter().enumerate() {
-                        ledger.takes_room(*entry, lane);
-                        ledger.stands(*entry, lane, sequence);
+                        ledger.takes_room(entry, lane);
+                        ledger.stands(entry, lane, sequence);
                     }
                     let (fences, ledger) = (fences.clone(), ledger.clone());
                     return Outcome::Owned { epoch: self.epoch, fences, ledger };
@@ -416,7 +416,7 @@ impl Take {
                 let bytes = first.encode();
                 Step::Ask {
                     fences,
-                    entry: Entry::of(&first, bytes.len()),
+                    entry: Entry::of(&first, bytes.len(), |_| false),
                     bytes: bytes.into(),
                     ledger,
                     lanes: (0..self.lanes.count).map(|_| Question::at(now)).collect(),

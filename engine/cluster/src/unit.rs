@@ -27,8 +27,8 @@ pub struct Unit {
 enum State {
     /// Somebody else's, or nobody's.
     Foreign,
-    Taking(Take),
-    Own(Own),
+    Taking(Box<Take>),
+    Own(Box<Own>),
 }
 
 impl Unit {
@@ -55,7 +55,7 @@ impl Unit {
         match (&mut self.state, input) {
             (State::Foreign, Input::Take) => {
                 let node = (self.node.as_str(), self.address.as_str());
-                self.state = State::Taking(Take::new(now, outbox, node, self.lanes));
+                self.state = State::Taking(Box::new(Take::new(now, outbox, node, self.lanes)));
             }
             (State::Taking(take), Input::LookedUp { call, answer }) => {
                 let outcome = take.looked_up(now, chance, outbox, call, answer);
@@ -79,6 +79,9 @@ impl Unit {
             (State::Own(own), Input::Published { call, answer }) => {
                 let outcome = own.published(now, outbox, call, answer);
                 self.own_outcome(outcome);
+            }
+            (State::Own(own), Input::Shown { epoch, states }) => {
+                own.shown(now, outbox, epoch, states);
             }
             (State::Own(own), Input::Purged { call, answer }) => {
                 own.purged(now, outbox, call, answer);
@@ -140,7 +143,7 @@ impl Unit {
                 self.outbox.tell(Event::Owned { unit: self.outbox.unit(), epoch });
                 let mut own = Own::new(epoch, fences, FIRST_BATCH, ledger, self.lanes.room);
                 own.purge(now, &mut self.outbox);
-                self.state = State::Own(own);
+                self.state = State::Own(Box::new(own));
             }
             take::Outcome::Lost => self.depose(),
             take::Outcome::Failed(why) => {

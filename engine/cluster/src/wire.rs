@@ -6,11 +6,13 @@
 //! after  | epoch u64 | number u64 |
 //! floor  | epoch u64 | number u64 |
 //! record | key [16] | sequence u64 | expires at, µs u64 | bytes u32 | bytes |
+//! piece  | key [16] | sequence u64 | expires at, µs u64 | PIECE u32 | at u32 | total u32 | bytes u32 | bytes |
 //! fence  | version u8 | 2 u8 | unit u16 | epoch u64 | attempt u64 | text node | text address | xxh3 u64 |
 //! text   | bytes u16 | UTF-8 |
 //! ```
 //!
-//! The length of a record that ends its key is [`FORGET`]. The checksum covers all
+//! The length of a record that ends its key is [`FORGET`], and [`PIECE`] that of a piece of
+//! a state. The checksum covers all
 //! bytes before it. Nothing is believed of a message until it is decoded whole.
 
 use desk_protocol::Time;
@@ -18,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits::{
     ADDRESS_BYTES_MAX, BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BATCH_RECORDS_MAX, NODE_BYTES_MAX,
-    RECORD_HEAD_BYTES,
+    PIECE_HEAD_BYTES, RECORD_HEAD_BYTES, STATE_BYTES_MAX,
 };
 use crate::record::{Key, Record, What};
 use crate::unit_id::{Epoch, Mark, UnitId};
@@ -28,6 +30,9 @@ pub const VERSION: u8 = 2;
 
 /// The length that marks the end of a key.
 pub const FORGET: u32 = u32::MAX;
+
+/// The length that marks a piece of a state.
+pub const PIECE: u32 = u32::MAX - 1;
 
 const BATCH: u8 = 1;
 const FENCE: u8 = 2;
@@ -104,6 +109,9 @@ pub enum DecodeError {
     /// More records than a batch may have.
     #[error("a batch of {0} records, at most {BATCH_RECORDS_MAX}")]
     Records(u32),
+    /// A state that is longer than any of ours.
+    #[error("a state of {0} bytes, at most {STATE_BYTES_MAX}")]
+    State(u32),
     /// A number that counts from 1.
     #[error("the {0} is 0, and counts from 1")]
     Zero(&'static str),
@@ -139,6 +147,12 @@ impl Batch {
                     out.extend_from_slice(bytes);
                 }
                 What::Forget => out.extend_from_slice(&FORGET.to_le_bytes()),
+                What::Piece { at, total, bytes } => {
+                    for number in [PIECE, *at, *total, bytes.len() as u32] {
+                        out.extend_from_slice(&number.to_le_bytes());
+                    }
+                    out.extend_from_slice(bytes);
+                }
             }
         }
         let out = sealed(out);
@@ -166,6 +180,14 @@ impl Batch {
             let expires_at = Time(u64::from_le_bytes(reader.take()?));
             let what = match u32::from_le_bytes(reader.take()?) {
                 FORGET => What::Forget,
+                PIECE => {
+                    let (at, total) = (reader.number()?, reader.number()?);
+                    let length = reader.number()?;
+                    if total as usize > STATE_BYTES_MAX {
+                        return Err(DecodeError::State(total));
+                    }
+                    What::Piece { at, total, bytes: reader.bytes(length as usize)?.to_vec() }
+                }
                 length => What::Entry(reader.bytes(length as usize)?.to_vec()),
             };
             records.push(Record { key, sequence, expires_at, what });
@@ -183,6 +205,7 @@ impl Record {
             + match &self.what {
                 What::Entry(bytes) => bytes.len(),
                 What::Forget => 0,
+                What::Piece { bytes, .. } => PIECE_HEAD_BYTES + bytes.len(),
             }
     }
 }
@@ -282,6 +305,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn unit(&mut self) -> Result<UnitId, DecodeError> {
         let number = u16::from_le_bytes(self.take()?);
         UnitId::new(number).ok_or(DecodeError::Unit(number))
+    }
+
+    fn number(&mut self) -> Result<u32, DecodeError> {
+        Ok(u32::from_le_bytes(self.take()?))
     }
 
     fn mark(&mut self) -> Result<Mark, DecodeError> {

@@ -26,10 +26,12 @@ fn owners_who_steal_lose_and_double_nothing() {
         sum.deaths += report.deaths;
         sum.twice += report.twice;
         sum.purged += report.purged;
+        sum.shown += report.shown;
     }
     println!("{sum:?}");
     assert!(sum.acknowledged > 0 && sum.owned > 0 && sum.deaths > 0, "{sum:?}");
     assert!(first != 0 || sum.purged > 0, "something expired: {sum:?}");
+    assert!(first != 0 || sum.shown > 0, "lanes were cleaned: {sum:?}");
     assert!(first != 0 || sum.twice > 0, "batches stood in both lanes: {sum:?}");
 }
 

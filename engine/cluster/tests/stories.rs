@@ -6,8 +6,8 @@ use std::time::Duration;
 use desk_cluster::limits::{ANSWER_TIME, BATCH_BYTES_MAX, EXPIRED_TIME, UNWRITABLE_TIME};
 use desk_cluster::wire::{Batch, Fence};
 use desk_cluster::{
-    Answer, CallId, Epoch, Event, Input, Key, Lanes, Mark, Message, Output, Record, Unit, UnitId,
-    What,
+    Answer, CallId, Epoch, Event, Input, Key, Lanes, Mark, Message, Output, Record, State, Unit,
+    UnitId, What,
 };
 use desk_protocol::Time;
 
@@ -16,7 +16,7 @@ const fn ms(ms: u64) -> Duration {
 }
 
 /// What the unit may take in each lane, in bytes.
-const ROOM: u64 = 2 << 20;
+const ROOM: u64 = 3 << 20;
 
 /// A unit over two lanes, and the clock.
 struct Story {
@@ -421,13 +421,20 @@ fn a_replica_that_lacks_the_newest_is_read_again() {
     story.pass(ms(20));
     story.look_for_end(Some((2, newest.clone())));
     let batch = Message { sequence: 2, is_fence: false, bytes: newest };
-    // The lanes are looked through for the floor, and read.
-    own(&mut story, &[batch.clone(), fence.clone()]);
-    own(&mut story, &[batch.clone(), fence.clone()]);
-    story.pass(ms(20));
-    own(&mut story, &[batch, fence]);
-    let told = story.outputs();
-    let [Output::Tell(Event::Records { records, .. })] = &told[..] else { panic!("{told:?}") };
+    // The lanes are looked through for the floor, read for states, and for records.
+    let records = (0..8).find_map(|_| {
+        story.pass(ms(20));
+        story.outputs().into_iter().find_map(|output| match output {
+            Output::Read { call, .. } => {
+                let answer = Ok(vec![batch.clone(), fence.clone()]);
+                story.handle(Input::Read { call, answer });
+                None
+            }
+            Output::Tell(Event::Records { records, .. }) => Some(records),
+            other => panic!("{other:?}"),
+        })
+    });
+    let records = records.expect("the batch is read");
     assert_eq!(records[..], [record(1, 3)]);
 }
 
@@ -472,38 +479,75 @@ fn what_has_expired_is_purged() {
     assert_eq!(story.outputs(), [], "an empty batch is no reason to purge");
 }
 
+/// An entry of which three fill what records may take of a lane, in bytes.
+const LARGE: usize = 500 << 10;
+
+/// Appends a large record and answers what the owner asks for; says the lane of each
+/// batch, and what else was told.
+fn append_large(
+    story: &mut Story,
+    sequence: u64,
+    shown: Option<&[u8]>,
+) -> (Vec<usize>, Vec<Event>) {
+    let records = short_lived(story, sequence, LARGE, 100);
+    story.handle(Input::Append { epoch: Epoch(1), records, ticket: sequence });
+    let (mut lanes, mut told, mut stands) = (Vec::new(), Vec::new(), 100 * sequence);
+    while let Some(output) = story.unit.poll_output() {
+        match output {
+            Output::Publish { call, lane, .. } => {
+                lanes.push(lane);
+                stands += 1;
+                story.handle(Input::Published { call, answer: stored(stands) });
+            }
+            Output::Tell(Event::Show { epoch, keys, .. }) => {
+                let state = |key: &Key| State {
+                    key: *key,
+                    sequence: sequence - 1,
+                    expires_at: story.now + Duration::from_secs(100),
+                    bytes: shown.map(<[u8]>::to_vec),
+                };
+                let states = shown.map(|_| keys.iter().map(state).collect());
+                story.handle(Input::Shown { epoch, states });
+            }
+            Output::Tell(event) => told.push(event),
+            Output::Purge { call, .. } => {
+                story.handle(Input::Purged { call, answer: Ok(()) });
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    (lanes, told)
+}
+
 #[test]
 fn a_unit_keeps_to_its_part_of_the_lanes() {
     let mut story = Story::owned();
-    let entry = 400 << 10;
     let mut lanes = Vec::new();
-    let mut published = |story: &mut Story, sequence: u64| {
-        let records = short_lived(story, sequence, entry, 100);
-        story.handle(Input::Append { epoch: Epoch(1), records, ticket: sequence });
-        let asked = story.publishes();
-        if let [asked] = &asked[..] {
-            lanes.push(asked.lane);
-            story.answer(asked, stored(20 + sequence));
-            assert_eq!(story.events(), [acknowledged(sequence)]);
-        }
-    };
-    (1..=11).for_each(|sequence| published(&mut story, sequence));
-    assert_eq!(lanes, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1], "the eleventh finds no room");
+    for sequence in 1..=7 {
+        lanes.extend(append_large(&mut story, sequence, None).0);
+    }
+    assert_eq!(lanes, [0, 0, 0, 1, 1, 1], "the seventh finds no room");
     story.pass(UNWRITABLE_TIME);
-    let events = story.events();
-    let [Event::Unwritable { why, .. }] = &events[..] else { panic!("{events:?}") };
-    assert!(why.contains("--log-budget"), "{why}");
-    story.pass(Duration::from_secs(90) + EXPIRED_TIME);
-    let floor = story.publish();
-    story.answer(&floor, stored(40));
-    let outputs = story.outputs();
-    let [Output::Purge { call, .. }, Output::Purge { .. }] = outputs[..] else {
-        panic!("{outputs:?}")
+    let told = story.outputs();
+    let is_told = |output: &Output| match output {
+        Output::Tell(Event::Unwritable { why, .. }) => why.contains("--log-budget"),
+        _ => false,
     };
-    story.handle(Input::Purged { call, answer: Ok(()) });
-    let asked = story.publish();
-    story.answer(&asked, stored(41));
-    assert_eq!(story.events(), [acknowledged(11), Event::Writable { unit: id() }]);
+    assert!(told.iter().any(is_told), "{told:?}");
+    // What is oldest expires.
+    story.pass(Duration::from_secs(90) + EXPIRED_TIME);
+    let (lanes, told) = append_large(&mut story, 8, None);
+    assert!(lanes.len() >= 3, "the floor, and both records");
+    assert!(told.contains(&acknowledged(7)) && told.contains(&Event::Writable { unit: id() }));
+}
+
+#[test]
+fn lanes_that_fill_up_are_cleaned() {
+    let mut story = Story::owned();
+    for sequence in 1..=40 {
+        let (_, told) = append_large(&mut story, sequence, Some(b"all of it"));
+        assert_eq!(told, [acknowledged(sequence)], "there always is room");
+    }
 }
 
 #[test]

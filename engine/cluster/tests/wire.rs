@@ -1,6 +1,7 @@
 //! Batches, fences and heartbeats as bytes: hostile until decoded.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+use desk_cluster::limits::STATE_BYTES_MAX;
 use desk_cluster::wire::{Batch, DecodeError, Fence, VERSION};
 use desk_cluster::{Beat, Epoch, Invite, Key, Mark, Record, UnitId, What};
 use desk_protocol::Time;
@@ -14,7 +15,9 @@ fn unit() -> impl Strategy<Value = UnitId> {
 fn record() -> impl Strategy<Value = Record> {
     let what = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..60).prop_map(What::Entry),
-        Just(What::Forget)
+        Just(What::Forget),
+        (any::<u32>(), 0..STATE_BYTES_MAX as u32, prop::collection::vec(any::<u8>(), 0..60))
+            .prop_map(|(at, total, bytes)| What::Piece { at, total, bytes }),
     ];
     (any::<[u8; 16]>(), 1u64.., any::<u64>(), what).prop_map(|(key, sequence, at, what)| Record {
         key: Key(key),

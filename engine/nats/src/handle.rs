@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use desk_cluster::{Epoch, Record, UnitId, View};
+use desk_cluster::{Epoch, Record, State, UnitId, View};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Pulse;
@@ -22,6 +22,7 @@ pub struct Handle {
 pub(crate) enum Call {
     Append { unit: UnitId, epoch: Epoch, records: Vec<Record>, ticket: u64 },
     Absorbed { unit: UnitId, epoch: Epoch },
+    Shown { unit: UnitId, epoch: Epoch, states: Option<Vec<State>> },
     Take { unit: UnitId },
     Release { unit: UnitId, to: Option<String> },
     Sessions(u32),
@@ -45,9 +46,15 @@ impl Handle {
         self.call(Call::Append { unit, epoch, records, ticket });
     }
 
-    /// The records of the last event `Records` of the unit are in the store.
+    /// What the last event `Records` or `States` of the unit told is in the store.
     pub fn absorbed(&self, unit: UnitId, epoch: Epoch) {
         self.call(Call::Absorbed { unit, epoch });
+    }
+
+    /// Answers the event `Show` with the states of all its keys, in its order, or that they
+    /// cannot be told now.
+    pub fn shown(&self, unit: UnitId, epoch: Epoch, states: Option<Vec<State>>) {
+        self.call(Call::Shown { unit, epoch, states });
     }
 
     /// Tries to own a unit, whoever owns it now. Units of dead nodes are taken without

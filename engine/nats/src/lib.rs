@@ -17,7 +17,7 @@ mod settings;
 mod streams;
 mod thread;
 
-pub use desk_cluster::{Epoch, Event, Key, NodeView, Record, UNITS, UnitId, View, What};
+pub use desk_cluster::{Epoch, Event, Key, NodeView, Record, State, UNITS, UnitId, View, What};
 pub use handle::Handle;
 pub use settings::{Joined, SessionKey, Settings, StartError};
 pub use thread::start;

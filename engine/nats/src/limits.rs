@@ -54,9 +54,8 @@ pub const LANES: usize = 2;
 pub const STREAMS_PER_SERVER: usize = 4;
 
 /// The least that a lane's stream holds, in bytes, whatever the operator gives it. Safety:
-/// a unit's part has to have room for the largest batches, and eleven units share a
-/// stream.
-pub const LANE_BYTES_MIN: u64 = 32 << 20;
+/// a unit's part has to have room for a desk as a whole, and eleven units share a stream.
+pub const LANE_BYTES_MIN: u64 = 128 << 20;
 
 /// Servers that hold each message.
 pub const REPLICAS: usize = 3;

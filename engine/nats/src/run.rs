@@ -145,6 +145,9 @@ impl<T: FnMut(Event)> Run<T> {
                 NodeInput::Unit(unit, Input::Append { epoch, records, ticket })
             }
             Call::Absorbed { unit, epoch } => NodeInput::Unit(unit, Input::Absorbed { epoch }),
+            Call::Shown { unit, epoch, states } => {
+                NodeInput::Unit(unit, Input::Shown { epoch, states })
+            }
             Call::Take { unit } => NodeInput::Unit(unit, Input::Take),
             Call::Release { unit, to } => NodeInput::Release(unit, to),
             Call::Sessions(sessions) => NodeInput::Sessions(sessions),

@@ -91,6 +91,39 @@ fn what_has_expired_leaves_the_lanes() {
 }
 
 #[test]
+fn lanes_that_fill_up_are_cleaned() {
+    const ENTRY_BYTES: usize = 400 << 10;
+    /// Three times what the unit may have in its lanes.
+    const RECORDS: u64 = 75;
+    let servers = Servers::start("clean", true);
+    let mut a = Peer::join(settings(&servers, "a", 0)).unwrap();
+    until("the node owns everything", &mut [&mut a], |peers| {
+        peers[0].owned.len() == usize::from(UNITS)
+    });
+    let (unit, epoch) = a.owned.first_key_value().map(|(unit, epoch)| (*unit, *epoch)).unwrap();
+    for sequence in 1..=RECORDS {
+        let what = What::Entry(vec![sequence as u8; ENTRY_BYTES]);
+        let record = Record { what, ..record(sequence) };
+        a.handle.append(unit, epoch, vec![record.clone()], sequence);
+        until("it is durable", &mut [&mut a], |peers| {
+            peers[0].acknowledged.last() == Some(&(unit, sequence))
+        });
+        a.keep(unit, record);
+    }
+    assert!(a.shown > 0);
+    // Another node has all of it, by states and records.
+    let mut b = Peer::join(settings(&servers, "b", 1)).unwrap();
+    b.handle.take(unit);
+    until("another node owns the unit", &mut [&mut a, &mut b], |peers| {
+        peers[1].owned.contains_key(&unit)
+    });
+    let sequences: Vec<u64> = b.store[&unit].iter().map(|record| record.sequence).collect();
+    assert_eq!(sequences, (1..=RECORDS).collect::<Vec<u64>>());
+    a.handle.stop();
+    b.handle.stop();
+}
+
+#[test]
 fn what_cannot_carry_a_cluster_is_refused() {
     let servers = Servers::start("refuse", false);
     let refused = |settings| match Peer::join(settings) {

@@ -59,6 +59,8 @@ impl Inboxes {
     fn take(&self, event: Event) {
         let unit = match &event {
             Event::Records { unit, .. }
+            | Event::States { unit, .. }
+            | Event::Show { unit, .. }
             | Event::Owned { unit, .. }
             | Event::Acknowledged { unit, .. }
             | Event::Deposed { unit, .. }

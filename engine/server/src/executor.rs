@@ -112,7 +112,7 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     glommio::spawn_local(guarded(Rc::clone(&shell).commit_in_groups())).detach();
     glommio::spawn_local(guarded(Rc::clone(&shell).keep_up())).detach();
     if shell.shared.cluster.is_some() {
-        glommio::spawn_local(guarded(Rc::clone(&shell).absorb_records())).detach();
+        glommio::spawn_local(guarded(Rc::clone(&shell).serve_streams())).detach();
     }
     for (address, door) in doors {
         let listener = TcpListener::bind(address)

@@ -234,6 +234,19 @@ pub(crate) const UNREADABLE_NAMED_MAX: usize = 1_024;
 /// contradict each other. Tuning: there is none unless software is at fault.
 pub(crate) const QUARANTINED_KEYS_MAX: usize = 1_024;
 
+/// Bytes of records of one desk above which its core is asked for a snapshot before the
+/// streams get the desk as a whole. Tuning: below that a snapshot saves little.
+pub(crate) const STATE_TAIL_BYTES: usize = 32 << 10;
+
+/// The part of the snapshot that these records may be long instead, if that is more. Tuning.
+pub(crate) const STATE_TAIL_PART: usize = 4;
+
+/// The pause between two looks whether that snapshot is there. Tuning.
+pub(crate) const STATE_LOOK_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often it is looked for. Tuning: without it the records go as they are.
+pub(crate) const STATE_LOOKS_MAX: u32 = 5;
+
 /// The pause before the store is read again for what another machine made. Tuning: the
 /// unit is not served meanwhile.
 pub(crate) const READ_AGAIN: Duration = Duration::from_millis(100);

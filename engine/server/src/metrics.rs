@@ -137,6 +137,8 @@ shard_metrics! {
         connection_panics "sticker_desk_connection_panics_total" "Connections ended by a defect in their task.",
         turns "sticker_desk_turns_total" "Turns of the shard's loop.",
         units_lost "sticker_desk_cluster_units_lost_total" "Units that another machine of the cluster took, or was given.",
+        states_absorbed "sticker_desk_cluster_states_absorbed_total" "Desks of other machines that were put into the store as a whole.",
+        states_shown "sticker_desk_cluster_states_shown_total" "Desks that were written to the streams as a whole, so that these forget what was before.",
         records_absorbed "sticker_desk_cluster_records_absorbed_total" "Records of other machines that were put into the store.",
         appends "sticker_desk_log_records_total" "Records appended to the log.",
         appended_bytes "sticker_desk_log_bytes_total" "Bytes of records appended to the log.",

@@ -97,13 +97,18 @@ impl Drop for Nats {
 impl Cluster {
     /// Starts all, and waits until every unit is served.
     pub fn start() -> Self {
+        Self::start_with(&Setup::default())
+    }
+
+    /// Starts all, the servers with these flags, and waits until every unit is served.
+    pub fn start_with(setup: &Setup) -> Self {
         let folder = TempDir::new().unwrap();
         let nats = Nats::all(folder.path());
         let servers: Vec<_> =
             nats.iter().map(|nats| format!("nats://desk:desk@{}", nats.client)).collect();
         let servers = servers.join(",");
         let node = |name: &str| {
-            let setup = Setup::default().flag("--cluster", &servers).flag("--node", name);
+            let setup = setup.clone().flag("--cluster", &servers).flag("--node", name);
             setup.advertised().start()
         };
         let nodes = ["a", "b", "c"].map(node).into();
@@ -131,6 +136,17 @@ impl Cluster {
     /// `kill -9` of a machine's nats-server alone.
     pub fn kill_nats(&mut self, machine: usize) {
         self.nats[machine].kill9();
+    }
+
+    /// Ends all servers at once, takes their data folders away, and starts them again.
+    pub fn lose_all_data(&mut self) {
+        self.nodes.iter().for_each(Server::kill);
+        for node in &mut self.nodes {
+            node.kill9();
+            std::fs::remove_dir_all(node.data()).unwrap();
+        }
+        self.nodes.iter_mut().for_each(Server::up);
+        self.wait_for_units();
     }
 
     /// Starts a machine's nats-server again.

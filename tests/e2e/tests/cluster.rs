@@ -4,7 +4,7 @@
 use desk_client_native::Carriers;
 use desk_e2e::cluster::{Cluster, MACHINES};
 use desk_e2e::programs::{note, opened, soon, texts};
-use desk_e2e::{create, eventually, http, now};
+use desk_e2e::{Setup, create, eventually, http, now};
 use serde_json::json;
 
 #[test]
@@ -228,4 +228,63 @@ fn without_two_of_three_nothing_is_shown() {
     cluster.nats_up(2);
     runtime.block_on(soon(ann.saved())).unwrap();
     runtime.block_on(soon(bob.clone().until(|desk| desk.pile().count() == 2))).unwrap();
+}
+
+#[test]
+fn a_desk_outlives_its_streams_and_all_data_folders() {
+    /// Changes of some 190 KB, three times what a unit may have in its two streams.
+    const ROUNDS: u64 = 330;
+    const NOTES: usize = 20;
+    let setup = Setup::default().flag("--log-budget", "24MiB").limit("segment", "\"1MiB\"");
+    let mut cluster = Cluster::start_with(&setup);
+    let desk = create(&cluster.nodes[0], "Retro");
+    let small = create(&cluster.nodes[0], "Small");
+    let owner = cluster.owner(&desk.id);
+    small.add(&cluster.nodes[cluster.owner(&small.id)], 1, "from the beginning");
+    let texts = |round: u64| -> Vec<String> {
+        let text = |note| format!("{note:02} {round:04} {}", "x".repeat(9_500));
+        (0..NOTES).map(text).collect()
+    };
+    let change = |seq, base, ops: serde_json::Value| {
+        eventually("a change that is taken", || {
+            let reply = desk.sync(&cluster.nodes[owner], seq, base, ops.clone());
+            (reply.status == 221).then(|| reply.json())
+        })
+    };
+    let first: Vec<_> =
+        texts(0).iter().map(|text| json!({ "create": { "x": 0, "y": 0, "text": text } })).collect();
+    let made = change(1, 0, first.into());
+    let ids = made["created"].as_array().unwrap().clone();
+    let mut base = made["revision"].as_u64().unwrap();
+    for round in 1..=ROUNDS {
+        let edits = ids.iter().zip(texts(round)).map(|(id, text)| {
+            let delta = json!([{ "delete": text.len() }, { "insert": text }]);
+            json!({ "edit_text": { "id": id, "delta": delta } })
+        });
+        let answer = change(round + 1, base, edits.collect());
+        base = answer["revision"].as_u64().unwrap();
+    }
+    let sum = |cluster: &Cluster, name: &str| -> u64 {
+        cluster.nodes.iter().map(|node| node.metric(name)).sum()
+    };
+    assert!(sum(&cluster, "sticker_desk_cluster_states_shown_total") > 0);
+    cluster.kill9(owner);
+    cluster.wait_for_units();
+    let other = (owner + 1) % MACHINES;
+    assert_eq!(cluster.texts(other, &desk.id), texts(ROUNDS));
+    cluster.up(owner);
+    cluster.wait_for_units();
+    cluster.lose_all_data();
+    assert_eq!(cluster.texts(other, &desk.id), texts(ROUNDS));
+    assert_eq!(cluster.texts(other, &small.id), ["from the beginning"]);
+    assert!(sum(&cluster, "sticker_desk_cluster_states_absorbed_total") > 0, "as a whole");
+    // The disks have it again, and it goes on.
+    let ops = json!([{ "delete": { "id": ids[0] } }]);
+    cluster.ask(other, |node| desk.sync(node, ROUNDS + 2, base, ops.clone())).expect(221);
+    for node in &mut cluster.nodes {
+        node.kill9();
+        node.up();
+    }
+    cluster.wait_for_units();
+    assert_eq!(cluster.texts(other, &desk.id), texts(ROUNDS)[1..]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use desk_cluster::limits::EXPIRED_TIME;
 use desk_cluster::model::{Faults, Model, behind_newer_fences};
-use desk_cluster::{Epoch, Event, Input, Key, Lanes, Output, Record, Unit, UnitId, What};
+use desk_cluster::{Epoch, Event, Input, Key, Lanes, Output, Record, State, Unit, UnitId, What};
 use desk_protocol::Time;
 
 /// SplitMix64, apart from the one that is under test.
@@ -32,11 +32,18 @@ fn lasts_until(key: Key) -> Time {
     Time(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
+/// Everything that is purged because it has expired is over for whoever looks.
+fn expires_at(key: Key) -> Time {
+    Time(lasts_until(key).0 - EXPIRED_TIME.as_micros() as u64)
+}
+
 type Contents = BTreeMap<Key, Vec<String>>;
 /// What passes between desks and the cluster's thread, or a disk.
 enum Post {
     Append(Input),
     Records(Epoch, Vec<Record>),
+    States(Epoch, Vec<State>),
+    Show(Epoch, Vec<Key>),
 }
 /// What was said with one ticket.
 type Said = Vec<(Key, u64, String)>;
@@ -64,6 +71,7 @@ pub(crate) struct Report {
     pub(crate) deaths: u64,
     pub(crate) twice: u64,
     pub(crate) purged: u64,
+    pub(crate) shown: u64,
 }
 
 /// Nodes, streams, and what was promised.
@@ -109,7 +117,7 @@ impl Town {
             skip_once_in: dice.pick(&[0, 0, 100]),
             stale_look_once_in: dice.pick(&[0, 5, 50]),
         };
-        let room = dice.pick(&[4_000, 40_000, 1 << 30]);
+        let room = dice.pick(&[8_000, 40_000, 400_000, 1 << 30]);
         let lanes = Lanes { count: dice.pick(&[1, 2, 2, 2]), room };
         let mut town = Self {
             seed,
@@ -238,6 +246,14 @@ impl Town {
                         self.store(asker, records);
                         Input::Absorbed { epoch }
                     }
+                    Post::States(epoch, states) => {
+                        self.adopt(asker, states);
+                        Input::Absorbed { epoch }
+                    }
+                    Post::Show(epoch, keys) => {
+                        let states = self.show(asker, &keys);
+                        Input::Shown { epoch, states }
+                    }
                 };
                 self.arrives(asker, unit, input);
                 continue;
@@ -287,6 +303,42 @@ impl Town {
                 assert_eq!(all[at], content, "seed {seed}: two contents of one sequence");
             }
         }
+    }
+
+    /// A node's disk has at least these states.
+    fn adopt(&mut self, asker: u64, states: Vec<State>) {
+        let (seed, now) = (self.seed, self.now);
+        let Some(site) = self.sites.values_mut().find(|site| site.asker == asker) else { return };
+        for State { key, sequence, bytes, .. } in states {
+            if lasts_until(key) <= now {
+                continue;
+            }
+            let text = String::from_utf8(bytes.expect("nobody forgets")).unwrap();
+            let state: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            assert_eq!(state.len() as u64, sequence);
+            let kept = site.store.entry(key).or_default();
+            let common = kept.len().min(state.len());
+            assert_eq!(kept[..common], state[..common], "seed {seed}: two contents");
+            if state.len() > kept.len() {
+                *kept = state;
+            }
+        }
+    }
+
+    /// What a node's disk has of keys. Sometimes it cannot be read.
+    fn show(&mut self, asker: u64, keys: &[Key]) -> Option<Vec<State>> {
+        let site = self.sites.values().find(|site| site.asker == asker)?;
+        if self.dice.below(20) == 0 {
+            return None;
+        }
+        let state = |key: &Key| {
+            let kept = &site.store[key];
+            let bytes = Some(kept.join(" ").into_bytes());
+            let expires_at = expires_at(*key);
+            State { key: *key, sequence: kept.len() as u64, expires_at, bytes }
+        };
+        self.report.shown += keys.len() as u64;
+        Some(keys.iter().map(state).collect())
     }
 
     /// Something comes to a process, if it still is there.
@@ -349,8 +401,6 @@ impl Town {
 
     fn write(&mut self, node: u64, unit: UnitId) {
         let key = self.key(unit);
-        // Everything that is purged because it has expired is over for whoever looks.
-        let expires_at = Time(lasts_until(key).0 - EXPIRED_TIME.as_micros() as u64);
         let count = 1 + self.dice.below(3);
         let Some(site) = self.sites.get_mut(&(node, unit)) else { return };
         let Some(epoch) = site.epoch.filter(|_| !self.stopped.contains_key(&node)) else { return };
@@ -363,7 +413,7 @@ impl Town {
             all.push(content.clone());
             let sequence = all.len() as u64;
             let what = What::Entry(content.clone().into_bytes());
-            records.push(Record { key, sequence, expires_at, what });
+            records.push(Record { key, sequence, expires_at: expires_at(key), what });
             said.push((key, sequence, content));
         }
         site.tickets.push_back((self.written, said));
@@ -401,6 +451,14 @@ impl Town {
             Event::Records { epoch, records, .. } => {
                 let at = self.now + self.post;
                 self.posted.push_back((at, site.asker, id, Post::Records(epoch, records)));
+            }
+            Event::States { epoch, states, .. } => {
+                let at = self.now + self.post;
+                self.posted.push_back((at, site.asker, id, Post::States(epoch, states)));
+            }
+            Event::Show { epoch, keys, .. } => {
+                let at = self.now + self.post;
+                self.posted.push_back((at, site.asker, id, Post::Show(epoch, keys)));
             }
             Event::Owned { epoch, .. } => {
                 self.report.owned += 1;

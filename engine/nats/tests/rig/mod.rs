@@ -9,7 +9,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use async_nats::ConnectOptions;
-use desk_nats::{Epoch, Event, Handle, Record, SessionKey, Settings, StartError, UnitId, start};
+use desk_nats::{
+    Epoch, Event, Handle, Key, Record, SessionKey, Settings, StartError, State, UnitId, What, start,
+};
 use desk_protocol::Time;
 
 /// How long anything may take that should be soon: three servers and three nodes share
@@ -166,6 +168,11 @@ pub(crate) struct Peer {
     pub(crate) memory: BTreeMap<UnitId, u64>,
     pub(crate) owned: BTreeMap<UnitId, Epoch>,
     pub(crate) taken: usize,
+    /// States that are asked for. A test keeps what is acknowledged when it has listened,
+    /// so they are answered when it listens again.
+    asked: Vec<(UnitId, Epoch, Vec<Key>)>,
+    /// States that the lanes were cleaned by.
+    pub(crate) shown: usize,
     pub(crate) acknowledged: Vec<(UnitId, u64)>,
     pub(crate) notices: Vec<String>,
     pub(crate) failed: Option<String>,
@@ -185,6 +192,8 @@ impl Peer {
             memory: BTreeMap::new(),
             owned: BTreeMap::new(),
             taken: 0,
+            asked: Vec::new(),
+            shown: 0,
             acknowledged: Vec::new(),
             notices: Vec::new(),
             failed: None,
@@ -200,12 +209,38 @@ impl Peer {
             store.push(record);
         } else {
             let known = &store[record.sequence as usize - 1];
-            assert_eq!(*known, record, "two contents of one sequence");
+            let is_empty = known.what == What::Entry(Vec::new());
+            assert!(*known == record || is_empty, "two contents of one sequence");
         }
+    }
+
+    /// All that was acknowledged of a key, whose contents are not kept here: a count.
+    fn state(&self, unit: UnitId, key: Key) -> Option<State> {
+        let last = self.store.get(&unit)?.last().filter(|last| last.key == key)?;
+        let bytes = last.sequence.to_string().into_bytes();
+        Some(State { key, sequence: last.sequence, expires_at: LATER, bytes: Some(bytes) })
+    }
+
+    /// Takes a state in the place of all records that it covers.
+    fn adopt(&mut self, unit: UnitId, state: &State) {
+        assert_eq!(state.bytes, Some(state.sequence.to_string().into_bytes()));
+        let store = self.store.entry(unit).or_default();
+        let record = |sequence| Record {
+            key: state.key,
+            sequence,
+            expires_at: LATER,
+            what: What::Entry(Vec::new()),
+        };
+        store.extend((store.len() as u64 + 1..=state.sequence).map(record));
     }
 
     /// Takes what happens for so long.
     pub(crate) fn listen(&mut self, time: Duration) {
+        for (unit, epoch, keys) in std::mem::take(&mut self.asked) {
+            self.shown += keys.len();
+            let states = keys.into_iter().map(|key| self.state(unit, key)).collect();
+            self.handle.shown(unit, epoch, states);
+        }
         let end = now() + time;
         loop {
             let event = match self.events.recv_timeout(end.saturating_duration_since(now())) {
@@ -219,6 +254,11 @@ impl Peer {
                     lasting.for_each(|record| self.keep(unit, record));
                     self.handle.absorbed(unit, epoch);
                 }
+                Event::States { unit, epoch, states } => {
+                    states.into_iter().for_each(|state| self.adopt(unit, &state));
+                    self.handle.absorbed(unit, epoch);
+                }
+                Event::Show { unit, epoch, keys } => self.asked.push((unit, epoch, keys)),
                 Event::Owned { unit, epoch } => {
                     self.taken += 1;
                     self.owned.insert(unit, epoch);

@@ -118,7 +118,7 @@ impl Shell {
     }
 
     /// Tells the core, whose answers wait for a turn.
-    fn tell(&self, input: Input) {
+    pub(super) fn tell(&self, input: Input) {
         self.feed(input);
         self.wake();
     }

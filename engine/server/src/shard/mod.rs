@@ -20,6 +20,7 @@ mod order;
 mod polled;
 mod question;
 mod socket;
+mod states;
 mod task;
 mod turn;
 mod units;

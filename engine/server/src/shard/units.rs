@@ -11,13 +11,12 @@ use std::rc::Rc;
 
 use desk_engine_core::{Input, LogPosition, unit};
 use desk_keeper::{Stream, Streamed};
-use desk_nats::{Epoch, Event, Record, UnitId, What};
+use desk_nats::{Epoch, Event, Record, State, UnitId, What};
 use desk_protocol::LinkId;
-use desk_storage_lsm::{GetError, Key, Position, Sequence};
-use glommio::timer::Timer;
+use desk_storage_lsm::{Key, Position, Sequence};
 
-use super::Shell;
-use crate::limits::{QUARANTINED_KEYS_MAX, READ_AGAIN};
+use super::{Kept, Shell};
+use crate::limits::QUARANTINED_KEYS_MAX;
 use crate::log::LinkHash;
 use crate::net::flag::Flag;
 
@@ -30,14 +29,24 @@ pub(super) struct Units {
     doubts: Cell<u64>,
     /// How often each unit was lost. What was read of its desks before is old.
     losses: RefCell<BTreeMap<u16, u64>>,
-    /// What others made, on its way into the store.
-    absorbing: RefCell<VecDeque<(UnitId, Epoch, Vec<Record>)>>,
-    absorb_wanted: Flag,
+    /// What is between the store and the streams, in order.
+    work: RefCell<VecDeque<(UnitId, Epoch, Work)>>,
+    work_wanted: Flag,
     /// How far the store's log is durable.
     stored: Cell<Position>,
     stored_further: Flag,
     /// Keys whose records contradict each other.
     quarantined: RefCell<BTreeSet<LinkId>>,
+}
+
+/// What the store is asked for on behalf of a unit.
+enum Work {
+    /// To take what others made.
+    Absorb(Vec<Record>),
+    /// To take whole desks that others made.
+    Adopt(Vec<State>),
+    /// To tell whole desks.
+    Show(Vec<desk_nats::Key>),
 }
 
 impl Units {
@@ -54,6 +63,32 @@ impl Units {
 
     pub(super) fn is_quarantined(&self, link: LinkId) -> bool {
         self.quarantined.borrow().contains(&link)
+    }
+
+    /// The key's desk is not served.
+    pub(super) fn quarantine(&self, link: LinkId) {
+        let mut quarantined = self.quarantined.borrow_mut();
+        if quarantined.len() < QUARANTINED_KEYS_MAX {
+            quarantined.insert(link);
+        }
+    }
+
+    /// Numbers a record that another machine made, for the keeper.
+    pub(super) fn absorb(&self, record: Streamed) -> Kept {
+        self.stream.borrow_mut().absorb(record)
+    }
+
+    /// Waits until the store's log is durable up to what the keeper was given by now.
+    pub(super) async fn until_stored(&self) {
+        let upto = self.stream.borrow().stored();
+        while self.stored.get() < upto {
+            self.stored_further.wait().await;
+        }
+    }
+
+    fn want(&self, unit: UnitId, epoch: Epoch, work: Work) {
+        self.work.borrow_mut().push_back((unit, epoch, work));
+        self.work_wanted.set();
     }
 
     /// Takes what the core appends or, without an entry, forgets.
@@ -111,9 +146,10 @@ impl Shell {
     fn follow(self: &Rc<Self>, units: &Units, event: Event) {
         match event {
             Event::Records { unit, epoch, records } => {
-                units.absorbing.borrow_mut().push_back((unit, epoch, records));
-                units.absorb_wanted.set();
+                units.want(unit, epoch, Work::Absorb(records));
             }
+            Event::States { unit, epoch, states } => units.want(unit, epoch, Work::Adopt(states)),
+            Event::Show { unit, epoch, keys } => units.want(unit, epoch, Work::Show(keys)),
             Event::Owned { unit, epoch } => {
                 let unit = unit.number();
                 tracing::info!(unit, epoch = epoch.0, "this machine serves the unit");
@@ -171,10 +207,7 @@ impl Shell {
             Event::Quarantine { unit, key, why } => {
                 let (unit, link) = (unit.number(), LinkId::from_bytes(key.0));
                 tracing::error!(unit, desk = %LinkHash(link), why, "a desk is not served");
-                let mut quarantined = units.quarantined.borrow_mut();
-                if quarantined.len() < QUARANTINED_KEYS_MAX {
-                    quarantined.insert(link);
-                }
+                units.quarantine(link);
             }
             // Told to nobody's desks.
             Event::Members | Event::Notice(_) | Event::Failed(_) => {}
@@ -203,17 +236,30 @@ impl Shell {
         }
     }
 
-    /// Puts what other machines made into the store, one batch after the other.
-    pub(crate) async fn absorb_records(self: Rc<Self>) {
+    /// Carries what other machines made into the store, and what the streams are to have as
+    /// a whole out of it, one after the other.
+    pub(crate) async fn serve_streams(self: Rc<Self>) {
         let (Some(units), Some(cluster)) = (&self.units, &self.shared.cluster) else { return };
         loop {
-            let next = units.absorbing.borrow_mut().pop_front();
-            let Some((unit, epoch, records)) = next else {
-                units.absorb_wanted.wait().await;
+            let next = units.work.borrow_mut().pop_front();
+            let Some((unit, epoch, work)) = next else {
+                units.work_wanted.wait().await;
                 continue;
             };
-            self.absorb(units, records).await;
-            cluster.handle.absorbed(unit, epoch);
+            match work {
+                Work::Absorb(records) => {
+                    self.absorb(units, records).await;
+                    cluster.handle.absorbed(unit, epoch);
+                }
+                Work::Adopt(states) => {
+                    self.adopt(units, states).await;
+                    cluster.handle.absorbed(unit, epoch);
+                }
+                Work::Show(keys) => {
+                    let states = self.show(units, keys).await;
+                    cluster.handle.shown(unit, epoch, states);
+                }
+            }
         }
     }
 
@@ -224,7 +270,7 @@ impl Shell {
             let (key, sequence) = (Key::new(record.key.0), Sequence(record.sequence));
             let newest = match known.get(&key) {
                 Some(newest) => *newest,
-                None => self.newest_of(&key).await,
+                None => self.sequences_of(&key).await.map(|(_, newest)| newest),
             };
             let is_new = newest.is_some_and(|newest| sequence > newest);
             known.insert(key, if is_new { Some(sequence) } else { newest });
@@ -234,40 +280,14 @@ impl Shell {
             let entry = match record.what {
                 What::Entry(bytes) => Some(bytes),
                 What::Forget => None,
+                What::Piece { .. } => unreachable!("pieces come as states"),
             };
             let record = Streamed { key, sequence, expires_at: record.expires_at, entry };
-            let input = units.stream.borrow_mut().absorb(record);
+            let input = units.absorb(record);
             self.keep(input);
             self.metrics().records_absorbed.add(1);
         }
-        let upto = units.stream.borrow().stored();
-        while units.stored.get() < upto {
-            units.stored_further.wait().await;
-        }
-    }
-
-    /// The newest record that the store has of a key; `None`: it takes none.
-    async fn newest_of(&self, key: &Key) -> Option<Sequence> {
-        loop {
-            match self.store.get(key, self.second()).await {
-                Ok(None) => return Some(Sequence(0)),
-                Ok(Some(stored)) => {
-                    let snapshot = stored.snapshot.map(|found| found.sequence);
-                    return stored.records.last().map(|last| last.sequence).or(snapshot);
-                }
-                Err(GetError::Expired { .. }) => return None,
-                Err(error @ (GetError::Quarantined(_) | GetError::Damaged { .. })) => {
-                    let desk = LinkHash(LinkId::from_bytes(*key.bytes()));
-                    tracing::error!(%desk, %error, "the store takes nothing of a damaged desk");
-                    return None;
-                }
-                // Without it the unit is not served here.
-                Err(error @ GetError::Disk(_)) => {
-                    tracing::error!(%error, "what the store has of a desk cannot be read");
-                    Timer::new(READ_AGAIN).await;
-                }
-            }
-        }
+        units.until_stored().await;
     }
 }
 
