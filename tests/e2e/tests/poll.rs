@@ -6,7 +6,7 @@ use desk_client_native::{Carrier, Carriers, Desk};
 use desk_e2e::http::{KEY, get, send};
 use desk_e2e::programs::{edit, note, opened, settle, soon, texts};
 use desk_e2e::server::run;
-use desk_e2e::{Joined, Proxy, Reply, Server, Setup, create, eventually, join};
+use desk_e2e::{Joined, Proxy, Reply, Server, Setup, Socket, create, eventually, join};
 use desk_protocol::codec::{Decoded, decode_server, encode_client};
 use desk_protocol::frame::{ClientFrame, CloseCode, Hello, Presence, ServerFrame, Submit};
 use desk_protocol::{ClientSeq, Operation, Revision};
@@ -252,6 +252,29 @@ fn carry_7_last_words_are_read_and_the_line_is_gone() {
 }
 
 #[test]
+fn carry_7_an_empty_part_ends_the_line() {
+    let server = Server::new();
+    let ada = create(&server, "");
+    let mut bob = Socket::live(&server, &join(&server, &ada.id).key);
+    ask(&server, &ada, "POST", "line=1&part=0", b"").expect(200);
+    ask(&server, &ada, "POST", "line=1&part=1", &hello(&ada, 1)).expect(200);
+    ask(&server, &ada, "GET", "line=1&part=0&wait=20", b"").expect(200);
+    let mut presence = Vec::new();
+    encode_client(&ClientFrame::Presence(Presence::default()), &mut presence);
+    ask(&server, &ada, "POST", "line=1&part=2", &presence).expect(200);
+    let mut shown = || loop {
+        if let ServerFrame::Presence(people) = bob.frame() {
+            break people[0].presence.is_some();
+        }
+    };
+    assert!(shown(), "she is shown");
+    // No request waits whose end would tell that she has left.
+    ask(&server, &ada, "POST", "line=1&part=3", b"").expect(200);
+    assert!(!shown(), "she has left");
+    ask(&server, &ada, "GET", "line=1&part=1&wait=0", b"").problem(409);
+}
+
+#[test]
 fn carry_7_a_planned_stop_ends_the_wait() {
     let mut server = Server::new();
     let ada = create(&server, "");
@@ -259,12 +282,13 @@ fn carry_7_a_planned_stop_ends_the_wait() {
     ask(&server, &ada, "POST", "line=1&part=1", &hello(&ada, 1)).expect(200);
     let welcome = frames(&ask(&server, &ada, "GET", "line=1&part=0&wait=20", b"").expect(200).body);
     assert!(matches!(welcome[0], ServerFrame::Welcome(_)), "{welcome:?}");
+    // The line, and the one that asks for this number: what was asked before has hung up.
+    let open = || server.metric("sticker_desk_connections");
+    eventually("requests that have ended", || (open() == 2).then_some(()));
     let heard = std::thread::scope(|scope| {
         let waits = scope.spawn(|| ask(&server, &ada, "GET", "line=1&part=1&wait=25", b""));
-        // The line, the request that waits on it, and the one that asks for this number.
-        eventually("a request that waits", || {
-            (server.metric("sticker_desk_connections") >= 3).then_some(())
-        });
+        // And the request that waits on the line.
+        eventually("a request that waits", || (open() == 3).then_some(()));
         server.terminate();
         waits.join().expect("an answer")
     });

@@ -1,4 +1,4 @@
-import { pollUrl, Problem, pollRequest } from "./api";
+import { leavePoll, pollUrl, Problem, pollRequest } from "./api";
 import type { Runner, RunnerEvents } from "./runner";
 
 /** How long a request waits for frames, in seconds: less than proxies wait for an answer. */
@@ -23,6 +23,7 @@ export class PollLine implements Runner {
     private readonly key: string,
     private readonly events: RunnerEvents,
   ) {
+    addEventListener("pagehide", this.#leave);
     void this.#run();
   }
 
@@ -32,7 +33,7 @@ export class PollLine implements Runner {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#forget();
     // The server takes the end of the waiting request for the end of the line: what was
     // sent leaves before it.
     if (!this.#saying) this.#hearing.abort();
@@ -83,9 +84,20 @@ export class PollLine implements Runner {
     return pollRequest(url, method, this.key, body, waits ? this.#hearing.signal : undefined);
   }
 
+  /** The page goes: a request that it gives up may have been answered a moment before. */
+  readonly #leave = (): void => {
+    // A line that has said nothing is not known to the server.
+    if (this.#said > 0) leavePoll(this.#line, this.#said++, this.key);
+  };
+
+  #forget(): void {
+    this.#closed = true;
+    removeEventListener("pagehide", this.#leave);
+  }
+
   #end(open: boolean, error: unknown): void {
     if (this.#closed) return;
-    this.#closed = true;
+    this.#forget();
     this.#hearing.abort();
     if (open) this.events.ended(0, "");
     else if (error instanceof Problem) this.events.failed("the server refused it", error);

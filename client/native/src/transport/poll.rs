@@ -173,8 +173,12 @@ impl Line for PollLine {
         let goodbye = async {
             loop {
                 self.begin_saying();
-                if !matches!(self.saying, Saying::UnderWay(_)) {
-                    return;
+                match std::mem::replace(&mut self.saying, Saying::None) {
+                    // A part without a byte ends the line. The end of the waiting request does
+                    // so, too, but that may have been answered a moment before.
+                    Saying::Idle(channel) => return drop(channel.say(self.said, Vec::new()).await),
+                    Saying::None => return,
+                    other => self.saying = other,
                 }
                 if Self::said(&mut self.saying).await.is_err() {
                     return;
@@ -182,7 +186,6 @@ impl Line for PollLine {
             }
         };
         let _ = timeout(CLOSE_TIME, goodbye).await;
-        // The server takes the end of the waiting request for the end of the line.
     }
 }
 

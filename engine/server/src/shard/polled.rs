@@ -154,6 +154,11 @@ impl Shell {
         let mut polled = self.polled.borrow_mut();
         let part = polled.with(connection, |line| line.part(now, number, request, bytes));
         match part {
+            Some(Part::Taken(request, bytes)) if bytes.is_empty() && number > 0 => {
+                drop(polled);
+                self.answer_line(request, LineAnswer::Taken);
+                self.end_polled(connection);
+            }
             Some(Part::Taken(request, bytes)) => {
                 drop(polled);
                 self.take_said(connection, request, bytes);
