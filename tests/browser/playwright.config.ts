@@ -15,8 +15,7 @@ export default defineConfig({
   fullyParallel: true,
   workers: 2,
   // A test that passes on the second try hides a fault of the product or of the test.
-  // Once more on a machine that nobody watches: what passes then is listed as flaky.
-  retries: process.env.CI === undefined ? 0 : 1,
+  retries: 0,
   timeout: 60_000,
   expect: { timeout: 10_000 },
   forbidOnly: true,

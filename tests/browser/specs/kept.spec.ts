@@ -77,6 +77,17 @@ test("what is kept of the page says nothing of any desk", async ({ page }) => {
   for (const path of kinds) expect(path).toMatch(/^\/($|assets\/|icon|desk\.webmanifest)/);
 });
 
+test("a page that no worker saw coming is kept, too", async ({ page }) => {
+  await page.goto("/");
+  await kept(page);
+  const devtools = await page.context().newCDPSession(page);
+  // Loaded past the worker, as a page is that was on its way when the worker took over.
+  const loaded = page.waitForEvent("load");
+  await devtools.send("Page.reload", { ignoreCache: true });
+  await loaded;
+  await kept(page);
+});
+
 test("browsers look for a new version each time, and can install the page", async ({ page }) => {
   const script = await page.request.get("/sw.js");
   expect(script.headers()["cache-control"]).toBe("no-cache");

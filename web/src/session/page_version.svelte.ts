@@ -32,6 +32,10 @@ async function register(): Promise<void> {
   const script = import.meta.url;
   try {
     const kept = await serviceWorker.register(new URL("../sw.js", script));
+    void serviceWorker.ready.then(({ active }) => {
+      // The worker took over while this page was on its way, and did not see it.
+      if (serviceWorker.controller === null) active?.postMessage("claim");
+    });
     let asked = performance.now();
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "visible" || performance.now() - asked < ASK_MS) return;
