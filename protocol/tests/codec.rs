@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use desk_protocol::codec::{
-    DecodeError, Decoded, Encoder, decode_client, decode_server, decode_snapshot, encode_client,
-    encode_server, encode_snapshot,
+    DecodeError, Decoded, Encoder, decode_client, decode_commit, decode_server, decode_snapshot,
+    encode_client, encode_server, encode_snapshot,
 };
 use desk_protocol::desk::DeskParts;
 use desk_protocol::frame::*;
@@ -395,4 +395,58 @@ fn frame_4_malformed_frames_say_why() {
         matches!(&error, DecodeError::Structure(why) if why.contains("out of bounds")),
         "{error}"
     );
+}
+
+/// Frames with a raise before the title, whose kind was replaced.
+fn with_kind(kind: u8, encode: impl Fn(Vec<Operation>) -> Vec<u8>) -> Vec<u8> {
+    let id = StickerId(7);
+    let title = Operation::SetTitle { title: "Plan".to_owned(), yielding: false };
+    let mut bytes = encode(vec![Operation::Raise { id, z: None }, title.clone()]);
+    let other = encode(vec![Operation::Lower { id, z: None }, title]);
+    let differs = |at: &usize| bytes[*at] != other[*at];
+    let places: Vec<usize> = (0..bytes.len()).filter(differs).collect();
+    let [at] = places[..] else { panic!("they differ in their kind alone: {places:?}") };
+    bytes[at] = kind;
+    bytes
+}
+
+fn commit(operations: Vec<Operation>) -> Commit {
+    Commit {
+        revision: Revision(3),
+        author: Author(1),
+        client_seq: ClientSeq(2),
+        status: CollisionStatus::Clean,
+        user: String::new(),
+        accepted_at_ms: 5,
+        operations,
+    }
+}
+
+#[test]
+fn frame_8_a_client_skips_operations_of_later_kinds() {
+    let encode = |operations| {
+        let mut bytes = Vec::new();
+        encode_server(&ServerFrame::Commit(commit(operations)), &mut bytes);
+        bytes
+    };
+    let bytes = with_kind(200, encode);
+    let title = Operation::SetTitle { title: "Plan".to_owned(), yielding: false };
+    let rest = ServerFrame::Commit(commit(vec![title]));
+    assert_eq!(decode_server(&bytes), Ok(Decoded::Frame(bytes.len(), Some(rest))));
+    let unknown = |value| DecodeError::UnknownKind { what: "operation", value };
+    assert_eq!(decode_commit(&bytes), Err(unknown(200)));
+    assert_eq!(decode_server(&with_kind(0, encode)), Err(unknown(0)));
+}
+
+#[test]
+fn frame_8_a_server_refuses_later_kinds() {
+    let bytes = with_kind(200, |operations| {
+        let (client_seq, base) = (ClientSeq(1), Revision(0));
+        let submit = Submit { client_seq, base, made_at: base, operations };
+        let mut bytes = Vec::new();
+        encode_client(&ClientFrame::Submit(submit), &mut bytes);
+        bytes
+    });
+    let unknown = DecodeError::UnknownKind { what: "operation", value: 200 };
+    assert_eq!(decode_client(&bytes), Err(unknown));
 }

@@ -18,7 +18,7 @@
 //! one entry each, and the last of them applies it (IMPORT-3). A crash may leave the
 //! first parts alone: whatever other entry comes next, they are dropped.
 
-use desk_protocol::codec::{self, Decoded};
+use desk_protocol::codec;
 use desk_protocol::frame::{BatchResult, Outcome, Role, ServerFrame};
 use desk_protocol::resolver::{self, ApplyError};
 use desk_protocol::{Author, ClientId, ClientSeq, Commit, Desk, LinkId};
@@ -247,11 +247,7 @@ impl Reader<'_> {
     }
 
     fn commit(&mut self) -> Option<Commit> {
-        let Ok(Decoded::Frame(length, Some(ServerFrame::Commit(commit)))) =
-            codec::decode_server(self.rest)
-        else {
-            return None;
-        };
+        let (length, commit) = codec::decode_commit(self.rest).ok()?;
         self.rest = self.rest.get(length..)?;
         Some(commit)
     }
@@ -390,5 +386,36 @@ impl Entry {
             Entry::Alias(_) => "alias",
             Entry::Imported { .. } => "imported",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use desk_protocol::{CollisionStatus, Operation, Revision, StickerId};
+
+    fn entry(operation: Operation) -> Vec<u8> {
+        let commit = Commit {
+            revision: Revision(1),
+            author: Author(1),
+            client_seq: ClientSeq(1),
+            status: CollisionStatus::Clean,
+            user: String::new(),
+            accepted_at_ms: 1,
+            operations: vec![operation],
+        };
+        Entry::Committed { client: ClientId(1), commit }.encode()
+    }
+
+    /// An older server must not serve a desk that it understands in part.
+    #[test]
+    fn frame_8_an_entry_with_a_later_kind_is_unreadable() {
+        let id = StickerId(7);
+        let mut bytes = entry(Operation::Raise { id, z: Some(1) });
+        let other = entry(Operation::Lower { id, z: Some(1) });
+        assert!(Entry::decode(&bytes).is_ok());
+        let kind = bytes.iter().zip(&other).position(|(one, two)| one != two);
+        bytes[kind.expect("the kinds differ")] = 200;
+        assert_eq!(Entry::decode(&bytes), Err(JournalError::Unreadable(bytes.len())));
     }
 }

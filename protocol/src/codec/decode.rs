@@ -1,7 +1,7 @@
 //! Verified flatbuffers to domain frames.
 
 use super::DecodeError;
-use super::operation::{decode_all, point_from};
+use super::operation::{UnknownKinds, decode_all, point_from};
 use crate::frame::{
     BatchResult, ClientFrame, CloseCode, Drag, Hello, Outcome, Person, Presence, Role, ServerFrame,
     SnapshotChunk, Submit, Welcome,
@@ -32,7 +32,7 @@ pub(super) fn client(
             client_seq: ClientSeq(submit.client_seq()),
             base: Revision(submit.base()),
             made_at: Revision(submit.made_at().unwrap_or(submit.base())),
-            operations: decode_all(submit.operations(), bytes)?,
+            operations: decode_all(submit.operations(), bytes, UnknownKinds::Refuse)?,
         })));
     }
     if let Some(found) = frame.body_as_presence() {
@@ -51,7 +51,7 @@ pub(super) fn server(
 ) -> Result<Option<ServerFrame>, DecodeError> {
     let kind = frame.body_type();
     if let Some(found) = frame.body_as_commit() {
-        return Ok(Some(ServerFrame::Commit(commit(found, bytes)?)));
+        return Ok(Some(ServerFrame::Commit(commit(found, bytes, UnknownKinds::Skip)?)));
     }
     if let Some(found) = frame.body_as_people() {
         let person = |found: wire::Person<'_>| Person {
@@ -93,6 +93,12 @@ pub(super) fn server(
     unread(kind)
 }
 
+/// A commit, each of whose operations must be known.
+pub(super) fn whole_commit(frame: wire::Frame<'_>, bytes: usize) -> Result<Commit, DecodeError> {
+    let missing = DecodeError::Missing { what: "frame", field: "commit" };
+    commit(frame.body_as_commit().ok_or(missing)?, bytes, UnknownKinds::Refuse)
+}
+
 /// An error for a frame that only the other end sends or that has no type; `None`
 /// for a type of a later version.
 fn unread<T>(kind: wire::Body) -> Result<Option<T>, DecodeError> {
@@ -105,9 +111,13 @@ fn unread<T>(kind: wire::Body) -> Result<Option<T>, DecodeError> {
     }
 }
 
-fn commit(found: wire::Commit<'_>, bytes: usize) -> Result<Commit, DecodeError> {
+fn commit(
+    found: wire::Commit<'_>,
+    bytes: usize,
+    unknown: UnknownKinds,
+) -> Result<Commit, DecodeError> {
     let mut operations = match found.operations() {
-        Some(found) => decode_all(found, bytes)?,
+        Some(found) => decode_all(found, bytes, unknown)?,
         None => Vec::new(),
     };
     if let Some(purged) = found.purged() {

@@ -40,6 +40,7 @@ mod worst;
 use crate::desk::{Desk, DeskParts};
 use crate::frame::{ClientFrame, ServerFrame};
 use crate::limits::{CLIENT_FRAME_BYTES_MAX, SERVER_FRAME_BYTES_MAX};
+use crate::operation::Commit;
 use crate::text::DeltaError;
 
 pub use encode::Encoder;
@@ -173,7 +174,8 @@ pub fn decode_client_within(
 }
 
 /// Reads the first frame of `bytes`, as a client does: at most
-/// [`SERVER_FRAME_BYTES_MAX`].
+/// [`SERVER_FRAME_BYTES_MAX`]. Operations of kinds that this version does not know are
+/// left out of a commit.
 ///
 /// # Errors
 /// [`DecodeError`]: the connection must end, since what follows cannot be read.
@@ -182,6 +184,17 @@ pub fn decode_server(bytes: &[u8]) -> Result<Decoded<ServerFrame>, DecodeError> 
         return Ok(Decoded::Incomplete);
     };
     Ok(Decoded::Frame(frame.len(), decode::server(verify::frame(frame)?, frame.len())?))
+}
+
+/// Reads the commit that `bytes` begin with, and its frame's length in bytes. Every
+/// operation of it must be known: a log that is read in part would make another desk.
+///
+/// # Errors
+/// [`DecodeError`]: the bytes are no commit, end early, or are of a later version.
+pub fn decode_commit(bytes: &[u8]) -> Result<(usize, Commit), DecodeError> {
+    let frame = verify::first(bytes, SERVER_FRAME_BYTES_MAX)?
+        .ok_or_else(|| DecodeError::Structure("the commit ends early".to_owned()))?;
+    Ok((frame.len(), decode::whole_commit(verify::frame(frame)?, frame.len())?))
 }
 
 /// The whole content of a desk, as one flatbuffer; goes out in chunks.

@@ -24,10 +24,20 @@ pub(super) fn encode_all<'b>(
     builder.create_vector(&offsets)
 }
 
+/// What becomes of an operation whose kind this version does not know (FRAME-8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum UnknownKinds {
+    /// It is void to a replica, which follows its server all the same.
+    Skip,
+    /// The frame is malformed: whoever orders or keeps operations knows all of them.
+    Refuse,
+}
+
 /// Reads the operations of a frame of `frame_bytes` bytes.
 pub(super) fn decode_all(
     operations: Vector<'_, ForwardsUOffset<wire::Operation<'_>>>,
     frame_bytes: usize,
+    unknown: UnknownKinds,
 ) -> Result<Vec<Operation>, DecodeError> {
     // Several operations may point at one list of parts. Counted for each of them,
     // the parts must still fit the frame.
@@ -38,6 +48,9 @@ pub(super) fn decode_all(
         found += operation.parts().map_or(0, |parts| parts.len());
         if found > limit {
             return Err(DecodeError::SharedParts { found, limit });
+        }
+        if unknown == UnknownKinds::Skip && is_of_a_later_version(operation) {
+            continue;
         }
         decoded.push(decode(operation)?);
     }
@@ -156,6 +169,11 @@ fn part(part: &Part) -> wire::Part {
         }
         Part::Delete(count) => wire::Part::new(*count, wire::PartKind::Delete),
     }
+}
+
+/// 0 stands for a kind that was not given, in every version.
+fn is_of_a_later_version(operation: wire::Operation<'_>) -> bool {
+    operation.kind().0 > wire::OperationKind::ENUM_MAX
 }
 
 fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
