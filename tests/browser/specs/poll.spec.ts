@@ -7,6 +7,8 @@ import { Desk } from "./desk.ts";
 
 /** Within so many milliseconds a page has found that only plain requests pass. */
 const SECONDS_MS = 8_000;
+/** Within so many milliseconds others see that a page has left. */
+const GONE_MS = 2_000;
 
 const test = base.extend<{ wire: Proxy; behind: () => Promise<Page> }>({
   /** A proxy on the way to the server. */
@@ -64,8 +66,7 @@ for (const how of ["refuse", "swallow"] as const) {
     await expect(ann.page.locator("li.other")).toHaveCount(1);
     await expect(page.locator("li.other")).toHaveCount(1);
     await page.goto("about:blank");
-    // The browser may drop the page's goodbye. Then its silence tells, as on a dead line.
-    await expect(ann.page.locator("li.other")).toHaveCount(0, { timeout: SECONDS_MS });
+    await expect(ann.page.locator("li.other")).toHaveCount(0, { timeout: GONE_MS });
   });
 }
 

@@ -84,8 +84,13 @@ export class PollLine implements Runner {
     return pollRequest(url, method, this.key, body, waits ? this.#hearing.signal : undefined);
   }
 
-  /** The page goes: a request that it gives up may have been answered a moment before. */
+  /**
+   * The page goes, or no request gets through. The server takes a request that is given up
+   * for the end of the line, unless it was answered a moment before.
+   */
   readonly #leave = (): void => {
+    this.#forget();
+    this.#hearing.abort();
     // A line that has said nothing is not known to the server.
     if (this.#said > 0) leavePoll(this.#line, this.#said++, this.key);
   };
@@ -97,8 +102,9 @@ export class PollLine implements Runner {
 
   #end(open: boolean, error: unknown): void {
     if (this.#closed) return;
-    this.#forget();
-    this.#hearing.abort();
+    // A browser fails the requests of a page that goes before it tells the page so.
+    if (error instanceof Problem) this.close();
+    else this.#leave();
     if (open) this.events.ended(0, "");
     else if (error instanceof Problem) this.events.failed("the server refused it", error);
     else this.events.failed("no request was answered");
