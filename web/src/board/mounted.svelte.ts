@@ -15,8 +15,8 @@ const MARGIN = 0.3;
 /** When less of the margin than this is left, the region moves on. */
 const MARGIN_LEFT = 0.1;
 /** Notes that become elements, or cease to be, in one frame: as many as take some milliseconds. */
-const MOUNTED_PER_FRAME = 8;
-const UNMOUNTED_PER_FRAME = 24;
+const MOUNTED_PER_FRAME = 5;
+const UNMOUNTED_PER_FRAME = 15;
 
 /**
  * Which notes are elements of the page: those in or near sight. All others are drawn as
@@ -114,10 +114,12 @@ export class Mounted {
       coming.sort((a, b) => far(a) - far(b));
     }
     const must = keep(this.view.editing, this.view.selected, this.view.active);
+    // The wheel's events come beside the frames: each would take as much as a frame may.
+    const waits = first && (this.#frame !== undefined || coming.length > MOUNTED_PER_FRAME);
     const added = new Set(
-      coming.filter((note, at) => at < MOUNTED_PER_FRAME || (first && must(note.id))),
+      coming.filter((note, at) => (!waits && at < MOUNTED_PER_FRAME) || (first && must(note.id))),
     );
-    let spare = UNMOUNTED_PER_FRAME;
+    let spare = waits ? 0 : UNMOUNTED_PER_FRAME;
     const alive = (note: Note): boolean => this.session.notes.get(note.id) === note;
     const stays = new Set(
       this.notes.filter((note) => next.has(note) || (alive(note) && spare-- <= 0)),
