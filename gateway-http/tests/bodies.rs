@@ -62,7 +62,9 @@ fn every_operation() {
             {"edit_text": {"id": "$A", "delta": [{"retain": 1}, {"insert": "ü", "continues": true}, {"delete": 2}, {"retain": 9}, {"insert": "é", "continues": false}], "base_text": "abc"}},
             {"delete": {"id": "$A"}},
             {"restore": {"id": "$A"}},
-            {"set_title": {"title": "T"}}
+            {"set_title": {"title": "T"}},
+            {"vote": {"id": "$A", "count": 3}},
+            {"set_register": {"key": 200, "value": [1, 255]}}
         ]"##],
         expect![[r#"
             Create(Create { id: 0000000000035, position: Point { x: 1, y: -2 }, size: Size { width: 200, height: 200 }, color: Color(16769126), text: "", deleted: false, z: None })
@@ -76,6 +78,8 @@ fn every_operation() {
             Set { id: 0000000000001, write: Deleted(true), yielding: false }
             Set { id: 0000000000001, write: Deleted(false), yielding: false }
             SetTitle { title: "T", yielding: false }
+            Vote { id: 0000000000001, count: 3 }
+            SetRegister { key: 200, value: [1, 255] }
             {0000000000001: "abc"}
         "#]],
     );
@@ -117,9 +121,9 @@ fn errors_name_the_place() {
         expect![[r#"
             ops: expected an array, found 7
             ops[0]: expected an object, found 7
-            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, found an object
-            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, found an object
-            ops[0].fly: that name is not known here, expected create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title
+            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, vote, set_register, found an object
+            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, vote, set_register, found an object
+            ops[0].fly: that name is not known here, expected create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, vote, set_register
             ops[1].move.x: expected a whole number from -1000000 to 1000000, found 1.5
             ops[0].move.x: expected a whole number from -1000000 to 1000000, found "1"
             ops[0].move.x: expected a whole number from -1000000 to 1000000, found 99999999999
@@ -224,6 +228,8 @@ fn results_and_commits() {
             Operation::Lower { id, z: Some(-1) },
             Operation::EditText { id, delta: delta.unwrap() },
             Operation::SetTitle { title: "T".into(), yielding: false },
+            Operation::Vote { id, count: 3 },
+            Operation::SetRegister { key: 200, value: vec![1, 255] },
             Operation::Purge { id },
         ],
     };
@@ -248,6 +254,8 @@ fn results_and_commits() {
         {"lower":{"id":"0000000000001","z":-1}}
         {"edit_text":{"delta":[{"retain":1},{"continues":true,"insert":"x"},{"delete":2},{"retain":1},{"insert":"y"}],"id":"0000000000001"}}
         {"set_title":{"title":"T"}}
+        {"vote":{"count":3,"id":"0000000000001"}}
+        {"set_register":{"key":200,"value":[1,255]}}
         {"purge":{"id":"0000000000001"}}
     "##]].assert_eq(&ops);
     let mut rest = json["commits"][0].clone();

@@ -27,7 +27,7 @@ pub struct Desk {
     /// The same by id.
     pub(crate) purged_ids: BTreeSet<StickerId>,
     pub(crate) purge_floor: Revision,
-    /// Reserved: registers of the desk (timer, areas).
+    /// Registers of the desk; none is empty.
     pub(crate) registers: BTreeMap<u8, Vec<u8>>,
 }
 
@@ -148,7 +148,7 @@ impl Desk {
         self.purge_floor
     }
 
-    /// Reserved registers.
+    /// Registers of the desk by their keys; none is empty.
     pub const fn registers(&self) -> &BTreeMap<u8, Vec<u8>> {
         &self.registers
     }
@@ -219,6 +219,20 @@ impl Desk {
     /// Makes the title equal to that of `other`.
     pub fn mirror_title(&mut self, other: &Desk) {
         self.title.clone_from(&other.title);
+    }
+
+    /// Makes the registers of the desk equal to those of `other`.
+    pub fn mirror_registers(&mut self, other: &Desk) {
+        self.registers.clone_from(&other.registers);
+    }
+
+    /// Overwrites a register of the desk; an empty value removes it.
+    pub(crate) fn set_register(&mut self, key: u8, value: &[u8]) {
+        if value.is_empty() {
+            self.registers.remove(&key);
+        } else {
+            self.registers.insert(key, value.to_owned());
+        }
     }
 
     /// Puts a sticker in, with its indexes. It must not be there.

@@ -275,10 +275,11 @@ pub const SIDE_MIN: u32 = 20;
 /// The largest side of a sticker, in board units.
 pub const SIDE_MAX: u32 = 4_000;
 
-/// Reserved registers of the desk (timer, areas).
+/// Registers of the desk: as many as there are keys.
 pub const DESK_REGISTERS_MAX: usize = 256;
 
-/// Bytes of one reserved register of the desk.
+/// Bytes of one register of the desk. No policy: what stands there is as long as the
+/// specification says, and all of them stand in every snapshot.
 pub const DESK_REGISTER_BYTES_MAX: usize = 64;
 
 /// Edit distance up to which [`crate::text::diff`] looks for the shortest

@@ -113,6 +113,20 @@ pub enum Operation {
         /// As in [`Operation::Set`].
         yielding: bool,
     },
+    /// Sets its author's counter of a sticker. No step of undo, and void of nothing.
+    Vote {
+        /// The sticker.
+        id: StickerId,
+        /// What the counter shows from now on; 0: there is none.
+        count: u32,
+    },
+    /// Overwrites a register of the desk. No step of undo.
+    SetRegister {
+        /// Which.
+        key: u8,
+        /// What it holds from now on; empty: there is none.
+        value: Vec<u8>,
+    },
     /// Drops a deleted sticker for good. Only the server writes it, when the
     /// deleted stickers pass their limit.
     Purge {
@@ -135,6 +149,7 @@ impl Operation {
             Self::Create(create) => create.text.len(),
             Self::EditText { delta, .. } => delta.cost(),
             Self::SetTitle { title, .. } => title.len(),
+            Self::SetRegister { value, .. } => value.len(),
             _ => 0,
         };
         size_of::<Self>() + text
@@ -145,6 +160,7 @@ impl Operation {
         let content = match self {
             Operation::Create(create) => create.text.len(),
             Operation::SetTitle { title, .. } => title.len(),
+            Operation::SetRegister { value, .. } => value.len(),
             Operation::EditText { delta, .. } => {
                 let part = |part: &Part| match part {
                     Part::Insert { text, .. } => PART_BYTES + text.len(),
@@ -157,7 +173,7 @@ impl Operation {
         OPERATION_BYTES + content
     }
 
-    /// The sticker it is about; `None` for the title.
+    /// The sticker it is about; `None` for the title and for a register of the desk.
     pub const fn sticker(&self) -> Option<StickerId> {
         match self {
             Operation::Create(create) => Some(create.id),
@@ -165,13 +181,14 @@ impl Operation {
             | Operation::Raise { id, .. }
             | Operation::Lower { id, .. }
             | Operation::EditText { id, .. }
+            | Operation::Vote { id, .. }
             | Operation::Purge { id } => Some(*id),
-            Operation::SetTitle { .. } => None,
+            Operation::SetTitle { .. } | Operation::SetRegister { .. } => None,
         }
     }
 
-    /// The register it writes; `None` for a creation, a text edit, the title
-    /// and a purge.
+    /// The register of a sticker that it writes; `None` for a creation, a text edit,
+    /// the title, a vote, a register of the desk and a purge.
     pub const fn register(&self) -> Option<Register> {
         match self {
             Operation::Set { write, .. } => Some(write.register()),
@@ -179,8 +196,24 @@ impl Operation {
             Operation::Create(_)
             | Operation::EditText { .. }
             | Operation::SetTitle { .. }
+            | Operation::Vote { .. }
+            | Operation::SetRegister { .. }
             | Operation::Purge { .. } => None,
         }
+    }
+
+    /// The register of the desk that it writes.
+    pub const fn desk_register(&self) -> Option<u8> {
+        match self {
+            Operation::SetRegister { key, .. } => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a vote or a register of the desk: no step of undo takes it back
+    /// (UNDO-24).
+    pub const fn is_kept_by_undo(&self) -> bool {
+        matches!(self, Operation::Vote { .. } | Operation::SetRegister { .. })
     }
 
     /// Whether it yields to concurrent writes.
@@ -207,6 +240,8 @@ impl Operation {
             Operation::Lower { .. } => "lower",
             Operation::EditText { .. } => "edit_text",
             Operation::SetTitle { .. } => "set_title",
+            Operation::Vote { .. } => "vote",
+            Operation::SetRegister { .. } => "set_register",
             Operation::Purge { .. } => "purge",
         }
     }
@@ -214,7 +249,7 @@ impl Operation {
 
 /// Operations that apply together or not at all, in normal form (see
 /// [`crate::resolver::compose`]): each creation with full initial values, at
-/// most one write a register, one delta a sticker, one change of height a
+/// most one write a register, one delta and one vote a sticker, one change of height a
 /// sticker besides its creation. Creations and changes of height come first, in
 /// their own order. The order of the rest has no meaning but makes it canonical.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

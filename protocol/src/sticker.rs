@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{Author, ClientId, Revision, StickerId};
+use crate::id::{Author, Revision, StickerId};
 use crate::stamp::Stamp;
 
 /// A place on the board, in whole board units from its origin.
@@ -132,15 +132,24 @@ pub struct Sticker {
     pub kind: u8,
     /// Reserved: whether it is locked in place.
     pub locked: bool,
-    /// Reserved: a counter for each client, for votes.
-    pub counters: BTreeMap<ClientId, u32>,
+    /// A counter for each author, for votes; none is 0.
+    pub counters: BTreeMap<Author, u32>,
 }
 
 impl Sticker {
     /// What the sticker counts towards the limits of a desk, in bytes: its text
-    /// in UTF-8 and a fixed part for everything else.
+    /// in UTF-8, its counters and a fixed part for everything else.
     pub fn cost(&self) -> usize {
-        sticker_cost(self.text.value.len())
+        sticker_cost(self.text.value.len()) + COUNTER_BYTES * self.counters.len()
+    }
+
+    /// Sets an author's counter; 0 removes it.
+    pub(crate) fn vote(&mut self, author: Author, count: u32) {
+        if count == 0 {
+            self.counters.remove(&author);
+        } else {
+            self.counters.insert(author, count);
+        }
     }
 
     /// Whether an author other than `author` changed anything of it after `base`.
@@ -158,7 +167,10 @@ impl Sticker {
     }
 }
 
-/// [`Sticker::cost`] of a sticker with `text_bytes` of text.
+/// What a counter of a sticker counts in [`Sticker::cost`]: what it takes in a snapshot.
+pub const COUNTER_BYTES: usize = 24;
+
+/// [`Sticker::cost`] of a sticker with `text_bytes` of text and no counters.
 pub const fn sticker_cost(text_bytes: usize) -> usize {
     64 + text_bytes
 }

@@ -84,8 +84,8 @@ fn check_tp1(server: &Server, first: &Batch, second: &Batch, what: &str) {
 #[test]
 fn order_2_tp1_holds_for_every_pair_of_kinds() {
     for seed in 0..40 {
-        for one in 0..=generator::KINDS + 1 {
-            for other in 0..=generator::KINDS + 1 {
+        for one in 0..=generator::KINDS + 2 {
+            for other in 0..=generator::KINDS + 2 {
                 let mut random = Random::new(seed);
                 let server = some_desk(&mut random);
                 let sticker = server.desk.sticker(StickerId(1 + seed % 4)).expect("created");
@@ -93,6 +93,7 @@ fn order_2_tp1_holds_for_every_pair_of_kinds() {
                     generator::KINDS => {
                         Operation::Create(generator::create(&mut random, StickerId(fresh)))
                     }
+                    kind if kind == generator::KINDS + 2 => generator::register(&mut random),
                     kind if kind > generator::KINDS => {
                         Operation::SetTitle { title: fresh.to_string(), yielding: seed % 2 == 0 }
                     }
@@ -231,10 +232,12 @@ fn assert_normal(batch: &Batch) {
         assert!(front || !(create || height), "{batch:?}");
         front &= create || height;
         let edit = matches!(operation, Operation::EditText { .. });
-        let slot = (operation.sticker(), operation.register(), create, edit);
+        let vote = matches!(operation, Operation::Vote { .. });
+        let kept = (vote, operation.desk_register());
+        let slot = (operation.sticker(), operation.register(), create, edit, kept);
         assert!(!seen.contains(&slot), "{batch:?}");
-        let created = seen.contains(&(operation.sticker(), None, true, false));
-        assert!(!created || height, "{batch:?}: not folded into its creation");
+        let created = seen.contains(&(operation.sticker(), None, true, false, (false, None)));
+        assert!(!created || height || vote, "{batch:?}: not folded into its creation");
         seen.push(slot);
     }
 }

@@ -78,6 +78,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         (id(), delta()).prop_map(|(id, delta)| Operation::EditText { id, delta }),
         (text(), any::<bool>())
             .prop_map(|(title, yielding)| Operation::SetTitle { title, yielding }),
+        (id(), any::<u32>()).prop_map(|(id, count)| Operation::Vote { id, count }),
+        (any::<u8>(), prop::collection::vec(any::<u8>(), 0..65))
+            .prop_map(|(key, value)| Operation::SetRegister { key, value }),
         id().prop_map(|id| Operation::Purge { id }),
     ]
 }
@@ -283,8 +286,7 @@ fn sticker() -> impl Strategy<Value = Sticker> {
         stamp().prop_map(|one| [one; 6]),
         [stamp(), stamp(), stamp(), stamp(), stamp(), stamp()]
     ];
-    let counters =
-        prop::collection::btree_map(any::<u128>().prop_map(ClientId), any::<u32>(), 0..3);
+    let counters = prop::collection::btree_map(any::<u32>().prop_map(Author), 1..u32::MAX, 0..3);
     let reserved = (any::<u8>(), any::<bool>(), counters);
     (create(), any::<i64>(), any::<u32>(), any::<u64>(), stamps, reserved).prop_map(
         |(create, z, author, created_at_ms, stamps, (kind, locked, counters))| Sticker {
@@ -309,7 +311,7 @@ fn desk() -> impl Strategy<Value = Desk> {
     let stickers = prop::collection::btree_map(id(), sticker(), 0..6);
     let purged = prop::collection::vec((id(), any::<u64>().prop_map(Revision)), 0..4);
     let registers =
-        prop::collection::btree_map(any::<u8>(), prop::collection::vec(any::<u8>(), 0..65), 0..4);
+        prop::collection::btree_map(any::<u8>(), prop::collection::vec(any::<u8>(), 1..65), 0..4);
     (50u64..60, title, stickers, purged, any::<u64>(), registers).prop_map(
         |(revision, title, stickers, purged, purge_floor, registers)| {
             let stickers: BTreeMap<StickerId, Sticker> =

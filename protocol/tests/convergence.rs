@@ -4,7 +4,7 @@
 mod generator;
 mod naive;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use desk_protocol::limits::{BinLimits, HistoryLimits, OrderLimits};
 use desk_protocol::resolver::{
@@ -136,6 +136,12 @@ fn assert_equal(desk: &Desk, naive: &Naive, seed: u64) {
         naive.notes.keys().copied().collect::<Vec<_>>(),
         "seed {seed}"
     );
+    assert_eq!(desk.registers(), &naive.registers, "seed {seed}");
+    let votes = desk.stickers().flat_map(|sticker| {
+        let counters = sticker.counters.iter();
+        counters.map(|(author, count)| ((sticker.id, author.0), *count))
+    });
+    assert_eq!(votes.collect::<BTreeMap<_, _>>(), naive.votes, "seed {seed}");
     for (sticker, note) in desk.stickers().zip(naive.notes.values()) {
         let id = sticker.id;
         assert_eq!(sticker.text.value, note.text(), "seed {seed}: text of {id}");

@@ -57,6 +57,21 @@ fn status_1_void_operations_of_others_do_not_count() {
 }
 
 #[test]
+fn status_1_votes_and_desk_registers_meet_nothing() {
+    let theirs = vec![vote(1, 1), register(1, b"theirs")];
+    assert_eq!(after(std::slice::from_ref(&theirs), vec![register(1, b"mine"), vote(1, 2)]), Clean);
+    assert_eq!(after(std::slice::from_ref(&theirs), vec![move_to(1, 5)]), Clean);
+    // A vote is no touch: a creation that got one can still be undone.
+    assert_eq!(after(&[theirs], vec![yielding(1, Write::Deleted(true))]), Clean);
+    assert_eq!(after(&[vec![move_to(1, 5)]], vec![vote(1, 1)]), Clean);
+}
+
+#[test]
+fn status_4_a_vote_on_what_another_deleted_is_hidden() {
+    assert_eq!(after(&[vec![delete(1)]], vec![vote(1, 1)]), Hidden);
+}
+
+#[test]
 fn status_2_kept_side_by_side_is_merged() {
     assert_eq!(after(&[vec![recolor(1, 1)]], vec![move_to(1, 5)]), Merged);
     assert_eq!(after(&[vec![insert(1, 0, "x")]], vec![insert(1, 4, "y")]), Merged);

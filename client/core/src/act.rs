@@ -2,7 +2,7 @@
 
 use desk_protocol::frame::{CloseCode, Drag, Presence, Role};
 use desk_protocol::resolver::overlay;
-use desk_protocol::{Batch, Delta, Point, StickerId, Time};
+use desk_protocol::{Batch, Delta, Operation, Point, StickerId, Time};
 
 use crate::batch::{Scope, composed, yielding};
 use crate::client::Client;
@@ -153,6 +153,9 @@ impl Client {
         if batch.is_empty() {
             return Ok((self.actions, created));
         }
+        if batch.operations().iter().all(Operation::is_kept_by_undo) {
+            return self.keep(batch).map(|action| (action, created));
+        }
         self.actions = Action(self.actions.0 + 1);
         let fresh = Group(self.actions);
         let group = group.unwrap_or_else(|| self.typing_group(now, typed).unwrap_or(fresh));
@@ -164,6 +167,16 @@ impl Client {
         self.enqueue(batch, group);
         self.store.touch();
         Ok((self.actions, created))
+    }
+
+    /// Does what no step of undo takes back.
+    fn keep(&mut self, batch: Batch) -> Result<Action, EditError> {
+        let (next, made_at) = (Action(self.actions.0 + 1), self.confirmed.revision());
+        let pushed = self.pending.push_below(&batch, next, made_at, &self.limits);
+        self.actions = pushed.ok_or(EditError::TooLarge)?;
+        self.show(&batch);
+        self.store.touch();
+        Ok(self.actions)
     }
 
     /// The undo step that the next character joins, if it comes in time.
@@ -180,6 +193,7 @@ impl Client {
         let scope = Scope::of(batch.operations());
         self.changed.extend(scope.stickers);
         self.changed_title |= scope.title;
+        self.changed_registers |= scope.registers;
     }
 
     fn enqueue(&mut self, batch: Batch, group: Group) {

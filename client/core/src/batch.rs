@@ -8,11 +8,12 @@ use desk_protocol::{Batch, Operation, Register, StickerId, Write};
 
 use crate::limits::{batch_bytes_max, delta_parts_queued_max};
 
-/// Which stickers, and whether the title, something is about.
+/// Which stickers, and whether the title and the desk's registers, something is about.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Scope {
     pub(crate) stickers: BTreeSet<StickerId>,
     pub(crate) title: bool,
+    pub(crate) registers: bool,
 }
 
 impl Scope {
@@ -29,16 +30,21 @@ impl Scope {
             Some(id) => {
                 self.stickers.insert(id);
             }
+            None if operation.desk_register().is_some() => self.registers = true,
             None => self.title = true,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.title && self.stickers.is_empty()
+        !self.title && !self.registers && self.stickers.is_empty()
     }
 
     pub(crate) fn contains(&self, operation: &Operation) -> bool {
-        operation.sticker().map_or(self.title, |id| self.stickers.contains(&id))
+        match operation.sticker() {
+            Some(id) => self.stickers.contains(&id),
+            None if operation.desk_register().is_some() => self.registers,
+            None => self.title,
+        }
     }
 
     pub(crate) fn meets(&self, batch: &Batch) -> bool {

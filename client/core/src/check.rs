@@ -31,6 +31,7 @@ impl Client {
             let rebuilt = self.shown_below(self.pending.queue.len());
             assert_eq!(readable(&self.view), readable(&rebuilt), "the view is what it should be");
             assert_eq!(self.view.title().value, rebuilt.title().value);
+            assert_eq!(self.view.registers(), rebuilt.registers());
         }
     }
 

@@ -128,6 +128,7 @@ pub struct Client {
     pub(crate) events: VecDeque<Event>,
     pub(crate) changed: BTreeSet<StickerId>,
     pub(crate) changed_title: bool,
+    pub(crate) changed_registers: bool,
     pub(crate) changed_whole: bool,
     pub(crate) changed_people: bool,
     pub(crate) reported: Option<Status>,
@@ -183,6 +184,7 @@ impl Client {
             events: VecDeque::from([Event::Connect { attempt: 0 }]),
             changed: BTreeSet::new(),
             changed_title: false,
+            changed_registers: false,
             changed_whole: false,
             changed_people: false,
             reported: None,
@@ -327,12 +329,14 @@ impl Client {
         if std::mem::take(&mut self.changed_whole) {
             self.changed.clear();
             self.changed_title = false;
+            self.changed_registers = false;
             return Some(Event::Reset);
         }
         let title = std::mem::take(&mut self.changed_title);
-        if title || !self.changed.is_empty() {
+        let registers = std::mem::take(&mut self.changed_registers);
+        if title || registers || !self.changed.is_empty() {
             let ids = std::mem::take(&mut self.changed).into_iter().collect();
-            return Some(Event::Changed { ids, title });
+            return Some(Event::Changed { ids, title, registers });
         }
         if std::mem::take(&mut self.changed_people) {
             return Some(Event::People);
@@ -376,6 +380,7 @@ impl Client {
     pub(crate) fn mark(&mut self, scope: &Scope) {
         self.stale.stickers.extend(&scope.stickers);
         self.stale.title |= scope.title;
+        self.stale.registers |= scope.registers;
     }
 
     /// Brings the view up to date: stale stickers are reset to their confirmed
@@ -399,16 +404,21 @@ impl Client {
                 let pending = self.pending.scope();
                 scope.stickers.extend(pending.stickers);
                 scope.title |= pending.title;
+                scope.registers |= pending.registers;
             }
             self.view.mirror(&self.confirmed, scope.stickers.iter().copied());
             if scope.title {
                 self.view.mirror_title(&self.confirmed);
+            }
+            if scope.registers {
+                self.view.mirror_registers(&self.confirmed);
             }
             if covered {
                 self.pending.overlay(&mut self.view, author, now);
             }
             self.changed.extend(&scope.stickers);
             self.changed_title |= scope.title;
+            self.changed_registers |= scope.registers;
         }
         self.pass_to_field(before);
     }

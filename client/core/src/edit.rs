@@ -93,6 +93,20 @@ pub enum Edit {
         /// Which.
         id: StickerId,
     },
+    /// Sets this client's counter of a sticker. No step of undo.
+    Vote {
+        /// Which.
+        id: StickerId,
+        /// What it shows; 0: there is none.
+        count: u32,
+    },
+    /// Overwrites a register of the desk. No step of undo.
+    SetRegister {
+        /// Which.
+        key: u8,
+        /// What it holds; empty: there is none.
+        value: Vec<u8>,
+    },
     /// Renames the desk.
     SetTitle {
         /// The new title.
@@ -200,7 +214,8 @@ pub(crate) fn batch(
 }
 
 impl Edit {
-    /// The sticker that the edit changes; `None` for a new one and for the title.
+    /// The sticker that the edit changes; `None` for a new one, for the title and for a
+    /// register of the desk.
     pub const fn sticker(&self) -> Option<StickerId> {
         match self {
             Edit::Create { id, .. } => *id,
@@ -212,8 +227,9 @@ impl Edit {
             | Edit::EditText { id, .. }
             | Edit::ReplaceText { id, .. }
             | Edit::Delete { id }
-            | Edit::Restore { id } => Some(*id),
-            Edit::SetTitle { .. } => None,
+            | Edit::Restore { id }
+            | Edit::Vote { id, .. } => Some(*id),
+            Edit::SetTitle { .. } | Edit::SetRegister { .. } => None,
         }
     }
 
@@ -253,6 +269,8 @@ impl Edit {
             Edit::Delete { id } => set(id, Write::Deleted(true)),
             Edit::Restore { id } if !known(id)?.deleted.value => return Ok(None),
             Edit::Restore { id } => set(id, Write::Deleted(false)),
+            Edit::Vote { id, count } => known(id).map(|_| Operation::Vote { id, count })?,
+            Edit::SetRegister { key, value } => Operation::SetRegister { key, value },
             Edit::SetTitle { title } => Operation::SetTitle { title, yielding: false },
         }))
     }

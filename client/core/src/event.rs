@@ -35,6 +35,8 @@ pub enum Event {
         ids: Vec<StickerId>,
         /// Whether the title did.
         title: bool,
+        /// Whether the registers of the desk did.
+        registers: bool,
     },
     /// Anything of the view may have changed.
     Reset,

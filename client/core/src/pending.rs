@@ -6,7 +6,7 @@ use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{overlay, transform};
 use desk_protocol::{Author, Batch, ClientSeq, Desk, Operation, Revision, StickerId, Time};
 
-use crate::batch::{Scope, composed};
+use crate::batch::{Scope, composed, rebuilt};
 use crate::event::Action;
 
 /// Counts the batches put in flight in one run. An undo entry with the level of the
@@ -155,6 +155,45 @@ impl Pending {
         let entry = Entry { owner, batch, through, made_at, level, restores: false };
         self.queue.push_back(entry);
         self.settle(self.queue.len() - 1, limits);
+    }
+
+    /// Inserts operations that no undo step takes out, below the entries that one can
+    /// take out. Those commute with them, but for a creation of the same sticker: its
+    /// entry takes them in. Answers the action whose acknowledgement is theirs: `next`, or
+    /// that of an entry above them. `None`: they do not fit.
+    pub(crate) fn push_below(
+        &mut self,
+        batch: &Batch,
+        next: Action,
+        made_at: Revision,
+        limits: &DeskLimits,
+    ) -> Option<Action> {
+        let (_, run) = self.run();
+        let mut rest = Vec::new();
+        for operation in batch.operations() {
+            let creates = |one: &Operation| matches!(one, Operation::Create(create) if Some(create.id) == operation.sticker());
+            let made = |entry: &&mut Entry| entry.batch.operations().iter().any(creates);
+            match self.queue.iter_mut().skip(run).find(made) {
+                Some(entry) => {
+                    entry.batch = composed(&entry.batch, &rebuilt([operation.clone()]), limits)?;
+                }
+                None => rest.push(operation.clone()),
+            }
+        }
+        let above = self.queue.back().filter(|_| run < self.queue.len()).map(|last| last.through);
+        if rest.is_empty() {
+            return above;
+        }
+        let below = match run.checked_sub(1) {
+            Some(before) => self.queue[before].through,
+            None => self.flight.as_ref().map_or(Action(0), |flight| flight.through),
+        };
+        let (owner, level, batch) = (Owner::Nobody, None, rebuilt(rest));
+        let through = above.map_or(next, |_| below);
+        let entry = Entry { owner, batch, through, made_at, level, restores: false };
+        self.queue.insert(run, entry);
+        self.settle(run, limits);
+        Some(above.unwrap_or(next))
     }
 
     /// Removes the owner of an entry and joins the entry with neighbours that have no

@@ -199,8 +199,10 @@ impl Client {
         for change in operations {
             let rests = match (change.sticker(), change.register()) {
                 (Some(id), Some(register)) => insists_on(&flight.batch, id, register),
-                (None, _) => {
-                    let plain = |mine: &Operation| mine.sticker().is_none() && !mine.yielding();
+                (None, _) if change.desk_register().is_none() => {
+                    let plain = |mine: &Operation| {
+                        matches!(mine, Operation::SetTitle { yielding: false, .. })
+                    };
                     flight.batch.operations().iter().any(plain)
                 }
                 _ => false,

@@ -360,6 +360,24 @@ impl DeskClient {
         self.act(now_ms, Edit::SetTitle { title: title.to_owned() })
     }
 
+    /// Sets this client's counter of a sticker; 0 removes it.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
+    pub fn vote(&mut self, now_ms: f64, id: &str, count: u32) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::Vote { id, count })
+    }
+
+    /// Overwrites a register of the desk; without bytes it is removed.
+    ///
+    /// # Errors
+    /// Throws if the core refuses the change.
+    #[wasm_bindgen(js_name = setRegister)]
+    pub fn set_register(&mut self, now_ms: f64, key: u8, value: &[u8]) -> Result<(), JsError> {
+        self.act(now_ms, Edit::SetRegister { key, value: value.to_owned() })
+    }
+
     fn act(&mut self, now_ms: f64, edit: Edit) -> Result<(), JsError> {
         if let Some(gathered) = &mut self.gathered {
             gathered.push(edit);
@@ -551,14 +569,15 @@ impl DeskClient {
     pub fn report(&mut self) -> String {
         let mut report = Report::default();
         let mut changed = BTreeSet::new();
-        let mut title = false;
+        let (mut title, mut registers) = (false, false);
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Connect { .. } => report.connect = true,
                 Event::LineDead { .. } => report.drop_line = true,
-                Event::Changed { ids, title: renamed } => {
+                Event::Changed { ids, title: renamed, registers: set } => {
                     changed.extend(ids);
                     title |= renamed;
+                    registers |= set;
                 }
                 Event::Reset => self.reset = true,
                 Event::FieldBehind => report.field_behind = true,
@@ -575,6 +594,10 @@ impl DeskClient {
             }
         }
         self.tell_notes(&mut report, &changed, title);
+        if registers || report.reset {
+            let registers = self.client.desk().registers().iter();
+            report.registers = Some(registers.map(|(key, value)| (*key, value.clone())).collect());
+        }
         report.unsaved = Some(self.client.unsaved().iter().map(UnsavedRecord::from).collect());
         report.ready = self.client.ready();
         report.status = Some(self.client.status().into());

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// A sticker as the page shows it.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct NoteRecord {
     id: String,
     x: i32,
@@ -22,6 +23,11 @@ pub(crate) struct NoteRecord {
     deletion: u64,
     /// Who deleted or restored it last.
     remover: u32,
+    /// When the server accepted its creation, in milliseconds since the Unix epoch.
+    created_at: u64,
+    /// Its counters: an author and what it shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    counters: Vec<(u32, u32)>,
 }
 
 impl From<&Sticker> for NoteRecord {
@@ -39,6 +45,8 @@ impl From<&Sticker> for NoteRecord {
             deleted: sticker.deleted.value,
             deletion: sticker.deleted.stamp.revision.0,
             remover: sticker.deleted.stamp.author.0,
+            created_at: sticker.created_at_ms,
+            counters: sticker.counters.iter().map(|(author, count)| (author.0, *count)).collect(),
         }
     }
 }
@@ -200,6 +208,9 @@ pub(crate) struct Report {
     /// The desk's title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) title: Option<String>,
+    /// The registers of the desk: a key and its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) registers: Option<Vec<(u8, Vec<u8>)>>,
     /// All others on the desk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) people: Option<Vec<PersonRecord>>,

@@ -49,7 +49,7 @@ pub fn read_submit(
     Ok(request)
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 12] = [
     "create",
     "move",
     "resize",
@@ -60,6 +60,8 @@ const NAMES: [&str; 10] = [
     "delete",
     "restore",
     "set_title",
+    "vote",
+    "set_register",
 ];
 
 fn read_operation(
@@ -104,6 +106,17 @@ fn read_operation(
             let fields = body.object(&["title"])?;
             let title = fields.required("title")?.string()?.to_owned();
             Operation::SetTitle { title, yielding: false }
+        }
+        "vote" => {
+            let fields = body.object(&["id", "count"])?;
+            let count = fields.required("count")?.integer::<u32>(" from 0 to 4294967295")?;
+            Operation::Vote { id: id(&fields)?, count }
+        }
+        "set_register" => {
+            let fields = body.object(&["key", "value"])?;
+            let byte = |node: Node<'_>| node.integer::<u8>(" from 0 to 255");
+            let value = fields.required("value")?.array()?.map(byte).collect::<Result<_, _>>()?;
+            Operation::SetRegister { key: byte(fields.required("key")?)?, value }
         }
         _ => unreachable!("NAMES lists the operations above"),
     })

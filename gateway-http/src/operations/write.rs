@@ -101,6 +101,8 @@ fn operation(operation: &Operation) -> Value {
             json!({ "id": id.to_string(), "delta": parts(delta) })
         }
         Operation::SetTitle { title, .. } => json!({ "title": title }),
+        Operation::Vote { id, count } => json!({ "id": id.to_string(), "count": count }),
+        Operation::SetRegister { key, value } => json!({ "key": key, "value": value }),
         Operation::Purge { id } => json!({ "id": id.to_string() }),
     };
     json!({ operation.name(): body })

@@ -100,6 +100,16 @@ fn encode<'b>(
             let text = Some(builder.create_string(title));
             wire::Operation::create(builder, &wire::OperationArgs { kind, text, ..plain })
         }
+        Operation::Vote { count, .. } => {
+            let kind = wire::OperationKind::Vote;
+            wire::Operation::create(builder, &wire::OperationArgs { kind, count: *count, ..plain })
+        }
+        Operation::SetRegister { key, value } => {
+            let kind = wire::OperationKind::SetRegister;
+            let value = Some(builder.create_vector(value));
+            let args = wire::OperationArgs { kind, key: *key, value, ..plain };
+            wire::Operation::create(builder, &args)
+        }
         Operation::Purge { .. } => {
             let kind = wire::OperationKind::Purge;
             wire::Operation::create(builder, &wire::OperationArgs { kind, ..plain })
@@ -207,6 +217,11 @@ fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
             let missing = DecodeError::Missing { what: "set_title", field: "text" };
             Operation::SetTitle { title: operation.text().ok_or(missing)?.to_owned(), yielding }
         }
+        Kind::Vote => Operation::Vote { id, count: operation.count() },
+        Kind::SetRegister => Operation::SetRegister {
+            key: operation.key(),
+            value: operation.value().map_or_else(Vec::new, |value| value.bytes().to_owned()),
+        },
         Kind::Purge => Operation::Purge { id },
         Kind(value) => return Err(DecodeError::UnknownKind { what: "operation", value }),
     })

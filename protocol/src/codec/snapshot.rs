@@ -9,7 +9,7 @@ use super::DecodeError;
 use super::operation::{point, point_from, size, size_from};
 use crate::desk::{Desk, DeskParts};
 use crate::generated::wire;
-use crate::id::{Author, ClientId, Revision, StickerId};
+use crate::id::{Author, Revision, StickerId};
 use crate::limits::DESK_REGISTER_BYTES_MAX;
 use crate::stamp::Stamp;
 use crate::sticker::{Color, Point, Size, Stamped, Sticker};
@@ -75,7 +75,9 @@ pub(super) fn decode(frame: wire::Frame<'_>) -> Result<DeskParts, DecodeError> {
             let (found, limit) = (value.len(), DESK_REGISTER_BYTES_MAX);
             return Err(DecodeError::Register { key, found, limit });
         }
-        parts.registers.insert(key, value.to_owned());
+        if !value.is_empty() {
+            parts.registers.insert(key, value.to_owned());
+        }
     }
     Ok(parts)
 }
@@ -139,7 +141,7 @@ fn decode_sticker(found: wire::Sticker<'_>) -> Result<Sticker, DecodeError> {
         created_at_ms: found.created_at_ms(),
         kind: found.kind(),
         locked: found.locked(),
-        counters: found.counters().into_iter().flatten().map(counter_from).collect(),
+        counters: found.counters().into_iter().flatten().filter_map(counter_from).collect(),
     })
 }
 
@@ -155,10 +157,12 @@ fn stamp_from(stamp: &wire::Stamp) -> Stamp {
     }
 }
 
-fn counter((client, count): (&ClientId, &u32)) -> wire::Counter {
-    wire::Counter::new((client.0 >> 64) as u64, client.0 as u64, *count)
+fn counter((author, count): (&Author, &u32)) -> wire::Counter {
+    wire::Counter::new(0, author.0.into(), *count)
 }
 
-fn counter_from(found: &wire::Counter) -> (ClientId, u32) {
-    (ClientId(u128::from(found.high()) << 64 | u128::from(found.low())), found.count())
+/// `None`: of a number that no author has.
+fn counter_from(found: &wire::Counter) -> Option<(Author, u32)> {
+    let author = u32::try_from(found.low()).ok().filter(|_| found.high() == 0)?;
+    (found.count() != 0).then_some((Author(author), found.count()))
 }

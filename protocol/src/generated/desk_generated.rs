@@ -10,10 +10,10 @@ pub mod desk {
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_OPERATION_KIND: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_OPERATION_KIND: u8 = 12;
+pub const ENUM_MAX_OPERATION_KIND: u8 = 15;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_OPERATION_KIND: [OperationKind; 13] = [
+pub const ENUM_VALUES_OPERATION_KIND: [OperationKind; 15] = [
   OperationKind::Unknown,
   OperationKind::Create,
   OperationKind::Move,
@@ -27,6 +27,8 @@ pub const ENUM_VALUES_OPERATION_KIND: [OperationKind; 13] = [
   OperationKind::EditText,
   OperationKind::SetTitle,
   OperationKind::Purge,
+  OperationKind::Vote,
+  OperationKind::SetRegister,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -47,9 +49,11 @@ impl OperationKind {
   pub const EditText: Self = Self(10);
   pub const SetTitle: Self = Self(11);
   pub const Purge: Self = Self(12);
+  pub const Vote: Self = Self(14);
+  pub const SetRegister: Self = Self(15);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 12;
+  pub const ENUM_MAX: u8 = 15;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Unknown,
     Self::Create,
@@ -64,6 +68,8 @@ impl OperationKind {
     Self::EditText,
     Self::SetTitle,
     Self::Purge,
+    Self::Vote,
+    Self::SetRegister,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -81,6 +87,8 @@ impl OperationKind {
       Self::EditText => Some("EditText"),
       Self::SetTitle => Some("SetTitle"),
       Self::Purge => Some("Purge"),
+      Self::Vote => Some("Vote"),
+      Self::SetRegister => Some("SetRegister"),
       _ => None,
     }
   }
@@ -1741,6 +1749,9 @@ impl<'a> Operation<'a> {
   pub const VT_DELETED: ::flatbuffers::VOffsetT = 18;
   pub const VT_TEXT: ::flatbuffers::VOffsetT = 20;
   pub const VT_PARTS: ::flatbuffers::VOffsetT = 22;
+  pub const VT_COUNT: ::flatbuffers::VOffsetT = 24;
+  pub const VT_KEY: ::flatbuffers::VOffsetT = 26;
+  pub const VT_VALUE: ::flatbuffers::VOffsetT = 28;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1754,11 +1765,14 @@ impl<'a> Operation<'a> {
     let mut builder = OperationBuilder::new(_fbb);
     if let Some(x) = args.z { builder.add_z(x); }
     builder.add_id(args.id);
+    if let Some(x) = args.value { builder.add_value(x); }
+    builder.add_count(args.count);
     if let Some(x) = args.parts { builder.add_parts(x); }
     if let Some(x) = args.text { builder.add_text(x); }
     if let Some(x) = args.color { builder.add_color(x); }
     if let Some(x) = args.size { builder.add_size(x); }
     if let Some(x) = args.position { builder.add_position(x); }
+    builder.add_key(args.key);
     builder.add_deleted(args.deleted);
     builder.add_yielding(args.yielding);
     builder.add_kind(args.kind);
@@ -1836,6 +1850,27 @@ impl<'a> Operation<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, Part>>>(Operation::VT_PARTS, None)}
   }
+  #[inline]
+  pub fn count(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Operation::VT_COUNT, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn key(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(Operation::VT_KEY, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn value(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(Operation::VT_VALUE, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Operation<'_> {
@@ -1854,6 +1889,9 @@ impl ::flatbuffers::Verifiable for Operation<'_> {
      .visit_field::<bool>("deleted", Self::VT_DELETED, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("text", Self::VT_TEXT, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, Part>>>("parts", Self::VT_PARTS, false)?
+     .visit_field::<u32>("count", Self::VT_COUNT, false)?
+     .visit_field::<u8>("key", Self::VT_KEY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("value", Self::VT_VALUE, false)?
      .finish();
     Ok(())
   }
@@ -1869,6 +1907,9 @@ pub struct OperationArgs<'a> {
     pub deleted: bool,
     pub text: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub parts: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, Part>>>,
+    pub count: u32,
+    pub key: u8,
+    pub value: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
 }
 impl<'a> Default for OperationArgs<'a> {
   #[inline]
@@ -1884,6 +1925,9 @@ impl<'a> Default for OperationArgs<'a> {
       deleted: false,
       text: None,
       parts: None,
+      count: 0,
+      key: 0,
+      value: None,
     }
   }
 }
@@ -1934,6 +1978,18 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> OperationBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Operation::VT_PARTS, parts);
   }
   #[inline]
+  pub fn add_count(&mut self, count: u32) {
+    self.fbb_.push_slot::<u32>(Operation::VT_COUNT, count, 0);
+  }
+  #[inline]
+  pub fn add_key(&mut self, key: u8) {
+    self.fbb_.push_slot::<u8>(Operation::VT_KEY, key, 0);
+  }
+  #[inline]
+  pub fn add_value(&mut self, value: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Operation::VT_VALUE, value);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> OperationBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     OperationBuilder {
@@ -1961,6 +2017,9 @@ impl ::core::fmt::Debug for Operation<'_> {
       ds.field("deleted", &self.deleted());
       ds.field("text", &self.text());
       ds.field("parts", &self.parts());
+      ds.field("count", &self.count());
+      ds.field("key", &self.key());
+      ds.field("value", &self.value());
       ds.finish()
   }
 }

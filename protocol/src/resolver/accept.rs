@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::id::{Author, ClientSeq, Revision, StickerId};
 use crate::limits::{BinLimits, DeskLimits, OrderLimits};
 use crate::operation::{Batch, CollisionStatus, Commit, Create, Operation, Write};
-use crate::sticker::{Sticker, sticker_cost};
+use crate::sticker::{COUNTER_BYTES, Sticker, sticker_cost};
 use crate::text::{Delta, Order};
 
 /// A batch as it reaches the desk's owner.
@@ -271,11 +271,16 @@ impl<'a> Resolution<'a> {
                 self.title(operation, *yielding);
                 return Ok(());
             }
+            // Writes of a register of the desk meet no conflict: the last one stands.
+            Operation::SetRegister { .. } => {
+                self.operations.push(operation.clone());
+                return Ok(());
+            }
             // Only the server purges; the door lets none in.
             Operation::Purge { .. } => return Ok(()),
             _ => {}
         }
-        let id = operation.sticker().expect("only the title is about no sticker");
+        let id = operation.sticker().expect("the title and registers of the desk are done");
         if self.created.contains(&id) {
             self.keep_with_height(operation);
             return Ok(());
@@ -289,6 +294,11 @@ impl<'a> Resolution<'a> {
         };
         match operation {
             Operation::EditText { delta, .. } => self.edit(sticker, delta),
+            Operation::Vote { .. } => {
+                self.note_if_hidden(sticker);
+                self.operations.push(operation.clone());
+                Ok(())
+            }
             _ => {
                 self.write(sticker, operation);
                 Ok(())
@@ -452,6 +462,7 @@ impl<'a> Resolution<'a> {
                 operation,
                 Operation::Create(_)
                     | Operation::EditText { .. }
+                    | Operation::Vote { .. }
                     | Operation::Set { write: Write::Deleted(false), .. }
             )
         };
@@ -485,6 +496,15 @@ impl<'a> Resolution<'a> {
                 Operation::EditText { id, delta } => {
                     let text = &self.desk.stickers[id].text.value;
                     self.change(&mut changed, *id).0 += delta.bytes_grown(text);
+                }
+                Operation::Vote { id, count } if self.desk.sticker(*id).is_none() => {
+                    growth.bytes += i64::from(*count > 0) * COUNTER_BYTES as i64;
+                }
+                Operation::Vote { id, count } => {
+                    let known =
+                        self.desk.stickers[id].counters.contains_key(&self.submission.author);
+                    let grown = i64::from(*count > 0) - i64::from(known);
+                    self.change(&mut changed, *id).0 += grown * COUNTER_BYTES as i64;
                 }
                 _ => {}
             }

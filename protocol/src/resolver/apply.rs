@@ -6,7 +6,7 @@ use super::check::HEIGHT_MAX;
 use super::pile::Pile;
 use crate::desk::Desk;
 use crate::id::{Author, Revision, StickerId};
-use crate::limits::REPLICA_TEXT_CHARS_MAX;
+use crate::limits::{DESK_REGISTER_BYTES_MAX, REPLICA_TEXT_CHARS_MAX};
 use crate::operation::{Batch, Commit, Create, Operation, Write};
 use crate::stamp::Stamp;
 use crate::sticker::{Stamped, Sticker};
@@ -47,6 +47,16 @@ pub enum ApplyError {
         operation: usize,
         /// The sticker.
         id: StickerId,
+    },
+    /// A register of the desk is too long.
+    #[error("operation {operation}: register {key} would have {found} bytes")]
+    Register {
+        /// The operation, from 0.
+        operation: usize,
+        /// Which register.
+        key: u8,
+        /// Its bytes.
+        found: usize,
     },
     /// A text delta does not fit, or makes too long a text.
     #[error("operation {operation}: {reason}")]
@@ -106,6 +116,12 @@ fn fits(desk: &Desk, operations: &[Operation]) -> Result<(), ApplyError> {
     // Characters of the texts that these operations made, as they go on.
     let mut texts: BTreeMap<StickerId, u64> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
+        if let Operation::SetRegister { key, value } = operation
+            && value.len() > DESK_REGISTER_BYTES_MAX
+        {
+            let (key, found) = (*key, value.len());
+            return Err(ApplyError::Register { operation: index, key, found });
+        }
         let Some(id) = operation.sticker() else { continue };
         if let Operation::Create(create) = operation {
             let chars = create.text.chars().count() as u64;
@@ -173,6 +189,10 @@ fn perform(desk: &mut Desk, operation: &Operation, at: Revision, by: Author, now
             });
         }
         Operation::SetTitle { title, .. } => desk.title.write(title.clone(), at, by),
+        Operation::Vote { id, count } => {
+            desk.change(*id, |sticker| sticker.vote(by, *count));
+        }
+        Operation::SetRegister { key, value } => desk.set_register(*key, value),
         Operation::Purge { id } => {
             if desk.remove(*id).is_some() {
                 desk.remember_purge(*id, at);

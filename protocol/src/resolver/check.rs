@@ -53,6 +53,14 @@ pub enum Invalid {
         /// The limit.
         limit: usize,
     },
+    /// A register of the desk is too long.
+    #[error("the register has {found} bytes, at most {limit} are allowed")]
+    Register {
+        /// Its bytes.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A height is out of range.
     #[error("z is {0}, expected a whole number of at most 52 bits")]
     Height(i64),
@@ -92,6 +100,11 @@ pub fn check(operation: &Operation, limits: &DeskLimits) -> Result<(), Invalid> 
         }
         Operation::EditText { delta, .. } => check_delta(delta, limits),
         Operation::SetTitle { title, .. } => check_title(title, limits),
+        Operation::Vote { .. } => Ok(()),
+        Operation::SetRegister { value, .. } if value.len() > DESK_REGISTER_BYTES_MAX => {
+            Err(Invalid::Register { found: value.len(), limit: DESK_REGISTER_BYTES_MAX })
+        }
+        Operation::SetRegister { .. } => Ok(()),
         Operation::Purge { .. } => Err(Invalid::Purge),
     }
 }

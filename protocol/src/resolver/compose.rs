@@ -162,6 +162,8 @@ enum Slot {
     Register(Register),
     Text,
     Title,
+    DeskRegister(u8),
+    Vote,
     Purge,
 }
 
@@ -172,6 +174,8 @@ fn key(operation: &Operation) -> Key {
         Operation::Raise { .. } | Operation::Lower { .. } => Slot::Register(Register::Z),
         Operation::EditText { .. } => Slot::Text,
         Operation::SetTitle { .. } => Slot::Title,
+        Operation::SetRegister { key, .. } => Slot::DeskRegister(*key),
+        Operation::Vote { .. } => Slot::Vote,
         Operation::Purge { .. } => Slot::Purge,
     };
     (operation.sticker(), slot)
@@ -233,7 +237,10 @@ impl Folding {
             Operation::Set { id, write, yielding } => {
                 self.push_set(index, id, write, yielding)?;
             }
-            Operation::Raise { .. } | Operation::Lower { .. } => {
+            Operation::Raise { .. }
+            | Operation::Lower { .. }
+            | Operation::Vote { .. }
+            | Operation::SetRegister { .. } => {
                 self.remove(key(&operation));
                 self.append(operation);
             }

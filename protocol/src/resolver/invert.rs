@@ -23,7 +23,10 @@ pub fn invert(batch: &Batch, before: &Desk) -> Batch {
                 .sticker(*id)
                 .and_then(|sticker| delta.invert(&sticker.text.value).ok())
                 .map(|delta| Operation::EditText { id: *id, delta }),
-            Operation::Purge { .. } => None,
+            // No undo takes these back, and nothing that stands behind them needs them.
+            Operation::Vote { .. } | Operation::SetRegister { .. } | Operation::Purge { .. } => {
+                None
+            }
             Operation::Set { id, .. }
             | Operation::Raise { id, .. }
             | Operation::Lower { id, .. } => {

@@ -46,7 +46,7 @@ pub fn transform(batch: &Batch, earlier: &[Operation]) -> (Batch, Vec<Operation>
     }
 
     let mut moved = Batch::default();
-    let mut overwritten: BTreeSet<(Option<StickerId>, Option<Register>)> = BTreeSet::new();
+    let mut overwritten: BTreeSet<Place> = BTreeSet::new();
     for operation in &batch.operations {
         if written.voids(operation) {
             over.extend(undone(operation, &written));
@@ -59,26 +59,36 @@ pub fn transform(batch: &Batch, earlier: &[Operation]) -> (Batch, Vec<Operation>
                     moved.operations.push(Operation::EditText { id: *id, delta });
                 }
             }
-            Operation::SetTitle { .. } | Operation::Set { .. } => {
-                overwritten.insert((operation.sticker(), operation.register()));
+            Operation::SetTitle { .. } | Operation::SetRegister { .. } | Operation::Set { .. } => {
+                overwritten.insert(place(operation));
                 moved.operations.push(operation.clone());
             }
             Operation::Raise { .. } | Operation::Lower { .. } => {
-                overwritten.insert((operation.sticker(), Some(Register::Z)));
+                overwritten.insert(place(operation));
                 moved.operations.push(operation.clone());
             }
-            Operation::Create(_) | Operation::Purge { .. } => {
+            Operation::Create(_) | Operation::Vote { .. } | Operation::Purge { .. } => {
                 moved.operations.push(operation.clone());
             }
         }
     }
     // What the batch overwrites anyway changes nothing on top of it.
     over.retain(|operation| {
-        let title = matches!(operation, Operation::SetTitle { .. });
-        let write = title || operation.register().is_some();
-        !(write && overwritten.contains(&(operation.sticker(), operation.register())))
+        let is_write = match operation {
+            Operation::SetTitle { .. } | Operation::SetRegister { .. } => true,
+            other => other.register().is_some(),
+        };
+        !(is_write && overwritten.contains(&place(operation)))
     });
     (moved, over)
+}
+
+/// Where a write goes: the sticker and its register, a register of the desk, or neither
+/// for the title.
+type Place = (Option<StickerId>, Option<Register>, Option<u8>);
+
+fn place(operation: &Operation) -> Place {
+    (operation.sticker(), operation.register(), operation.desk_register())
 }
 
 /// An undone creation is void if anyone touched the sticker, even without
@@ -110,6 +120,8 @@ impl Written {
         let mut written = Self::default();
         for operation in operations {
             match (operation.sticker(), operation) {
+                // Nothing gives way to a vote or to a register of the desk.
+                _ if operation.is_kept_by_undo() => {}
                 (None, _) => written.title = true,
                 (Some(id), Operation::Purge { .. }) => {
                     written.purged.insert(id);

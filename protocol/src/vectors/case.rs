@@ -174,7 +174,7 @@ fn pending(case: &Value) -> Result<Value, String> {
 /// What a person sees, from the bottom of the pile to its top.
 fn content(desk: &Desk) -> Value {
     let stickers = desk.pile().map(|sticker| {
-        json!({
+        let mut content = json!({
             "id": sticker.id.to_string(),
             "x": sticker.position.value.x,
             "y": sticker.position.value.y,
@@ -184,7 +184,21 @@ fn content(desk: &Desk) -> Value {
             "z": sticker.z.value,
             "text": sticker.text.value,
             "deleted": sticker.deleted.value,
-        })
+        });
+        // Only where there are some: most cases are about other things.
+        if !sticker.counters.is_empty() {
+            let counters = sticker.counters.iter();
+            let counters = counters.map(|(author, count)| (author.to_string(), json!(count)));
+            content["counters"] = counters.collect();
+        }
+        content
     });
-    json!({ "title": desk.title().value, "stickers": stickers.collect::<Value>() })
+    let mut content =
+        json!({ "title": desk.title().value, "stickers": stickers.collect::<Value>() });
+    if !desk.registers().is_empty() {
+        let registers = desk.registers().iter();
+        content["registers"] =
+            registers.map(|(key, value)| (key.to_string(), json!(value))).collect();
+    }
+    content
 }

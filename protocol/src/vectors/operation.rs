@@ -61,6 +61,13 @@ fn read(value: &Value) -> Result<Operation, String> {
         let yielding = of["yielding"] == true;
         return Ok(Operation::SetTitle { title: string(of, "title")?.to_owned(), yielding });
     }
+    if kind == "set_register" {
+        let value = list(of, "value")?
+            .iter()
+            .map(|byte| byte.as_u64().and_then(|byte| u8::try_from(byte).ok()));
+        let value = value.collect::<Option<_>>().ok_or_else(unreadable)?;
+        return Ok(Operation::SetRegister { key: number(of, "key")?, value });
+    }
     let id: StickerId = string(of, "id")?.parse().map_err(|error| format!("{error} in {of}"))?;
     let z = match of["z"].is_null() {
         true => None,
@@ -81,6 +88,7 @@ fn read(value: &Value) -> Result<Operation, String> {
         "raise" => return Ok(Operation::Raise { id, z }),
         "lower" => return Ok(Operation::Lower { id, z }),
         "edit_text" => return Ok(Operation::EditText { id, delta: read_delta(of, "delta")? }),
+        "vote" => return Ok(Operation::Vote { id, count: number(of, "count")? }),
         "purge" => return Ok(Operation::Purge { id }),
         "move" => Write::Position(point(of)?),
         "resize" => Write::Size(size(of)?),
@@ -152,6 +160,13 @@ fn write(operation: &Operation) -> Value {
         }
         Operation::SetTitle { title, .. } => {
             put("title", json!(title));
+        }
+        Operation::Vote { count, .. } => {
+            put("count", json!(count));
+        }
+        Operation::SetRegister { key, value } => {
+            put("key", json!(key));
+            put("value", json!(value));
         }
         Operation::Purge { .. } => {}
     }

@@ -80,9 +80,9 @@ pub fn create(random: &mut Random, id: StickerId) -> Create {
     }
 }
 
-/// Kinds of operations on a sticker that is there; `Create` and `SetTitle` come
-/// on top.
-pub const KINDS: usize = 13;
+/// Kinds of operations on a sticker that is there; `Create`, `SetTitle` and
+/// `SetRegister` come on top.
+pub const KINDS: usize = 14;
 
 /// An operation of one kind on `sticker`, as its author sees it.
 pub fn operation_on(random: &mut Random, kind: usize, sticker: &Sticker) -> Operation {
@@ -102,11 +102,17 @@ pub fn operation_on(random: &mut Random, kind: usize, sticker: &Sticker) -> Oper
         10 => set(Write::Deleted(false), true),
         // An undone creation: its author sees the sticker.
         11 if !sticker.deleted.value => set(Write::Deleted(true), true),
+        13 => Operation::Vote { id, count: random.below(3) as u32 },
         _ => {
             let chars = sticker.text.value.chars().count();
             Operation::EditText { id, delta: delta(random, chars) }
         }
     }
+}
+
+pub fn register(random: &mut Random) -> Operation {
+    let value = (0..random.below(3)).map(|_| random.next() as u8).collect();
+    Operation::SetRegister { key: random.below(3) as u8, value }
 }
 
 /// Any operation, as an author sees the desk. `fresh` gives unused ids.
@@ -119,6 +125,9 @@ pub fn operation(random: &mut Random, view: &Desk, fresh: &mut u64) -> Operation
     }
     if random.chance(16) {
         return Operation::SetTitle { title: text(random, 4), yielding: random.chance(3) };
+    }
+    if random.chance(16) {
+        return register(random);
     }
     let sticker = *random.pick(&stickers);
     // Text is what goes wrong: every second operation edits one.

@@ -118,6 +118,8 @@ pub struct Naive {
     pub title: String,
     pub notes: BTreeMap<StickerId, Note>,
     pub purged: Vec<StickerId>,
+    pub registers: BTreeMap<u8, Vec<u8>>,
+    pub votes: BTreeMap<(StickerId, u32), u32>,
     log: Vec<Event>,
     fresh: u64,
 }
@@ -157,6 +159,7 @@ impl Naive {
                 return status;
             }
             self.notes.remove(&bin[0].1);
+            self.votes.retain(|(id, _), _| *id != bin[0].1);
             self.purged.push(bin[0].1);
         }
     }
@@ -199,9 +202,19 @@ impl Naive {
             self.note(author, revision, None, What::Titled);
             return if overrode { CollisionStatus::Overrode } else { CollisionStatus::Clean };
         }
+        if let Operation::SetRegister { key, value } = operation {
+            self.registers.insert(*key, value.clone());
+            self.registers.retain(|_, value| !value.is_empty());
+            return CollisionStatus::Clean;
+        }
         let id = sticker.expect("about a sticker");
         if self.purged.contains(&id) {
             return CollisionStatus::Purged;
+        }
+        if let Operation::Vote { count, .. } = operation {
+            self.votes.insert((id, author), *count);
+            self.votes.retain(|_, count| *count > 0);
+            return CollisionStatus::Clean;
         }
         let on_it = || before.log.iter().filter(|event| event.sticker == Some(id));
         let touched = on_it().any(|event| others(&event));

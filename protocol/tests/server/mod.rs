@@ -169,6 +169,14 @@ pub fn cut(id: u64, at: u32, count: u32) -> Operation {
     Operation::EditText { id: StickerId(id), delta }
 }
 
+pub fn vote(id: u64, count: u32) -> Operation {
+    Operation::Vote { id: StickerId(id), count }
+}
+
+pub fn register(key: u8, value: &[u8]) -> Operation {
+    Operation::SetRegister { key, value: value.to_owned() }
+}
+
 pub fn title(title: &str) -> Operation {
     Operation::SetTitle { title: title.to_owned(), yielding: false }
 }

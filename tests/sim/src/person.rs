@@ -352,7 +352,7 @@ impl World {
             return self.type_into(person, id, length);
         }
         let to = Point { x: self.chance.below(500) as i32, y: self.chance.below(500) as i32 };
-        let edits = match self.chance.below(9) {
+        let edits = match self.chance.below(11) {
             0 | 1 if notes.len() < 20 => {
                 vec![Edit::Create { id: None, note: NewSticker::default() }]
             }
@@ -363,6 +363,11 @@ impl World {
             6 if !gone.is_empty() => vec![Edit::Restore { id: gone[0] }],
             7 if self.plan.undoing => return self.undo_or_redo(person),
             8 if self.plan.deleting && length > 0 => return self.cut_text(person, id, length),
+            9 => vec![Edit::Vote { id, count: self.chance.below(4) as u32 }],
+            10 => {
+                let value = vec![self.chance.below(100) as u8; self.chance.below(3) as usize];
+                vec![Edit::SetRegister { key: self.chance.below(3) as u8, value }]
+            }
             _ => vec![Edit::Move { id, to }],
         };
         let _ = self.people[person].client.act(now, edits);

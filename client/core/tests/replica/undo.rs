@@ -1,4 +1,4 @@
-//! Undo and redo, rule by rule (UNDO-20 to UNDO-23). Client 0 undoes.
+//! Undo and redo, rule by rule (UNDO-20 to UNDO-24). Client 0 undoes.
 
 use std::time::Duration;
 
@@ -548,4 +548,68 @@ fn many_edits_are_one_step_in_many_batches() {
     assert_eq!(net.client(0).desk().live_stickers(), 1);
     assert!(!net.client(0).can_redo());
     net.client(0).check_invariants();
+}
+
+fn vote(id: StickerId, count: u32) -> Edit {
+    Edit::Vote { id, count }
+}
+
+fn register(byte: u8) -> Edit {
+    Edit::SetRegister { key: 1, value: vec![byte] }
+}
+
+/// Everyone sees this vote of client 0 and this register.
+fn assert_kept(net: &mut Net, id: StickerId, count: u32, byte: u8) {
+    let author = net.peers[0].client.author().expect("it has joined");
+    net.settle();
+    net.assert_converged();
+    for client in 0..2 {
+        assert_eq!(net.sticker(client, id).counters.get(&author), Some(&count));
+        assert_eq!(net.peers[client].client.desk().registers()[&1], [byte]);
+    }
+}
+
+#[test]
+fn undo_24_votes_and_registers_are_no_steps() {
+    let (mut net, id) = pair("a");
+    saved(&mut net, 0, move_to(id, 5));
+    saved(&mut net, 0, vote(id, 2));
+    saved(&mut net, 0, register(7));
+    assert!(undo(&mut net));
+    assert_x(&mut net, id, 0);
+    assert_kept(&mut net, id, 2, 7);
+    assert!(!undo(&mut net));
+    assert!(redo(&mut net));
+    assert_x(&mut net, id, 5);
+}
+
+#[test]
+fn undo_24_they_go_below_what_is_queued() {
+    let (mut net, id) = pair("a");
+    net.go_offline(0);
+    act(&mut net, 0, move_to(id, 5));
+    act(&mut net, 0, vote(id, 2));
+    act(&mut net, 0, move_to(id, 6));
+    act(&mut net, 0, register(7));
+    assert!(undo(&mut net));
+    act(&mut net, 0, vote(id, 3));
+    assert!(undo(&mut net) && !undo(&mut net));
+    net.go_online(0);
+    assert_x(&mut net, id, 0);
+    assert_kept(&mut net, id, 3, 7);
+}
+
+#[test]
+fn undo_24_a_vote_goes_with_the_creation_it_is_about() {
+    let (mut net, id) = pair("a");
+    net.go_offline(0);
+    act(&mut net, 0, register(7));
+    let now = net.now;
+    let made = net.client(0).create(now, NewSticker::default()).expect("a sound note");
+    act(&mut net, 0, vote(made, 1));
+    act(&mut net, 0, vote(id, 1));
+    assert!(undo(&mut net) && redo(&mut net));
+    net.go_online(0);
+    assert_kept(&mut net, made, 1, 7);
+    assert_kept(&mut net, id, 1, 7);
 }

@@ -40,7 +40,7 @@ prop_compose! {
         (color, z, deleted, text) in (any::<u32>(), any::<i64>(), any::<bool>(), "\\PC{0,40}"),
         stamps in prop::collection::vec(stamp(revision), 6),
         (author, created_at_ms, kind, locked) in any::<(u32, u64, u8, bool)>(),
-        counters in prop::collection::btree_map(any::<u128>().prop_map(ClientId), any::<u32>(), 0..3),
+        counters in prop::collection::btree_map(any::<u32>().prop_map(Author), 1..u32::MAX, 0..3),
     ) -> Sticker {
         Sticker {
             id: StickerId(id),
@@ -112,7 +112,7 @@ prop_compose! {
         stickers in prop::collection::vec(sticker(revision), 0..8),
         purged in prop::collection::vec((any::<u64>(), any::<u64>()), 0..4),
         purge_floor in any::<u64>(),
-        registers in prop::collection::btree_map(any::<u8>(), prop::collection::vec(any::<u8>(), 0..9), 0..3),
+        registers in prop::collection::btree_map(any::<u8>(), prop::collection::vec(any::<u8>(), 1..9), 0..3),
     ) -> Desk {
         let mut stickers = stickers;
         stickers.sort_by_key(|sticker| sticker.id);
@@ -196,7 +196,7 @@ fn fixture() -> StoredRecord {
         created_at_ms: 1_700_000_000_123,
         kind: 1,
         locked: true,
-        counters: BTreeMap::from([(ClientId(11), 3), (ClientId(12), 1)]),
+        counters: BTreeMap::from([(Author(11), 3), (Author(12), 1)]),
     };
     let applied = Outcome::Applied {
         revision: Revision(8),

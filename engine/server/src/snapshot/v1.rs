@@ -112,12 +112,13 @@ pub(super) struct StickerV1 {
     pub(super) kind: u8,
     /// Reserved: whether it is locked in place.
     pub(super) locked: bool,
-    /// Reserved: a counter for each client, for votes.
+    /// A counter for each author, for votes.
     pub(super) counters: Vec<CounterV1>,
 }
 
 #[derive(Archive, Serialize)]
 pub(super) struct CounterV1 {
+    /// The author's number, as the 16 bytes of a client's.
     pub(super) client: Id,
     pub(super) count: u32,
 }
@@ -207,6 +208,11 @@ pub(super) fn read_member(
     Ok((ClientId::from_bytes(member.client), RecentClient { author, last: last.transpose()? }))
 }
 
+fn read_counter(counter: &ArchivedCounterV1) -> (Author, u32) {
+    let ClientId(author) = ClientId::from_bytes(counter.client);
+    (Author(author as u32), counter.count.to_native())
+}
+
 pub(super) fn read_sticker(sticker: &ArchivedStickerV1) -> Sticker {
     let point = Point { x: sticker.x.to_native(), y: sticker.y.to_native() };
     let size = Size { width: sticker.width.to_native(), height: sticker.height.to_native() };
@@ -223,9 +229,7 @@ pub(super) fn read_sticker(sticker: &ArchivedStickerV1) -> Sticker {
         created_at_ms: sticker.created_at_ms.to_native(),
         kind: sticker.kind,
         locked: sticker.locked,
-        counters: counters
-            .map(|counter| (ClientId::from_bytes(counter.client), counter.count.to_native()))
-            .collect(),
+        counters: counters.map(read_counter).collect(),
     }
 }
 

@@ -49,7 +49,7 @@ struct DeskV2 {
     stickers: Vec<StickerV1>,
     purged: Vec<PurgedV1>,
     purge_floor: u64,
-    /// Reserved: registers of the desk (timer, areas).
+    /// Registers of the desk.
     registers: Vec<RegisterV1>,
 }
 
@@ -167,7 +167,10 @@ fn mirror_sticker(sticker: &Sticker) -> StickerV1 {
         counters: sticker
             .counters
             .iter()
-            .map(|(client, count)| CounterV1 { client: client.to_bytes(), count: *count })
+            .map(|(author, count)| CounterV1 {
+                client: ClientId(author.0.into()).to_bytes(),
+                count: *count,
+            })
             .collect(),
     }
 }
