@@ -52,6 +52,26 @@ fn carry_8_a_batch_that_comes_twice_applies_once() {
 }
 
 #[test]
+fn carry_8_late_copies_of_older_numbers_end_nothing() {
+    let mut world = World::new();
+    let (ann, _, link) = two(&mut world);
+    // The stream waits for a lost packet, while datagrams bring one batch after the other.
+    let sent = [1, 2, 3].map(|seq| batch(seq, seq - 1, create(seq, "x")));
+    assert!(sent.iter().all(|one| world.cast(ann, one)));
+    assert_eq!(commits(&world.take(ann)), [1, 2, 3]);
+    sent.iter().for_each(|one| world.send(ann, one));
+    let frames = world.take(ann);
+    let [ServerFrame::Answer(last)] = &frames[..] else { panic!("{frames:?}") };
+    assert_eq!(last.client_seq, ClientSeq(3));
+    assert!(world.closed.is_empty() && world.content(link).pile().count() == 3);
+    // A number that only the stream has brought is refused when it comes again.
+    world.send(ann, &batch(4, 3, create(4, "x")));
+    world.send(ann, &batch(5, 4, create(5, "x")));
+    world.send(ann, &batch(4, 3, create(4, "x")));
+    assert_eq!(world.closed.len(), 1);
+}
+
+#[test]
 fn carry_8_a_datagram_out_of_its_time_ends_nothing() {
     let mut world = World::new();
     let (ann, _, link) = two(&mut world);

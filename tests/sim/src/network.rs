@@ -183,7 +183,10 @@ impl World {
         self.pump(person);
     }
 
-    pub(crate) fn end_line(&mut self, id: ConnectionId, _code: CloseCode) {
+    pub(crate) fn end_line(&mut self, id: ConnectionId, code: CloseCode) {
+        if code == CloseCode::Malformed {
+            self.fail("a client of ours was told that it sends what none may send".to_owned());
+        }
         let Some(line) = self.lines.get_mut(&id) else { return };
         line.down.push_back(Down::End);
         let at = line.down_at;

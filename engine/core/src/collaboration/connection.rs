@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use desk_protocol::frame::Role;
-use desk_protocol::{Author, ClientId, LinkId, Revision, Time};
+use desk_protocol::{Author, ClientId, ClientSeq, LinkId, Revision, Time};
 
 use super::silence::Silence;
 use crate::bucket::Bucket;
@@ -77,6 +77,8 @@ pub(crate) struct Session {
     pub(crate) user: Arc<str>,
     /// How it is sent commits as they come.
     pub(crate) way: Way,
+    /// The newest number that a datagram has brought before the stream (CARRY-8).
+    pub(crate) ahead: ClientSeq,
     pub(crate) stream: Stream,
 }
 

@@ -71,11 +71,17 @@ impl Shard {
             return;
         }
         let arrival = Arrival { client, user: &user, submit, base_texts: &[] };
-        match self.order(now, desk, arrival) {
-            Some(Submitted::Not(rejected @ Ordered::Rejected { .. })) => {
-                self.answer(now, desk, id, client_seq, rejected);
-            }
-            Some(Submitted::Accepted(..) | Submitted::Not(_)) | None => {}
+        let ordered = self.order(now, desk, arrival);
+        let is_taken = matches!(
+            ordered,
+            Some(Submitted::Accepted(..) | Submitted::Not(Ordered::Rejected { .. }))
+        );
+        let connection = self.env.connections.get_mut(&id);
+        if let Some(session) = connection.and_then(|one| one.session_mut()).filter(|_| is_taken) {
+            session.ahead = client_seq;
+        }
+        if let Some(Submitted::Not(rejected @ Ordered::Rejected { .. })) = ordered {
+            self.answer(now, desk, id, client_seq, rejected);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use desk_protocol::codec::{self, Decoded};
 use desk_protocol::frame::{ClientFrame, CloseCode, Hello, Role, ServerFrame, Submit};
 use desk_protocol::limits::USER_LABEL_CHARS_MAX;
-use desk_protocol::{LinkId, Time};
+use desk_protocol::{ClientSeq, LinkId, Time};
 
 use super::Shard;
 use super::timers::Timer;
@@ -200,6 +200,7 @@ impl Shard {
             role,
             user: hello.user.into(),
             way: if hello.repeats { Way::Repeated } else { Way::Ordered },
+            ahead: ClientSeq(0),
             stream,
         };
         self.env.set_phase(id, Phase::Joined(session));
@@ -215,7 +216,7 @@ impl Shard {
             return;
         };
         let (client, author, role) = (session.client, session.author, session.role);
-        let user = session.user.clone();
+        let (user, ahead) = (session.user.clone(), session.ahead);
         let Some(slot) = self.desks.get_mut(&desk) else { return };
         if !slot.room.is_newest(client, id) {
             return;
@@ -239,6 +240,8 @@ impl Shard {
         let arrival = Arrival { client, user: &user, submit, base_texts: &[] };
         match self.order(now, desk, arrival) {
             None | Some(Submitted::Accepted(..)) => {}
+            // The client knows what became of it, since it has sent a newer one.
+            Some(Submitted::Not(Ordered::Old { .. })) if client_seq <= ahead => {}
             Some(Submitted::Not(ordered)) => self.answer(now, desk, id, client_seq, ordered),
         }
     }
@@ -248,7 +251,7 @@ impl Shard {
         now: Time,
         desk: LinkId,
         id: ConnectionId,
-        client_seq: desk_protocol::ClientSeq,
+        client_seq: ClientSeq,
         ordered: Ordered,
     ) {
         use desk_protocol::frame::{BatchResult, Outcome};
