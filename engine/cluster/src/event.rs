@@ -1,6 +1,7 @@
 //! What a node is told about its units.
 
 use crate::record::{Key, Record};
+use crate::request::Verdict;
 use crate::state::State;
 use crate::unit_id::{Epoch, UnitId};
 
@@ -99,6 +100,28 @@ pub enum Event {
         key: Key,
         /// What is wrong, for people.
         why: String,
+    },
+    /// The owner of a unit is asked for something by another node. The answer names the
+    /// number; the same may be asked again.
+    Asked {
+        /// The unit.
+        unit: UnitId,
+        /// To be said with the answer.
+        number: u64,
+        /// What is asked.
+        body: Vec<u8>,
+    },
+    /// The queue has the request of this ticket, and it outlives this node.
+    Kept {
+        /// The ticket.
+        ticket: u64,
+    },
+    /// What became of the request of this ticket. It comes once.
+    Told {
+        /// The ticket.
+        ticket: u64,
+        /// What became of it.
+        verdict: Verdict,
     },
     /// The owners or addresses of units have changed; the handle has the new view.
     Members,

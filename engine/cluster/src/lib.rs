@@ -70,8 +70,10 @@ mod node;
 mod outbox;
 mod own;
 mod question;
+pub mod queue;
 mod read_back;
 mod record;
+pub mod request;
 mod state;
 mod take;
 mod unit;
@@ -86,7 +88,11 @@ pub use layout::{Lanes, Layout, Led};
 pub use members::Myself;
 pub use merge::Message;
 pub use node::{Node, NodeInput, NodeOutput};
+pub use queue::{
+    Outcome, Queue, QueueCounts, QueueInput, QueueLine, QueueOutput, QueueView, Stage,
+};
 pub use record::{Key, Record, What};
+pub use request::Verdict;
 pub use state::State;
 pub use unit::Unit;
 pub use unit_id::{Epoch, Mark, UNITS, UnitId};

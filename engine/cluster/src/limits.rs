@@ -145,6 +145,51 @@ pub const RECORDS_BYTES: usize = 512 << 10;
 /// its disk after each.
 pub const STATES_BYTES: usize = 8 << 20;
 
+/// The longest body of a request to another node, in bytes: a client's longest frame, and
+/// who sends it. Safety: a request with its head is no longer than a batch.
+pub const REQUEST_BYTES_MAX: usize = 288 << 10;
+
+/// The longest name of a request, in bytes: a word.
+pub const WHAT_BYTES_MAX: usize = 32;
+
+/// The most requests of one node that have no verdict.
+pub const REQUESTS_MAX: usize = 1_024;
+
+/// The most requests that an owner has open. The others stay in the stream meanwhile.
+pub const OPEN_MAX: usize = 256;
+
+/// The most requests with a verdict that a node remembers, for its operator.
+pub const ENDED_MAX: usize = 32;
+
+/// How long a request is good for. Tuning: longer than an election and a restart.
+pub const REQUEST_TIME: Duration = Duration::from_secs(600);
+
+/// How long a node tries to bring a request into the stream. An election takes 4 to 9 s.
+pub const STORE_TIME: Duration = Duration::from_secs(20);
+
+/// The pause before a stream of the queue is asked again that did not answer.
+pub const STORE_PAUSE: Duration = Duration::from_millis(200);
+
+/// The pause between two looks for a verdict that was not heard.
+pub const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause between two readings of all requests: a bell may be missed, and a replica may
+/// skip messages.
+pub const READ_ALL_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a replica is read again that lacks a request that a bell has named. Another
+/// owner may have removed it.
+pub const LAG_READS: u32 = 20;
+
+/// How long a shard may take for a request before it is begun with again.
+pub const RUN_TIME: Duration = Duration::from_secs(45);
+
+/// How often one owner begins with a request before it gives it up.
+pub const RUNS_MAX: u32 = 5;
+
+/// The pause after the first run; it doubles with each.
+pub const TRY_AGAIN_PAUSE: Duration = Duration::from_millis(250);
+
 /// What a record takes in a batch beside its own bytes, in bytes: key, sequence, expiry
 /// and length.
 pub const RECORD_HEAD_BYTES: usize = 16 + 8 + 8 + 4;

@@ -11,6 +11,7 @@ use crate::io::{Deadline, Input, Output};
 use crate::layout::Layout;
 use crate::limits::{LATE_TIME, MOVE_AFTER, MOVES_MAX, PUT_BACK_TIME};
 use crate::members::{Finding, Members, Myself};
+use crate::queue::{Queue, QueueInput, QueueOutput, QueueView};
 use crate::unit::Unit;
 use crate::unit_id::{Epoch, UnitId};
 use crate::view::View;
@@ -24,6 +25,8 @@ pub enum NodeInput {
     Heard(Vec<u8>),
     /// Somebody asks a node to take a unit.
     Invited(Vec<u8>),
+    /// To its part of the queue.
+    Queue(QueueInput),
     /// Give a unit to that node, or to whom it falls.
     Release(UnitId, Option<String>),
     /// How many sessions the node serves.
@@ -39,6 +42,8 @@ pub enum NodeInput {
 pub enum NodeOutput {
     /// By one of its units; never [`Output::Tell`].
     Unit(UnitId, Output),
+    /// By its part of the queue.
+    Queue(QueueOutput),
     /// Tell the node's desks.
     Tell(Event),
     /// Tell all nodes, this one too.
@@ -55,6 +60,7 @@ pub enum NodeOutput {
 pub struct Node {
     units: Vec<Unit>,
     members: Members,
+    queue: Queue,
     outputs: VecDeque<NodeOutput>,
     view: View,
     /// By unit that is being given away: to whom.
@@ -78,8 +84,11 @@ impl Node {
             let seed = chance.next_u64();
             Unit::new(id, &myself.name, &myself.advertise, lanes, seed)
         };
+        let name = myself.name.clone();
+        let units = UnitId::all().map(unit).collect();
         Self {
-            units: UnitId::all().map(unit).collect(),
+            units,
+            queue: Queue::new(now, &name, chance.next_u64()),
             members: Members::new(now, myself, layout),
             outputs: VecDeque::new(),
             view: View::default(),
@@ -117,6 +126,10 @@ impl Node {
                     self.tell(Event::Notice(format!("an invitation cannot be read: {error}")));
                 }
             },
+            NodeInput::Queue(input) => {
+                self.queue.handle(now, input);
+                self.drain_queue();
+            }
             NodeInput::Release(unit, to) => {
                 self.releases.insert(unit, to);
                 self.feed(now, unit, Input::Release);
@@ -148,7 +161,8 @@ impl Node {
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let units = self.units.iter().filter_map(Unit::poll_timeout);
         let beat = (self.members.beat_at(), "a heartbeat is due");
-        units.chain([beat, (self.put_back_at, "leaders are looked after")]).min()
+        let queue = self.queue.poll_timeout();
+        units.chain(queue).chain([beat, (self.put_back_at, "leaders are looked after")]).min()
     }
 
     /// Does what is due.
@@ -160,6 +174,8 @@ impl Node {
                 self.drain(now, unit);
             }
         }
+        self.queue.handle_timeout(now);
+        self.drain_queue();
         self.beat(now);
         if self.put_back_at <= now {
             self.put_back_at = now + PUT_BACK_TIME;
@@ -174,6 +190,12 @@ impl Node {
     #[must_use]
     pub const fn view(&self) -> &View {
         &self.view
+    }
+
+    /// What the queue has of this node.
+    #[must_use]
+    pub fn queue(&self) -> QueueView {
+        self.queue.view()
     }
 
     /// The units that this node owns.
@@ -257,7 +279,11 @@ impl Node {
             let has_ended = matches!(event, Event::Deposed { .. });
             let has_begun = matches!(event, Event::Owned { .. });
             self.tell(event);
+            if has_begun {
+                self.queue.own(now, id);
+            }
             if has_ended {
+                self.queue.lose(id);
                 self.falls.remove(&id);
                 if let Some(to) = self.releases.remove(&id) {
                     let to = to.or_else(|| self.members.heir(now, id).map(str::to_owned));
@@ -268,6 +294,16 @@ impl Node {
             if has_ended || has_begun {
                 self.members.beat_soon(now);
             }
+        }
+    }
+
+    /// Passes on what the queue wants.
+    fn drain_queue(&mut self) {
+        while let Some(output) = self.queue.poll_output() {
+            self.outputs.push_back(NodeOutput::Queue(output));
+        }
+        while let Some(event) = self.queue.poll_event() {
+            self.tell(event);
         }
     }
 

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits::{
     ADDRESS_BYTES_MAX, BATCH_BYTES_MAX, BATCH_HEAD_BYTES, BATCH_RECORDS_MAX, NODE_BYTES_MAX,
-    PIECE_HEAD_BYTES, RECORD_HEAD_BYTES, STATE_BYTES_MAX,
+    PIECE_HEAD_BYTES, RECORD_HEAD_BYTES, REQUEST_BYTES_MAX, STATE_BYTES_MAX,
 };
 use crate::record::{Key, Record, What};
 use crate::unit_id::{Epoch, Mark, UnitId};
@@ -112,6 +112,12 @@ pub enum DecodeError {
     /// A state that is longer than any of ours.
     #[error("a state of {0} bytes, at most {STATE_BYTES_MAX}")]
     State(u32),
+    /// A request or verdict that is longer than any of ours.
+    #[error("a request of {0} bytes, at most {REQUEST_BYTES_MAX}")]
+    Body(u32),
+    /// No verdict of ours.
+    #[error("verdict {0} is unknown")]
+    Verdict(u8),
     /// A number that counts from 1.
     #[error("the {0} is 0, and counts from 1")]
     Zero(&'static str),
@@ -309,6 +315,15 @@ impl<'a> Reader<'a> {
 
     fn number(&mut self) -> Result<u32, DecodeError> {
         Ok(u32::from_le_bytes(self.take()?))
+    }
+
+    /// Bytes with their length.
+    pub(crate) fn body(&mut self, most: usize) -> Result<Vec<u8>, DecodeError> {
+        let length = self.number()?;
+        if length as usize > most {
+            return Err(DecodeError::Body(length));
+        }
+        self.bytes(length as usize).map(<[u8]>::to_vec)
     }
 
     fn mark(&mut self) -> Result<Mark, DecodeError> {

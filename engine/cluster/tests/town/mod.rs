@@ -515,7 +515,10 @@ impl Town {
             | Event::Writable { .. }
             | Event::Suspect { .. }
             | Event::Trusted { .. }
-            | Event::Members => {}
+            | Event::Members
+            | Event::Asked { .. }
+            | Event::Kept { .. }
+            | Event::Told { .. } => {}
         }
     }
 }
