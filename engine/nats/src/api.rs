@@ -16,6 +16,9 @@ use crate::limits::{START_PAUSE, START_TIME, TRY_TIME};
 /// JetStream's number for a message that is not there.
 const NO_MESSAGE: u64 = 10_037;
 
+/// JetStream's number for a message that cannot be removed: it is gone.
+const NOT_REMOVED: u64 = 10_057;
+
 /// JetStream's number for too few servers with room.
 pub(crate) const NO_PEERS: u64 = 10_005;
 /// Numbers that pass when the servers have found each other: no servers with room, no
@@ -161,6 +164,20 @@ pub(crate) fn purge(stream: &str, subject: &str, upto: u64) -> (String, Bytes) {
 /// Its answer.
 pub(crate) fn purged(payload: &[u8]) -> Result<(), ApiError> {
     read(payload).map(drop)
+}
+
+/// The question to remove one message.
+pub(crate) fn remove(stream: &str, sequence: u64) -> (String, Bytes) {
+    let payload = serde_json::json!({ "seq": sequence, "no_erase": true });
+    (format!("$JS.API.STREAM.MSG.DELETE.{stream}"), payload.to_string().into())
+}
+
+/// Its answer. A message that stands there all the same is found again by who reads.
+pub(crate) fn removed(payload: &[u8]) -> Result<(), ApiError> {
+    match read(payload) {
+        Err(ApiError::Refused { number: NO_MESSAGE | NOT_REMOVED, .. }) => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use desk_cluster::{Epoch, Record, State, UnitId, View};
+use desk_cluster::limits::REQUEST_BYTES_MAX;
+use desk_cluster::{Epoch, Outcome, QueueView, Record, State, UnitId, View};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Pulse;
@@ -14,6 +15,7 @@ use crate::clock::Pulse;
 pub struct Handle {
     pub(crate) calls: UnboundedSender<Call>,
     pub(crate) view: Arc<RwLock<Arc<View>>>,
+    pub(crate) queue: Arc<RwLock<Arc<QueueView>>>,
     pub(crate) pulse: Arc<Pulse>,
 }
 
@@ -23,6 +25,8 @@ pub(crate) enum Call {
     Append { unit: UnitId, epoch: Epoch, records: Vec<Record>, ticket: u64 },
     Absorbed { unit: UnitId, epoch: Epoch },
     Shown { unit: UnitId, epoch: Epoch, states: Option<Vec<State>> },
+    Send { unit: UnitId, ticket: u64, what: String, body: Vec<u8> },
+    Done { number: u64, outcome: Outcome },
     Take { unit: UnitId },
     Release { unit: UnitId, to: Option<String> },
     Sessions(u32),
@@ -55,6 +59,22 @@ impl Handle {
     /// cannot be told now.
     pub fn shown(&self, unit: UnitId, epoch: Epoch, states: Option<Vec<State>>) {
         self.call(Call::Shown { unit, epoch, states });
+    }
+
+    /// Asks the owner of a unit for something, whoever that is and will be. The event `Kept`
+    /// says that the request outlives this node, and `Told` what became of it. The owner may
+    /// be asked twice.
+    ///
+    /// # Panics
+    /// If the request is longer than [`REQUEST_BYTES_MAX`].
+    pub fn send(&self, unit: UnitId, ticket: u64, what: &str, body: Vec<u8>) {
+        assert!(body.len() <= REQUEST_BYTES_MAX, "whoever asks counts");
+        self.call(Call::Send { unit, ticket, what: what.to_owned(), body });
+    }
+
+    /// What this node made of the event `Asked` with that number.
+    pub fn done(&self, number: u64, outcome: Outcome) {
+        self.call(Call::Done { number, outcome });
     }
 
     /// Tries to own a unit, whoever owns it now. Units of dead nodes are taken without
@@ -99,6 +119,12 @@ impl Handle {
     #[must_use]
     pub fn members(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The requests of this node to others, and those to the units that it owns.
+    #[must_use]
+    pub fn queue(&self) -> Arc<QueueView> {
+        Arc::clone(&self.queue.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The thread is gone only after `Failed` or `stop`: nobody waits for an answer.

@@ -17,7 +17,9 @@ mod settings;
 mod streams;
 mod thread;
 
+pub use desk_cluster::limits::REQUEST_BYTES_MAX;
 pub use desk_cluster::{Epoch, Event, Key, NodeView, Record, State, UNITS, UnitId, View, What};
+pub use desk_cluster::{Outcome, QueueCounts, QueueLine, QueueView, Stage, Verdict};
 pub use handle::Handle;
 pub use settings::{Joined, SessionKey, Settings, StartError};
 pub use thread::start;

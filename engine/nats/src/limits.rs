@@ -64,5 +64,13 @@ pub const REPLICAS: usize = 3;
 /// on its way can be repeated.
 pub const DUPLICATES_TIME: Duration = Duration::from_secs(120);
 
+/// How long requests between nodes and their verdicts stay in the streams: longer than a
+/// request is good for.
+pub const QUEUE_TIME: Duration = Duration::from_secs(3_600);
+
+/// What each of the queue's two streams may hold, in bytes. A request that finds no room is
+/// refused to its sender.
+pub const QUEUE_BYTES_MAX: u64 = 16 << 20;
+
 /// How long the servers are waited for that say how they sync.
 pub const SERVERS_TIME: Duration = Duration::from_secs(1);

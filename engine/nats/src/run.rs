@@ -6,23 +6,27 @@ use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Subscriber};
 use bytes::Bytes;
 use desk_cluster::limits::LATE_TIME;
+use desk_cluster::queue::Place;
 use desk_cluster::{
-    Answer, CallId, Event, Input, Layout, Node, NodeInput, NodeOutput, Output, UnitId, View,
+    CallId, Event, Input, Layout, Node, NodeInput, NodeOutput, Output, QueueInput, QueueOutput,
+    QueueView, UnitId, View,
 };
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page, purge};
+use crate::api::{EXPECTED_SEQUENCE, EXPECTED_SUBJECT, MESSAGE_ID, newest, page, purge, remove};
 use crate::clock::{Clock, Pulse};
 use crate::handle::Call;
 use crate::leaders::{lane_name, put_back};
 use crate::limits::{HAND_OVER_TIME, RECONNECT_PAUSE};
-use crate::questions::{Question, Questions};
+use crate::questions::{Asker, Question, Questions};
+use crate::streams::{REQUESTS, VERDICTS};
 
 /// Subjects of what nodes say to all others.
 pub(crate) const BEATS: &str = "desk.hb";
 const INVITES: &str = "desk.own";
+const BELLS: &str = "desk.queue";
 
 /// Everything that the thread holds.
 pub(crate) struct Run<T> {
@@ -34,21 +38,27 @@ pub(crate) struct Run<T> {
     inbox: String,
     questions: Questions,
     view: Arc<RwLock<Arc<View>>>,
+    queue: Arc<RwLock<Arc<QueueView>>>,
     tell: T,
     reconnected_at: Option<Instant>,
 }
+
+/// What the thread shows to the others.
+pub(crate) type Views = (Arc<RwLock<Arc<View>>>, Arc<RwLock<Arc<QueueView>>>);
 
 /// What the thread listens to.
 pub(crate) struct Ears {
     answers: Subscriber,
     beats: Subscriber,
     invites: Subscriber,
+    bells: Subscriber,
+    verdicts: Subscriber,
 }
 
 impl Ears {
     /// # Errors
     /// The connection is gone.
-    pub(crate) async fn open(client: &Client, inbox: &str) -> Result<Self, String> {
+    pub(crate) async fn open(client: &Client, inbox: &str, name: &str) -> Result<Self, String> {
         let listen = async |subject: String| {
             client.subscribe(subject).await.map_err(|error| error.to_string())
         };
@@ -56,6 +66,8 @@ impl Ears {
             answers: listen(format!("{inbox}.*")).await?,
             beats: listen(format!("{BEATS}.*")).await?,
             invites: listen(INVITES.to_owned()).await?,
+            bells: listen(BELLS.to_owned()).await?,
+            verdicts: listen(format!("{VERDICTS}.{name}.*")).await?,
         })
     }
 }
@@ -67,7 +79,7 @@ impl<T: FnMut(Event)> Run<T> {
         node: Node,
         (name, layout): (String, Layout),
         inbox: String,
-        view: Arc<RwLock<Arc<View>>>,
+        (view, queue): Views,
         tell: T,
     ) -> Self {
         let questions = Questions::default();
@@ -80,6 +92,7 @@ impl<T: FnMut(Event)> Run<T> {
             inbox,
             questions,
             view,
+            queue,
             tell,
             reconnected_at: None,
         }
@@ -118,6 +131,14 @@ impl<T: FnMut(Event)> Run<T> {
                 Some(invite) = ears.invites.next() => {
                     self.handle(NodeInput::Invited(invite.payload.to_vec()));
                 }
+                Some(bell) = ears.bells.next() => {
+                    let rung = QueueInput::Rung(bell.payload.to_vec());
+                    self.handle(NodeInput::Queue(rung));
+                }
+                Some(verdict) = ears.verdicts.next() => {
+                    let heard = QueueInput::Heard(verdict.payload.to_vec());
+                    self.handle(NodeInput::Queue(heard));
+                }
                 () = tokio::time::sleep_until(due) => {
                     let now = self.clock.now();
                     self.node.handle_timeout(now);
@@ -148,6 +169,12 @@ impl<T: FnMut(Event)> Run<T> {
             Call::Shown { unit, epoch, states } => {
                 NodeInput::Unit(unit, Input::Shown { epoch, states })
             }
+            Call::Send { unit, ticket, what, body } => {
+                NodeInput::Queue(QueueInput::Send { unit, ticket, what, body })
+            }
+            Call::Done { number, outcome } => {
+                NodeInput::Queue(QueueInput::Done { number, outcome })
+            }
             Call::Take { unit } => NodeInput::Unit(unit, Input::Take),
             Call::Release { unit, to } => NodeInput::Release(unit, to),
             Call::Sessions(sessions) => NodeInput::Sessions(sessions),
@@ -160,15 +187,20 @@ impl<T: FnMut(Event)> Run<T> {
     fn answered(&mut self, answer: async_nats::Message) {
         let number = answer.subject.rsplit('.').next().and_then(|text| text.parse().ok());
         let Some(number) = number else { return };
-        if let Some((unit, input)) = self.questions.answered(number, answer) {
-            self.handle(NodeInput::Unit(unit, input));
+        if let Some(input) = self.questions.answered(number, answer) {
+            self.handle(input);
         }
     }
 
     async fn carry_out(&mut self) {
+        let mut is_queue_changed = false;
         while let Some(output) = self.node.poll_output() {
             match output {
                 NodeOutput::Unit(unit, output) => self.at_lane(unit, output).await,
+                NodeOutput::Queue(output) => {
+                    self.at_queue(output).await;
+                    is_queue_changed = true;
+                }
                 NodeOutput::Beat(bytes) => {
                     let subject = format!("{BEATS}.{}", self.name);
                     self.publish(subject, None, HeaderMap::new(), bytes.into()).await;
@@ -185,14 +217,53 @@ impl<T: FnMut(Event)> Run<T> {
                         let view = Arc::new(self.node.view().clone());
                         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
                     }
+                    is_queue_changed |= matches!(event, Event::Asked { .. } | Event::Told { .. });
                     (self.tell)(event);
                 }
+            }
+        }
+        if is_queue_changed {
+            let queue = Arc::new(self.node.queue());
+            *self.queue.write().unwrap_or_else(PoisonError::into_inner) = queue;
+        }
+    }
+
+    async fn at_queue(&mut self, output: QueueOutput) {
+        let subject = |place: Place| match place {
+            Place::Requests(unit) => format!("{REQUESTS}.{unit}"),
+            Place::Verdict { sender, id } => format!("{VERDICTS}.{sender}.{id:016x}"),
+        };
+        let asker = Asker::Queue;
+        match output {
+            QueueOutput::Publish { call, place, id, bytes } => {
+                let mut headers = HeaderMap::new();
+                headers.insert(MESSAGE_ID, id.as_str());
+                let payload = Bytes::from_owner(bytes);
+                self.ask(asker, call, Question::Publish, subject(place), headers, payload).await;
+            }
+            QueueOutput::Read { call, from } => {
+                let (to, payload) = page(REQUESTS, &format!("{REQUESTS}.*"), from);
+                let question = Question::Read(Vec::new());
+                self.ask(asker, call, question, to, HeaderMap::new(), payload).await;
+            }
+            QueueOutput::LookUp { call, place } => {
+                let (to, payload) = newest(VERDICTS, &subject(place));
+                let payload = payload.into();
+                self.ask(asker, call, Question::LookUp, to, HeaderMap::new(), payload).await;
+            }
+            QueueOutput::Remove { call, sequence } => {
+                let (to, payload) = remove(REQUESTS, sequence);
+                self.ask(asker, call, Question::Purge, to, HeaderMap::new(), payload).await;
+            }
+            QueueOutput::Ring(bytes) => {
+                self.publish(BELLS.to_owned(), None, HeaderMap::new(), bytes.into()).await;
             }
         }
     }
 
     async fn at_lane(&mut self, unit: UnitId, output: Output) {
         let lane = |lane: usize| lane_name(self.layout.stream(unit, lane));
+        let asker = Asker::Unit(unit);
         match output {
             Output::Publish { call, lane: at, is_fence, id, newest_fence, bytes } => {
                 let stream = lane(at);
@@ -203,25 +274,25 @@ impl<T: FnMut(Event)> Run<T> {
                 headers.insert(EXPECTED_SEQUENCE, newest_fence.to_string().as_str());
                 headers.insert(EXPECTED_SUBJECT, fences.as_str());
                 let payload = Bytes::from_owner(bytes);
-                self.ask(unit, call, Question::Publish, subject, headers, payload).await;
+                self.ask(asker, call, Question::Publish, subject, headers, payload).await;
             }
             Output::LookUp { call, lane: at, is_fence } => {
                 let stream = lane(at);
                 let kind = if is_fence { "f" } else { "o" };
                 let (subject, payload) = newest(&stream, &format!("{stream}.{unit}.{kind}"));
                 let payload = payload.into();
-                self.ask(unit, call, Question::LookUp, subject, HeaderMap::new(), payload).await;
+                self.ask(asker, call, Question::LookUp, subject, HeaderMap::new(), payload).await;
             }
             Output::Read { call, lane: at, from } => {
                 let stream = lane(at);
                 let (subject, payload) = page(&stream, &format!("{stream}.{unit}.>"), from);
                 let question = Question::Read(Vec::new());
-                self.ask(unit, call, question, subject, HeaderMap::new(), payload).await;
+                self.ask(asker, call, question, subject, HeaderMap::new(), payload).await;
             }
             Output::Purge { call, lane: at, upto } => {
                 let stream = lane(at);
                 let (subject, payload) = purge(&stream, &format!("{stream}.{unit}.o"), upto);
-                self.ask(unit, call, Question::Purge, subject, HeaderMap::new(), payload).await;
+                self.ask(asker, call, Question::Purge, subject, HeaderMap::new(), payload).await;
             }
             Output::Reconnect => self.reconnect().await,
             Output::Tell(event) => (self.tell)(event),
@@ -232,24 +303,19 @@ impl<T: FnMut(Event)> Run<T> {
     /// client would keep would arrive when it is old.
     async fn ask(
         &mut self,
-        unit: UnitId,
+        asker: Asker,
         call: CallId,
         question: Question,
         subject: String,
         headers: HeaderMap,
         payload: Bytes,
     ) {
-        let why = || "no connection to the nats-servers".to_owned();
-        let unanswered = match &question {
-            Question::Publish => Input::Published { call, answer: Answer::Open(why()) },
-            Question::Purge => Input::Purged { call, answer: Err(why()) },
-            Question::LookUp => Input::LookedUp { call, answer: Err(why()) },
-            Question::Read(_) => Input::Read { call, answer: Err(why()) },
-        };
-        let number = self.questions.ask(unit, call, question);
+        let why = "no connection to the nats-servers".to_owned();
+        let unanswered = asker.input(call, question.unanswered(why));
+        let number = self.questions.ask(asker, call, question);
         let reply = format!("{}.{number}", self.inbox);
         if !self.publish(subject, Some(reply), headers, payload).await {
-            self.handle(NodeInput::Unit(unit, unanswered));
+            self.handle(unanswered);
         }
     }
 

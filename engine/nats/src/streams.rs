@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout};
 use crate::api::{ApiError, EXPECTED_SEQUENCE, NO_PEERS, found_message, newest, persist};
 use crate::leaders::{lane_name, servers};
 use crate::limits::{
-    DUPLICATES_TIME, LANE_BYTES_MIN, LANES, REACH_TIME, REPLICAS, SERVERS_TIME, START_PAUSE,
-    STREAMS_PER_SERVER,
+    DUPLICATES_TIME, LANE_BYTES_MIN, LANES, QUEUE_BYTES_MAX, QUEUE_TIME, REACH_TIME, REPLICAS,
+    SERVERS_TIME, START_PAUSE, STREAMS_PER_SERVER,
 };
 use crate::settings::{SessionKey, Settings, StartError};
 
@@ -19,6 +19,9 @@ const FORMAT: u64 = 2;
 /// The bucket that holds what all nodes agree on.
 const BUCKET: &str = "CLUSTER";
 const AGREED: &str = "$KV.CLUSTER.agreed";
+/// The streams of the queue between the nodes.
+pub(crate) const REQUESTS: &str = "QUEUE";
+pub(crate) const VERDICTS: &str = "QSTATUS";
 /// JetStream's number for a stream that is there with another configuration.
 const IN_USE: u64 = 10_058;
 /// JetStream's number for a condition of a publish that does not hold.
@@ -41,6 +44,9 @@ pub(crate) async fn ensure(client: &Client, settings: &Settings) -> Result<Agree
     ensure_stream(client, bucket()).await?;
     let (streams, session_key) = agree(client, settings).await?;
     let bytes = settings.lane_bytes_max.max(LANE_BYTES_MIN);
+    for queue in [requests(), verdicts()] {
+        ensure_stream(client, queue).await?;
+    }
     let lanes = (0..streams).map(|lane| ensure_stream(client, lane_config(lane, bytes)));
     for made in future::join_all(lanes).await {
         made?;
@@ -134,6 +140,40 @@ fn bucket() -> Value {
         "allow_rollup_hdrs": true,
         "deny_delete": true,
         "max_bytes": 1 << 20,
+    })
+}
+
+/// The queue between the nodes: what owners of units are asked for.
+fn requests() -> Value {
+    json!({
+        "name": REQUESTS,
+        "description": "Requests between the nodes of Sticker Desk",
+        "subjects": [format!("{REQUESTS}.*")],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "num_replicas": REPLICAS,
+        "allow_direct": true,
+        "max_age": QUEUE_TIME.as_nanos() as u64,
+        "max_bytes": QUEUE_BYTES_MAX,
+        "duplicate_window": DUPLICATES_TIME.as_nanos() as u64,
+    })
+}
+
+/// What became of these requests.
+fn verdicts() -> Value {
+    json!({
+        "name": VERDICTS,
+        "description": "What became of requests between the nodes of Sticker Desk",
+        "subjects": [format!("{VERDICTS}.*.*")],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "num_replicas": REPLICAS,
+        "allow_direct": true,
+        "max_age": QUEUE_TIME.as_nanos() as u64,
+        "max_bytes": QUEUE_BYTES_MAX,
+        "duplicate_window": DUPLICATES_TIME.as_nanos() as u64,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 
 use async_nats::Client;
-use desk_cluster::{Event, Layout, Myself, Node, View};
+use desk_cluster::{Event, Layout, Myself, Node, QueueView, View};
 use tokio::sync::mpsc::unbounded_channel;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -11,7 +11,7 @@ use crate::clock::{Clock, Pulse};
 use crate::connection::connect;
 use crate::handle::Handle;
 use crate::leaders::put_back;
-use crate::run::{Ears, Run};
+use crate::run::{Ears, Run, Views};
 use crate::settings::{Joined, Settings, StartError};
 use crate::streams::{Agreed, ensure};
 
@@ -28,8 +28,10 @@ pub fn start(
     let (calls, called) = unbounded_channel();
     let (joined, wait) = mpsc::channel();
     let view = Arc::new(RwLock::new(Arc::new(View::default())));
+    let queue = Arc::new(RwLock::new(Arc::new(QueueView::default())));
     let pulse = Arc::new(Pulse::start());
-    let handle = Handle { calls, view: Arc::clone(&view), pulse: Arc::clone(&pulse) };
+    let views = (Arc::clone(&view), Arc::clone(&queue));
+    let handle = Handle { calls, view, queue, pulse: Arc::clone(&pulse) };
     let run = move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -40,7 +42,7 @@ pub fn start(
                 Err(error) => drop(joined.send(Err(error))),
                 Ok((client, (inbox, ears), agreed)) => {
                     let layout = agreed.layout;
-                    let run = run(client, &settings, layout, view, tell, inbox);
+                    let run = run(client, &settings, layout, views, tell, inbox);
                     let view = run.view();
                     let session_key = agreed.session_key;
                     drop(joined.send(Ok(Joined { session_key, view })));
@@ -62,7 +64,7 @@ async fn join(settings: &Settings) -> Result<(Client, (String, Ears), Agreed), S
     let agreed = ensure(&client, settings).await?;
     put_back(client.clone(), agreed.layout.clone()).await;
     let inbox = client.new_inbox();
-    let ears = Ears::open(&client, &inbox).await;
+    let ears = Ears::open(&client, &inbox, &settings.node).await;
     let ears = ears.map_err(|error| StartError::Unfit(format!("cannot listen: {error}")))?;
     Ok((client, (inbox, ears), agreed))
 }
@@ -71,7 +73,7 @@ fn run<T: FnMut(Event)>(
     client: Client,
     settings: &Settings,
     layout: Layout,
-    view: Arc<RwLock<Arc<View>>>,
+    (view, queue): Views,
     tell: T,
     inbox: String,
 ) -> Run<T> {
@@ -86,5 +88,5 @@ fn run<T: FnMut(Event)>(
     };
     let node = Node::new(clock.now(), myself, layout.clone(), seed(1));
     *view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(node.view().clone());
-    Run::new(client, clock, node, (settings.node.clone(), layout), inbox, view, tell)
+    Run::new(client, clock, node, (settings.node.clone(), layout), inbox, (view, queue), tell)
 }

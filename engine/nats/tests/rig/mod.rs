@@ -274,6 +274,9 @@ impl Peer {
                 Event::Writable { .. }
                 | Event::Suspect { .. }
                 | Event::Trusted { .. }
+                | Event::Asked { .. }
+                | Event::Kept { .. }
+                | Event::Told { .. }
                 | Event::Members => {}
             }
         }
