@@ -254,7 +254,20 @@ impl Api {
     /// # Errors
     /// See [`RequestError`].
     pub async fn cluster_status(&self) -> Result<String, RequestError> {
-        let text = self.request("GET", "/admin/cluster", &[], b"").await?;
+        self.text("/admin/cluster").await
+    }
+
+    /// The requests between one machine of a cluster and the others, as text; this is the
+    /// interface at its admin address.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn cluster_queue(&self) -> Result<String, RequestError> {
+        self.text("/admin/queue").await
+    }
+
+    async fn text(&self, target: &str) -> Result<String, RequestError> {
+        let text = self.request("GET", target, &[], b"").await?;
         String::from_utf8(text).map_err(|_| RequestError::Unexpected("text"))
     }
 

@@ -13,8 +13,9 @@ use std::time::Duration;
 use desk_engine_core::{UNITS, unit};
 use desk_gateway_http::route::is_same_origin;
 use desk_nats::limits::SILENCE_MAX;
-use desk_nats::{Event, Handle, NodeView, SessionKey, Settings, UnitId, View};
-use desk_protocol::LinkId;
+use desk_nats::{Event, Handle, NodeView, QueueCounts, QueueLine, SessionKey, Settings};
+use desk_nats::{UnitId, View};
+use desk_protocol::{LinkId, Time};
 
 use crate::config::{Cluster as Chosen, Config};
 use crate::keys::{self, KeyError};
@@ -68,7 +69,14 @@ impl Inboxes {
             | Event::Writable { unit }
             | Event::Suspect { unit }
             | Event::Trusted { unit }
-            | Event::Quarantine { unit, .. } => *unit,
+            | Event::Quarantine { unit, .. }
+            | Event::Asked { unit, .. } => *unit,
+            // To the shard that has asked.
+            Event::Kept { ticket } | Event::Told { ticket, .. } => {
+                // The shard that asks stands in a request's upper bits.
+                let shard = (*ticket >> 48) as usize;
+                return self.put(shard, event);
+            }
             Event::Members => return,
             Event::Notice(what) => return tracing::warn!("{what}"),
             Event::Failed(why) => {
@@ -81,7 +89,12 @@ impl Inboxes {
         if let Event::Suspect { .. } = event {
             inbox.doubts.fetch_add(1, Ordering::Release);
         }
-        inbox.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+        self.put(shard, event);
+    }
+
+    fn put(&self, shard: usize, event: Event) {
+        let events = &self.shards[shard].events;
+        events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
         if let Some(bells) = self.bells.get() {
             bells[shard].ring();
         }
@@ -178,6 +191,27 @@ impl Cluster {
     /// Whether pages of that origin are of a machine of the cluster.
     pub(crate) fn has_origin(&self, origin: &str) -> bool {
         self.view().nodes.iter().any(|node| is_same_origin(&node.advertise, origin))
+    }
+
+    /// The requests of this machine to others, and those to the units that it serves, for
+    /// the operator.
+    pub(crate) fn queue(&self, now: Time) -> String {
+        let view = self.handle.queue();
+        let mut text = String::from("request    from    unit    what    age    state\n");
+        for line in &view.lines {
+            let QueueLine { id, sender, unit, what, made_at, stage } = line;
+            let age = now.since(*made_at).as_secs();
+            // A String takes all that is written to it.
+            let _ =
+                writeln!(text, "{id:016x}    {sender}    {unit}    {what}    {age} s    {stage}");
+        }
+        let QueueCounts { stored, acknowledged, refused, given_up, begun } = view.counts;
+        let _ = writeln!(
+            text,
+            "\nsince the start: {stored} stored, {acknowledged} acknowledged, {refused} refused, \
+             {given_up} given up; {begun} begun for others"
+        );
+        text
     }
 
     /// The machines and who serves which units, for the operator.

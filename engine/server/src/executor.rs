@@ -113,6 +113,7 @@ async fn start(part: Part) -> Result<Rc<Shell>, String> {
     glommio::spawn_local(guarded(Rc::clone(&shell).keep_up())).detach();
     if shell.shared.cluster.is_some() {
         glommio::spawn_local(guarded(Rc::clone(&shell).serve_streams())).detach();
+        glommio::spawn_local(guarded(entry::serve_carried(Rc::clone(&shell)))).detach();
     }
     for (address, door) in doors {
         let listener = TcpListener::bind(address)

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
+use desk_nats::{QueueCounts, QueueView};
 
 use crate::beside::Beside;
 
@@ -195,6 +196,48 @@ shard_metrics! {
         request_time "sticker_desk_http_request_seconds" "From a request's head to its answer, long polls apart.",
         turn_time "sticker_desk_turn_seconds" "How long a turn of the shard's loop takes.",
     }
+}
+
+/// Appends what the queue between machines counts.
+pub(crate) fn render_queue(view: &QueueView, out: &mut String) {
+    let QueueCounts { stored, acknowledged, refused, given_up, begun } = view.counts;
+    let mut one = |name: &str, help: &str, kind: &str, value: u64| {
+        head(out, name, help, kind);
+        line(out, format_args!("{name} {value}"));
+    };
+    let mut count = |name: &str, help: &str, value| one(name, help, "counter", value);
+    count(
+        "sticker_desk_cluster_requests_stored_total",
+        "Requests to other machines that the queue has taken.",
+        stored,
+    );
+    count(
+        "sticker_desk_cluster_requests_acknowledged_total",
+        "Requests to other machines that were done.",
+        acknowledged,
+    );
+    count(
+        "sticker_desk_cluster_requests_refused_total",
+        "Requests to other machines that were refused.",
+        refused,
+    );
+    count(
+        "sticker_desk_cluster_requests_given_up_total",
+        "Requests to other machines that nobody tries any more.",
+        given_up,
+    );
+    count(
+        "sticker_desk_cluster_requests_begun_total",
+        "Times that this machine began with a request of the queue.",
+        begun,
+    );
+    let open = view.lines.iter().filter(|line| line.stage.is_open()).count() as u64;
+    one(
+        "sticker_desk_cluster_requests_open",
+        "Requests without a verdict that this machine has sent or is asked by.",
+        "gauge",
+        open,
+    );
 }
 
 fn head(out: &mut String, name: &str, help: &str, kind: &str) {

@@ -3,8 +3,9 @@
 
 use desk_client_native::Carriers;
 use desk_e2e::cluster::{Cluster, MACHINES};
+use desk_e2e::http::KEY;
 use desk_e2e::programs::{note, opened, soon, texts};
-use desk_e2e::{Setup, create, eventually, http, now};
+use desk_e2e::{Setup, create, eventually, http, join, now};
 use serde_json::json;
 
 #[test]
@@ -126,6 +127,49 @@ fn the_operator_sees_who_serves_what() {
     let alone = desk_e2e::Server::new();
     let why = http::get(&alone, "/admin/cluster", &[]).problem(404);
     assert!(why.contains("--cluster"), "{why}");
+}
+
+#[test]
+fn owners_are_served_at_any_machine() {
+    let mut cluster = Cluster::start();
+    let ada = create(&cluster.nodes[0], "Retro");
+    assert_eq!(cluster.owner(&ada.id), 0);
+    let person = join(&cluster.nodes[0], &ada.id);
+    let owner = ada.as_owner(&cluster.nodes[0]);
+    let target = format!("/api/desk/{}", ada.id);
+    // The machine that is asked has no such desk, and is answered by the one that has.
+    let shown = ada.link(&cluster.nodes[1], "viewer", false);
+    let replaced = ada.link(&cluster.nodes[2], "viewer", true);
+    assert_ne!(shown, replaced);
+    assert_eq!(ada.link(&cluster.nodes[0], "viewer", false), replaced);
+    desk_e2e::desk::init(&cluster.nodes[0], &shown).problem(404);
+    let refused = http::delete(&cluster.nodes[1], &target, &[(KEY, &person.key)]);
+    assert_eq!(refused.code(403), "not_allowed");
+    let finish = "/api/desk/collaboration/finish";
+    http::patch(&cluster.nodes[1], finish, &[(KEY, &owner.key)], &json!({ "diff": "" }))
+        .expect(200);
+    let again = ada.as_owner(&cluster.nodes[0]);
+    http::delete(&cluster.nodes[2], &target, &[(KEY, &again.key)]).expect(200);
+    desk_e2e::desk::init(&cluster.nodes[0], &ada.id).problem(404);
+
+    // A takedown is kept until a machine has the desk.
+    let bad = create(&cluster.nodes[0], "Bad");
+    cluster.kill9(0);
+    let takedown = format!("/admin/desk/{}", bad.id);
+    http::delete(&cluster.nodes[1], &takedown, &[]).expect(200);
+    for node in 1..MACHINES {
+        assert_eq!(cluster.ask(node, |at| desk_e2e::desk::init(at, &bad.id)).status, 404);
+    }
+    let told = http::get(&cluster.nodes[1], "/admin/queue", &[]).expect(200).text().to_owned();
+    let of = |what: &str, state: &str| {
+        told.lines().any(|line| line.contains(what) && line.ends_with(state))
+    };
+    assert!(of("takedown", "acknowledged") && of("finish", "acknowledged"), "{told}");
+    assert!(of("delete", "refused"), "{told}");
+    let count =
+        |what: &str| cluster.nodes[1].metric(&format!("sticker_desk_cluster_requests_{what}"));
+    assert_eq!((count("acknowledged_total"), count("refused_total")), (3, 1), "{told}");
+    eventually("a queue without open requests", || (count("open") == 0).then_some(()));
 }
 
 /// How often a machine is killed: `make cluster-test` sets it higher.

@@ -9,8 +9,9 @@ use super::place::Place;
 use super::{Done, Failure, print};
 
 pub(crate) const EXAMPLES: &str = "\
-Example, on a machine of the cluster:
-  $ sticker-desk cluster status --admin http://127.0.0.1:9100
+Examples, on a machine of the cluster:
+  $ sticker-desk cluster status http://127.0.0.1:9100
+  $ sticker-desk cluster queue http://127.0.0.1:9100
 
 The admin address is the one that serve was started with (--admin). Without one it is
 the address it listens on, for this machine only.";
@@ -26,13 +27,20 @@ pub(crate) struct Cluster {
 enum What {
     /// Print the machines, and who serves which units
     #[command(after_help = EXAMPLES)]
-    Status(Status),
+    Status(At),
+    /// Print the requests between this machine and others, and what became of them
+    #[command(after_help = EXAMPLES)]
+    Queue(At),
 }
 
 #[derive(Args, Clone, Debug)]
-struct Status {
+struct At {
     /// The admin address of one of the machines [default: the server of --server]
-    #[arg(long, value_name = "URL")]
+    #[arg(value_name = "ADDRESS")]
+    at: Option<Server>,
+
+    /// The same
+    #[arg(long, value_name = "URL", conflicts_with = "at", hide = true)]
     admin: Option<Server>,
 
     #[command(flatten)]
@@ -41,12 +49,16 @@ struct Status {
 
 impl Cluster {
     pub(crate) async fn run(self) -> Done {
-        let What::Status(Status { admin, place }) = self.what;
-        let api = match admin {
+        let (At { at, admin, place }, is_queue) = match self.what {
+            What::Status(at) => (at, false),
+            What::Queue(at) => (at, true),
+        };
+        let api = match at.or(admin) {
             Some(admin) => place.api_at(admin)?,
             None => place.api()?,
         };
-        print(&api.cluster_status().await.map_err(Failure::new)?)?;
+        let told = if is_queue { api.cluster_queue().await } else { api.cluster_status().await };
+        print(&told.map_err(Failure::new)?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

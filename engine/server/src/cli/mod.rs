@@ -164,6 +164,8 @@ mod tests {
             &format!("desk import - --link {link}"),
             &format!("desk remove {link} --admin http://127.0.0.1:9100"),
             "desk cluster status --admin http://127.0.0.1:9100",
+            "desk cluster status http://127.0.0.1:9100",
+            "desk cluster queue http://127.0.0.1:9100",
             "desk inspect ./data",
         ] {
             parse(good).unwrap_or_else(|error| panic!("{good}: {error}"));

@@ -10,8 +10,9 @@ use desk_gateway_http::http::{Connection, Event as Arrived, RequestHead, Respons
 use desk_gateway_http::{Problem, Time};
 use desk_protocol::limits::DeskLimits;
 
+use super::carried::Carried;
 use super::cluster::Elsewhere;
-use super::{Door, answers, cluster};
+use super::{Door, answers, carried, cluster};
 use crate::beside::{Busy, Kind};
 use crate::budget::Held;
 use crate::limits::BUFFERED_BYTES;
@@ -231,12 +232,33 @@ impl Http {
                 }
                 Ok(reply)
             }
-            Some(Answer::Line(_)) => unreachable!("an answer is of its question's kind"),
+            Some(_) => unreachable!("an answer is of its question's kind"),
             None if self.unread.is_ended() => {
                 let why = "the server has no room for this request";
                 Ok(Reply::Failed(ServiceError::Unavailable(why)))
             }
             None => Ok(Reply::Failed(ServiceError::Unavailable("the answer takes too long"))),
+        }
+    }
+
+    /// Asks the owner of a desk for something that the cluster's queue carries: another
+    /// machine may have the desk, or nobody for a moment.
+    pub(super) async fn ask_owner(&mut self, request: Request) -> Result<Carried, Gone> {
+        let cluster = self.shell.shared.cluster.is_some();
+        let link = request.link();
+        let parcel = cluster.then(|| carried::pack(&request)).flatten();
+        let reply = self.ask(request).await?;
+        let (Reply::Failed(ServiceError::Moved), Some(parcel), Some(link)) = (&reply, parcel, link)
+        else {
+            return Ok(Carried::Reply(reply));
+        };
+        self.elsewhere = None;
+        let shell = Rc::clone(&self.shell);
+        let asking = shell.ask_cluster(link, parcel.what, parcel.body);
+        match self.until_done(Ends::MayRead, |context| asking.poll(context)).await? {
+            Some(Answer::Carried(verdict)) => Ok(carried::carried(&verdict)),
+            Some(_) => unreachable!("an answer is of its question's kind"),
+            None => Ok(carried::late(asking.is_kept())),
         }
     }
 
@@ -248,7 +270,7 @@ impl Http {
     ) -> Result<Option<LineAnswer>, Gone> {
         match self.ask_shard(Question::Line(Box::new(question))).await? {
             Some(Answer::Line(answer)) => Ok(Some(answer)),
-            Some(Answer::Desk(_)) => unreachable!("an answer is of its question's kind"),
+            Some(_) => unreachable!("an answer is of its question's kind"),
             None => Ok(None),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use desk_engine_core::identity::ParseKeyError;
 use desk_engine_core::service::{Deleted, Joined, Polled};
-use desk_engine_core::{Action, Reply, Request, SessionKey};
+use desk_engine_core::{Action, Reply, Request, ServiceError, SessionKey};
 use desk_files::Imported;
 use desk_gateway_http::bodies::{
     Collaboration, InitAnswer, InitTarget, finish_answer, links_answer, read_finish, read_init,
@@ -22,6 +22,7 @@ use desk_protocol::limits::DeskLimits;
 use desk_protocol::{ClientFrame, LinkId, StickerId};
 
 use super::admission;
+use super::carried::Carried;
 use super::cluster::Elsewhere;
 use super::connection::{Gone, Http, host};
 use super::{Door, answers, cluster, operator};
@@ -450,9 +451,10 @@ async fn finish(http: &mut Http, head: &RequestHead) -> Answer {
         Some(frame) => Some(attempt!(submit_frame(&frame, http.limits()))),
         None => None,
     };
-    match http.ask(Request::Finish { key, diff }).await? {
-        Reply::Finished => Ok(Ok(Some(finish_answer(&text)))),
-        other => Ok(Err(unexpected(other))),
+    match http.ask_owner(Request::Finish { key, diff }).await? {
+        Carried::Reply(Reply::Finished) => Ok(Ok(Some(finish_answer(&text)))),
+        Carried::Reply(other) => Ok(Err(unexpected(other))),
+        Carried::Refused(response) => Ok(Ok(Some(response))),
     }
 }
 
@@ -462,26 +464,30 @@ async fn links(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
     // A sender without the right is refused before the body is read.
     match http.ask(Request::MayOwn { key, desk }).await? {
         Reply::Allowed => {}
+        // The owner of the desk refuses it then.
+        Reply::Failed(ServiceError::Moved) => http.elsewhere = None,
         other => return Ok(Err(unexpected(other))),
     }
     let body = body!(http);
     let wanted = attempt!(read_links(&body));
     attempt!(admission::admit(http, admission::source(http, head), Action::Rotate));
     let request = Request::Link { key, desk, role: wanted.role, rotate: wanted.rotate };
-    match http.ask(request).await? {
-        Reply::Link { role, link } => {
+    match http.ask_owner(request).await? {
+        Carried::Reply(Reply::Link { role, link }) => {
             let link_base = format!("{}/d/", base(http, head));
             Ok(Ok(Some(links_answer(role, link, &link_base))))
         }
-        other => Ok(Err(unexpected(other))),
+        Carried::Reply(other) => Ok(Err(unexpected(other))),
+        Carried::Refused(response) => Ok(Ok(Some(response))),
     }
 }
 
 async fn remove(http: &mut Http, head: &RequestHead, desk: LinkId) -> Answer {
     let key = attempt!(session_key(head));
-    match http.ask(Request::Delete { key, desk }).await? {
-        Reply::Deleted => Ok(Ok(Some(removed_answer()))),
-        other => Ok(Err(unexpected(other))),
+    match http.ask_owner(Request::Delete { key, desk }).await? {
+        Carried::Reply(Reply::Deleted) => Ok(Ok(Some(removed_answer()))),
+        Carried::Reply(other) => Ok(Err(unexpected(other))),
+        Carried::Refused(response) => Ok(Ok(Some(response))),
     }
 }
 

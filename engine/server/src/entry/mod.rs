@@ -4,17 +4,20 @@
 //! [`exchange`] serves its requests through the shards that own the desks; the loop that
 //! joins the two stands here. [`admission`] holds addresses to their rates, [`answers`]
 //! renders replies, [`operator`] serves what
-//! only the operator may ask for, and [`cluster`] leads to the other machines.
+//! only the operator may ask for, [`cluster`] leads to the other machines, and [`carried`]
+//! asks them.
 
 mod accept;
 mod admission;
 mod answers;
+mod carried;
 mod cluster;
 mod connection;
 mod exchange;
 mod operator;
 
 pub(crate) use accept::accept;
+pub(crate) use carried::serve as serve_carried;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

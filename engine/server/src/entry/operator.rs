@@ -1,7 +1,7 @@
 //! What only the operator may ask: metrics, readiness, takedown.
 //!
-//! Takedown is `DELETE /admin/desk/LINK`, and the look at a cluster `GET /admin/cluster`,
-//! at the admin address; without `--admin` at the listen address, for peers on this
+//! Takedown is `DELETE /admin/desk/LINK`. The looks at a cluster are `GET /admin/cluster` and
+//! `GET /admin/queue`. All are at the admin address; without `--admin` at the listen address, for peers on this
 //! machine only.
 
 use std::net::IpAddr;
@@ -12,22 +12,24 @@ use desk_gateway_http::bodies::{link_in, removed_answer};
 use desk_gateway_http::http::{Body, Method, RequestHead, Response, Status};
 use desk_gateway_http::route::no_link;
 
+use super::carried::Carried;
 use super::connection::{Gone, Http};
-use super::{Door, answers, cluster};
+use super::{Door, answers};
 use crate::log::LinkHash;
 use crate::metrics;
 
 const TAKEDOWN: &str = "/admin/desk/";
 const CLUSTER: &str = "/admin/cluster";
+const QUEUE: &str = "/admin/queue";
 
 /// Whether the path is one of the operator's.
 pub(super) fn is_operators(head: &RequestHead) -> bool {
-    head.path().starts_with(TAKEDOWN) || head.path() == CLUSTER
+    head.path().starts_with(TAKEDOWN) || matches!(head.path(), CLUSTER | QUEUE)
 }
 
 /// Serves a path of the operator's.
 pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<(), Gone> {
-    if head.path() != CLUSTER {
+    if head.path().starts_with(TAKEDOWN) {
         return take_down(http, head).await;
     }
     match (allowed(http, head, Method::Get), &http.shell.shared.cluster) {
@@ -37,7 +39,9 @@ pub(super) async fn serve(http: &mut Http, head: &RequestHead) -> Result<(), Gon
             http.refuse(&Problem::new(Status::NOT_FOUND, detail));
         }
         (Ok(()), Some(cluster)) => {
-            let body = Body::Owned(cluster.status().into_bytes());
+            let now = http.now();
+            let told = if head.path() == QUEUE { cluster.queue(now) } else { cluster.status() };
+            let body = Body::Owned(told.into_bytes());
             http.respond(&text(Status::OK, body));
         }
     }
@@ -53,16 +57,11 @@ async fn take_down(http: &mut Http, head: &RequestHead) -> Result<(), Gone> {
         Err(problem) => http.refuse(&problem),
         Ok(link) => {
             tracing::warn!(desk = %LinkHash(link), peer = %http.peer, "takedown");
-            match http.ask(Request::Remove { link }).await? {
-                Reply::Deleted => http.respond(&removed_answer()),
-                Reply::Failed(error) => match (http.elsewhere.take(), &http.shell.shared.cluster) {
-                    (Some(to), Some(cluster)) => {
-                        let answer = cluster::lead(cluster, head, to);
-                        http.respond(&answer);
-                    }
-                    _ => http.refuse(&answers::problem(&error)),
-                },
-                _ => http.refuse(&answers::defect()),
+            match http.ask_owner(Request::Remove { link }).await? {
+                Carried::Reply(Reply::Deleted) => http.respond(&removed_answer()),
+                Carried::Reply(Reply::Failed(error)) => http.refuse(&answers::problem(&error)),
+                Carried::Reply(_) => http.refuse(&answers::defect()),
+                Carried::Refused(response) => http.respond(&response),
             }
         }
     }
@@ -100,7 +99,11 @@ pub(super) fn metrics(http: &mut Http) {
         let detail = "Metrics are at the server's admin address.";
         return http.refuse(&Problem::new(Status::NOT_FOUND, detail));
     }
-    let text = metrics::render(&http.shell.shared.metrics, &http.shell.shared.beside);
+    let shared = &http.shell.shared;
+    let mut text = metrics::render(&shared.metrics, &shared.beside);
+    if let Some(cluster) = &shared.cluster {
+        metrics::render_queue(&cluster.handle.queue(), &mut text);
+    }
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     let body = Body::Owned(text.into_bytes());
     http.respond(

@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use desk_engine_core::{Input, RequestId};
+use desk_engine_core::{Input, RequestId, unit};
+use desk_nats::UnitId;
+use desk_protocol::LinkId;
 
 use super::question::{Answer, Question};
 use super::{Message, Shell};
@@ -19,6 +21,8 @@ pub(super) struct Pending {
     waiter: Option<Waker>,
     /// Nobody waits any more.
     abandoned: bool,
+    /// The cluster's queue has it, and it outlives this process.
+    kept: bool,
 }
 
 /// A request under way. Dropped, it is abandoned.
@@ -73,12 +77,33 @@ impl Shell {
         Asking { shell: Rc::clone(self), request: id }
     }
 
+    /// Asks the machine that has the desk of a link, whichever that is, by the cluster's
+    /// queue.
+    ///
+    /// # Panics
+    /// If this process is in no cluster.
+    pub(crate) fn ask_cluster(self: &Rc<Self>, link: LinkId, what: &str, body: Vec<u8>) -> Asking {
+        let cluster = self.shared.cluster.as_ref().expect("only a cluster moves desks");
+        let request = self.new_request(self.index, false);
+        let unit = UnitId::new(unit(link)).expect("links have known units");
+        cluster.handle.send(unit, request.0, what, body);
+        Asking { shell: Rc::clone(self), request }
+    }
+
+    /// The cluster's queue has a request.
+    pub(super) fn kept(&self, request: RequestId) {
+        if let Some(pending) = self.asked.borrow_mut().get_mut(&request.0) {
+            pending.kept = true;
+        }
+    }
+
     fn new_request(&self, target: usize, reserved: bool) -> RequestId {
         let count = self.next_request.get();
         self.next_request.set(count + 1);
         let id = (self.index as u64) << 48 | count;
         let target = (target != self.index).then_some(target);
-        let pending = Pending { target, reserved, answer: None, waiter: None, abandoned: false };
+        let pending =
+            Pending { target, reserved, answer: None, waiter: None, abandoned: false, kept: false };
         self.asked.borrow_mut().insert(id, pending);
         RequestId(id)
     }
@@ -166,6 +191,11 @@ impl Shell {
 }
 
 impl Asking {
+    /// Whether the cluster's queue has the request.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.shell.asked.borrow().get(&self.request.0).is_some_and(|pending| pending.kept)
+    }
+
     /// The answer, once.
     pub(crate) fn poll(&self, context: &mut Context<'_>) -> Poll<Answer> {
         let mut asked = self.shell.asked.borrow_mut();

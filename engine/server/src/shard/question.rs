@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use desk_engine_core::{Reply, Request, SessionKey, Source};
+use desk_nats::Verdict;
 
 /// What a shard is asked.
 pub(crate) enum Question {
@@ -18,6 +19,8 @@ pub(crate) enum Answer {
     Desk(Reply),
     /// To [`Question::Line`].
     Line(LineAnswer),
+    /// Of the cluster's queue, to what another machine was asked.
+    Carried(Verdict),
 }
 
 impl Question {

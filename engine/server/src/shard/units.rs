@@ -9,13 +9,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use desk_engine_core::{Input, LogPosition, unit};
+use desk_engine_core::{Input, LogPosition, RequestId, unit};
 use desk_keeper::{Stream, Streamed};
 use desk_nats::{Epoch, Event, Record, State, UnitId, What};
 use desk_protocol::LinkId;
 use desk_storage_lsm::{Key, Position, Sequence};
 
-use super::{Kept, Shell};
+use super::{Answer, Kept, Shell};
 use crate::limits::QUARANTINED_KEYS_MAX;
 use crate::log::LinkHash;
 use crate::net::flag::Flag;
@@ -32,6 +32,9 @@ pub(super) struct Units {
     /// What is between the store and the streams, in order.
     work: RefCell<VecDeque<(UnitId, Epoch, Work)>>,
     work_wanted: Flag,
+    /// What other machines ask of the desks here, by the number of the request.
+    asked: RefCell<VecDeque<(u64, Vec<u8>)>>,
+    asked_wanted: Flag,
     /// How far the store's log is durable.
     stored: Cell<Position>,
     stored_further: Flag,
@@ -209,8 +212,31 @@ impl Shell {
                 tracing::error!(unit, desk = %LinkHash(link), why, "a desk is not served");
                 units.quarantine(link);
             }
+            Event::Asked { number, body, .. } => {
+                units.asked.borrow_mut().push_back((number, body));
+                units.asked_wanted.set();
+            }
+            Event::Kept { ticket } => self.kept(RequestId(ticket)),
+            Event::Told { ticket, verdict } => {
+                self.answered(RequestId(ticket), Answer::Carried(verdict));
+            }
             // Told to nobody's desks.
             Event::Members | Event::Notice(_) | Event::Failed(_) => {}
+        }
+    }
+
+    /// Waits for what another machine asks of the desks here.
+    ///
+    /// # Panics
+    /// If this process is in no cluster.
+    pub(crate) async fn next_asked(&self) -> (u64, Vec<u8>) {
+        let units = self.units.as_ref().expect("only machines of a cluster are asked");
+        loop {
+            let next = units.asked.borrow_mut().pop_front();
+            match next {
+                Some(asked) => return asked,
+                None => units.asked_wanted.wait().await,
+            }
         }
     }
 
