@@ -5,6 +5,8 @@
 //! unit   | unit u16 | epoch u64 |
 //! invite | version u8 | 4 u8 | unit u16 | text to | xxh3 u64 |
 //! ```
+//!
+//! An invitation for the load's sake has a 5 in the place of the 4.
 
 use desk_protocol::Time;
 
@@ -14,6 +16,7 @@ use crate::wire::{DecodeError, Reader, VERSION, sealed, text};
 
 const BEAT: u8 = 3;
 const INVITE: u8 = 4;
+const INVITE_FOR_LOAD: u8 = 5;
 
 /// A heartbeat.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +48,9 @@ pub struct Invite {
     pub unit: UnitId,
     /// The node.
     pub to: String,
+    /// Whether it is to keep the unit although the unit falls to another: that one has more
+    /// to do.
+    pub is_for_load: bool,
 }
 
 impl Beat {
@@ -100,7 +106,8 @@ impl Invite {
     /// The bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, INVITE];
+        let kind = if self.is_for_load { INVITE_FOR_LOAD } else { INVITE };
+        let mut out = vec![VERSION, kind];
         out.extend_from_slice(&self.unit.number().to_le_bytes());
         text(&mut out, &self.to);
         sealed(out)
@@ -111,10 +118,12 @@ impl Invite {
     /// # Errors
     /// The bytes are something else.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::open(bytes, INVITE)?;
+        let is_for_load = bytes.get(1) == Some(&INVITE_FOR_LOAD);
+        let kind = if is_for_load { INVITE_FOR_LOAD } else { INVITE };
+        let mut reader = Reader::open(bytes, kind)?;
         let unit = reader.unit()?;
         let to = reader.text("node's name", NODE_BYTES_MAX)?;
         reader.end()?;
-        Ok(Self { unit, to })
+        Ok(Self { unit, to, is_for_load })
     }
 }

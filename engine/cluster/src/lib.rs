@@ -54,6 +54,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod balance;
 mod beat;
 mod chance;
 mod clean;
@@ -87,7 +88,7 @@ pub use io::{Answer, CallId, Deadline, Input, Output};
 pub use layout::{Lanes, Layout, Led};
 pub use members::Myself;
 pub use merge::Message;
-pub use node::{Node, NodeInput, NodeOutput};
+pub use node::{Load, Node, NodeInput, NodeOutput};
 pub use queue::{
     Outcome, Queue, QueueCounts, QueueInput, QueueLine, QueueOutput, QueueView, Stage,
 };

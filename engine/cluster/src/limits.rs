@@ -134,6 +134,21 @@ pub const MOVE_AFTER: Duration = Duration::from_secs(3);
 /// How many units an owner hands over at a time, so that most of its desks go on.
 pub const MOVES_MAX: usize = 4;
 
+/// Sessions that a node has to have more than another before it leaves anything to it.
+/// Tuning: each session that moves connects anew.
+pub const LOAD_GAP_MIN: u32 = 64;
+
+/// The part of its own sessions that a node has to have more than another.
+pub const LOAD_GAP_PART: (u32, u32) = (1, 4);
+
+/// The pause between two units that a loaded node hands over. Tuning: people are counted
+/// again at the other node by then.
+pub const LIGHTEN_PAUSE: Duration = Duration::from_secs(4);
+
+/// How long a unit that was handed over because of the load is left to who was asked. Others
+/// take it later, as they do where a node has died.
+pub const GIVEN_TIME: Duration = Duration::from_secs(2);
+
 /// The pause between two looks at who leads the streams. A server that came back takes
 /// some seconds to be up to date.
 pub const PUT_BACK_TIME: Duration = Duration::from_secs(10);

@@ -209,6 +209,7 @@ impl Members {
             quic: (!self.myself.quic.is_empty()).then(|| self.myself.quic.clone()),
             sessions: self.sessions,
             is_living: true,
+            is_leaving: self.is_leaving,
         };
         let others = self.others.values().map(|other| NodeView {
             name: other.beat.node.clone(),
@@ -216,6 +217,7 @@ impl Members {
             quic: (!other.beat.quic.is_empty()).then(|| other.beat.quic.clone()),
             sessions: other.beat.sessions,
             is_living: other.lives(now),
+            is_leaving: other.beat.is_leaving,
         });
         let mut nodes: Vec<NodeView> = others.chain([myself]).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -227,7 +229,8 @@ impl Members {
             owner.and_then(|(name, epoch)| Some((place(name)?, epoch)))
         });
         let owners = owners.collect();
-        View { this: place(self.name()).unwrap_or_default(), nodes, owners }
+        let this = place(self.name()).unwrap_or_default();
+        View { this, nodes, owners, ..View::default() }
     }
 
     fn is_joining(&self, now: Time) -> bool {

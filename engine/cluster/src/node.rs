@@ -1,15 +1,16 @@
 //! All units of one node, and what the node says to the others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use desk_protocol::Time;
 
+use crate::balance::unit_to_move;
 use crate::beat::{Beat, Invite};
 use crate::chance::Chance;
 use crate::event::Event;
 use crate::io::{Deadline, Input, Output};
 use crate::layout::Layout;
-use crate::limits::{LATE_TIME, MOVE_AFTER, MOVES_MAX, PUT_BACK_TIME};
+use crate::limits::{GIVEN_TIME, LATE_TIME, LIGHTEN_PAUSE, MOVE_AFTER, MOVES_MAX, PUT_BACK_TIME};
 use crate::members::{Finding, Members, Myself};
 use crate::queue::{Queue, QueueInput, QueueOutput, QueueView};
 use crate::unit::Unit;
@@ -29,12 +30,21 @@ pub enum NodeInput {
     Queue(QueueInput),
     /// Give a unit to that node, or to whom it falls.
     Release(UnitId, Option<String>),
-    /// How many sessions the node serves.
-    Sessions(u32),
+    /// What the node serves.
+    Load(Load),
     /// Give everything away and take nothing more.
     Drain,
     /// The process ends: tell the others.
     Leave,
+}
+
+/// What a node has to do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Load {
+    /// Sessions by unit; none of a unit that is not there.
+    pub sessions: Vec<u32>,
+    /// Whether there is hardly any room left.
+    pub is_full: bool,
 }
 
 /// Something that a node wants to be done.
@@ -65,6 +75,17 @@ pub struct Node {
     view: View,
     /// By unit that is being given away: to whom.
     releases: BTreeMap<UnitId, Option<String>>,
+    load: Load,
+    /// The unit that is being handed over because this node has more to do than another.
+    lightening: Option<UnitId>,
+    lighten_at: Time,
+    lightened: u64,
+    /// Own units that others had to hand over because of their load. They stay, whomever
+    /// they fall to.
+    kept: BTreeSet<UnitId>,
+    /// Units that another node was asked to take because of the load, and until when they
+    /// are left to it.
+    given: BTreeMap<UnitId, Time>,
     /// By own unit that falls to another node: since when.
     falls: BTreeMap<UnitId, Time>,
     /// Whether everything is suspect because nobody is heard.
@@ -93,6 +114,12 @@ impl Node {
             outputs: VecDeque::new(),
             view: View::default(),
             releases: BTreeMap::new(),
+            load: Load::default(),
+            lightening: None,
+            lighten_at: now,
+            lightened: 0,
+            kept: BTreeSet::new(),
+            given: BTreeMap::new(),
             falls: BTreeMap::new(),
             is_deaf: false,
             due_at: None,
@@ -119,7 +146,13 @@ impl Node {
             }
             NodeInput::Invited(bytes) => match Invite::decode(&bytes) {
                 Ok(invite) if invite.to == self.name() && !self.members.is_leaving() => {
+                    if invite.is_for_load {
+                        self.kept.insert(invite.unit);
+                    }
                     self.feed(now, invite.unit, Input::Take);
+                }
+                Ok(invite) if invite.is_for_load => {
+                    self.given.insert(invite.unit, now + GIVEN_TIME);
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -134,7 +167,11 @@ impl Node {
                 self.releases.insert(unit, to);
                 self.feed(now, unit, Input::Release);
             }
-            NodeInput::Sessions(sessions) => self.members.set_sessions(sessions),
+            NodeInput::Load(load) => {
+                self.members.set_sessions(load.sessions.iter().sum());
+                self.load = load;
+                self.lighten(now);
+            }
             NodeInput::Leave => {
                 self.members.leave(now);
                 let gone = self.members.beat(now, &[]);
@@ -235,12 +272,15 @@ impl Node {
         self.is_deaf = is_deaf;
         for unit in self.members.to_take(now) {
             let is_idle = self.unit(unit).owned().is_none() && !self.unit(unit).is_taking();
-            if is_idle {
+            let is_given = self.given.get(&unit).is_some_and(|until| now < *until);
+            if is_idle && !is_given {
                 self.feed(now, unit, Input::Take);
             }
         }
         self.hand_over(now);
-        let view = self.members.view(now, &self.owned());
+        let mut view = self.members.view(now, &self.owned());
+        view.sessions.clone_from(&self.load.sessions);
+        (view.is_full, view.lightened) = (self.load.is_full, self.lightened);
         if view != self.view {
             self.view = view;
             self.tell(Event::Members);
@@ -251,7 +291,8 @@ impl Node {
     fn hand_over(&mut self, now: Time) {
         for (unit, _) in self.owned() {
             let heir = self.members.heir(now, unit).map(str::to_owned);
-            let Some(heir) = heir.filter(|heir| *heir != self.name()) else {
+            let falls = heir.filter(|heir| *heir != self.name() && !self.kept.contains(&unit));
+            let Some(heir) = falls else {
                 self.falls.remove(&unit);
                 continue;
             };
@@ -262,6 +303,29 @@ impl Node {
                 self.feed(now, unit, Input::Release);
             }
         }
+    }
+
+    /// Hands a unit to a node that has less to do, one at a time.
+    fn lighten(&mut self, now: Time) {
+        if now < self.lighten_at || self.lightening.is_some() || self.members.is_leaving() {
+            return;
+        }
+        let Some(lighter) = self.view.lighter() else { return };
+        let own = self.load.sessions.iter().sum();
+        let sessions = |unit: UnitId| {
+            self.load.sessions.get(usize::from(unit.number())).copied().unwrap_or_default()
+        };
+        let owned = self.owned();
+        let settled = owned.iter().filter(|(unit, _)| !self.releases.contains_key(unit));
+        let units: Vec<_> = settled.map(|(unit, _)| (*unit, sessions(*unit))).collect();
+        let Some(unit) = unit_to_move(&units, own, lighter.sessions) else { return };
+        let to = lighter.name.clone();
+        self.lighten_at = now + LIGHTEN_PAUSE;
+        self.lightening = Some(unit);
+        self.lightened += 1;
+        self.tell(Event::Notice(format!("unit {unit} goes to {to}, which has less to do")));
+        self.releases.insert(unit, Some(to));
+        self.feed(now, unit, Input::Release);
     }
 
     fn feed(&mut self, now: Time, unit: UnitId, input: Input) {
@@ -285,9 +349,16 @@ impl Node {
             if has_ended {
                 self.queue.lose(id);
                 self.falls.remove(&id);
+                self.kept.remove(&id);
+                let is_for_load = self.lightening == Some(id);
+                if is_for_load {
+                    self.lightening = None;
+                    self.given.insert(id, now + GIVEN_TIME);
+                    self.lighten_at = now + LIGHTEN_PAUSE;
+                }
                 if let Some(to) = self.releases.remove(&id) {
                     let to = to.or_else(|| self.members.heir(now, id).map(str::to_owned));
-                    let invite = to.map(|to| Invite { unit: id, to }.encode());
+                    let invite = to.map(|to| Invite { unit: id, to, is_for_load }.encode());
                     self.outputs.extend(invite.map(NodeOutput::Invite));
                 }
             }

@@ -85,7 +85,8 @@ proptest! {
         prop_assert_eq!(Batch::decode(&batch.encode()), Ok(batch.clone()));
         prop_assert_eq!(Fence::decode(&fence.encode()), Ok(fence.clone()));
         prop_assert_eq!(Beat::decode(&beat.encode()), Ok(beat.clone()));
-        let invite = Invite { unit: fence.unit, to: fence.node.clone() };
+        let is_for_load = fence.attempt % 2 == 0;
+        let invite = Invite { unit: fence.unit, to: fence.node.clone(), is_for_load };
         prop_assert_eq!(Invite::decode(&invite.encode()), Ok(invite.clone()));
         for bytes in [batch.encode(), fence.encode(), beat.encode(), invite.encode()] {
             prop_assert_eq!(kinds(&bytes), 1);
