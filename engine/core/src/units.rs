@@ -1,6 +1,6 @@
 //! Which units of a cluster are this machine's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use desk_protocol::LinkId;
 
@@ -15,6 +15,8 @@ pub(crate) struct Units {
     unwritable: BTreeSet<u16>,
     /// Those that another machine may have taken unnoticed.
     suspect: BTreeSet<u16>,
+    /// By unit: the connections that have a session on one of its desks.
+    sessions: BTreeMap<u16, u32>,
 }
 
 impl Units {
@@ -26,6 +28,22 @@ impl Units {
         self.ours.remove(&unit);
         self.unwritable.remove(&unit);
         self.suspect.remove(&unit);
+    }
+
+    /// One more connection has a session on a desk.
+    pub(crate) fn entered(&mut self, desk: LinkId) {
+        *self.sessions.entry(unit(desk)).or_default() += 1;
+    }
+
+    /// A connection that had a session on a desk has none there any more.
+    pub(crate) fn left(&mut self, desk: LinkId) {
+        let sessions = self.sessions.get_mut(&unit(desk)).expect("who leaves has entered");
+        *sessions -= 1;
+    }
+
+    /// The sessions on the desks of a unit.
+    pub(crate) fn sessions(&self, unit: u16) -> u32 {
+        self.sessions.get(&unit).copied().unwrap_or_default()
     }
 
     pub(crate) fn set_trusted(&mut self, unit: u16, trusted: bool) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use desk_cluster::limits::REQUEST_BYTES_MAX;
-use desk_cluster::{Epoch, Outcome, QueueView, Record, State, UnitId, View};
+use desk_cluster::{Epoch, Load, Outcome, QueueView, Record, State, UnitId, View};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Pulse;
@@ -29,7 +29,7 @@ pub(crate) enum Call {
     Done { number: u64, outcome: Outcome },
     Take { unit: UnitId },
     Release { unit: UnitId, to: Option<String> },
-    Sessions(u32),
+    Load(Load),
     Drain,
     Stop,
 }
@@ -89,9 +89,11 @@ impl Handle {
         self.call(Call::Release { unit, to });
     }
 
-    /// Tells how many sessions this node serves, for the others.
-    pub fn sessions(&self, sessions: u32) {
-        self.call(Call::Sessions(sessions));
+    /// Tells what this node has to do: how many sessions it serves, by unit, and whether
+    /// there is hardly any room left. A node that has more to do than another hands units
+    /// over.
+    pub fn load(&self, sessions: Vec<u32>, is_full: bool) {
+        self.call(Call::Load(Load { sessions, is_full }));
     }
 
     /// Gives every unit to whom it falls, and takes none any more. `Deposed` is told for

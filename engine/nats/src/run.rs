@@ -177,7 +177,7 @@ impl<T: FnMut(Event)> Run<T> {
             }
             Call::Take { unit } => NodeInput::Unit(unit, Input::Take),
             Call::Release { unit, to } => NodeInput::Release(unit, to),
-            Call::Sessions(sessions) => NodeInput::Sessions(sessions),
+            Call::Load(load) => NodeInput::Load(load),
             Call::Drain => NodeInput::Drain,
             Call::Stop => NodeInput::Leave,
         };

@@ -173,11 +173,13 @@ impl Cluster {
     /// sessions.
     pub(crate) fn has_room(&self) -> Option<String> {
         let view = self.view();
-        let owns = |place: usize| view.owners.iter().flatten().any(|(owner, _)| *owner == place);
-        let others = view.nodes.iter().enumerate();
-        let others = others.filter(|(place, node)| *place != view.this && node.is_living);
-        let best = others.filter(|(place, _)| owns(*place)).min_by_key(|(_, node)| node.sessions);
+        let best = view.others().min_by_key(|(_, node)| node.sessions);
         best.map(|(_, node)| node.advertise.clone())
+    }
+
+    /// Where a new desk belongs, if another machine has much less to do than this one.
+    pub(crate) fn lighter(&self) -> Option<String> {
+        self.view().lighter().map(|node| node.advertise.clone())
     }
 
     /// The addresses of all machines, those that live first.
@@ -225,12 +227,20 @@ impl Cluster {
             // A String takes all that is written to it.
             let _ = writeln!(text, "{name}    {advertise}    {living}    {sessions}    {units}");
         }
-        text.push_str("\nunit    machine    epoch\n");
+        let handed = view.lightened;
+        let this = view.nodes.get(view.this).map_or("this machine", |node| &node.name);
+        let _ = writeln!(text, "\n{this} has handed {handed} units to machines with less to do");
+        text.push_str("\nunit    machine    epoch    sessions\n");
         for (unit, owner) in view.owners.iter().enumerate() {
             let owner = owner.and_then(|(place, epoch)| Some((view.nodes.get(place)?, epoch)));
             let _ = match owner {
-                Some((node, epoch)) => writeln!(text, "{unit}    {}    {epoch}", node.name),
-                None => writeln!(text, "{unit}    nobody    -"),
+                Some((node, epoch)) => {
+                    // Of the units of others only they know.
+                    let sessions = view.sessions.get(unit).filter(|_| node.name == this);
+                    let sessions = sessions.map_or("-".to_owned(), u32::to_string);
+                    writeln!(text, "{unit}    {}    {epoch}    {sessions}", node.name)
+                }
+                None => writeln!(text, "{unit}    nobody    -    -"),
             };
         }
         text

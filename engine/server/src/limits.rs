@@ -65,6 +65,10 @@ pub(crate) const FREE_SPACE_BYTES: u64 = 512 << 20;
 /// changes are stored from this reserve, and a start needs some segments.
 pub(crate) const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
+/// The part of the connections from which on a machine of a cluster leaves desks to the
+/// others, whatever the difference.
+pub(crate) const ALMOST_FULL: (usize, usize) = (7, 8);
+
 /// How long the answer to a request may take: longer than the longest poll.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(40);
 

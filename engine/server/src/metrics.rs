@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
-use desk_nats::{QueueCounts, QueueView};
+use desk_nats::{QueueCounts, QueueView, View};
 
 use crate::beside::Beside;
 
@@ -198,9 +198,9 @@ shard_metrics! {
     }
 }
 
-/// Appends what the queue between machines counts.
-pub(crate) fn render_queue(view: &QueueView, out: &mut String) {
-    let QueueCounts { stored, acknowledged, refused, given_up, begun } = view.counts;
+/// Appends what this machine counts of its cluster as a whole.
+pub(crate) fn render_cluster(queue: &QueueView, view: &View, out: &mut String) {
+    let QueueCounts { stored, acknowledged, refused, given_up, begun } = queue.counts;
     let mut one = |name: &str, help: &str, kind: &str, value: u64| {
         head(out, name, help, kind);
         line(out, format_args!("{name} {value}"));
@@ -231,7 +231,12 @@ pub(crate) fn render_queue(view: &QueueView, out: &mut String) {
         "Times that this machine began with a request of the queue.",
         begun,
     );
-    let open = view.lines.iter().filter(|line| line.stage.is_open()).count() as u64;
+    count(
+        "sticker_desk_cluster_units_handed_over_total",
+        "Units that were given to a machine that has less to do.",
+        view.lightened,
+    );
+    let open = queue.lines.iter().filter(|line| line.stage.is_open()).count() as u64;
     one(
         "sticker_desk_cluster_requests_open",
         "Requests without a verdict that this machine has sent or is asked by.",

@@ -2,13 +2,13 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, RwLock, atomic};
 
 use crossbeam_utils::CachePadded;
 use desk_disk::FolderLock;
-use desk_engine_core::{Admission, Keyring, Placement, ShardConfig};
+use desk_engine_core::{Admission, Keyring, Placement, ShardConfig, UNITS};
 use desk_gateway_http::route::OriginPolicy;
 use glommio::{ExecutorJoinHandle, Placement as Pinning};
 
@@ -189,6 +189,7 @@ fn share(
         placement: Placement::new(config.shards),
         shards: (0..shards).map(|_| CachePadded::default()).collect(),
         metrics: (0..shards).map(|_| CachePadded::default()).collect(),
+        unit_sessions: (0..UNITS).map(|_| AtomicU32::new(0)).collect(),
         origins,
         listen,
         bells: ends.first().expect("there is at least one shard").bells(),

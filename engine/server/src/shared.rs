@@ -2,7 +2,7 @@
 //! written rarely, or is a cache line of its own.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_utils::CachePadded;
@@ -19,7 +19,7 @@ use crate::budget::Budget;
 use crate::certificate::{Certificate, OwnCertificate};
 use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::limits::WRITE_HANGS_TIME;
+use crate::limits::{ALMOST_FULL, WRITE_HANGS_TIME};
 use crate::metrics::ShardMetrics;
 use crate::queue::Doorbell;
 use crate::quic::Quic;
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) placement: Placement,
     /// What others decide upon, a shard each.
     pub(crate) shards: Box<[CachePadded<ShardState>]>,
+    /// By unit of a cluster: the sessions on its desks. A unit's shard writes its own.
+    pub(crate) unit_sessions: Box<[AtomicU32]>,
     /// What each shard counts. Nothing is decided by it.
     pub(crate) metrics: Box<[CachePadded<ShardMetrics>]>,
     /// How often each address did what it may do only so often. Never waited for.
@@ -225,6 +227,15 @@ impl Shared {
     /// Whether everything is on disk.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::SeqCst)
+    }
+
+    /// Whether there is hardly any room for more connections.
+    pub(crate) fn is_almost_full(&self) -> bool {
+        let (open, guests) = self.open();
+        let (part, of) = ALMOST_FULL;
+        let is_near = |open: usize, most: usize| open >= most / of * part;
+        is_near(open, self.config.limits.connections)
+            || is_near(open.saturating_sub(guests), self.connections_max)
     }
 
     /// Whether one more connection may be accepted that takes a descriptor.

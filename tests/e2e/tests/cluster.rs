@@ -122,7 +122,7 @@ fn the_operator_sees_who_serves_what() {
     for (name, node) in ["a", "b", "c"].iter().zip(&cluster.nodes) {
         assert!(told.contains(&format!("{name}    {}    yes", node.url())), "{told}");
     }
-    let units = told.lines().filter(|line| line.split("    ").count() == 3).count();
+    let units = told.lines().filter(|line| line.split("    ").count() == 4).count();
     assert_eq!(units, 1 + 64, "{told}");
     let alone = desk_e2e::Server::new();
     let why = http::get(&alone, "/admin/cluster", &[]).problem(404);
@@ -170,6 +170,41 @@ fn owners_are_served_at_any_machine() {
         |what: &str| cluster.nodes[1].metric(&format!("sticker_desk_cluster_requests_{what}"));
     assert_eq!((count("acknowledged_total"), count("refused_total")), (3, 1), "{told}");
     eventually("a queue without open requests", || (count("open") == 0).then_some(()));
+}
+
+#[test]
+fn a_loaded_machine_hands_desks_over() {
+    const DESKS: usize = 16;
+    const PEOPLE: usize = 6;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let cluster = Cluster::start();
+    let desks: Vec<_> = (0..DESKS).map(|_| create(&cluster.nodes[0], "Crowd")).collect();
+    let carriers = [Carriers::WebSocket, Carriers::Quic, Carriers::Poll];
+    let mut people = Vec::new();
+    for desk in &desks {
+        let link = format!("{}/d/{}", cluster.nodes[1].url(), desk.id);
+        for person in 0..PEOPLE {
+            people.push(runtime.block_on(opened(&link, carriers[person % 3])));
+        }
+    }
+    let handed = || cluster.nodes[0].metric("sticker_desk_cluster_units_handed_over_total");
+    let mut round = 0;
+    eventually("units that were handed over", || {
+        for (number, person) in people.iter().enumerate() {
+            person.add(note(&format!("{round} of {}", number % PEOPLE))).unwrap();
+        }
+        people.iter().for_each(|person| runtime.block_on(soon(person.saved())).unwrap());
+        round += 1;
+        (handed() >= 2).then_some(())
+    });
+    for (desk, people) in desks.iter().zip(people.chunks(PEOPLE)) {
+        people.iter().for_each(|person| runtime.block_on(soon(person.saved())).unwrap());
+        assert_eq!(cluster.texts(1, &desk.id).len(), round * PEOPLE, "nothing lost or doubled");
+    }
+    let served = |node: usize| cluster.nodes[node].metric("sticker_desk_sessions");
+    eventually("people on other machines", || (served(1) + served(2) >= 2).then_some(()));
+    let told = http::get(&cluster.nodes[0], "/admin/cluster", &[]).expect(200);
+    assert!(told.text().contains("a has handed"), "{}", told.text());
 }
 
 /// How often a machine is killed: `make cluster-test` sets it higher.

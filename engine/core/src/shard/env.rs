@@ -118,9 +118,20 @@ impl Env {
     /// Sets the phase of a connection, and counts connections that have a session.
     pub(crate) fn set_phase(&mut self, id: ConnectionId, phase: Phase) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        self.stats.sessions -= usize::from(connection.session().is_some());
+        let before = connection.session().map(|session| session.desk);
         connection.phase = phase;
-        self.stats.sessions += usize::from(connection.session().is_some());
+        let after = connection.session().map(|session| session.desk);
+        self.count_session(before, after);
+    }
+
+    /// A connection had a session on a desk and has one on another.
+    fn count_session(&mut self, before: Option<LinkId>, after: Option<LinkId>) {
+        self.stats.sessions -= usize::from(before.is_some());
+        self.stats.sessions += usize::from(after.is_some());
+        if let Some(units) = &mut self.units {
+            before.into_iter().for_each(|desk| units.left(desk));
+            after.into_iter().for_each(|desk| units.entered(desk));
+        }
     }
 
     /// Forgets a connection that the shell has ended.
@@ -128,7 +139,7 @@ impl Env {
         let Some(connection) = self.connections.remove(&id) else { return };
         self.timers.disarm(connection.hello_by, Timer::Hello(id));
         self.waiting_bytes -= connection.waiting_bytes();
-        self.stats.sessions -= usize::from(connection.session().is_some());
+        self.count_session(connection.session().map(|session| session.desk), None);
     }
 
     /// Queues a frame on a connection, whatever its stream.

@@ -202,6 +202,12 @@ impl Shard {
         }
     }
 
+    /// In a cluster: the connections that have a session on a desk of a unit.
+    #[must_use]
+    pub fn sessions_on(&self, unit: u16) -> u32 {
+        self.env.units.as_ref().map_or(0, |units| units.sessions(unit))
+    }
+
     fn with_units(&mut self, change: impl FnOnce(&mut Units)) {
         change(self.env.units.as_mut().expect("only a machine of a cluster is told of units"));
     }

@@ -29,12 +29,7 @@ pub(super) fn lead(cluster: &Cluster, head: &RequestHead, to: Elsewhere) -> Resp
         Elsewhere::New => cluster.has_room(),
     };
     match node {
-        Some(node) => {
-            let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
-            Response::new(Status::TEMPORARY_REDIRECT)
-                .with("Location", format!("{node}{}{query}", head.path()))
-                .with("Cache-Control", "no-store")
-        }
+        Some(node) => lead_to(&node, head),
         None => {
             let detail = "The desk moves from one machine to another; ask again in a moment.";
             Problem::new(Status::SERVICE_UNAVAILABLE, detail)
@@ -43,6 +38,14 @@ pub(super) fn lead(cluster: &Cluster, head: &RequestHead, to: Elsewhere) -> Resp
                 .to_response()
         }
     }
+}
+
+/// The same request at another machine.
+pub(super) fn lead_to(node: &str, head: &RequestHead) -> Response {
+    let query = head.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Response::new(Status::TEMPORARY_REDIRECT)
+        .with("Location", format!("{node}{}{query}", head.path()))
+        .with("Cache-Control", "no-store")
 }
 
 /// The origin of a page of another machine of the cluster, if one asks.

@@ -276,6 +276,11 @@ async fn init(http: &mut Http, head: &RequestHead) -> Answer {
     // With a key that cannot be read the client joins as a new one.
     let old_key = wanted.old_key.and_then(|key| key.parse().ok());
     let content = wanted.content;
+    if let (InitTarget::New(_), Some(cluster)) = (&wanted.target, &http.shell.shared.cluster)
+        && let Some(node) = cluster.lighter()
+    {
+        return Ok(Ok(Some(cluster::lead_to(&node, head))));
+    }
     let source = admission::source(http, head);
     let (request, action) = match wanted.target {
         InitTarget::New(title) => (Request::Create { title, content }, Action::Create),

@@ -102,7 +102,7 @@ pub(super) fn metrics(http: &mut Http) {
     let shared = &http.shell.shared;
     let mut text = metrics::render(&shared.metrics, &shared.beside);
     if let Some(cluster) = &shared.cluster {
-        metrics::render_queue(&cluster.handle.queue(), &mut text);
+        metrics::render_cluster(&cluster.handle.queue(), &cluster.view(), &mut text);
     }
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     let body = Body::Owned(text.into_bytes());

@@ -47,7 +47,7 @@ pub(crate) async fn own_manifest(shell: Rc<Shell>, mut owner: ManifestOwner<Disk
 }
 
 async fn manage(shell: &Rc<Shell>, owner: &mut ManifestOwner<Disk>) -> Result<(), ManifestError> {
-    shell.tell_sessions();
+    shell.tell_load();
     let edits = std::mem::take(&mut *shell.edits.borrow_mut());
     if !edits.is_empty() {
         let mut newest = BTreeMap::<ShardId, EditNumber>::new();

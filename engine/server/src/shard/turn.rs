@@ -184,6 +184,7 @@ impl Shell {
         if let Some(units) = &self.units {
             metrics.units.set(units.served() as u64);
             metrics.stream_lag.set(units.waiting() as u64);
+            self.count_unit_sessions();
         }
         self.state().set_instances(stats.instances);
         self.count_kept();

@@ -8,6 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use desk_engine_core::{Input, LogPosition, RequestId, unit};
 use desk_keeper::{Stream, Streamed};
@@ -130,11 +131,23 @@ impl Shell {
         }
     }
 
-    /// Tells the other machines how many sessions this one serves.
-    pub(super) fn tell_sessions(&self) {
+    /// Tells the other machines what this one has to do.
+    pub(super) fn tell_load(&self) {
         let Some(cluster) = &self.shared.cluster else { return };
-        let sessions = self.shared.metrics.iter().map(|metrics| metrics.sessions.get());
-        cluster.handle.sessions(u32::try_from(sessions.sum::<u64>()).unwrap_or(u32::MAX));
+        let of_unit = |sessions: &AtomicU32| sessions.load(Ordering::Relaxed);
+        let sessions = self.shared.unit_sessions.iter().map(of_unit).collect();
+        cluster.handle.load(sessions, self.shared.is_almost_full());
+    }
+
+    /// Counts the sessions on the desks of this shard's units.
+    pub(super) fn count_unit_sessions(&self) {
+        let core = self.core.borrow();
+        // As `Placement` does, because the shards divide the units.
+        let shards = self.shared.shards.len();
+        let units = self.shared.unit_sessions.iter().enumerate().skip(self.index);
+        for (unit, sessions) in units.step_by(shards) {
+            sessions.store(core.sessions_on(unit as u16), Ordering::Relaxed);
+        }
     }
 
     /// Follows what became of the units.
