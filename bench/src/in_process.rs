@@ -58,8 +58,7 @@ impl Board {
                     size: Size::default(),
                     color: Color::default(),
                     text: "Words on a sticker. ".repeat(5),
-                    deleted: false,
-                    z: None,
+                    ..Create::default()
                 })
             };
             board.order(1, 0, some.iter().map(create).collect())?;

@@ -28,6 +28,8 @@ pub struct Note {
     pub z: i64,
     /// Hidden, and kept for restoring.
     pub deleted: bool,
+    /// Locked in place.
+    pub locked: bool,
     /// Where the note comes from, when it comes from a desk of ours.
     pub origin: Option<Origin>,
 }

@@ -37,6 +37,7 @@ record! {
         _author: Ignored = "author",
         _created_at: Ignored = "created_at",
         deleted: Loose = "deleted",
+        locked: Loose = "locked",
     }
 }
 
@@ -74,12 +75,17 @@ fn draft(spot: Spot, sticker: Sticker) -> Result<Draft, ReadError> {
         return Err(spot.unexpected("z", "a whole number", sticker.z.shown()));
     }
     draft.z = z as i64;
-    draft.deleted = match sticker.deleted {
-        Loose::Nothing => false,
-        Loose::Bool(deleted) => deleted,
-        other => return Err(spot.unexpected("deleted", "true or false", other.shown())),
-    };
+    draft.deleted = truth(spot, "deleted", &sticker.deleted)?;
+    draft.locked = truth(spot, "locked", &sticker.locked)?;
     Ok(draft)
+}
+
+fn truth(spot: Spot, field: &'static str, found: &Loose) -> Result<bool, ReadError> {
+    match found {
+        Loose::Nothing => Ok(false),
+        Loose::Bool(truth) => Ok(*truth),
+        other => Err(spot.unexpected(field, "true or false", other.shown())),
+    }
 }
 
 /// A board as our JSON has it.
@@ -113,6 +119,9 @@ fn sticker(note: &Note) -> Value {
     }
     if note.deleted {
         value["deleted"] = Value::Bool(true);
+    }
+    if note.locked {
+        value["locked"] = Value::Bool(true);
     }
     value
 }

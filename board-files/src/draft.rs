@@ -27,12 +27,23 @@ pub(crate) struct Draft {
     /// Orders the notes from bottom to top; equal ones by their place in the file.
     pub(crate) z: i64,
     pub(crate) deleted: bool,
+    pub(crate) locked: bool,
     pub(crate) page: usize,
 }
 
 impl Draft {
     pub(crate) fn new(spot: Spot, text: String) -> Self {
-        Self { spot, text, corner: None, size: None, color: None, z: 0, deleted: false, page: 0 }
+        Self {
+            spot,
+            text,
+            corner: None,
+            size: None,
+            color: None,
+            z: 0,
+            deleted: false,
+            locked: false,
+            page: 0,
+        }
     }
 }
 
@@ -111,6 +122,7 @@ impl Draught {
                 text: text.text,
                 z,
                 deleted: draft.deleted,
+                locked: draft.locked,
                 origin: None,
             });
         }

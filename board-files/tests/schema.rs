@@ -19,6 +19,7 @@ fn the_schema_names_what_is_written() {
         place: Some(Point::default()),
         origin: Some(origin),
         deleted: true,
+        locked: true,
         ..Note::default()
     };
     let desk = DeskFacts { revision: Revision(1), created_at: Time(0), expires_at: Time(0) };

@@ -115,8 +115,8 @@ fn desk() -> Desk {
         size: Size { width: 100, height: 100 },
         color: Color::default(),
         text: "héllo 🙂".to_owned(),
-        deleted: false,
         z: Some(1),
+        ..Create::default()
     });
     let commit = Commit {
         revision: Revision(1),

@@ -247,15 +247,14 @@ fn operation(bytes: &mut Unstructured<'_>, view: &Desk, author: Author) -> Resul
     let known: Vec<StickerId> = view.stickers().map(|sticker| sticker.id).collect();
     let id = if known.is_empty() { own } else { *bytes.choose(&known)? };
     let set = |write| Operation::Set { id, write, yielding: false };
-    Ok(match bytes.int_in_range(0..=9)? {
+    Ok(match bytes.int_in_range(0..=10)? {
         0 => Operation::Create(Create {
             id: own,
             position: Point::default(),
             size: Size { width: 100, height: 100 },
             color: Color::default(),
             text: text(bytes)?,
-            deleted: false,
-            z: None,
+            ..Create::default()
         }),
         1 => set(Write::Position(Point { x: i8::arbitrary(bytes)?.into(), y: 0 })),
         2 => set(Write::Size(Size { width: 100 + u32::from(u8::arbitrary(bytes)?), height: 20 })),
@@ -263,6 +262,7 @@ fn operation(bytes: &mut Unstructured<'_>, view: &Desk, author: Author) -> Resul
         4 => set(Write::Deleted(bytes.ratio(2, 3)?)),
         5 => Operation::Raise { id, z: None },
         6 => Operation::Lower { id, z: None },
+        8 => set(Write::Locked(bool::arbitrary(bytes)?)),
         7 => Operation::SetTitle { title: text(bytes)?, yielding: false },
         _ => {
             let chars = view.sticker(id).map_or(0, |s| s.text.value.chars().count() as u32);

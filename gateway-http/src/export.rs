@@ -43,6 +43,7 @@ fn note(sticker: &Sticker) -> Note {
         text: sticker.text.value.clone(),
         z: sticker.z.value,
         deleted: sticker.deleted.value,
+        locked: sticker.locked.value,
         origin: Some(Origin {
             id: sticker.id,
             author: sticker.author,

@@ -103,6 +103,7 @@ pub fn creations(
             color: note.color,
             text: note.text,
             deleted: note.deleted,
+            locked: note.locked,
             z: None,
         });
         desk_protocol::resolver::check(&operation, limits)

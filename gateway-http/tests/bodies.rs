@@ -67,8 +67,8 @@ fn every_operation() {
             {"set_register": {"key": 200, "value": [1, 255]}}
         ]"##],
         expect![[r#"
-            Create(Create { id: 0000000000035, position: Point { x: 1, y: -2 }, size: Size { width: 200, height: 200 }, color: Color(16769126), text: "", deleted: false, z: None })
-            Create(Create { id: 0000000000001, position: Point { x: 0, y: 0 }, size: Size { width: 20, height: 30 }, color: Color(11259375), text: "hi", deleted: false, z: None })
+            Create(Create { id: 0000000000035, position: Point { x: 1, y: -2 }, size: Size { width: 200, height: 200 }, color: Color(16769126), text: "", deleted: false, locked: false, z: None })
+            Create(Create { id: 0000000000001, position: Point { x: 0, y: 0 }, size: Size { width: 20, height: 30 }, color: Color(11259375), text: "hi", deleted: false, locked: false, z: None })
             Set { id: 0000000000001, write: Position(Point { x: 5, y: 6 }), yielding: false }
             Set { id: 0000000000001, write: Size(Size { width: 100, height: 101 }), yielding: false }
             Set { id: 0000000000001, write: Color(Color(65280)), yielding: false }
@@ -121,9 +121,9 @@ fn errors_name_the_place() {
         expect![[r#"
             ops: expected an array, found 7
             ops[0]: expected an object, found 7
-            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, vote, set_register, found an object
-            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, vote, set_register, found an object
-            ops[0].fly: that name is not known here, expected create, move, resize, recolor, raise, lower, edit_text, delete, restore, set_title, vote, set_register
+            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, lock, unlock, set_title, vote, set_register, found an object
+            ops[0]: expected one operation of create, move, resize, recolor, raise, lower, edit_text, delete, restore, lock, unlock, set_title, vote, set_register, found an object
+            ops[0].fly: that name is not known here, expected create, move, resize, recolor, raise, lower, edit_text, delete, restore, lock, unlock, set_title, vote, set_register
             ops[1].move.x: expected a whole number from -1000000 to 1000000, found 1.5
             ops[0].move.x: expected a whole number from -1000000 to 1000000, found "1"
             ops[0].move.x: expected a whole number from -1000000 to 1000000, found 99999999999
@@ -205,8 +205,8 @@ fn results_and_commits() {
         size: Size::default(),
         color: Color(0xab),
         text: "t".into(),
-        deleted: false,
         z: Some(9),
+        ..Create::default()
     };
     let commit = Commit {
         revision: Revision(8),
@@ -217,13 +217,15 @@ fn results_and_commits() {
         accepted_at_ms: 0,
         operations: vec![
             Operation::Create(create.clone()),
-            Operation::Create(Create { deleted: true, ..create }),
+            Operation::Create(Create { deleted: true, locked: true, ..create }),
             set(Write::Position(Point { x: -1, y: 0 })),
             set(Write::Size(Size { width: 20, height: 21 })),
             set(Write::Color(Color(0xff))),
             set(Write::Z(5)),
             set(Write::Deleted(true)),
             set(Write::Deleted(false)),
+            set(Write::Locked(true)),
+            set(Write::Locked(false)),
             Operation::Raise { id, z: Some(10) },
             Operation::Lower { id, z: Some(-1) },
             Operation::EditText { id, delta: delta.unwrap() },
@@ -243,13 +245,15 @@ fn results_and_commits() {
         .collect();
     expect![[r##"
         {"create":{"color":"#0000ab","height":200,"id":"0000000000001","text":"t","width":200,"x":1,"y":2,"z":9}}
-        {"create":{"color":"#0000ab","deleted":true,"height":200,"id":"0000000000001","text":"t","width":200,"x":1,"y":2,"z":9}}
+        {"create":{"color":"#0000ab","deleted":true,"height":200,"id":"0000000000001","locked":true,"text":"t","width":200,"x":1,"y":2,"z":9}}
         {"move":{"id":"0000000000001","x":-1,"y":0}}
         {"resize":{"height":21,"id":"0000000000001","width":20}}
         {"recolor":{"color":"#0000ff","id":"0000000000001"}}
         {"raise":{"id":"0000000000001","z":5}}
         {"delete":{"id":"0000000000001"}}
         {"restore":{"id":"0000000000001"}}
+        {"lock":{"id":"0000000000001"}}
+        {"unlock":{"id":"0000000000001"}}
         {"raise":{"id":"0000000000001","z":10}}
         {"lower":{"id":"0000000000001","z":-1}}
         {"edit_text":{"delta":[{"retain":1},{"continues":true,"insert":"x"},{"delete":2},{"retain":1},{"insert":"y"}],"id":"0000000000001"}}

@@ -38,7 +38,7 @@ fn sticker(id: u64, x: i32, z: i64, text: &str) -> Sticker {
         author: Author(2),
         created_at_ms: CREATED * 1_000 + 999,
         kind: 0,
-        locked: false,
+        locked: own(false),
         counters: BTreeMap::new(),
     }
 }

@@ -89,8 +89,8 @@ fn snapshots(c: &mut Criterion) {
                 size: Size::default(),
                 color: Color::default(),
                 text: "Words on a sticker. ".repeat(5),
-                deleted: false,
                 z: Some(number as i64),
+                ..Create::default()
             })
         };
         let operations = (0..500).map(|number| create(chunk * 500 + number)).collect();

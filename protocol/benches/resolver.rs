@@ -71,8 +71,7 @@ fn old_desk() -> (Desk, TextHistories) {
                 size: Size::default(),
                 color: Color::default(),
                 text: "Words on a sticker. ".repeat(5),
-                deleted: false,
-                z: None,
+                ..Create::default()
             })
         };
         order(&mut desk, &mut histories, 1, 0, numbers.iter().map(create).collect());
@@ -137,8 +136,7 @@ fn late_text(c: &mut Criterion) {
             size: Size::default(),
             color: Color::default(),
             text: "Words on a sticker. ".repeat(5),
-            deleted: false,
-            z: None,
+            ..Create::default()
         };
         order(&mut desk, &mut histories, 1, 0, vec![Operation::Create(create)]);
         for _ in 0..missed {

@@ -184,15 +184,7 @@ impl Desk {
             ..Self::default()
         };
         for sticker in parts.stickers {
-            let stamps = [
-                sticker.position.stamp,
-                sticker.size.stamp,
-                sticker.color.stamp,
-                sticker.z.stamp,
-                sticker.deleted.stamp,
-                sticker.text.stamp,
-            ];
-            if stamps.iter().any(|stamp| stamp.revision > parts.revision) {
+            if sticker.stamps().iter().any(|stamp| stamp.revision > parts.revision) {
                 return Err(DeskPartsError::FromTheFuture(sticker.id));
             }
             if desk.stickers.contains_key(&sticker.id) {

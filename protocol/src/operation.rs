@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::id::{Author, ClientSeq, Revision, StickerId};
-use crate::sticker::{Color, Point, Size};
+use crate::stamp::Stamp;
+use crate::sticker::{Color, Point, Size, Sticker};
 use crate::text::{Delta, Part};
 
 /// A value written to one register of a sticker.
@@ -20,6 +21,8 @@ pub enum Write {
     Z(i64),
     /// Deletes (`true`) or restores (`false`) it.
     Deleted(bool),
+    /// Locks (`true`) or unlocks (`false`) it.
+    Locked(bool),
 }
 
 /// Which register of a sticker a write goes to.
@@ -35,6 +38,20 @@ pub enum Register {
     Z,
     /// [`Write::Deleted`]
     Deleted,
+    /// [`Write::Locked`]
+    Locked,
+}
+
+impl Register {
+    /// All registers of a sticker.
+    pub const ALL: [Register; 6] = [
+        Register::Position,
+        Register::Size,
+        Register::Color,
+        Register::Z,
+        Register::Deleted,
+        Register::Locked,
+    ];
 }
 
 impl Write {
@@ -46,12 +63,39 @@ impl Write {
             Write::Color(_) => Register::Color,
             Write::Z(_) => Register::Z,
             Write::Deleted(_) => Register::Deleted,
+            Write::Locked(_) => Register::Locked,
+        }
+    }
+}
+
+impl Sticker {
+    /// The stamp of one register.
+    pub const fn stamp(&self, register: Register) -> Stamp {
+        match register {
+            Register::Position => self.position.stamp,
+            Register::Size => self.size.stamp,
+            Register::Color => self.color.stamp,
+            Register::Z => self.z.stamp,
+            Register::Deleted => self.deleted.stamp,
+            Register::Locked => self.locked.stamp,
+        }
+    }
+
+    /// The value of one register, as the write that would put it there.
+    pub const fn value(&self, register: Register) -> Write {
+        match register {
+            Register::Position => Write::Position(self.position.value),
+            Register::Size => Write::Size(self.size.value),
+            Register::Color => Write::Color(self.color.value),
+            Register::Z => Write::Z(self.z.value),
+            Register::Deleted => Write::Deleted(self.deleted.value),
+            Register::Locked => Write::Locked(self.locked.value),
         }
     }
 }
 
 /// A new sticker with the full initial values of its registers.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Create {
     /// Chosen by the client; an id once used is never accepted again.
     pub id: StickerId,
@@ -65,6 +109,8 @@ pub struct Create {
     pub text: String,
     /// Born hidden: created and deleted within one batch.
     pub deleted: bool,
+    /// Born locked: created and locked within one batch.
+    pub locked: bool,
     /// Its height; `None` until the server evaluates it, in list order, to the
     /// top of all stickers plus one.
     pub z: Option<i64>,
@@ -235,6 +281,8 @@ impl Operation {
                 Write::Z(_) => "raise",
                 Write::Deleted(true) => "delete",
                 Write::Deleted(false) => "restore",
+                Write::Locked(true) => "lock",
+                Write::Locked(false) => "unlock",
             },
             Operation::Raise { .. } => "raise",
             Operation::Lower { .. } => "lower",

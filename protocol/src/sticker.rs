@@ -130,8 +130,8 @@ pub struct Sticker {
     pub created_at_ms: u64,
     /// Reserved: what the sticker is (0: a note).
     pub kind: u8,
-    /// Reserved: whether it is locked in place.
-    pub locked: bool,
+    /// Whether hands keep off it. Merging does not ask for it (LOCK-1).
+    pub locked: Stamped<bool>,
     /// A counter for each author, for votes; none is 0.
     pub counters: BTreeMap<Author, u32>,
 }
@@ -154,16 +154,20 @@ impl Sticker {
 
     /// Whether an author other than `author` changed anything of it after `base`.
     pub fn concurrent(&self, author: Author, base: Revision) -> bool {
+        self.stamps().iter().any(|stamp| stamp.concurrent(author, base))
+    }
+
+    /// The stamps of its registers and of its text.
+    pub const fn stamps(&self) -> [Stamp; 7] {
         [
             self.position.stamp,
             self.size.stamp,
             self.color.stamp,
             self.z.stamp,
             self.deleted.stamp,
+            self.locked.stamp,
             self.text.stamp,
         ]
-        .iter()
-        .any(|stamp| stamp.concurrent(author, base))
     }
 }
 

@@ -47,19 +47,21 @@ fn write() -> impl Strategy<Value = Write> {
         any::<u32>().prop_map(|color| Write::Color(Color(color))),
         any::<i64>().prop_map(Write::Z),
         any::<bool>().prop_map(Write::Deleted),
+        any::<bool>().prop_map(Write::Locked),
     ]
 }
 
 fn create() -> impl Strategy<Value = Create> {
     let registers = (id(), point(), size(), any::<u32>());
-    (registers, text(), any::<bool>(), any::<Option<i64>>()).prop_map(
-        |((id, position, size, color), text, deleted, z)| Create {
+    (registers, text(), any::<[bool; 2]>(), any::<Option<i64>>()).prop_map(
+        |((id, position, size, color), text, [deleted, locked], z)| Create {
             id,
             position,
             size,
             color: Color(color),
             text,
             deleted,
+            locked,
             z,
         },
     )
@@ -283,13 +285,13 @@ fn stamp() -> impl Strategy<Value = Stamp> {
 
 fn sticker() -> impl Strategy<Value = Sticker> {
     let stamps = prop_oneof![
-        stamp().prop_map(|one| [one; 6]),
-        [stamp(), stamp(), stamp(), stamp(), stamp(), stamp()]
+        stamp().prop_map(|one| [one; 7]),
+        [stamp(), stamp(), stamp(), stamp(), stamp(), stamp(), stamp()]
     ];
     let counters = prop::collection::btree_map(any::<u32>().prop_map(Author), 1..u32::MAX, 0..3);
-    let reserved = (any::<u8>(), any::<bool>(), counters);
+    let reserved = (any::<u8>(), counters);
     (create(), any::<i64>(), any::<u32>(), any::<u64>(), stamps, reserved).prop_map(
-        |(create, z, author, created_at_ms, stamps, (kind, locked, counters))| Sticker {
+        |(create, z, author, created_at_ms, stamps, (kind, counters))| Sticker {
             id: create.id,
             position: Stamped::new(create.position, stamps[0]),
             size: Stamped::new(create.size, stamps[1]),
@@ -300,7 +302,7 @@ fn sticker() -> impl Strategy<Value = Sticker> {
             author: Author(author),
             created_at_ms,
             kind,
-            locked,
+            locked: Stamped::new(create.locked, stamps[6]),
             counters,
         },
     )

@@ -12,7 +12,7 @@ use desk_protocol::resolver::{
 };
 use desk_protocol::{
     Author, Batch, ClientSeq, CollisionStatus, Commit, Create, Desk, Operation, Register, Revision,
-    StickerId, Write,
+    StickerId,
 };
 use generator::Random;
 use naive::Naive;
@@ -145,13 +145,8 @@ fn assert_equal(desk: &Desk, naive: &Naive, seed: u64) {
     for (sticker, note) in desk.stickers().zip(naive.notes.values()) {
         let id = sticker.id;
         assert_eq!(sticker.text.value, note.text(), "seed {seed}: text of {id}");
-        for (register, found) in [
-            (Register::Position, Write::Position(sticker.position.value)),
-            (Register::Size, Write::Size(sticker.size.value)),
-            (Register::Color, Write::Color(sticker.color.value)),
-            (Register::Z, Write::Z(sticker.z.value)),
-            (Register::Deleted, Write::Deleted(sticker.deleted.value)),
-        ] {
+        for register in Register::ALL {
+            let found = sticker.value(register);
             assert_eq!(found, note.writes[&register], "seed {seed}: {register:?} of {id}");
         }
     }

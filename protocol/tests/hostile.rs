@@ -38,6 +38,7 @@ fn hostile_operation(random: &mut Random) -> Operation {
             color: Color(u32::MAX),
             text: generator::text(random, 4),
             deleted: random.chance(2),
+            locked: random.chance(2),
             z,
         }),
         1 => Operation::Raise { id, z },

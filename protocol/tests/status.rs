@@ -149,3 +149,39 @@ fn status_6_the_strongest_of_a_batch_wins() {
     assert_eq!(after(&[vec![delete(1)]], vec![restore(2), move_to(1, 5)]), Hidden);
     assert!(Clean < Merged && Merged < Overrode && Overrode < Hidden && Hidden < Purged);
 }
+
+/// A lock is for hands: what arrives applies, and meets it as any other register.
+#[test]
+fn lock_2_a_locked_sticker_takes_what_arrives() {
+    let lock =
+        |locked| Operation::Set { id: StickerId(1), write: Write::Locked(locked), yielding: false };
+    assert_eq!(after(&[vec![lock(true)]], vec![move_to(1, 5)]), Merged);
+    assert_eq!(after(&[vec![lock(true)]], vec![lock(false)]), Overrode);
+    let mut server = desk();
+    server.now(2, vec![lock(true)]);
+    server.now(1, vec![move_to(1, 5), insert(1, 0, "x"), recolor(1, 1)]);
+    let sticker = server.desk.sticker(StickerId(1)).unwrap();
+    assert!(sticker.locked.value);
+    assert_eq!((sticker.position.value.x, sticker.text.value.as_str()), (5, "xtext"));
+    server.now(1, vec![delete(1)]);
+    assert!(server.desk.sticker(StickerId(1)).unwrap().deleted.value);
+}
+
+/// Undo of a lock gives way, and the later lock stands, as with every register.
+#[test]
+fn lock_1_a_lock_is_a_register_like_any_other() {
+    let mut server = desk();
+    let lock = |locked, yielding| Operation::Set {
+        id: StickerId(1),
+        write: Write::Locked(locked),
+        yielding,
+    };
+    server.now(1, vec![lock(true, false)]);
+    server.now(2, vec![lock(true, false)]);
+    server.order(1, 3, vec![lock(false, true)]);
+    let locked = |server: &Server| server.desk.sticker(StickerId(1)).unwrap().locked.clone();
+    assert!(locked(&server).value, "another wrote it after the base");
+    server.now(1, vec![lock(false, true)]);
+    assert!(!locked(&server).value);
+    assert_eq!(locked(&server).stamp.revision, server.desk.revision());
+}

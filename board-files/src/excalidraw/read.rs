@@ -33,6 +33,7 @@ record! {
         container_id: Loose = "containerId",
         bound_elements: List<Maybe<Bound>> = "boundElements",
         is_deleted: Loose = "isDeleted",
+        locked: Loose = "locked",
     }
 }
 
@@ -114,6 +115,7 @@ pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
         };
         let mut draft = Draft::new(*spot, text.unwrap_or_default().to_owned());
         place(*spot, element, &mut draft)?;
+        draft.locked = element.locked.is_true();
         if element.angle.number().is_some_and(|angle| angle != 0.0) {
             draught.report.remark(Remark::Unturned, 1);
         }

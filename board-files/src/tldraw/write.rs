@@ -72,7 +72,7 @@ fn shape(note: &Note, number: usize) -> Value {
         "rotation": 0,
         "index": index(number),
         "parentId": "page:page",
-        "isLocked": false,
+        "isLocked": note.locked,
         "opacity": 1,
         "props": props,
         "meta": {},

@@ -87,7 +87,8 @@ pub struct Client {
     pub(crate) identity_lost: bool,
     /// A snapshot replaced the commits that would have shown the batch's fate.
     pub(crate) snapshot_seen: bool,
-    /// Commits did not fit: ask for a snapshot next time.
+    /// Commits did not fit, or an earlier version kept the desk: ask for a snapshot next
+    /// time.
     pub(crate) distrust: bool,
     pub(crate) inbox: Inbox,
     pub(crate) assembly: Assembly,

@@ -107,6 +107,14 @@ pub enum Edit {
         /// What it holds; empty: there is none.
         value: Vec<u8>,
     },
+    /// Locks a sticker, or unlocks it. Hands keep off a locked one; edits are taken
+    /// all the same, so whoever lets a person act asks first.
+    SetLocked {
+        /// Which.
+        id: StickerId,
+        /// Locked from now on, or not.
+        locked: bool,
+    },
     /// Renames the desk.
     SetTitle {
         /// The new title.
@@ -228,7 +236,8 @@ impl Edit {
             | Edit::ReplaceText { id, .. }
             | Edit::Delete { id }
             | Edit::Restore { id }
-            | Edit::Vote { id, .. } => Some(*id),
+            | Edit::Vote { id, .. }
+            | Edit::SetLocked { id, .. } => Some(*id),
             Edit::SetTitle { .. } | Edit::SetRegister { .. } => None,
         }
     }
@@ -250,8 +259,7 @@ impl Edit {
                     return Err(EditError::Exists(id));
                 }
                 let NewSticker { position, size, color, text } = note;
-                let (deleted, z) = (false, None);
-                Operation::Create(Create { id, position, size, color, text, deleted, z })
+                Operation::Create(Create { id, position, size, color, text, ..Create::default() })
             }
             Edit::Move { id, to } => known(id).map(|_| set(id, Write::Position(to)))?,
             Edit::Resize { id, to } => known(id).map(|_| set(id, Write::Size(to)))?,
@@ -271,6 +279,8 @@ impl Edit {
             Edit::Restore { id } => set(id, Write::Deleted(false)),
             Edit::Vote { id, count } => known(id).map(|_| Operation::Vote { id, count })?,
             Edit::SetRegister { key, value } => Operation::SetRegister { key, value },
+            Edit::SetLocked { id, locked } if known(id)?.locked.value == locked => return Ok(None),
+            Edit::SetLocked { id, locked } => set(id, Write::Locked(locked)),
             Edit::SetTitle { title } => Operation::SetTitle { title, yielding: false },
         }))
     }

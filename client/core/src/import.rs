@@ -32,15 +32,8 @@ impl Client {
         }
         let untouched = |id: &&StickerId| {
             self.confirmed.sticker(**id).is_some_and(|sticker| {
-                let registers = [
-                    sticker.position.stamp,
-                    sticker.size.stamp,
-                    sticker.color.stamp,
-                    sticker.z.stamp,
-                    sticker.deleted.stamp,
-                    sticker.text.stamp,
-                ];
-                !sticker.deleted.value && registers.iter().all(|stamp| stamp.revision == revision)
+                !sticker.deleted.value
+                    && sticker.stamps().iter().all(|stamp| stamp.revision == revision)
             })
         };
         let deletions: Vec<_> = created

@@ -393,10 +393,10 @@ impl Difference<'_> {
 
     fn sticker(&self, before: &Sticker, after: &Sticker, changes: &mut Vec<Operation>) {
         let known = self.confirmed.sticker(before.id);
-        for register in REGISTERS {
-            let (stamp, write) = register_of(after, register);
-            let old = known.map(|sticker| register_of(sticker, register).0);
-            if self.written(old, stamp) {
+        for register in Register::ALL {
+            let old = known.map(|sticker| sticker.stamp(register));
+            if self.written(old, after.stamp(register)) {
+                let write = after.value(register);
                 changes.push(Operation::Set { id: before.id, write, yielding: false });
             }
         }
@@ -412,19 +412,6 @@ impl Difference<'_> {
     /// Whether a register was written since, not only by this client's own batch.
     fn written(&self, old: Option<Stamp>, new: Stamp) -> bool {
         old != Some(new) && self.applied != Some(new.revision)
-    }
-}
-
-const REGISTERS: [Register; 5] =
-    [Register::Position, Register::Size, Register::Color, Register::Z, Register::Deleted];
-
-fn register_of(sticker: &Sticker, register: Register) -> (Stamp, Write) {
-    match register {
-        Register::Position => (sticker.position.stamp, Write::Position(sticker.position.value)),
-        Register::Size => (sticker.size.stamp, Write::Size(sticker.size.value)),
-        Register::Color => (sticker.color.stamp, Write::Color(sticker.color.value)),
-        Register::Z => (sticker.z.stamp, Write::Z(sticker.z.value)),
-        Register::Deleted => (sticker.deleted.stamp, Write::Deleted(sticker.deleted.value)),
     }
 }
 

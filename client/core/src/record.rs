@@ -25,7 +25,12 @@ use crate::limits::{COMMITS_BYTES_MAX, COMMITS_BYTES_MIN, PERSIST_DELAY};
 
 pub(crate) const BASE_MAGIC: &[u8; 4] = b"SDCB";
 pub(crate) const QUEUE_MAGIC: &[u8; 4] = b"SDCQ";
-pub(crate) const VERSION: u16 = 1;
+/// The layout is that of version 1. Whoever wrote that one knew nothing of locks, and may
+/// have passed over operations (FRAME-8): its desk is replaced by a snapshot.
+pub(crate) const VERSION: u16 = 2;
+
+/// The version of a record whose desk is to be replaced.
+pub(crate) const VERSION_BEHIND: u16 = 1;
 
 /// Names a state that was handed out for writing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -199,7 +204,7 @@ impl Store {
         }
         self.generation = self.generation.wrapping_add(1);
         self.commits.clear();
-        let mut writer = Writer::new(BASE_MAGIC, self.generation);
+        let mut writer = Writer::new(BASE_MAGIC, self.generation, false);
         writer.bytes(&encode_snapshot(confirmed));
         let base = writer.finish();
         self.base_bytes = base.len();
@@ -221,9 +226,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(magic: &[u8; 4], generation: u64) -> Self {
+    /// A record; `behind`: its desk is to be replaced by a snapshot.
+    pub(crate) fn new(magic: &[u8; 4], generation: u64, behind: bool) -> Self {
         let mut bytes = magic.to_vec();
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        let version = if behind { VERSION_BEHIND } else { VERSION };
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&generation.to_le_bytes());
         Self { bytes }
     }
@@ -279,6 +286,8 @@ impl Writer {
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     pub(crate) generation: u64,
+    /// An earlier version wrote it.
+    pub(crate) is_behind: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -286,11 +295,12 @@ impl<'a> Reader<'a> {
         let body = record.strip_prefix(magic).ok_or(RestoreError::NotARecord)?;
         let end = record.len().checked_sub(8).ok_or(RestoreError::Truncated)?;
         let checksum = record[end..].try_into().map_or(0, u64::from_le_bytes);
-        let mut reader = Self { rest: body, generation: 0 };
+        let mut reader = Self { rest: body, generation: 0, is_behind: false };
         let found = u16::from_le_bytes(reader.array()?);
         if found > VERSION {
             return Err(RestoreError::Version { found });
         }
+        reader.is_behind = found < VERSION;
         if xxh3_64(&record[..end]) != checksum {
             return Err(RestoreError::Checksum);
         }

@@ -25,6 +25,7 @@ impl Client {
     pub fn restore(config: Config, base: &[u8], queue: &[u8]) -> Result<Self, RestoreError> {
         let mut client = Client::new(config);
         let mut reader = Reader::new(BASE_MAGIC, base)?;
+        client.distrust = reader.is_behind;
         let base_bytes = base.len();
         client.confirmed = desk_from(reader.bytes()?)?;
         let generation = reader.generation;
@@ -32,6 +33,7 @@ impl Client {
         if reader.generation != generation {
             return Err(RestoreError::Mismatch);
         }
+        client.distrust |= reader.is_behind;
         let commits = reader.bytes()?;
         client.replay(commits)?;
         client.store.resume(generation, base_bytes, commits.to_vec());
@@ -69,7 +71,7 @@ impl Client {
     }
 
     fn queue_record(&self) -> Vec<u8> {
-        let mut writer = Writer::new(QUEUE_MAGIC, self.store.generation);
+        let mut writer = Writer::new(QUEUE_MAGIC, self.store.generation, self.distrust);
         writer.bytes(&self.store.commits);
         writer.flag(self.ready);
         writer.bytes(self.config.session_key.as_bytes());
@@ -216,7 +218,8 @@ fn write_unsaved(writer: &mut Writer, unsaved: &Unsaved) {
     writer.number(u64::from(operation));
     writer.bytes(detail.as_bytes());
     write_operations(writer, &unsaved.operations, Revision(0));
-    let newest = unsaved.stickers.iter().flat_map(stamps).max().unwrap_or_default();
+    let stamps = unsaved.stickers.iter().flat_map(Sticker::stamps);
+    let newest = stamps.map(|stamp| stamp.revision).max().unwrap_or_default();
     let parts =
         DeskParts { revision: newest, stickers: unsaved.stickers.clone(), ..DeskParts::default() };
     let stickers = Desk::from_parts(parts).unwrap_or_default();
@@ -235,15 +238,4 @@ fn read_unsaved(reader: &mut Reader<'_>, number: u64) -> Result<Unsaved, Restore
     let (operations, _) = read_operations(reader)?;
     let stickers = desk_from(reader.bytes()?)?.stickers().cloned().collect();
     Ok(Unsaved { number, reason, operations, stickers })
-}
-
-fn stamps(sticker: &Sticker) -> [Revision; 6] {
-    [
-        sticker.position.stamp.revision,
-        sticker.size.stamp.revision,
-        sticker.color.stamp.revision,
-        sticker.z.stamp.revision,
-        sticker.deleted.stamp.revision,
-        sticker.text.stamp.revision,
-    ]
 }

@@ -352,6 +352,16 @@ impl DeskClient {
         self.act(now_ms, Edit::Restore { id })
     }
 
+    /// Locks a sticker, or unlocks it.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
+    #[wasm_bindgen(js_name = setLocked)]
+    pub fn set_locked(&mut self, now_ms: f64, id: &str, locked: bool) -> Result<(), JsError> {
+        let id = id.parse()?;
+        self.act(now_ms, Edit::SetLocked { id, locked })
+    }
+
     /// Renames the desk.
     ///
     /// # Errors

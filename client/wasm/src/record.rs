@@ -19,6 +19,7 @@ pub(crate) struct NoteRecord {
     text: String,
     author: u32,
     deleted: bool,
+    locked: bool,
     /// The revision of its deletion or restoring: the order of the bin.
     deletion: u64,
     /// Who deleted or restored it last.
@@ -43,6 +44,7 @@ impl From<&Sticker> for NoteRecord {
             text: sticker.text.value.clone(),
             author: sticker.author.0,
             deleted: sticker.deleted.value,
+            locked: sticker.locked.value,
             deletion: sticker.deleted.stamp.revision.0,
             remover: sticker.deleted.stamp.author.0,
             created_at: sticker.created_at_ms,

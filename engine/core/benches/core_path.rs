@@ -133,8 +133,7 @@ fn note(number: u64) -> Operation {
         size: Size::default(),
         color: Color::default(),
         text: "Words on a sticker. ".repeat(5),
-        deleted: false,
-        z: None,
+        ..Create::default()
     })
 }
 

@@ -45,8 +45,7 @@ impl Desk {
             size: Default::default(),
             color: Default::default(),
             text: String::new(),
-            deleted: false,
-            z: None,
+            ..Create::default()
         }));
         desk
     }
@@ -161,8 +160,7 @@ fn limit_9_a_batch_over_a_record_changes_nothing() {
             size: Default::default(),
             color: Default::default(),
             text: "x".repeat(2_000),
-            deleted: false,
-            z: None,
+            ..Create::default()
         })
     };
     let mut submit = |seq, count| {

@@ -171,8 +171,7 @@ fn create(seq: u64, base: u64) -> ClientFrame {
             size: Size::default(),
             color: Default::default(),
             text: format!("note {seq}"),
-            deleted: false,
-            z: None,
+            ..Create::default()
         })],
     })
 }

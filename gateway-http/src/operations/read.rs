@@ -49,7 +49,7 @@ pub fn read_submit(
     Ok(request)
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "create",
     "move",
     "resize",
@@ -59,6 +59,8 @@ const NAMES: [&str; 12] = [
     "edit_text",
     "delete",
     "restore",
+    "lock",
+    "unlock",
     "set_title",
     "vote",
     "set_register",
@@ -102,6 +104,8 @@ fn read_operation(
         }
         "delete" => set(&body.object(&["id"])?, Write::Deleted(true))?,
         "restore" => set(&body.object(&["id"])?, Write::Deleted(false))?,
+        "lock" => set(&body.object(&["id"])?, Write::Locked(true))?,
+        "unlock" => set(&body.object(&["id"])?, Write::Locked(false))?,
         "set_title" => {
             let fields = body.object(&["title"])?;
             let title = fields.required("title")?.string()?.to_owned();
@@ -180,8 +184,7 @@ fn read_create(
         size: size(&fields)?,
         color: fields.optional("color").map(|node| color(&node)).transpose()?.unwrap_or_default(),
         text: text.unwrap_or_default().to_owned(),
-        deleted: false,
-        z: None,
+        ..Create::default()
     })
 }
 

@@ -123,6 +123,9 @@ fn creation(create: &Create) -> Value {
     if create.deleted {
         body["deleted"] = Value::Bool(true);
     }
+    if create.locked {
+        body["locked"] = Value::Bool(true);
+    }
     body
 }
 
@@ -133,7 +136,7 @@ fn written(id: StickerId, write: Write) -> Value {
         Write::Size(size) => json!({ "id": id, "width": size.width, "height": size.height }),
         Write::Color(color) => json!({ "id": id, "color": color.to_string() }),
         Write::Z(z) => json!({ "id": id, "z": z }),
-        Write::Deleted(_) => json!({ "id": id }),
+        Write::Deleted(_) | Write::Locked(_) => json!({ "id": id }),
     }
 }
 

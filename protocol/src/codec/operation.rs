@@ -74,6 +74,7 @@ fn encode<'b>(
                 color: Some(create.color.0),
                 z: create.z,
                 deleted: create.deleted,
+                locked: create.locked,
                 text,
                 ..plain
             };
@@ -146,6 +147,10 @@ fn encode_write<'b>(
             let kind = if deleted { OperationKind::Delete } else { OperationKind::Restore };
             wire::Operation::create(builder, &OperationArgs { kind, ..plain })
         }
+        Write::Locked(locked) => {
+            let args = OperationArgs { kind: OperationKind::SetLocked, locked, ..plain };
+            wire::Operation::create(builder, &args)
+        }
     }
 }
 
@@ -183,7 +188,7 @@ fn part(part: &Part) -> wire::Part {
 
 /// 0 stands for a kind that was not given, in every version.
 fn is_of_a_later_version(operation: wire::Operation<'_>) -> bool {
-    operation.kind().0 > wire::OperationKind::ENUM_MAX
+    operation.kind().variant_name().is_none()
 }
 
 fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
@@ -199,6 +204,7 @@ fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
             color: color_of(operation, "create")?,
             text: operation.text().unwrap_or_default().to_owned(),
             deleted: operation.deleted(),
+            locked: operation.locked(),
             z: operation.z(),
         }),
         Kind::Move => set(Write::Position(position_of(operation, "move")?)),
@@ -212,6 +218,7 @@ fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
         Kind::Lower => Operation::Lower { id, z: operation.z() },
         Kind::Delete => set(Write::Deleted(true)),
         Kind::Restore => set(Write::Deleted(false)),
+        Kind::SetLocked => set(Write::Locked(operation.locked())),
         Kind::EditText => Operation::EditText { id, delta: decode_delta(operation)? },
         Kind::SetTitle => {
             let missing = DecodeError::Missing { what: "set_title", field: "text" };

@@ -99,6 +99,7 @@ fn encode_sticker<'b>(
     let z_stamp = own(sticker.z.stamp);
     let deleted_stamp = own(sticker.deleted.stamp);
     let text_stamp = own(sticker.text.stamp);
+    let locked_stamp = own(sticker.locked.stamp);
     let args = wire::StickerArgs {
         id: sticker.id.0,
         author: sticker.author.0,
@@ -117,8 +118,9 @@ fn encode_sticker<'b>(
         deleted_stamp: deleted_stamp.as_ref(),
         text_stamp: text_stamp.as_ref(),
         kind: sticker.kind,
-        locked: sticker.locked,
+        locked: sticker.locked.value,
         counters,
+        locked_stamp: locked_stamp.as_ref(),
     };
     wire::Sticker::create(builder, &args)
 }
@@ -140,7 +142,7 @@ fn decode_sticker(found: wire::Sticker<'_>) -> Result<Sticker, DecodeError> {
         author: Author(found.author()),
         created_at_ms: found.created_at_ms(),
         kind: found.kind(),
-        locked: found.locked(),
+        locked: Stamped::new(found.locked(), own(found.locked_stamp())),
         counters: found.counters().into_iter().flatten().filter_map(counter_from).collect(),
     })
 }

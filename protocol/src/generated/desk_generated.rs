@@ -13,7 +13,7 @@ pub const ENUM_MIN_OPERATION_KIND: u8 = 0;
 pub const ENUM_MAX_OPERATION_KIND: u8 = 15;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_OPERATION_KIND: [OperationKind; 15] = [
+pub const ENUM_VALUES_OPERATION_KIND: [OperationKind; 16] = [
   OperationKind::Unknown,
   OperationKind::Create,
   OperationKind::Move,
@@ -27,6 +27,7 @@ pub const ENUM_VALUES_OPERATION_KIND: [OperationKind; 15] = [
   OperationKind::EditText,
   OperationKind::SetTitle,
   OperationKind::Purge,
+  OperationKind::SetLocked,
   OperationKind::Vote,
   OperationKind::SetRegister,
 ];
@@ -49,6 +50,7 @@ impl OperationKind {
   pub const EditText: Self = Self(10);
   pub const SetTitle: Self = Self(11);
   pub const Purge: Self = Self(12);
+  pub const SetLocked: Self = Self(13);
   pub const Vote: Self = Self(14);
   pub const SetRegister: Self = Self(15);
 
@@ -68,6 +70,7 @@ impl OperationKind {
     Self::EditText,
     Self::SetTitle,
     Self::Purge,
+    Self::SetLocked,
     Self::Vote,
     Self::SetRegister,
   ];
@@ -87,6 +90,7 @@ impl OperationKind {
       Self::EditText => Some("EditText"),
       Self::SetTitle => Some("SetTitle"),
       Self::Purge => Some("Purge"),
+      Self::SetLocked => Some("SetLocked"),
       Self::Vote => Some("Vote"),
       Self::SetRegister => Some("SetRegister"),
       _ => None,
@@ -1752,6 +1756,7 @@ impl<'a> Operation<'a> {
   pub const VT_COUNT: ::flatbuffers::VOffsetT = 24;
   pub const VT_KEY: ::flatbuffers::VOffsetT = 26;
   pub const VT_VALUE: ::flatbuffers::VOffsetT = 28;
+  pub const VT_LOCKED: ::flatbuffers::VOffsetT = 30;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1772,6 +1777,7 @@ impl<'a> Operation<'a> {
     if let Some(x) = args.color { builder.add_color(x); }
     if let Some(x) = args.size { builder.add_size(x); }
     if let Some(x) = args.position { builder.add_position(x); }
+    builder.add_locked(args.locked);
     builder.add_key(args.key);
     builder.add_deleted(args.deleted);
     builder.add_yielding(args.yielding);
@@ -1871,6 +1877,13 @@ impl<'a> Operation<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(Operation::VT_VALUE, None)}
   }
+  #[inline]
+  pub fn locked(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(Operation::VT_LOCKED, Some(false)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Operation<'_> {
@@ -1892,6 +1905,7 @@ impl ::flatbuffers::Verifiable for Operation<'_> {
      .visit_field::<u32>("count", Self::VT_COUNT, false)?
      .visit_field::<u8>("key", Self::VT_KEY, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("value", Self::VT_VALUE, false)?
+     .visit_field::<bool>("locked", Self::VT_LOCKED, false)?
      .finish();
     Ok(())
   }
@@ -1910,6 +1924,7 @@ pub struct OperationArgs<'a> {
     pub count: u32,
     pub key: u8,
     pub value: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub locked: bool,
 }
 impl<'a> Default for OperationArgs<'a> {
   #[inline]
@@ -1928,6 +1943,7 @@ impl<'a> Default for OperationArgs<'a> {
       count: 0,
       key: 0,
       value: None,
+      locked: false,
     }
   }
 }
@@ -1990,6 +2006,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> OperationBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Operation::VT_VALUE, value);
   }
   #[inline]
+  pub fn add_locked(&mut self, locked: bool) {
+    self.fbb_.push_slot::<bool>(Operation::VT_LOCKED, locked, false);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> OperationBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     OperationBuilder {
@@ -2020,6 +2040,7 @@ impl ::core::fmt::Debug for Operation<'_> {
       ds.field("count", &self.count());
       ds.field("key", &self.key());
       ds.field("value", &self.value());
+      ds.field("locked", &self.locked());
       ds.finish()
   }
 }
@@ -4433,6 +4454,7 @@ impl<'a> Sticker<'a> {
   pub const VT_KIND: ::flatbuffers::VOffsetT = 36;
   pub const VT_LOCKED: ::flatbuffers::VOffsetT = 38;
   pub const VT_COUNTERS: ::flatbuffers::VOffsetT = 40;
+  pub const VT_LOCKED_STAMP: ::flatbuffers::VOffsetT = 42;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -4447,6 +4469,7 @@ impl<'a> Sticker<'a> {
     builder.add_z(args.z);
     builder.add_created_at_ms(args.created_at_ms);
     builder.add_id(args.id);
+    if let Some(x) = args.locked_stamp { builder.add_locked_stamp(x); }
     if let Some(x) = args.counters { builder.add_counters(x); }
     if let Some(x) = args.text_stamp { builder.add_text_stamp(x); }
     if let Some(x) = args.deleted_stamp { builder.add_deleted_stamp(x); }
@@ -4600,6 +4623,13 @@ impl<'a> Sticker<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, Counter>>>(Sticker::VT_COUNTERS, None)}
   }
+  #[inline]
+  pub fn locked_stamp(&self) -> Option<&'a Stamp> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<Stamp>(Sticker::VT_LOCKED_STAMP, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Sticker<'_> {
@@ -4627,6 +4657,7 @@ impl ::flatbuffers::Verifiable for Sticker<'_> {
      .visit_field::<u8>("kind", Self::VT_KIND, false)?
      .visit_field::<bool>("locked", Self::VT_LOCKED, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, Counter>>>("counters", Self::VT_COUNTERS, false)?
+     .visit_field::<Stamp>("locked_stamp", Self::VT_LOCKED_STAMP, false)?
      .finish();
     Ok(())
   }
@@ -4651,6 +4682,7 @@ pub struct StickerArgs<'a> {
     pub kind: u8,
     pub locked: bool,
     pub counters: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, Counter>>>,
+    pub locked_stamp: Option<&'a Stamp>,
 }
 impl<'a> Default for StickerArgs<'a> {
   #[inline]
@@ -4675,6 +4707,7 @@ impl<'a> Default for StickerArgs<'a> {
       kind: 0,
       locked: false,
       counters: None,
+      locked_stamp: None,
     }
   }
 }
@@ -4761,6 +4794,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> StickerBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Sticker::VT_COUNTERS, counters);
   }
   #[inline]
+  pub fn add_locked_stamp(&mut self, locked_stamp: &Stamp) {
+    self.fbb_.push_slot_always::<&Stamp>(Sticker::VT_LOCKED_STAMP, locked_stamp);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> StickerBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     StickerBuilder {
@@ -4797,6 +4834,7 @@ impl ::core::fmt::Debug for Sticker<'_> {
       ds.field("kind", &self.kind());
       ds.field("locked", &self.locked());
       ds.field("counters", &self.counters());
+      ds.field("locked_stamp", &self.locked_stamp());
       ds.finish()
   }
 }

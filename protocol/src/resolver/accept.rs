@@ -333,7 +333,7 @@ impl<'a> Resolution<'a> {
         let Submission { author, base, .. } = *self.submission;
         let touched = sticker.concurrent(author, base);
         let register = operation.register().expect("only register writes come here");
-        let stamp = stamp_of(sticker, register);
+        let stamp = sticker.stamp(register);
         let written = stamp.concurrent(author, base);
         // Who deletes or restores what another has deleted or restored agrees.
         let agrees = matches!(operation, Operation::Set { write: Write::Deleted(deleted), .. }
@@ -532,17 +532,6 @@ impl<'a> Resolution<'a> {
 struct Growth {
     stickers: i64,
     bytes: i64,
-}
-
-fn stamp_of(sticker: &Sticker, register: crate::operation::Register) -> crate::stamp::Stamp {
-    use crate::operation::Register;
-    match register {
-        Register::Position => sticker.position.stamp,
-        Register::Size => sticker.size.stamp,
-        Register::Color => sticker.color.stamp,
-        Register::Z => sticker.z.stamp,
-        Register::Deleted => sticker.deleted.stamp,
-    }
 }
 
 fn chars_grown(delta: &Delta) -> i64 {

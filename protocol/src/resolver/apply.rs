@@ -176,6 +176,7 @@ fn perform(desk: &mut Desk, operation: &Operation, at: Revision, by: Author, now
                 Write::Color(color) => sticker.color.write(color, at, by),
                 Write::Z(z) => sticker.z.write(z, at, by),
                 Write::Deleted(deleted) => sticker.deleted.write(deleted, at, by),
+                Write::Locked(locked) => sticker.locked.write(locked, at, by),
             });
         }
         Operation::Raise { id, z } | Operation::Lower { id, z } => {
@@ -214,7 +215,7 @@ fn new_sticker(create: &Create, at: Revision, by: Author, now_ms: u64) -> Sticke
         author: by,
         created_at_ms: now_ms,
         kind: 0,
-        locked: false,
+        locked: Stamped::new(create.locked, stamp),
         counters: Default::default(),
     }
 }

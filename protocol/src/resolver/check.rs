@@ -93,7 +93,7 @@ pub fn check(operation: &Operation, limits: &DeskLimits) -> Result<(), Invalid> 
             Write::Size(size) => check_size(size),
             Write::Color(color) => check_color(color),
             Write::Z(z) if z.unsigned_abs() > HEIGHT_MAX.unsigned_abs() => Err(Invalid::Height(z)),
-            Write::Z(_) | Write::Deleted(_) => Ok(()),
+            Write::Z(_) | Write::Deleted(_) | Write::Locked(_) => Ok(()),
         },
         Operation::Raise { z, .. } | Operation::Lower { z, .. } => {
             z.map_or(Ok(()), |_| Err(Invalid::HeightGiven))

@@ -282,6 +282,7 @@ impl Folding {
                 Write::Size(size) => create.size = size,
                 Write::Color(color) => create.color = color,
                 Write::Deleted(deleted) => create.deleted = deleted,
+                Write::Locked(locked) => create.locked = locked,
                 Write::Z(_) => unreachable!("heights stay operations of their own"),
             }
             return Ok(());

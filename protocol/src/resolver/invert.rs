@@ -1,8 +1,7 @@
 //! Taking a batch back.
 
 use crate::desk::Desk;
-use crate::operation::{Batch, Operation, Register, Write};
-use crate::sticker::Sticker;
+use crate::operation::{Batch, Operation, Write};
 
 /// The batch that takes `batch` back: applied after it, the desk reads as
 /// `before` did, but for a created sticker, which stays as a deleted one.
@@ -33,7 +32,7 @@ pub fn invert(batch: &Batch, before: &Desk) -> Batch {
                 let register = operation.register().expect("a register write");
                 before.sticker(*id).map(|sticker| Operation::Set {
                     id: *id,
-                    write: value_of(sticker, register),
+                    write: sticker.value(register),
                     yielding: false,
                 })
             }
@@ -43,15 +42,4 @@ pub fn invert(batch: &Batch, before: &Desk) -> Batch {
         }
     }
     inverse
-}
-
-/// The value of a register, as the write that would put it there.
-pub(crate) fn value_of(sticker: &Sticker, register: Register) -> Write {
-    match register {
-        Register::Position => Write::Position(sticker.position.value),
-        Register::Size => Write::Size(sticker.size.value),
-        Register::Color => Write::Color(sticker.color.value),
-        Register::Z => Write::Z(sticker.z.value),
-        Register::Deleted => Write::Deleted(sticker.deleted.value),
-    }
 }

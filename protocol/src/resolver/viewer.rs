@@ -121,6 +121,7 @@ mod tests {
             color: Default::default(),
             text: format!("text {id}"),
             deleted,
+            locked: false,
             z: Some(id as i64),
         })
     }

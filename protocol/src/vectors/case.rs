@@ -191,6 +191,9 @@ fn content(desk: &Desk) -> Value {
             let counters = counters.map(|(author, count)| (author.to_string(), json!(count)));
             content["counters"] = counters.collect();
         }
+        if sticker.locked.value {
+            content["locked"] = Value::Bool(true);
+        }
         content
     });
     let mut content =

@@ -82,6 +82,7 @@ fn read(value: &Value) -> Result<Operation, String> {
                 color: color(of)?,
                 text: string(of, "text")?.to_owned(),
                 deleted: of["deleted"] == true,
+                locked: of["locked"] == true,
                 z,
             }));
         }
@@ -96,6 +97,8 @@ fn read(value: &Value) -> Result<Operation, String> {
         "set_z" => Write::Z(number(of, "z")?),
         "delete" => Write::Deleted(true),
         "restore" => Write::Deleted(false),
+        "lock" => Write::Locked(true),
+        "unlock" => Write::Locked(false),
         _ => return Err(unreadable()),
     };
     Ok(Operation::Set { id, write, yielding: of["yielding"] == true })
@@ -132,6 +135,9 @@ fn write(operation: &Operation) -> Value {
             put("color", json!(create.color.to_string()));
             put("text", json!(create.text));
             put("deleted", json!(create.deleted));
+            if create.locked {
+                put("locked", json!(true));
+            }
             put("z", json!(create.z));
         }
         Operation::Set { write, .. } => match write {
@@ -150,7 +156,7 @@ fn write(operation: &Operation) -> Value {
                 kind = "set_z";
                 put("z", json!(z));
             }
-            Write::Deleted(_) => {}
+            Write::Deleted(_) | Write::Locked(_) => {}
         },
         Operation::Raise { z, .. } | Operation::Lower { z, .. } => {
             put("z", json!(z));

@@ -75,14 +75,13 @@ pub fn create(random: &mut Random, id: StickerId) -> Create {
         size: Size { width: 20 + random.below(9) as u32, height: 40 },
         color: Color(random.below(1 << 24) as u32),
         text: text(random, 5),
-        deleted: false,
-        z: None,
+        ..Create::default()
     }
 }
 
 /// Kinds of operations on a sticker that is there; `Create`, `SetTitle` and
 /// `SetRegister` come on top.
-pub const KINDS: usize = 14;
+pub const KINDS: usize = 16;
 
 /// An operation of one kind on `sticker`, as its author sees it.
 pub fn operation_on(random: &mut Random, kind: usize, sticker: &Sticker) -> Operation {
@@ -102,7 +101,9 @@ pub fn operation_on(random: &mut Random, kind: usize, sticker: &Sticker) -> Oper
         10 => set(Write::Deleted(false), true),
         // An undone creation: its author sees the sticker.
         11 if !sticker.deleted.value => set(Write::Deleted(true), true),
-        13 => Operation::Vote { id, count: random.below(3) as u32 },
+        12 => set(Write::Locked(random.chance(2)), false),
+        13 => set(Write::Locked(random.chance(2)), true),
+        14 => Operation::Vote { id, count: random.below(3) as u32 },
         _ => {
             let chars = sticker.text.value.chars().count();
             Operation::EditText { id, delta: delta(random, chars) }
@@ -131,6 +132,6 @@ pub fn operation(random: &mut Random, view: &Desk, fresh: &mut u64) -> Operation
     }
     let sticker = *random.pick(&stickers);
     // Text is what goes wrong: every second operation edits one.
-    let kind = if random.chance(2) { 12 } else { random.below(KINDS) };
+    let kind = if random.chance(2) { 15 } else { random.below(KINDS) };
     operation_on(random, kind, sticker)
 }

@@ -294,6 +294,7 @@ impl Naive {
             Write::Color(create.color),
             Write::Z(z),
             Write::Deleted(create.deleted),
+            Write::Locked(create.locked),
         ] {
             self.write(author, revision, create.id, write);
         }

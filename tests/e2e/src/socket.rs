@@ -281,8 +281,7 @@ pub fn creation(id: u64, text: &str) -> Operation {
         size: Size::default(),
         color: Color::default(),
         text: text.to_owned(),
-        deleted: false,
-        z: None,
+        ..Create::default()
     })
 }
 

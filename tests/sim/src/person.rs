@@ -352,7 +352,7 @@ impl World {
             return self.type_into(person, id, length);
         }
         let to = Point { x: self.chance.below(500) as i32, y: self.chance.below(500) as i32 };
-        let edits = match self.chance.below(11) {
+        let edits = match self.chance.below(12) {
             0 | 1 if notes.len() < 20 => {
                 vec![Edit::Create { id: None, note: NewSticker::default() }]
             }
@@ -368,6 +368,7 @@ impl World {
                 let value = vec![self.chance.below(100) as u8; self.chance.below(3) as usize];
                 vec![Edit::SetRegister { key: self.chance.below(3) as u8, value }]
             }
+            11 => vec![Edit::SetLocked { id, locked: self.chance.once_in(2) }],
             _ => vec![Edit::Move { id, to }],
         };
         let _ = self.people[person].client.act(now, edits);

@@ -99,8 +99,7 @@ impl World {
             size: Default::default(),
             color: Default::default(),
             text: String::new(),
-            deleted: false,
-            z: None,
+            ..Create::default()
         };
         let (key, user, base) = (this.key, "program".to_owned(), this.base);
         let body = if this.import_notes > 0 {

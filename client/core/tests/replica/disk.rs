@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use desk_client_core::{Client, Config, Edit, NewSticker, RestoreError, Status, UnsavedReason};
-use desk_protocol::frame::{Presence, ServerFrame};
+use desk_protocol::codec::{Decoded, decode_client};
+use desk_protocol::frame::{ClientFrame, Presence, ServerFrame};
 use desk_protocol::{
-    Author, ClientSeq, CollisionStatus, Commit, Operation, Point, StickerId, Write,
+    Author, ClientSeq, CollisionStatus, Commit, Operation, Point, StickerId, Time, Write,
 };
 
 use crate::net::{self, Net};
@@ -327,4 +328,63 @@ fn records_of_format_1_are_read() {
     assert!(matches!(&unsaved[0].reason, UnsavedReason::Rejected { operation: 0, detail }
         if detail.contains("was used before")));
     assert_eq!(unsaved[0].operations.len(), 1);
+}
+
+/// Format 1 knew nothing of locks, and its writer passed over what it did not know.
+#[test]
+fn frame_8_a_replica_of_format_1_asks_for_a_snapshot() {
+    let base = include_bytes!("../fixtures/record-1-base.bin");
+    let queue = include_bytes!("../fixtures/record-1-queue.bin");
+    let greets = |base: &[u8], queue: &[u8]| {
+        let mut client = Client::restore(Config::new(1, ""), base, queue).unwrap();
+        let now = Time::from_unix_seconds(1_000);
+        client.handle_timeout(now);
+        client.connected(now);
+        let greeting = client.poll_transmit(now).unwrap();
+        let Ok(Decoded::Frame(_, Some(ClientFrame::Hello(hello)))) = decode_client(&greeting)
+        else {
+            panic!("it begins with a greeting");
+        };
+        hello.revision
+    };
+    assert_eq!(greets(base, queue), None);
+    // What is written before the snapshot came is as old as what was read.
+    let durable = Config { durable: true, ..Config::new(1, "") };
+    let mut client = Client::restore(durable, base, queue).unwrap();
+    client.handle_timeout(Time::from_unix_seconds(1_000));
+    let title = "newer".to_owned();
+    client.act(Time::from_unix_seconds(1_000), vec![Edit::SetTitle { title }]).unwrap();
+    let records = client.persist().unwrap();
+    assert_eq!(greets(base, &records.queue), None);
+
+    let (net, _) = durable_with_a_lock();
+    let (base, queue) = net.records(0);
+    assert!(greets(&base, &queue).is_some());
+}
+
+/// A locked note, and a text that waits.
+fn durable_with_a_lock() -> (Net, StickerId) {
+    let (mut net, id) = durable(1);
+    let now = net.now;
+    net.client(0).act(now, vec![Edit::SetLocked { id, locked: true }]).expect("it is there");
+    net.settle();
+    net.go_offline(0);
+    net.client(0).replace_text(now, id, "kept, queued").expect("it fits");
+    net.pump(0);
+    (net, id)
+}
+
+/// As `records_of_format_1_are_read`.
+#[test]
+fn records_of_format_2_are_read() {
+    let base = include_bytes!("../fixtures/record-2-base.bin");
+    let queue = include_bytes!("../fixtures/record-2-queue.bin");
+    let mut client = Client::restore(Config::new(1, ""), base, queue).unwrap();
+    assert_eq!(client.pending(), 1);
+    let note = client.desk().pile().next().unwrap();
+    assert_eq!((note.text.value.as_str(), note.locked.value), ("kept, queued", true));
+    assert_eq!(note.locked.stamp.revision, client.confirmed().revision());
+    let now = Time::from_unix_seconds(1_000);
+    assert!(client.undo(now) && client.undo(now));
+    assert!(!client.desk().pile().next().unwrap().locked.value);
 }

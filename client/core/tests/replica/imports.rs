@@ -13,8 +13,7 @@ fn notes(count: u64) -> Vec<Operation> {
             size: Default::default(),
             color: Default::default(),
             text: format!("note {number}"),
-            deleted: false,
-            z: None,
+            ..Create::default()
         })
     };
     (0..count).map(note).collect()

@@ -94,7 +94,7 @@ impl World {
             let note = NewSticker { position: Point { x, y }, text, ..NewSticker::default() };
             return Some(Edit::Create { id: None, note });
         };
-        Some(match self.random.below(14) {
+        Some(match self.random.below(15) {
             0 | 1 => Edit::Move { id, to: Point { x, y } },
             2 => Edit::Resize { id, to: Size { width: 20 + x as u32, height: 20 } },
             3 => Edit::Recolor { id, to: Color(x as u32) },
@@ -105,6 +105,7 @@ impl World {
             8 => Edit::SetTitle { title: format!("title {x}") },
             9 => Edit::Vote { id, count: x as u32 % 3 },
             10 => Edit::SetRegister { key: x as u8 % 3, value: vec![y as u8; x as usize % 3] },
+            11 => Edit::SetLocked { id, locked: x % 2 == 0 },
             _ => {
                 let delta = self.delta(client, id, habits.deletes_text);
                 Edit::EditText { id, delta }

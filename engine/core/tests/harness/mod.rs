@@ -391,8 +391,7 @@ pub fn create(id: u64, text: &str) -> Operation {
         size: Size::default(),
         color: Color::default(),
         text: text.to_owned(),
-        deleted: false,
-        z: None,
+        ..Create::default()
     })
 }
 

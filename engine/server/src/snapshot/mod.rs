@@ -8,11 +8,12 @@
 //! ```
 //! The archive is checked once ([`read`]) and then read in place. rkyv has no
 //! way to change a type that was written, so a version's types are never
-//! changed: a new version gets a module of its own beside [`version_2`], and a fixture
+//! changed: a new version gets a module of its own beside [`version_3`], and a fixture
 //! of each version stays in `fixtures/` and stays readable.
 
 mod v1;
 mod version_2;
+mod version_3;
 
 use desk_engine_core::StoredRecord;
 use desk_engine_core::members::MembersError;
@@ -52,7 +53,7 @@ pub(crate) enum SnapshotError {
 }
 
 /// What a sticker takes in a record besides its text, in bytes.
-pub(crate) const STICKER_BYTES: usize = v1::STICKER_BYTES;
+pub(crate) const STICKER_BYTES: usize = version_3::STICKER_BYTES;
 
 /// What a quiet client takes.
 pub(crate) const CLIENT_BYTES: usize = version_2::CLIENT_BYTES;
@@ -64,9 +65,9 @@ pub(crate) const RECENT_CLIENT_BYTES: usize = v1::MEMBER_BYTES;
 pub(crate) fn write(record: &StoredRecord) -> AlignedVec<16> {
     let mut bytes = AlignedVec::new();
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&version_2::VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version_3::VERSION.to_le_bytes());
     bytes.extend_from_slice(&[0; 4]);
-    version_2::write(record, bytes)
+    version_3::write(record, bytes)
 }
 
 /// Reads a record of any version. `bytes` should be aligned to 16, as the
@@ -84,7 +85,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<StoredRecord, SnapshotError> {
     match version {
         v1::VERSION => v1::read(&bytes[HEADER_BYTES..]),
         version_2::VERSION => version_2::read(&bytes[HEADER_BYTES..]),
-        found => Err(SnapshotError::Version { found, newest: version_2::VERSION }),
+        version_3::VERSION => version_3::read(&bytes[HEADER_BYTES..]),
+        found => Err(SnapshotError::Version { found, newest: version_3::VERSION }),
     }
 }
 

@@ -24,6 +24,7 @@ use crate::config::sums::VALUE_BYTES;
 
 const FIXTURE_V1: &[u8] = include_bytes!("fixtures/v1.bin");
 const FIXTURE_V2: &[u8] = include_bytes!("fixtures/v2.bin");
+const FIXTURE_V3: &[u8] = include_bytes!("fixtures/v3.bin");
 
 fn stamp(revision: u64) -> impl Strategy<Value = Stamp> {
     (0..=revision, any::<u32>(), 0..=revision).prop_map(|(revision, author, other)| Stamp {
@@ -38,7 +39,7 @@ prop_compose! {
         id in any::<u64>(),
         (x, y, width, height) in any::<(i32, i32, u32, u32)>(),
         (color, z, deleted, text) in (any::<u32>(), any::<i64>(), any::<bool>(), "\\PC{0,40}"),
-        stamps in prop::collection::vec(stamp(revision), 6),
+        stamps in prop::collection::vec(stamp(revision), 7),
         (author, created_at_ms, kind, locked) in any::<(u32, u64, u8, bool)>(),
         counters in prop::collection::btree_map(any::<u32>().prop_map(Author), 1..u32::MAX, 0..3),
     ) -> Sticker {
@@ -53,7 +54,7 @@ prop_compose! {
             author: Author(author),
             created_at_ms,
             kind,
-            locked,
+            locked: Stamped::new(locked, stamps[6]),
             counters,
         }
     }
@@ -195,7 +196,7 @@ fn fixture() -> StoredRecord {
         author: Author(2),
         created_at_ms: 1_700_000_000_123,
         kind: 1,
-        locked: true,
+        locked: Stamped::new(true, stamp(4, 2, 3)),
         counters: BTreeMap::from([(Author(11), 3), (Author(12), 1)]),
     };
     let applied = Outcome::Applied {
@@ -254,6 +255,23 @@ fn version_2_stays_readable() {
     assert_eq!(read(FIXTURE_V2).unwrap(), fixture_with_quiet_clients());
 }
 
+/// The fixture with a lock that has a stamp of its own.
+fn fixture_with_lock() -> StoredRecord {
+    let StoredRecord::Desk(mut record) = fixture_with_quiet_clients() else {
+        unreachable!("it is a desk")
+    };
+    let mut parts = record.desk.to_parts();
+    parts.stickers[0].locked.stamp =
+        Stamp { revision: Revision(9), author: Author(3), other: Revision(2) };
+    record.desk = Desk::from_parts(parts).expect("it holds together");
+    StoredRecord::Desk(record)
+}
+
+#[test]
+fn version_3_stays_readable() {
+    assert_eq!(read(FIXTURE_V3).unwrap(), fixture_with_lock());
+}
+
 #[test]
 fn a_quiet_client_takes_40_bytes_of_a_record() {
     let bytes = |clients: u32| {
@@ -279,7 +297,7 @@ fn a_quiet_client_takes_40_bytes_of_a_record() {
 fn what_is_no_snapshot_is_told() {
     let mut newer = FIXTURE_V1.to_vec();
     newer[8] = 200;
-    assert!(matches!(read(&newer), Err(SnapshotError::Version { found: 200, newest: 2 })));
+    assert!(matches!(read(&newer), Err(SnapshotError::Version { found: 200, newest: 3 })));
     assert!(matches!(read(b"DESKSNAP"), Err(SnapshotError::Header(8))));
     assert!(matches!(read(&[0; 64]), Err(SnapshotError::Header(64))));
 }

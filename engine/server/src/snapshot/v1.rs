@@ -17,7 +17,6 @@ use super::SnapshotError;
 
 pub(super) const VERSION: u32 = 1;
 
-pub(super) const STICKER_BYTES: usize = size_of::<ArchivedStickerV1>();
 pub(super) const MEMBER_BYTES: usize = size_of::<ArchivedMemberV1>();
 
 /// Links and clients: big-endian, as they are keys.
@@ -110,7 +109,7 @@ pub(super) struct StickerV1 {
     pub(super) created_at_ms: u64,
     /// Reserved: what the sticker is.
     pub(super) kind: u8,
-    /// Reserved: whether it is locked in place.
+    /// Reserved for whether it is locked in place; nothing set it.
     pub(super) locked: bool,
     /// A counter for each author, for votes.
     pub(super) counters: Vec<CounterV1>,
@@ -228,7 +227,8 @@ pub(super) fn read_sticker(sticker: &ArchivedStickerV1) -> Sticker {
         author: Author(sticker.author.to_native()),
         created_at_ms: sticker.created_at_ms.to_native(),
         kind: sticker.kind,
-        locked: sticker.locked,
+        // Nobody locked a sticker before version 3. A replica takes this stamp, too.
+        locked: sticker.size.of(sticker.locked),
         counters: counters.map(read_counter).collect(),
     }
 }

@@ -1,19 +1,17 @@
-//! Version 2: what is kept of a client is small. Never change these types; see the
-//! module above.
+//! Version 2, which is read and no longer written: what is kept of a client is small.
+//! Never change these types; see the module above.
 
 use desk_engine_core::record::Links;
-use desk_engine_core::{Alias, DeskRecord, Members, QuietClient, RecentClient, StoredRecord};
+use desk_engine_core::{Alias, DeskRecord, Members, QuietClient, StoredRecord};
 use desk_protocol::desk::DeskParts;
-use desk_protocol::frame::Outcome;
-use desk_protocol::{Author, ClientId, Desk, LinkId, Revision, Stamp, Sticker};
+use desk_protocol::{Author, ClientId, Desk, LinkId, Revision};
 use rkyv::rancor::Error;
-use rkyv::util::AlignedVec;
 use rkyv::{Archive, Serialize};
 
 use super::SnapshotError;
 use super::v1::{
-    CounterV1, Id, MemberV1, OutcomeV1, PurgedV1, RegisterV1, ResultV1, StampV1, StickerV1,
-    read_member, read_purged, read_register, read_sticker, status_number,
+    Id, MemberV1, PurgedV1, RegisterV1, StampV1, StickerV1, read_member, read_purged,
+    read_register, read_sticker,
 };
 
 pub(super) const VERSION: u32 = 2;
@@ -22,14 +20,15 @@ pub(super) const CLIENT_BYTES: usize = size_of::<ArchivedQuietV2>();
 
 const _: () = assert!(CLIENT_BYTES == 40);
 
-#[derive(Archive, Serialize)]
+#[derive(Archive)]
+#[expect(dead_code, reason = "its archived form alone is read")]
 #[expect(clippy::large_enum_variant, reason = "a written format; one at a time is in memory")]
 enum RecordV2 {
     Desk(DeskV2),
     Alias { desk: Id },
 }
 
-#[derive(Archive, Serialize)]
+#[derive(Archive)]
 struct DeskV2 {
     key: Id,
     sequence: u64,
@@ -55,24 +54,12 @@ struct DeskV2 {
 
 /// 40 bytes.
 #[derive(Archive, Serialize)]
-struct QuietV2 {
-    client: Id,
-    seq: u64,
-    at: u64,
-    author: u32,
-    outcome: u32,
-}
-
-pub(super) fn write(record: &StoredRecord, mut bytes: AlignedVec<16>) -> AlignedVec<16> {
-    let mirror = match record {
-        StoredRecord::Desk(desk) => RecordV2::Desk(mirror_desk(desk)),
-        StoredRecord::Alias(alias) => RecordV2::Alias { desk: alias.desk.to_bytes() },
-    };
-    // Positions inside an archive are relative, so a header may go before it,
-    // as long as it keeps the alignment.
-    bytes = rkyv::api::high::to_bytes_in::<_, Error>(&mirror, bytes)
-        .expect("writing plain data to memory does not fail");
-    bytes
+pub(super) struct QuietV2 {
+    pub(super) client: Id,
+    pub(super) seq: u64,
+    pub(super) at: u64,
+    pub(super) author: u32,
+    pub(super) outcome: u32,
 }
 
 pub(super) fn read(archive: &[u8]) -> Result<StoredRecord, SnapshotError> {
@@ -84,101 +71,6 @@ pub(super) fn read(archive: &[u8]) -> Result<StoredRecord, SnapshotError> {
         }
         ArchivedRecordV2::Desk(desk) => StoredRecord::Desk(read_desk(desk)?),
     })
-}
-
-fn mirror_desk(record: &DeskRecord) -> DeskV2 {
-    let (desk, members) = (&record.desk, &record.members);
-    DeskV2 {
-        key: record.key.to_bytes(),
-        sequence: record.sequence,
-        expires_at: record.expires_at,
-        key_epoch: record.key_epoch,
-        edit: record.links.edit.to_bytes(),
-        owner: record.links.owner.to_bytes(),
-        view: record.links.view.map(LinkId::to_bytes),
-        authors: members.authors(),
-        quiet: members.quiet().iter().map(mirror_quiet).collect(),
-        recent: members.recent().iter().map(mirror_recent).collect(),
-        revision: desk.revision().0,
-        title: desk.title().value.clone(),
-        title_stamp: desk.title().stamp.into(),
-        stickers: desk.stickers().map(mirror_sticker).collect(),
-        purged: desk
-            .purged()
-            .map(|(id, revision)| PurgedV1 { id: id.0, revision: revision.0 })
-            .collect(),
-        purge_floor: desk.purge_floor().0,
-        registers: desk
-            .registers()
-            .iter()
-            .map(|(key, value)| RegisterV1 { key: *key, value: value.clone() })
-            .collect(),
-    }
-}
-
-fn mirror_quiet(quiet: &QuietClient) -> QuietV2 {
-    let (seq, at, outcome) = quiet.fields();
-    let (client, author) = (quiet.client().to_bytes(), quiet.author().0);
-    QuietV2 { client, seq, at, author, outcome }
-}
-
-fn mirror_recent((client, member): (&ClientId, &RecentClient)) -> MemberV1 {
-    let outcome = |outcome: &Outcome| match outcome {
-        Outcome::Applied { revision, status, created } => OutcomeV1::Applied {
-            revision: revision.0,
-            status: status_number(*status),
-            created: created.iter().map(|id| id.0).collect(),
-        },
-        Outcome::Rejected { operation, detail } => {
-            OutcomeV1::Rejected { operation: *operation, detail: detail.clone() }
-        }
-    };
-    MemberV1 {
-        client: client.to_bytes(),
-        author: member.author.0,
-        last: member.last.as_ref().map(|last| ResultV1 {
-            client_seq: last.client_seq.0,
-            outcome: outcome(&last.outcome),
-        }),
-    }
-}
-
-fn mirror_sticker(sticker: &Sticker) -> StickerV1 {
-    StickerV1 {
-        id: sticker.id.0,
-        x: sticker.position.value.x,
-        y: sticker.position.value.y,
-        position: sticker.position.stamp.into(),
-        width: sticker.size.value.width,
-        height: sticker.size.value.height,
-        size: sticker.size.stamp.into(),
-        color: sticker.color.value.0,
-        color_stamp: sticker.color.stamp.into(),
-        z: sticker.z.value,
-        z_stamp: sticker.z.stamp.into(),
-        deleted: sticker.deleted.value,
-        deleted_stamp: sticker.deleted.stamp.into(),
-        text: sticker.text.value.clone(),
-        text_stamp: sticker.text.stamp.into(),
-        author: sticker.author.0,
-        created_at_ms: sticker.created_at_ms,
-        kind: sticker.kind,
-        locked: sticker.locked,
-        counters: sticker
-            .counters
-            .iter()
-            .map(|(author, count)| CounterV1 {
-                client: ClientId(author.0.into()).to_bytes(),
-                count: *count,
-            })
-            .collect(),
-    }
-}
-
-impl From<Stamp> for StampV1 {
-    fn from(stamp: Stamp) -> Self {
-        Self { revision: stamp.revision.0, author: stamp.author.0, other: stamp.other.0 }
-    }
 }
 
 fn read_desk(desk: &ArchivedDeskV2) -> Result<DeskRecord, SnapshotError> {
@@ -206,7 +98,7 @@ fn read_desk(desk: &ArchivedDeskV2) -> Result<DeskRecord, SnapshotError> {
     })
 }
 
-fn read_quiet(quiet: &ArchivedQuietV2) -> QuietClient {
+pub(super) fn read_quiet(quiet: &ArchivedQuietV2) -> QuietClient {
     QuietClient::from_fields(
         ClientId::from_bytes(quiet.client),
         Author(quiet.author.to_native()),
