@@ -30,6 +30,10 @@ async function walk(page: Page): Promise<void> {
   await clean(page, "notes");
   await other.click();
   await clean(page, "a selected note");
+  await page.keyboard.press("l");
+  await expect(ann.button("Unlock")).toBeVisible();
+  await clean(page, "a locked note");
+  await page.keyboard.press("l");
   await ann.write("a plain note");
   await clean(page, "a note that is written");
   await ann.leave();

@@ -21,11 +21,15 @@ import type { BoardView } from "./view.svelte";
 const SIDE = 200;
 /** Notes that are duplicated far from each other would be looked for: they are put beside. */
 const SHIFT = 24;
+/** That a note is locked is not told again for so long, in milliseconds. */
+const TOLD_MS = 6000;
 
 /** What a person does with notes, by keys, pointer and tools alike. */
 export class Actions {
   /** A note that was made to be written in: without a word it goes again. */
   #fresh: { id: string; record: Note["record"] } | undefined;
+  /** What was refused last, since it is locked, and when: it is told once. */
+  #refused = { ids: "", at: -Infinity };
   /** Where the pointer is on the board, while it is there. */
   pointer: Point | null = null;
   /** Brings in what comes from elsewhere. */
@@ -41,6 +45,48 @@ export class Actions {
   /** The selected notes, as they lie. */
   get notes(): Note[] {
     return [...this.view.selected].flatMap((id) => this.session.notes.get(id) ?? []);
+  }
+
+  // ---- locked notes
+
+  /** Of these notes those that hands may change. Of the others a person is told how. */
+  #free(notes: readonly Note[]): Note[] {
+    const locked = notes.filter((note) => note.record.locked);
+    if (locked.length > 0) this.#refuse(locked.map((note) => note.id));
+    return notes.filter((note) => !note.record.locked);
+  }
+
+  #refuse(ids: string[]): void {
+    const now = performance.now();
+    const same = this.#refused.ids === ids.join() && now - this.#refused.at < TOLD_MS;
+    if (same) return;
+    this.#refused = { ids: ids.join(), at: now };
+    const isLocked = (id: string): boolean => this.session.notes.get(id)?.record.locked === true;
+    const unlock = { label: text.note.unlock, run: () => this.session.lock(ids, false) };
+    toasts.show(text.note.isLocked(ids.length), unlock, () => ids.some(isLocked));
+  }
+
+  /** Whether the hand may take this note; if it may not, a person is told. */
+  isFree(id: string): boolean {
+    const note = this.session.notes.get(id);
+    return note !== undefined && this.#free([note]).length > 0;
+  }
+
+  /** Opens a note for writing. */
+  write(id: string): void {
+    if (this.isFree(id)) this.view.edit(id, this.session.notes.get(id)?.rect);
+  }
+
+  /** Locks the selected notes, or unlocks them if all are locked. */
+  lock(): void {
+    const notes = this.notes;
+    this.session.lock(this.view.selected, notes.some((note) => !note.record.locked));
+  }
+
+  /** The hand takes those of the selected notes that it may. */
+  take(lead: string, copies: boolean): void {
+    const ids = (copies ? this.notes : this.#free(this.notes)).map((note) => note.id);
+    this.session.hand.take(lead || (ids[0] ?? ""), ids, copies);
   }
 
   // ---- new notes
@@ -122,7 +168,7 @@ export class Actions {
   }
 
   remove(): void {
-    const ids = this.notes.map((note) => note.id);
+    const ids = this.#free(this.notes).map((note) => note.id);
     if (ids.length === 0 || !this.session.remove(ids)) return;
     this.view.select(null);
     this.view.home();
@@ -163,7 +209,7 @@ export class Actions {
   }
 
   move(by: Point): void {
-    const notes = this.notes;
+    const notes = this.#free(this.notes);
     const moved = notes.map(({ id, rect }) => ({ ...rect, id, x: rect.x + by.x, y: rect.y + by.y }));
     this.session.place(new Map(moved.map((rect) => [rect.id, rect])));
     const all = bounds(moved);
@@ -173,7 +219,7 @@ export class Actions {
   /** As if their common corner were pulled so far. */
   stretch(by: Point): void {
     const { hand } = this.session;
-    hand.take("", this.view.selected, false);
+    this.take("", false);
     hand.stretch(by);
     hand.release();
     const all = bounds(this.notes.map((note) => note.rect));
@@ -182,7 +228,7 @@ export class Actions {
 
   recolor(color: string): void {
     this.view.paper = color;
-    this.session.recolor(this.view.selected, color);
+    this.session.recolor(this.#free(this.notes).map((note) => note.id), color);
   }
 
   raise(): void {
@@ -206,7 +252,7 @@ export class Actions {
   }
 
   #pieces(): Piece[] {
-    return this.notes.map((note) => ({ id: note.id, ...note.rect }));
+    return this.#free(this.notes).map((note) => ({ id: note.id, ...note.rect }));
   }
 
   // ---- the clipboard

@@ -24,6 +24,8 @@ export interface GestureActions {
   readonly editable: boolean;
   /** The highest note at a point of the board. */
   at(point: Point): string | null;
+  /** Whether the hand may take the note. */
+  isFree(id: string): boolean;
   /** The hand takes the selected notes; `lead` is under the pointer. */
   take(lead: string, copies: boolean): void;
   /** They are this far from where they were taken. */
@@ -213,6 +215,7 @@ export class Gestures {
       if (adds) this.view.toggle(note);
       else this.view.select(note);
     }
+    if (!alt && !this.actions.isFree(note)) return { kind: "pan" };
     this.actions.take(note, alt);
     return { kind: "drag", grip };
   }

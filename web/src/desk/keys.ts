@@ -11,7 +11,7 @@ const STEP_FAR = 100;
 const PAN = 80;
 const ZOOM_STEP = 1.25;
 /** Keys that work on the note that has the keys, if none is selected. */
-const WORKS_HERE = ["Enter", "F2", "Delete", "Backspace", "]", "["];
+const WORKS_HERE = ["Enter", "F2", "Delete", "Backspace", "]", "[", "l"];
 
 /** What keys do besides work on notes. */
 export interface KeyActions {
@@ -153,7 +153,7 @@ export class BoardKeys {
       return true;
     }
     const here = isNote(event);
-    if (this.view.selected.size === 0 && here !== undefined && WORKS_HERE.includes(event.key)) {
+    if (this.view.selected.size === 0 && here !== undefined && WORKS_HERE.includes(event.key.length === 1 ? letterOf(event) : event.key)) {
       this.view.select(here);
     }
     if (this.view.selected.size === 0) return false;
@@ -167,7 +167,7 @@ export class BoardKeys {
     switch (event.key) {
       case "Enter":
       case "F2":
-        if (only !== null) this.view.edit(only, this.session.notes.get(only)?.rect);
+        if (only !== null) this.actions.write(only);
         return only !== null;
       case "Delete":
       case "Backspace":
@@ -180,7 +180,9 @@ export class BoardKeys {
         this.actions.lower();
         return true;
     }
-    return false;
+    if (letterOf(event) !== "l") return false;
+    this.actions.lock();
+    return true;
   }
 }
 

@@ -12,6 +12,8 @@ export interface NoteRecord {
   text: string;
   author: number;
   deleted: boolean;
+  /** Hands keep off it. */
+  locked: boolean;
 }
 
 /** So long a note is new, in milliseconds: those that come into sight later do not move. */

@@ -601,6 +601,10 @@ export class Session {
     return done !== undefined;
   }
 
+  lock(ids: Iterable<string>, locked: boolean): void {
+    this.#each(ids, (core, now, note) => core.setLocked(now, note.id, locked));
+  }
+
   restore(ids: Iterable<string>): void {
     this.together((core, now) => {
       for (const id of ids) core.unremove(now, id);

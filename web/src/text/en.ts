@@ -120,6 +120,11 @@ export const en = {
         : `${who} deleted the note that you were writing in.`,
     putBack: "Put it back",
     copyRest: "Copy the rest",
+    lockedRole: "locked note",
+    lock: "Lock",
+    unlock: "Unlock",
+    isLocked: (notes: number) =>
+      notes === 1 ? "This note is locked. Unlock it to change it (L)." : `${notes} notes are locked. Unlock them to change them (L).`,
   },
 
   files: {
@@ -318,6 +323,7 @@ export const en = {
         ["Shift", "And a click or a drag: select several"],
         ["Delete", "Delete the notes"],
         ["], [", "To the front, to the back"],
+        ["L", "Lock, so that nobody moves or changes it by mistake; unlock"],
         ["Ctrl+→, Ctrl+↓", "Wider, higher; with ← and ↑ smaller"],
         ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo your own changes"],
       ]],
