@@ -19,8 +19,11 @@ pub(crate) fn of_text(text: &str, hint: Option<Kind>) -> Result<Kind, ReadError>
     if is_json(start) || hint.is_some_and(Kind::is_json) {
         return of_json(start);
     }
-    if start.starts_with('<') {
-        return of_markup(start);
+    if start.starts_with('<')
+        && hint != Some(Kind::Markdown)
+        && let Some(kind) = of_markup(start)?
+    {
+        return Ok(kind);
     }
     if start.starts_with("---") && start.contains("excalidraw-plugin:") {
         return Err(unknown(
@@ -68,21 +71,28 @@ fn unknown(found: &str, instead: &'static str) -> ReadError {
     ReadError::Unknown { found: found.to_owned(), instead }
 }
 
-/// Text that can only be meant as JSON. `[` alone also begins lines of people.
+/// Text that can only be meant as JSON. `[` alone also begins lines of people, `[[` a link
+/// inside a vault, and `{{` or `{%` what a program fills in later.
 fn is_json(start: &str) -> bool {
-    let Some(rest) = start.strip_prefix('[') else { return start.starts_with('{') };
-    rest.trim_start().starts_with(['{', '[', '"'])
-        || serde_json::from_str::<IgnoredAny>(start).is_ok()
+    if let Some(rest) = start.strip_prefix('{') {
+        return !rest.starts_with(['{', '%']);
+    }
+    start.starts_with('[')
+        && (start
+            .trim_start_matches(|c: char| c == '[' || c.is_whitespace())
+            .starts_with(['{', '"'])
+            || serde_json::from_str::<IgnoredAny>(start).is_ok())
 }
 
-fn of_markup(start: &str) -> Result<Kind, ReadError> {
+/// The kind of what begins with a `<`; none if that is no more than a letter.
+fn of_markup(start: &str) -> Result<Option<Kind>, ReadError> {
     // The head is enough; a page of megabytes is not searched twice.
     let lower = start.to_ascii_lowercase();
     if lower.contains("data-tldraw") {
-        return Ok(Kind::Tldraw);
+        return Ok(Some(Kind::Tldraw));
     }
     if lower.contains("<table") {
-        return Ok(Kind::Cells);
+        return Ok(Some(Kind::Cells));
     }
     if lower.starts_with("<svg") || lower.starts_with("<?xml") {
         return Err(unknown(
@@ -93,7 +103,7 @@ fn of_markup(start: &str) -> Result<Kind, ReadError> {
     if lower.starts_with("<!doctype") || lower.starts_with("<html") {
         return Err(unknown("a page without a table", "copy its text and import the lines"));
     }
-    Ok(Kind::Lines)
+    Ok(None)
 }
 
 /// What the top of a JSON document shows of its kind.

@@ -136,11 +136,11 @@ fn table_of_mural() {
     check_file(
         "harbour-mural.csv",
         expect![[r#"
-        a table: ""
-        1205,-88 138×138 #fcf281 "Boats & ropes"
-        1500,40 230×138 #aaed92 "first line\nsecond <line>, with 'quotes' \"and\" comma"
-        -20,3001 138×138 #9edcfa "=not a formula"
-        1 empty note not taken over"#]],
+            a table: ""
+            1205,-88 138×138 #fcf281 "Boats & ropes"
+            1500,40 230×138 #aaed92 "first line\nsecond <line>, with 'quotes' \"and\" comma"
+            -20,3001 138×138 #9edcfa "=not a formula"
+            1 empty note, 20 cells of other columns not taken over"#]],
     );
 }
 
@@ -149,10 +149,10 @@ fn table_of_deck_in_utf_16() {
     check_file(
         "house-deck-utf16.csv",
         expect![[r#"
-        a table: ""
-        - 200×200 #ffe066 "Paint the door\n\ntwo coats\nof \"blue\""
-        - 200×200 #ffe066 "Größe messen"
-    "#]],
+            a table: ""
+            - 200×200 #ffe066 "Paint the door\n\ntwo coats\nof \"blue\""
+            - 200×200 #ffe066 "Größe messen"
+            9 cells of other columns not taken over"#]],
     );
     let columns = vec![(Column::Text, "list NAME".to_owned())];
     let options = Options { columns, ..Options::default() };

@@ -88,6 +88,77 @@ fn lists_of_markdown() {
 }
 
 #[test]
+fn markdown_of_a_vault() {
+    // Fields at the top, a line across, and code in which nothing is a list.
+    check(
+        b"---\ntags: [camp]\n---\n# Camp\n\n- tent\n\n---\n\n```sh\n# pack\n\n- all\n```\n- rope\n* * *\nPart\n====\nsome words\n",
+        Some(Kind::Markdown),
+        expect![[r#"
+            a Markdown list "Camp"
+            - #ffe066 "tent"
+            - #ffe066 "```sh\n# pack\n\n- all\n```"
+            - #ffe066 "rope"
+            - #ffe066 "Part"
+            - #ffe066 "some words"
+        "#]],
+    );
+    check(
+        b"---\ntags: [camp]\n---\n- tent\n***\n- rope\n",
+        None,
+        expect![[r#"
+        a Markdown list ""
+        - #ffe066 "tent"
+        - #ffe066 "rope"
+    "#]],
+    );
+    // Links and markup at the start are no JSON and no page.
+    check(
+        b"[[Camp]]\n\n- tent\n",
+        Some(Kind::Markdown),
+        expect![[r#"
+        a Markdown list ""
+        - #ffe066 "[[Camp]]"
+        - #ffe066 "tent"
+    "#]],
+    );
+    check(
+        b"[[Camp]]\n{{date}}\n",
+        None,
+        expect![[r#"
+        lines of text ""
+        - #ffe066 "[[Camp]]"
+        - #ffe066 "{{date}}"
+    "#]],
+    );
+    check(
+        b"{{date}}\n",
+        None,
+        expect![[r#"
+        lines of text ""
+        - #ffe066 "{{date}}"
+    "#]],
+    );
+    check(
+        b"<h1>Camp</h1>\n\n- tent\n\n<table><tr><td>rope</table>\n",
+        Some(Kind::Markdown),
+        expect![[r#"
+            a Markdown list ""
+            - #ffe066 "<h1>Camp</h1>"
+            - #ffe066 "tent"
+            - #ffe066 "<table><tr><td>rope</table>"
+        "#]],
+    );
+    check(
+        b"<b>a</b>,name\n1,2\n",
+        Some(Kind::Table),
+        expect![[r#"
+        a table ""
+        - #ffe066 "2"
+        1 cell of other columns not taken over"#]],
+    );
+}
+
+#[test]
 fn tables_of_others() {
     check(
         b"Name;Text;Farbe;Fill\nann;a;x;#F00\n\nbob;\"b;c\n\"\"d\"\"\";;FF0000\n",
@@ -96,7 +167,7 @@ fn tables_of_others() {
             a table ""
             - #ff0000 "a"
             - #ff0000 "b;c\n\"d\""
-        "#]],
+            3 cells of other columns not taken over"#]],
     );
     check(
         b"Summary,Description,Status\nBuy,\"the\nlong one\",Done\nSell,,Open\n",
@@ -105,7 +176,7 @@ fn tables_of_others() {
             a table ""
             - #ffe066 "Buy\n\nthe\nlong one"
             - #ffe066 "Sell"
-        "#]],
+            2 cells of other columns not taken over"#]],
     );
     check(
         b"Card Name\tCard Description\nA\tB\n",
@@ -162,6 +233,65 @@ fn tables_of_others() {
         - #ffe066 "c"
         - #ffe066 "b"
         1 deleted note not taken over"#]],
+    );
+}
+
+#[test]
+fn a_title_and_what_is_below_it() {
+    // As Asana, Todoist and a Jira in Spanish name them.
+    check(
+        b"Task ID,Name,Assignee,Notes\n1,Hire a van,Ann,by noon\n2,Load it,,\n",
+        None,
+        expect![[r#"
+            a table ""
+            - #ffe066 "Hire a van\n\nby noon"
+            - #ffe066 "Load it"
+            3 cells of other columns not taken over"#]],
+    );
+    check(
+        b"TYPE,CONTENT,DESCRIPTION\ntask,Hire a van,by noon\n",
+        None,
+        expect![[r#"
+        a table ""
+        - #ffe066 "Hire a van\n\nby noon"
+        1 cell of other columns not taken over"#]],
+    );
+    check(
+        "Clave,Resumen,Descripción\nA-1,Alquilar,a mediodía\n".as_bytes(),
+        None,
+        expect![[r#"
+            a table ""
+            - #ffe066 "Alquilar\n\na mediodía"
+            1 cell of other columns not taken over"#]],
+    );
+    check(
+        b"Notes\nHire a van\n",
+        Some(Kind::Table),
+        expect![[r#"
+        a table ""
+        - #ffe066 "Hire a van"
+    "#]],
+    );
+    check(
+        b"Notes\nHire a van\n",
+        None,
+        expect![[r#"
+        lines of text ""
+        - #ffe066 "Notes"
+        - #ffe066 "Hire a van"
+    "#]],
+    );
+}
+
+#[test]
+fn lines_above_the_names_of_columns() {
+    check(
+        b",,\nfrom https://example.org,,\n\nName,Notes,Due\nHire a van,by noon,today\n",
+        Some(Kind::Table),
+        expect![[r#"
+            a table ""
+            - #ffe066 "Hire a van\n\nby noon"
+            2 cells of other columns not taken over"#]],
     );
 }
 

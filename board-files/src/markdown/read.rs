@@ -13,7 +13,8 @@ const KIND: Kind = Kind::Markdown;
 /// heading, and there is an item.
 pub(crate) fn is_list(text: &str) -> bool {
     let (mut items, mut headings) = (0, 0);
-    for line in text.lines().filter(|line| !is_blank(line)) {
+    let body = text.lines().skip(front_matter(text));
+    for line in body.filter(|line| !is_blank(line) && !is_break(line)) {
         if item(line).is_some() {
             items += 1;
         } else if heading(line).is_some() {
@@ -28,8 +29,15 @@ pub(crate) fn is_list(text: &str) -> bool {
 pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
     let mut open: Option<Block> = None;
     let mut blank = false;
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in text.lines().enumerate().skip(front_matter(text)) {
         let spot = Spot::line(KIND, index + 1);
+        if let Some(Block { lines, fence: Some(fence), .. }) = &mut open {
+            lines.push(line.to_owned());
+            if line.trim_matches(SPACE).trim_start_matches(*fence).is_empty() && is_fence(line) {
+                close(open.take(), draught)?;
+            }
+            continue;
+        }
         if is_blank(line) {
             blank = true;
             continue;
@@ -37,7 +45,11 @@ pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
         let after_blank = std::mem::take(&mut blank);
         if let Some(block) = &mut open {
             let inside = indent(line) >= block.indent;
-            let goes_on = !after_blank && item(line).is_none() && heading(line).is_none();
+            let goes_on = !after_blank
+                && item(line).is_none()
+                && heading(line).is_none()
+                && !is_fence(line)
+                && !is_break(line);
             if (block.indent > 0 && inside) || goes_on {
                 if after_blank {
                     block.lines.push(String::new());
@@ -48,18 +60,26 @@ pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
             }
         }
         close(open.take(), draught)?;
+        if is_break(line) {
+            continue;
+        }
+        if is_fence(line) {
+            let fence = line.trim_start().chars().next();
+            open = Some(Block { spot, indent: 0, lines: vec![line.to_owned()], fence });
+            continue;
+        }
         open = Some(match (item(line), heading(line)) {
             (Some(item), _) => {
                 draught.report.remark(Remark::Ticks, usize::from(item.ticked));
-                Block { spot, indent: item.indent, lines: vec![item.text.to_owned()] }
+                Block { spot, indent: item.indent, lines: vec![item.text.to_owned()], fence: None }
             }
             (None, Some((1, title))) if draught.title.is_empty() && draught.drafts.is_empty() => {
                 draught.title = plain(title);
                 continue;
             }
-            (None, Some((_, title))) => Block { spot, indent: 0, lines: vec![title.to_owned()] },
-            (None, None) => {
-                Block { spot, indent: 0, lines: vec![line.trim_matches(SPACE).to_owned()] }
+            (None, title) => {
+                let text = title.map_or(line.trim_matches(SPACE), |(_, title)| title);
+                Block { spot, indent: 0, lines: vec![text.to_owned()], fence: None }
             }
         });
         if heading(line).is_some() && item(line).is_none() {
@@ -76,16 +96,45 @@ fn is_blank(line: &str) -> bool {
     line.trim_matches(SPACE).is_empty()
 }
 
+/// How many lines at the top are fields of the file itself, between lines of dashes.
+fn front_matter(text: &str) -> usize {
+    let is_mark = |line: &&str| line.trim_end() == "---";
+    let mut lines = text.lines();
+    if !lines.next().is_some_and(|line| is_mark(&line)) {
+        return 0;
+    }
+    // A break between paragraphs looks the same; fields have no blank line among them.
+    lines.take_while(|line| !is_blank(line)).position(|line| is_mark(&line)).map_or(0, |at| at + 2)
+}
+
+/// A line drawn across, or below a heading: nothing that anybody wrote.
+fn is_break(line: &str) -> bool {
+    let marks: String = line.chars().filter(|c| !SPACE.contains(c)).collect();
+    let is_one = |mark| marks.len() >= 3 && marks.trim_start_matches(mark).is_empty();
+    indent(line) <= 3 && ['-', '*', '_', '='].into_iter().any(is_one)
+}
+
+/// The first or the last line of a block of code.
+fn is_fence(line: &str) -> bool {
+    let start = line.trim_start_matches(' ');
+    line.len() - start.len() <= 3 && (start.starts_with("```") || start.starts_with("~~~"))
+}
+
 /// A note in the making.
 struct Block {
     spot: Spot,
     /// From where its further lines stand; 0 for what is no item.
     indent: usize,
     lines: Vec<String>,
+    /// What closes a block of code, in which nothing is markup.
+    fence: Option<char>,
 }
 
 fn close(block: Option<Block>, draught: &mut Draught) -> Result<(), ReadError> {
-    let Some(Block { spot, lines, .. }) = block else { return Ok(()) };
+    let Some(Block { spot, lines, fence, .. }) = block else { return Ok(()) };
+    if fence.is_some() {
+        return draught.push(Draft::new(spot, lines.join("\n")));
+    }
     let last = lines.len() - 1;
     let lines: Vec<String> = lines
         .iter()

@@ -1,5 +1,7 @@
 //! Which column of a table means what, by the names that others give it.
 
+use std::collections::BTreeSet;
+
 use csv::StringRecord;
 
 use crate::error::{ReadError, shown};
@@ -61,14 +63,121 @@ pub(super) enum Field {
 
 const FIELDS: usize = 11;
 
-/// The names of each, as [`plain`] makes them, best first.
+/// The names of each, as [`plain`] makes them, best first: English, then what the same
+/// programs write in other languages. A column may be a title in one table and what
+/// stands below a title in another.
 const NAMES: [(Field, &[&str]); FIELDS] = [
-    (Field::Text, &["text", "content", "note", "notes", "sticky", "stickynote", "stickytext"]),
+    (
+        Field::Text,
+        &[
+            "text",
+            "sticky",
+            "stickynote",
+            "stickytext",
+            "texto",
+            "texte",
+            "testo",
+            "tekst",
+            "текст",
+        ],
+    ),
     (
         Field::Title,
-        &["cardtitle", "cardname", "title", "summary", "subject", "task", "issue", "name"],
+        &[
+            "cardtitle",
+            "cardname",
+            "title",
+            "summary",
+            "issuesummary",
+            "issuetitle",
+            "subject",
+            "taskname",
+            "tasktitle",
+            "task",
+            "issue",
+            "name",
+            // German, French, Spanish, Portuguese, Italian, Dutch, Polish, Russian,
+            // Chinese, Japanese.
+            "kartentitel",
+            "titel",
+            "zusammenfassung",
+            "betreff",
+            "aufgabe",
+            "titredelacarte",
+            "titre",
+            "résumé",
+            "sujet",
+            "tâche",
+            "nom",
+            "título",
+            "titulo",
+            "resumen",
+            "asunto",
+            "tarea",
+            "nombre",
+            "resumo",
+            "assunto",
+            "tarefa",
+            "nome",
+            "titolo",
+            "riepilogo",
+            "oggetto",
+            "samenvatting",
+            "taak",
+            "naam",
+            "tytuł",
+            "podsumowanie",
+            "temat",
+            "zadanie",
+            "nazwa",
+            "заголовок",
+            "название",
+            "тема",
+            "задача",
+            "标题",
+            "名称",
+            "タイトル",
+            "件名",
+            "要約",
+            "名前",
+            "content",
+            "note",
+            "notes",
+        ],
     ),
-    (Field::Description, &["description", "carddescription", "desc", "details", "body"]),
+    (
+        Field::Description,
+        &[
+            "description",
+            "carddescription",
+            "issuedescription",
+            "taskdescription",
+            "desc",
+            "details",
+            "body",
+            "content",
+            "notes",
+            "note",
+            "beschreibung",
+            "notizen",
+            "inhalt",
+            "descripción",
+            "descripcion",
+            "notas",
+            "contenido",
+            "descrição",
+            "conteúdo",
+            "descrizione",
+            "omschrijving",
+            "beschrijving",
+            "opis",
+            "описание",
+            "заметки",
+            "描述",
+            "内容",
+            "説明",
+        ],
+    ),
     (Field::X, &["x", "positionx", "posx", "xposition", "left"]),
     (Field::Y, &["y", "positiony", "posy", "yposition", "top"]),
     (Field::Width, &["width", "w"]),
@@ -101,7 +210,6 @@ impl Field {
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     places: [Option<usize>; FIELDS],
-    first: bool,
     mural: bool,
 }
 
@@ -110,7 +218,7 @@ impl Columns {
         let names: Vec<String> = header.iter().map(plain).collect();
         let of = |known: &&str| names.iter().position(|name| name == known);
         let places = NAMES.map(|(_, known)| known.iter().find_map(of));
-        let mut columns = Self { places, first: false, mural: false };
+        let mut columns = Self { places, mural: false };
         columns.mural =
             columns.place(Field::Shape).is_some() && names.iter().any(|n| n == "bgcolor");
         columns
@@ -118,7 +226,7 @@ impl Columns {
 
     /// The first column is the text, and no other means anything.
     pub(super) fn first() -> Self {
-        let mut columns = Self { places: [None; FIELDS], first: true, mural: false };
+        let mut columns = Self { places: [None; FIELDS], mural: false };
         columns.set(Field::Text, 0);
         columns
     }
@@ -130,7 +238,7 @@ impl Columns {
         asked: &[(Column, String)],
     ) -> Result<(), ReadError> {
         for (column, name) in asked {
-            let at = header.iter().position(|cell| plain(cell) == plain(name));
+            let at = Self::named(header, name);
             let Some(at) = at else {
                 let columns: Vec<_> = header.iter().take(20).map(shown).collect();
                 return Err(ReadError::NoColumn {
@@ -156,17 +264,28 @@ impl Columns {
         Ok(())
     }
 
+    /// The column of a name.
+    pub(super) fn named(header: &StringRecord, name: &str) -> Option<usize> {
+        header.iter().position(|cell| plain(cell) == plain(name))
+    }
+
     pub(super) fn has_text(&self) -> bool {
         [Field::Text, Field::Title, Field::Description].iter().any(|f| self.place(*f).is_some())
     }
 
-    /// How many columns are known.
-    pub(super) fn known(&self) -> usize {
-        self.places.iter().flatten().count()
+    /// Whether a line with these columns can only be the names of columns: one of them
+    /// is of texts, and there is another.
+    pub(super) fn is_header(&self) -> bool {
+        let known: BTreeSet<usize> = self.places.iter().copied().flatten().collect();
+        known.len() >= 2 && self.has_text()
     }
 
-    pub(super) fn is_first(&self) -> bool {
-        self.first
+    /// Which columns notes are made of.
+    pub(super) fn used(&self) -> BTreeSet<usize> {
+        let below = |field: &Field| matches!(field, Field::Title | Field::Description);
+        let has_text = self.place(Field::Text).is_some();
+        let fields = NAMES.iter().map(|(field, _)| *field);
+        fields.filter(|f| !has_text || !below(f)).filter_map(|f| self.place(f)).collect()
     }
 
     pub(super) fn is_mural(&self) -> bool {
@@ -189,7 +308,10 @@ impl Columns {
         if self.place(Field::Text).is_some() {
             return raw(Field::Text).to_owned();
         }
-        let (title, description) = (raw(Field::Title), raw(Field::Description));
+        let (title, mut description) = (raw(Field::Title), raw(Field::Description));
+        if self.place(Field::Title) == self.place(Field::Description) {
+            description = "";
+        }
         match (title.trim().is_empty(), description.trim().is_empty()) {
             (_, true) => title.to_owned(),
             (true, false) => description.to_owned(),

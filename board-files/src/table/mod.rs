@@ -4,6 +4,8 @@
 mod columns;
 mod write;
 
+use std::collections::BTreeSet;
+
 use csv::{ReaderBuilder, StringRecord};
 
 pub use columns::Column;
@@ -24,13 +26,15 @@ const KIND: Kind = Kind::Table;
 const MURAL_SIDE: f64 = 138.0;
 const MURAL_WIDE: f64 = 230.0;
 
+/// Lines above the names of the columns: an address, the time, and space between them.
+const PREAMBLE_LINES_MAX: usize = 8;
+
 /// Whether the first line names a column that holds texts, and others beside it.
 pub(crate) fn has_known_header(text: &str) -> bool {
     let body = without_separator_line(text).1;
     let delimiter = delimiter(text);
     let Some(Ok(header)) = records(body, delimiter).next() else { return false };
-    let columns = Columns::find(&header);
-    columns.known() >= 2 && columns.has_text()
+    Columns::find(&header).is_header()
 }
 
 pub(crate) fn read(
@@ -45,19 +49,31 @@ pub(crate) fn read(
         return Err(spot.unexpected("", "a closing quote", "the end of the file".to_owned()));
     }
     let mut rows = records(body, delimiter);
-    let Some(header) = rows.next().transpose().map_err(|error| malformed(&error))? else {
+    let mut top = Vec::new();
+    for row in rows.by_ref().take(PREAMBLE_LINES_MAX + 1) {
+        top.push(row.map_err(|error| malformed(&error))?);
+    }
+    if top.is_empty() {
         return Ok(());
-    };
+    }
+    let above = header_of(&top, asked);
+    let cells = top.iter().take(above).flatten().filter(|cell| !cell.trim().is_empty()).count();
+    draught.report.leave_out(LeftOut::Cell, cells);
+    let mut rest = top.split_off(above).into_iter();
+    let header = rest.next().unwrap_or_default();
     let mut columns = Columns::find(&header);
     columns.ask(&header, asked)?;
-    let mut reading = Reading { columns, line_of_body, draught };
-    if !reading.columns.has_text() {
+    let is_known = columns.has_text();
+    if !is_known {
         // Nothing says which column it is: the first, and the header is a row.
-        reading.draught.report.remark(Remark::FirstColumn, 1);
-        reading.columns = Columns::first();
+        draught.report.remark(Remark::FirstColumn, 1);
+        columns = Columns::first();
+    }
+    let mut reading = Reading { used: columns.used(), columns, line_of_body, draught };
+    if !is_known {
         reading.row(&header)?;
     }
-    for (count, row) in rows.enumerate() {
+    for (count, row) in rest.map(Ok).chain(rows).enumerate() {
         if count == ELEMENTS_MAX {
             return Err(ReadError::TooMany { kind: KIND, what: "lines", limit: ELEMENTS_MAX });
         }
@@ -65,6 +81,19 @@ pub(crate) fn read(
     }
     reading.tell_repeated();
     Ok(())
+}
+
+/// Which of the first lines names the columns: some programs put lines of their own above
+/// it. If none does, the first is the header all the same.
+fn header_of(top: &[StringRecord], asked: &[(Column, String)]) -> usize {
+    let names = |row: &&StringRecord| match asked {
+        [] => Columns::find(row).is_header(),
+        asked => asked.iter().all(|(_, name)| Columns::named(row, name).is_some()),
+    };
+    if asked.is_empty() && Columns::find(&top[0]).has_text() {
+        return 0;
+    }
+    top.iter().position(|row| names(&row)).unwrap_or(0)
 }
 
 fn records(body: &str, delimiter: u8) -> csv::StringRecordsIntoIter<&[u8]> {
@@ -139,6 +168,8 @@ fn unclosed_quote(body: &str, delimiter: u8) -> Option<usize> {
 
 struct Reading<'a> {
     columns: Columns,
+    /// Columns that notes are made of.
+    used: BTreeSet<usize>,
     line_of_body: usize,
     draught: &'a mut Draught,
 }
@@ -191,8 +222,9 @@ impl Reading<'_> {
             draft.deleted = truth(spot, cell)?;
         }
         draft.color = columns.cell(row, Field::Color).and_then(|cell| self.draught.color(cell));
-        let others = row.iter().skip(1).filter(|cell| !cell.trim().is_empty()).count();
-        if self.columns.is_first() {
+        if !columns.is_ours() {
+            let others = row.iter().enumerate().filter(|(at, _)| !self.used.contains(at));
+            let others = others.filter(|(_, cell)| !cell.trim().is_empty()).count();
             self.draught.report.leave_out(LeftOut::Cell, others);
         }
         self.draught.push(draft)
