@@ -286,6 +286,39 @@ impl<T: Place + Default> Items for List<T> {
     }
 }
 
+/// What an object has by names that nobody knows, such as ids. Of more than
+/// [`ELEMENTS_MAX`] it keeps one too many, so that its reader can tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries<T>(pub(crate) Vec<T>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Place + Default> Record for Entries<T> {
+    fn field(&mut self, _: &str) -> Option<&mut dyn Place> {
+        if self.0.len() > ELEMENTS_MAX {
+            return None;
+        }
+        self.0.push(T::default());
+        self.0.last_mut().map(|last| last as &mut dyn Place)
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn required(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+}
+
 /// The reason by which [`parse`] knows a list that is too long.
 const TOO_MANY: &str = "too many elements";
 

@@ -17,7 +17,7 @@ pub(crate) fn of_text(text: &str, hint: Option<Kind>) -> Result<Kind, ReadError>
     let start = text.trim_start();
     // What is called JSON and is none was damaged, and is no lines either.
     if is_json(start) || hint.is_some_and(Kind::is_json) {
-        return of_json(start);
+        return of_json(start, hint);
     }
     if start.starts_with('<')
         && hint != Some(Kind::Markdown)
@@ -25,11 +25,14 @@ pub(crate) fn of_text(text: &str, hint: Option<Kind>) -> Result<Kind, ReadError>
     {
         return Ok(kind);
     }
-    if start.starts_with("---") && start.contains("excalidraw-plugin:") {
+    if start.starts_with("---") && start.contains("\ntldraw-file:") {
         return Err(unknown(
-            "a drawing inside a Markdown file",
-            "export it from its app as .excalidraw",
+            "a tldraw drawing inside a Markdown file",
+            "export it from its app as .tldr",
         ));
+    }
+    if crate::excalidraw::is_vault_drawing(start) {
+        return Ok(Kind::Excalidraw);
     }
     if hint == Some(Kind::Table) || crate::table::has_known_header(text) {
         return Ok(Kind::Table);
@@ -116,7 +119,7 @@ struct Top {
 }
 
 /// Field names that tell one kind from another.
-const TELLING: [&str; 15] = [
+const TELLING: [&str; 16] = [
     "tldrawFileFormatVersion",
     "records",
     "store",
@@ -132,6 +135,7 @@ const TELLING: [&str; 15] = [
     "document",
     "assets",
     "swimlanes",
+    "session",
 ];
 
 impl Top {
@@ -144,6 +148,11 @@ impl Top {
         if word == "excalidraw" || word == "excalidraw/clipboard" {
             Some(Kind::Excalidraw)
         } else if self.has("tldrawFileFormatVersion") || word == "application/tldraw" {
+            Some(Kind::Tldraw)
+        } else if (self.has("document") && (self.has("assets") || self.has("session")))
+            || (self.has("store") && self.has("schema"))
+        {
+            // Before tldraw's version 2, and what its editor gives to programs.
             Some(Kind::Tldraw)
         } else if self.has("stickers") {
             Some(Kind::Desk)
@@ -161,23 +170,20 @@ impl Top {
     }
 }
 
-fn of_json(start: &str) -> Result<Kind, ReadError> {
+fn of_json(start: &str, hint: Option<Kind>) -> Result<Kind, ReadError> {
     let mut top = Top::default();
     let mut parser = serde_json::Deserializer::from_str(start);
     let parsed = TopSeed(&mut top).deserialize(&mut parser).and_then(|()| parser.end());
     if let Some(kind) = top.kind(parsed.is_ok()) {
         return Ok(kind);
     }
+    if hint == Some(Kind::Tldraw) && top.has("document") {
+        return Ok(Kind::Tldraw);
+    }
     if let Err(error) = parsed {
         let told = error.to_string();
         let found = format!("JSON that is malformed or cut ({told})");
         return Err(ReadError::Unknown { found, instead: "" });
-    }
-    if top.has("document") && top.has("assets") {
-        return Err(unknown(
-            "a file of tldraw from before its version 2",
-            "open it at tldraw.com and save it again",
-        ));
     }
     if top.kind_word.as_deref() == Some("excalidrawlib") {
         return Err(unknown("a library of Excalidraw", "insert it into a drawing and save that"));

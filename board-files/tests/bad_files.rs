@@ -30,7 +30,8 @@ fn json_is_never_taken_for_lines() {
         JSON that is a bare array cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
         JSON that is malformed or cut (trailing characters at line 2 column 1) cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
         JSON that is malformed or cut (key must be a string at line 1 column 3) cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be
-        a file of tldraw from before its version 2 cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; open it at tldraw.com and save it again
+        a tldraw file: the file: expected records, a store, or a document of pages, found none of them
+        a tldraw drawing inside a Markdown file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export it from its app as .tldr
         a library of Excalidraw cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; insert it into a drawing and save that
     "#]].assert_eq(&all(&[
         "{\"type\": \"FeatureCollection\"}",
@@ -40,6 +41,7 @@ fn json_is_never_taken_for_lines() {
         "{\"a\": 1}\n{\"a\": 2}\n",
         "{ never mind",
         "{\"document\": {}, \"assets\": []}",
+        "---\ntldraw-file: true\n---\n",
         "{\"type\": \"excalidrawlib\", \"library\": []}",
     ]));
 }
@@ -62,7 +64,7 @@ fn files_of_no_kind_name_what_can_be_read() {
         a binary file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; a text in UTF-16 must begin with its mark
         a picture or another XML file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export the drawing as .excalidraw, .tldr or .canvas
         a page without a table cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; copy its text and import the lines
-        a drawing inside a Markdown file cannot be read as a board; the JSON and the CSV of a desk, files of Excalidraw, tldraw, JSON Canvas and Trello (its JSON), tables as CSV, cells as HTML, Markdown lists and lines of text can be; export it from its app as .excalidraw
+        an Excalidraw drawing: the part named Drawing: expected a block json or compressed-json, found none
         byte 1 is no UTF-8 text: expected text in UTF-8, or in UTF-16 with its mark
     "#]].assert_eq(&told);
 }

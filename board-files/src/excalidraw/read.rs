@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::KIND;
+use super::vault::{is_vault_drawing, scene};
 use crate::draft::{Draft, Draught};
 use crate::error::ReadError;
-use crate::kind::Kind;
 use crate::loose::{List, Loose, Maybe, parse, record};
 use crate::report::{LeftOut, Remark, Report};
 use crate::spot::Spot;
-
-const KIND: Kind = Kind::Excalidraw;
 
 record! {
     struct File {
@@ -74,7 +73,8 @@ impl Element {
 }
 
 pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
-    let file: File = parse(KIND, text)?;
+    let file: File =
+        if is_vault_drawing(text) { parse(KIND, &scene(text)?)? } else { parse(KIND, text)? };
     let elements: Vec<(Spot, &Element)> = file
         .elements
         .0
@@ -91,7 +91,9 @@ pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
             continue;
         }
         if element.is_deleted.is_true() {
-            report.leave_out(LeftOut::Deleted, 1);
+            // Strokes and pictures that somebody deleted are nothing that anybody misses.
+            let was_note = !matches!(element.part(), Part::Left(_));
+            report.leave_out(LeftOut::Deleted, usize::from(was_note));
             continue;
         }
         let text = match element.part() {

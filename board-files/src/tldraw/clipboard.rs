@@ -94,7 +94,7 @@ fn inflate(place: &str, packed: &str) -> Result<String, ReadError> {
     })
 }
 
-fn unexpected(place: &str, expected: &str, found: String) -> ReadError {
+pub(super) fn unexpected(place: &str, expected: &str, found: String) -> ReadError {
     let (place, expected) = (place.to_owned(), expected.to_owned());
     ReadError::Unexpected { kind: KIND, place, expected, found }
 }

@@ -1,4 +1,4 @@
-//! tldraw: its file of any schema version from 2.0 on, and its clipboard.
+//! tldraw: its file of any age, and its clipboard.
 //!
 //! A shape's place is relative to its parent's, and turns with it. The notes'
 //! default colour is named black and drawn yellow. Records of users and pointers
@@ -8,12 +8,14 @@ mod clipboard;
 mod rich_text;
 mod theme;
 mod tree;
+mod version_one;
 mod write;
 
 use crate::draft::{Draft, Draught};
 use crate::error::ReadError;
 use crate::kind::Kind;
-use crate::loose::{List, Loose, Maybe, parse, record};
+use crate::limits::ELEMENTS_MAX;
+use crate::loose::{Entries, List, Loose, Maybe, parse, record};
 use crate::report::{LeftOut, Remark};
 use crate::spot::Spot;
 use rich_text::RichText;
@@ -26,8 +28,17 @@ const KIND: Kind = Kind::Tldraw;
 const NOTE_SIDE: f64 = 200.0;
 
 record! {
-    struct File, closed: false, required: ["records"]; {
-        records: List<Maybe<Record>> = "records",
+    struct File {
+        records: Option<List<Maybe<Record>>> = "records",
+        /// What the editor gives to programs, alone or in a document.
+        store: Maybe<Entries<Maybe<Record>>> = "store",
+        document: Maybe<Document> = "document",
+    }
+}
+
+record! {
+    struct Document {
+        store: Maybe<Entries<Maybe<Record>>> = "store",
     }
 }
 
@@ -69,7 +80,15 @@ pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
         inflated = content;
         (clipboard::shapes(&inflated)?, "shapes")
     } else {
-        (parse::<File>(KIND, text)?.records.0, "records")
+        let file: File = parse(KIND, text)?;
+        let document = file.document.0;
+        let store = file.store.0.or(document.and_then(|document| document.store.0));
+        match (file.records, store) {
+            (Some(records), _) => (records.0, "records"),
+            (None, Some(store)) => (store.0, "store"),
+            // Before version 2 a file was a document of pages.
+            (None, None) => return version_one::read(text, draught),
+        }
     };
     read_records(&records, list, draught)
 }
@@ -79,6 +98,9 @@ fn read_records(
     list: &'static str,
     draught: &mut Draught,
 ) -> Result<(), ReadError> {
+    if records.len() > ELEMENTS_MAX {
+        return Err(ReadError::TooMany { kind: KIND, what: "elements", limit: ELEMENTS_MAX });
+    }
     let spot = |index| Spot::element(KIND, list, index);
     let present = records.iter().enumerate();
     let present = present.filter_map(|(index, record)| Some((spot(index), record.0.as_ref()?)));
