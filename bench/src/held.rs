@@ -9,15 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use desk_client_native::rig;
 use desk_protocol::codec::{Decoded, decode_server, encode_client};
 use desk_protocol::frame::{ClientFrame, Hello, ServerFrame};
-use quinn::crypto::rustls::QuicClientConfig;
-use quinn::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
-use quinn::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use quinn::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use quinn::rustls::{self, DigitallySignedStruct, SignatureScheme};
 use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, TransportConfig};
 use tokio::time::timeout;
 
@@ -50,7 +44,7 @@ struct Idle {
 /// One of them is not welcomed, or is gone at the end.
 pub async fn hold(server: &DeskServer) -> Result<IdleCost> {
     let mut endpoint = Endpoint::client(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
-    endpoint.set_default_client_config(config()?);
+    endpoint.set_default_client_config(config());
     let mut reception = Reception::open(&server.process.address)?;
     let (mut all, mut points) = (Vec::new(), Vec::new());
     let mut desk = String::new();
@@ -92,58 +86,10 @@ async fn join(endpoint: &Endpoint, server: SocketAddr, session_key: String) -> R
     }
 }
 
-fn config() -> Result<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"sticker-desk/1".to_vec()];
-    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+fn config() -> ClientConfig {
+    let mut config = rig::quic(b"sticker-desk/1");
     let mut transport = TransportConfig::default();
     transport.keep_alive_interval(Some(KEEP_ALIVE)).mtu_discovery_config(None);
     config.transport_config(Arc::new(transport));
-    Ok(config)
-}
-
-/// Trusts any certificate: the server was started here.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    config
 }

@@ -33,6 +33,8 @@ mod http;
 pub mod limits;
 mod origin;
 mod random;
+#[cfg(feature = "rig")]
+pub mod rig;
 mod shared;
 mod stream;
 mod transport;

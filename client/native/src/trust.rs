@@ -31,24 +31,42 @@ impl Trust {
     /// The TLS configuration that follows from it, for one protocol.
     pub(crate) fn config(&self, protocol: &[u8]) -> ClientConfig {
         let crypto = Arc::new(provider::default_provider());
-        let verifier: Arc<dyn ServerCertVerifier> = match self {
+        let verifier = match self {
             Self::System => system(&crypto),
-            Self::Certificate(sha256) => {
-                Arc::new(Pinned { sha256: vec![*sha256], crypto: Arc::clone(&crypto) })
-            }
-            Self::Certificates(sha256) => {
-                Arc::new(Pinned { sha256: sha256.clone(), crypto: Arc::clone(&crypto) })
-            }
+            Self::Certificate(sha256) => pinned(Some(vec![*sha256]), &crypto),
+            Self::Certificates(sha256) => pinned(Some(sha256.clone()), &crypto),
         };
-        let mut config = ClientConfig::builder_with_provider(crypto)
-            .with_safe_default_protocol_versions()
-            .expect("ring offers the default protocol versions")
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![protocol.to_vec()];
-        config
+        config_of(verifier, crypto, protocol)
     }
+}
+
+/// The TLS configuration of who trusts any certificate.
+#[cfg(feature = "rig")]
+pub(crate) fn config_of_anybody(protocol: &[u8]) -> ClientConfig {
+    let crypto = Arc::new(provider::default_provider());
+    config_of(pinned(None, &crypto), crypto, protocol)
+}
+
+fn config_of(
+    verifier: Arc<dyn ServerCertVerifier>,
+    crypto: Arc<CryptoProvider>,
+    protocol: &[u8],
+) -> ClientConfig {
+    let mut config = ClientConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .expect("ring offers the default protocol versions")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config
+}
+
+fn pinned(
+    sha256: Option<Vec<[u8; 32]>>,
+    crypto: &Arc<CryptoProvider>,
+) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Pinned { sha256, crypto: Arc::clone(crypto) })
 }
 
 fn system(crypto: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
@@ -60,14 +78,15 @@ fn system(crypto: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
     match verifier {
         Ok(verifier) => verifier,
         // No authority is known to this machine: no certificate will do.
-        Err(_) => Arc::new(Pinned { sha256: Vec::new(), crypto: Arc::clone(crypto) }),
+        Err(_) => pinned(Some(Vec::new()), crypto),
     }
 }
 
 /// Believes some certificates, whatever name and time stand in them.
 #[derive(Debug)]
 struct Pinned {
-    sha256: Vec<[u8; 32]>,
+    /// `None`: any.
+    sha256: Option<Vec<[u8; 32]>>,
     crypto: Arc<CryptoProvider>,
 }
 
@@ -81,7 +100,8 @@ impl ServerCertVerifier for Pinned {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let found = ring::digest::digest(&ring::digest::SHA256, end_entity);
-        if self.sha256.iter().any(|sha256| found.as_ref() == sha256) {
+        let is_believed = |all: &Vec<[u8; 32]>| all.iter().any(|one| found.as_ref() == one);
+        if self.sha256.as_ref().is_none_or(is_believed) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))

@@ -3,15 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use desk_client_native::rig;
 use desk_protocol::codec::{Decoded, decode_server, encode_client};
 use desk_protocol::frame::{ClientFrame, Hello, ServerFrame, Submit};
 use desk_protocol::{ClientSeq, Operation, Revision};
-use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, ConnectionId, Endpoint, RecvStream, SendStream};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use crate::desk::Joined;
 use crate::server::Server;
@@ -35,15 +31,7 @@ pub struct Quic {
 /// A client's configuration that offers a protocol and trusts any certificate. `first` is
 /// the first byte of its first connection id.
 pub fn config(protocol: &[u8], first: u8) -> ClientConfig {
-    let provider = Arc::new(ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![protocol.to_vec()];
-    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut config = rig::quic(protocol);
     config.initial_dst_cid_provider(Arc::new(move || {
         let mut id: Vec<u8> = (0..8).map(|_| fastrand()).collect();
         id[0] = first;
@@ -172,45 +160,5 @@ pub async fn next_frame(stream: &mut RecvStream, inbox: &mut Vec<u8>) -> Option<
                 inbox.extend_from_slice(&chunk.bytes);
             }
         }
-    }
-}
-
-/// Trusts any certificate.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("QUIC has no TLS 1.2".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -9,7 +9,7 @@ use desk_e2e::programs::{note, soon};
 use desk_e2e::{Joined, Quic, Server, Setup, create, eventually, join};
 use desk_protocol::Revision;
 use desk_protocol::frame::ServerFrame;
-use rustls::pki_types::CertificateDer;
+use quinn::rustls::pki_types::CertificateDer;
 use tokio::task::block_in_place;
 
 /// The file of the self-made certificates: a line about them, and each with its key.
