@@ -142,7 +142,8 @@ impl Desk {
         options: Options,
         folder: Option<Folder>,
     ) -> Result<Self, OpenError> {
-        if options.carriers == Carriers::Quic && joined.quic.is_none() {
+        let needs_quic = matches!(options.carriers, Carriers::Quic | Carriers::WebTransport);
+        if needs_quic && joined.quic.is_none() {
             return Err(OpenError::NoQuic { server: api.server().to_string() });
         }
         let mut client =

@@ -54,6 +54,9 @@ pub const QUIC_PING_TIME: Duration = Duration::from_secs(10);
 /// have passed: its next frames carry the acknowledgement.
 pub const QUIC_ACK_THRESHOLD: u32 = 4;
 
+/// Bytes of the answer to the request for a session of WebTransport. Ours has about 80.
+pub const SESSION_ANSWER_BYTES_MAX: usize = 4 << 10;
+
 /// How long nothing may come over a QUIC connection.
 pub const QUIC_IDLE_TIME: Duration = Duration::from_secs(30);
 

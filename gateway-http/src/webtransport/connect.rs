@@ -54,24 +54,9 @@ impl Connect {
     /// # Errors
     /// [`ConnectError`]
     pub fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, ConnectError> {
-        let mut at = 0;
-        loop {
-            let rest = &bytes[at..];
-            let Some((kind, first)) = varint::read(rest) else { return Ok(None) };
-            let Some((length, second)) = varint::read(&rest[first..]) else { return Ok(None) };
-            if length > CONNECT_BYTES_MAX as u64 || at > CONNECT_BYTES_MAX {
-                return Err(ConnectError::TooLong(length));
-            }
-            let end = first + second + length as usize;
-            if kind != HEADERS && !is_reserved(kind) {
-                return Err(ConnectError::Frame(kind));
-            }
-            let Some(frame) = rest.get(..end) else { return Ok(None) };
-            if kind == HEADERS {
-                let fields = Fields::read(&frame[first + second..])?;
-                return Ok(Some((Self::of(&fields)?, at + end)));
-            }
-            at += end;
+        match read_fields(bytes)? {
+            Some((fields, length)) => Ok(Some((Self::of(&fields)?, length))),
+            None => Ok(None),
         }
     }
 
@@ -99,6 +84,55 @@ impl Connect {
     }
 }
 
+/// Reads the first header fields of a stream, and how many bytes are behind them; `None`:
+/// they are not whole.
+fn read_fields(bytes: &[u8]) -> Result<Option<(Fields, usize)>, ConnectError> {
+    let mut at = 0;
+    loop {
+        let rest = &bytes[at..];
+        let Some((kind, first)) = varint::read(rest) else { return Ok(None) };
+        let Some((length, second)) = varint::read(&rest[first..]) else { return Ok(None) };
+        if length > CONNECT_BYTES_MAX as u64 || at > CONNECT_BYTES_MAX {
+            return Err(ConnectError::TooLong(length));
+        }
+        let end = first + second + length as usize;
+        if kind != HEADERS && !is_reserved(kind) {
+            return Err(ConnectError::Frame(kind));
+        }
+        let Some(frame) = rest.get(..end) else { return Ok(None) };
+        if kind == HEADERS {
+            return Ok(Some((Fields::read(&frame[first + second..])?, at + end)));
+        }
+        at += end;
+    }
+}
+
+/// The bytes of a program's request for a session; `target` is a path with its query.
+pub fn connect_request(authority: &str, target: &str, protocol: &str) -> Vec<u8> {
+    let offered = format!("\"{protocol}\"");
+    framed(&fields::write_request(&[
+        (":method", "CONNECT"),
+        (":scheme", "https"),
+        (":authority", authority),
+        (":path", target),
+        (":protocol", "webtransport"),
+        ("wt-available-protocols", &offered),
+    ]))
+}
+
+/// Reads the status of this server's answer from the front of the request's stream;
+/// `None`: it is not whole.
+///
+/// # Errors
+/// [`ConnectError`]
+pub fn read_status(bytes: &[u8]) -> Result<Option<u16>, ConnectError> {
+    let Some((fields, _)) = read_fields(bytes)? else { return Ok(None) };
+    let status = fields.get(":status").unwrap_or_default();
+    let expected = "three digits";
+    let wrong = |_| ConnectError::Request { field: ":status", found: status.to_owned(), expected };
+    status.parse().map(Some).map_err(wrong)
+}
+
 /// The texts of a list such as `"a", "b"`.
 fn protocols(list: &str) -> Vec<String> {
     let items = list.split(',').map(str::trim);
@@ -123,11 +157,15 @@ pub fn refused(status: u16) -> Vec<u8> {
 const DRAFT: (&str, &str) = ("sec-webtransport-http3-draft", "draft02");
 
 fn answer(status: u16, fields: &[(&str, &str)]) -> Vec<u8> {
-    let section = fields::write(status, fields);
+    framed(&fields::write(status, fields))
+}
+
+/// A section of header fields in its frame.
+fn framed(section: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     varint::append(HEADERS, &mut bytes);
     varint::append(section.len() as u64, &mut bytes);
-    bytes.extend_from_slice(&section);
+    bytes.extend_from_slice(section);
     bytes
 }
 
@@ -195,6 +233,20 @@ mod tests {
         let expected = ":protocol is \"websocket\", a request for a WebTransport session has \
                         \"webtransport\"";
         assert_eq!(other, expected);
+    }
+
+    #[test]
+    fn a_programs_request_is_read_and_its_answer_too() {
+        let bytes = connect_request("[::1]:8443", "/a/b?session_key=K-L", "sticker-desk.v1");
+        let (connect, length) = Connect::read(&bytes).unwrap().unwrap();
+        assert_eq!((&*connect.authority, length), ("[::1]:8443", bytes.len()));
+        assert_eq!((&*connect.path, connect.query.as_deref()), ("/a/b", Some("session_key=K-L")));
+        assert_eq!(connect.protocols, ["sticker-desk.v1"]);
+        for (answer, status) in [(accepted(Some("sticker-desk.v1")), 200), (refused(404), 404)] {
+            assert_eq!(read_status(&answer[..answer.len() - 1]), Ok(None));
+            assert_eq!(read_status(&answer), Ok(Some(status)));
+        }
+        assert!(read_status(&bytes).is_err(), "a request has no status");
     }
 
     #[test]

@@ -160,16 +160,27 @@ impl Reader<'_> {
     }
 }
 
-/// Writes a section: the status, and further fields.
+/// Writes the section of an answer: the status, and further fields.
 pub(super) fn write(status: u16, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut out = vec![0, 0];
     integer(STATUS, 0x50, 4, &mut out);
     text(&status.to_string(), 0, 7, &mut out);
-    for (name, value) in fields {
-        text(name, 0x20, 3, &mut out);
-        text(value, 0, 7, &mut out);
-    }
+    append(fields, &mut out);
     out
+}
+
+/// Writes the section of a request.
+pub(super) fn write_request(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = vec![0, 0];
+    append(fields, &mut out);
+    out
+}
+
+fn append(fields: &[(&str, &str)], out: &mut Vec<u8>) {
+    for (name, value) in fields {
+        text(name, 0x20, 3, out);
+        text(value, 0, 7, out);
+    }
 }
 
 fn text(text: &str, flags: u8, bits: u32, out: &mut Vec<u8>) {

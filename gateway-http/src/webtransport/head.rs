@@ -89,6 +89,14 @@ pub fn session_stream_head(session: u64) -> Vec<u8> {
     head
 }
 
+/// What a stream in both directions of a session begins with.
+pub fn session_bidi_head(session: u64) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
+    varint::append(SESSION_BIDI, &mut head);
+    varint::append(session, &mut head);
+    head
+}
+
 /// A datagram of a session.
 pub fn datagram(session: u64, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + HEAD_BYTES_MAX);
@@ -121,6 +129,7 @@ mod tests {
         assert_eq!(Head::read_bidi(&[0x40, 0x41, 0x01]), Err(HeadError::Session(1)));
         assert_eq!(Head::read_uni(&[0x00]), Ok(Some((Head::Ignored, 1))));
         assert_eq!(Head::read_uni(&session_stream_head(8)), Ok(Some((Head::Session(8), 3))));
+        assert_eq!(Head::read_bidi(&session_bidi_head(8)), Ok(Some((Head::Session(8), 3))));
         assert_eq!(Head::read_uni(&[0x3f]), Ok(Some((Head::Unknown, 1))));
     }
 

@@ -1,7 +1,8 @@
-//! WebTransport over HTTP/3 in the server's role, without I/O.
+//! WebTransport over HTTP/3 in the server's role, and what a program needs of the client's,
+//! without I/O.
 //!
 //! What is here reads and writes bytes of single streams; who owns the streams stands
-//! outside. [`control_stream`] is what the server says first. [`Head`] is what a stream
+//! outside. [`control_stream`] is what each side says first. [`Head`] is what a stream
 //! begins with. [`Connect`] asks for a session, and [`Capsules`] tells when the peer ends
 //! it. Everything read is bounded: see [`crate::limits`].
 //!
@@ -22,9 +23,9 @@ mod settings;
 mod varint;
 
 pub use capsule::{Capsules, CapsulesError, SessionEnd, session_close};
-pub use connect::{Connect, ConnectError, accepted, refused};
+pub use connect::{Connect, ConnectError, accepted, connect_request, read_status, refused};
 pub use fields::FieldsError;
-pub use head::{Head, HeadError, datagram, session_stream_head, split_datagram};
+pub use head::{Head, HeadError, datagram, session_bidi_head, session_stream_head, split_datagram};
 pub use settings::control_stream;
 
 /// The session, and with it the connection, is over: HTTP/3's `H3_NO_ERROR`.

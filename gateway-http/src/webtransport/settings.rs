@@ -1,4 +1,4 @@
-//! What the server's control stream begins with.
+//! What a control stream begins with.
 
 use super::varint;
 
@@ -29,7 +29,7 @@ const VALUES: [(u64, u64); 11] = [
     (0x2c7c_f000, 1),
 ];
 
-/// The bytes of the server's control stream: its type and the settings.
+/// The bytes of a control stream: its type and the settings.
 pub fn control_stream() -> Vec<u8> {
     let mut values = Vec::new();
     for (setting, value) in VALUES {

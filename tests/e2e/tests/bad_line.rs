@@ -68,7 +68,8 @@ fn all_transports_converge_over_a_bad_line_an_outage_and_a_new_address() {
         let first = timeout(4 * PATIENCE, Desk::create(&server, "Bad line"));
         let first = first.await.expect("in time").expect("a desk");
         let mut desks = Vec::new();
-        for carriers in [Carriers::Quic, Carriers::WebSocket, Carriers::Poll] {
+        let others = [Carriers::WebTransport, Carriers::WebSocket, Carriers::Poll];
+        for carriers in [Carriers::Quic].into_iter().chain(others) {
             let options = Options { carriers, ..Options::default() };
             let joined = timeout(4 * PATIENCE, Desk::join_with(first.link().clone(), options));
             desks.push(joined.await.expect("in time").expect("a desk"));

@@ -1,7 +1,7 @@
-//! WebTransport, by a client that speaks it byte by byte.
+//! WebTransport, by a client that speaks it byte by byte, and by programs.
 
-use desk_client_native::{Carriers, Desk, NewSticker, Options};
-use desk_e2e::programs::soon;
+use desk_client_native::{Carrier, Carriers, Desk, NewSticker, Options};
+use desk_e2e::programs::{edit, note, opened, settle, soon, texts};
 use desk_e2e::web::PATH;
 use desk_e2e::{Server, Web, create, eventually, join, patch};
 use desk_protocol::Revision;
@@ -16,6 +16,40 @@ fn until_all_have_left(server: &Server) {
             && server.metric("sticker_desk_quic_connections") == 0;
         left.then_some(())
     });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_in_sessions_edit_with_others() {
+    let server = block_in_place(Server::new);
+    let link = block_in_place(|| create(&server, "Together"));
+    let link = format!("{}/d/{}", server.url(), link.id);
+    let desks = [
+        opened(&link, Carriers::WebTransport).await,
+        opened(&link, Carriers::Quic).await,
+        opened(&link, Carriers::WebTransport).await,
+    ];
+    let sessions = desks.each_ref().map(|desk| desk.carrier() == Some(Carrier::WebTransport));
+    assert_eq!(sessions, [true, false, true]);
+    let id = desks[0].add(note("start")).expect("it is added");
+    settle(&desks).await;
+    for round in 0..20 {
+        edit(&desks, id, round);
+    }
+    settle(&desks).await;
+    assert_eq!(texts(&desks[0]).len(), 61);
+    // Presence travels in datagrams, both ways.
+    for (from, to) in [(0, 1), (1, 2), (2, 0)] {
+        let name = format!("person {from}");
+        desks[from].set_presence(Presence { name: name.clone(), ..Presence::default() });
+        let seen = |client: &desk_client_native::Client| {
+            client.people().any(|(_, presence)| presence.name == name)
+        };
+        soon(desks[to].clone().wait(seen)).await.expect("it is seen");
+    }
+    for desk in desks {
+        desk.close().await;
+    }
+    block_in_place(|| until_all_have_left(&server));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

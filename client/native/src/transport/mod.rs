@@ -1,16 +1,19 @@
 //! How frames travel. [`quic`], [`websocket`] and [`poll`] each open lines, and [`race`]
-//! chooses between them, and [`machines`] between the machines of a cluster. The driver knows [`Transport`] and [`Line`] alone.
+//! chooses between them, and [`machines`] between the machines of a cluster. [`session`] is
+//! what WebTransport adds to QUIC. The driver knows [`Transport`] and [`Line`] alone.
 
 mod machines;
 mod poll;
 mod quic;
 mod race;
+mod session;
 mod websocket;
 
 use std::future::Future;
 use std::time::Duration;
 
 use desk_client_core::Trouble;
+use quinn::ConnectionError;
 
 pub(crate) use machines::Machines;
 pub use race::Carriers;
@@ -20,6 +23,8 @@ pub use race::Carriers;
 pub enum Carrier {
     /// QUIC.
     Quic,
+    /// WebTransport, as pages have it.
+    WebTransport,
     /// WebSocket.
     WebSocket,
     /// HTTP requests.
@@ -31,6 +36,7 @@ impl Carrier {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quic => "QUIC",
+            Self::WebTransport => "WebTransport",
             Self::WebSocket => "WebSocket",
             Self::Poll => "HTTP requests",
         }
@@ -108,4 +114,16 @@ pub(crate) struct LineEnd {
 /// A line that is not there, for a reason that says nothing of the desk.
 fn lost(reason: impl std::fmt::Display) -> LineEnd {
     LineEnd { trouble: Trouble::Lost, detail: reason.to_string() }
+}
+
+/// What the end of a connection of QUIC means.
+fn ended(error: ConnectionError) -> LineEnd {
+    match &error {
+        ConnectionError::ApplicationClosed(close) => {
+            let number = u16::try_from(close.error_code.into_inner());
+            let trouble = number.map_or(Trouble::Lost, Trouble::of_websocket);
+            LineEnd { trouble, detail: String::from_utf8_lossy(&close.reason).into_owned() }
+        }
+        _ => lost(error),
+    }
 }

@@ -1,19 +1,20 @@
-//! Frames over QUIC: on the client's first stream, and in datagrams.
+//! Frames over QUIC: on the client's first stream, or on the first of its session of
+//! WebTransport, and in datagrams.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use desk_client_core::Trouble;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{
-    AckFrequencyConfig, ClientConfig, ConnectError, Connection, ConnectionError, ConnectionId,
-    Endpoint, IdleTimeout, ReadError, RecvStream, SendStream, TransportConfig, VarInt, WriteError,
+    AckFrequencyConfig, ClientConfig, ConnectError, Connection, ConnectionId, Endpoint,
+    IdleTimeout, ReadError, RecvStream, SendStream, TransportConfig, VarInt, WriteError,
 };
 use tokio::time::{sleep, timeout};
 
-use super::{Came, Carrier, Line, LineEnd, lost};
+use super::session::Session;
+use super::{Came, Carrier, Line, LineEnd, ended, lost};
 use crate::limits::{
     CLOSE_TIME, QUIC_ACK_THRESHOLD, QUIC_IDLE_TIME, QUIC_NEWER_TIME, QUIC_PING_TIME, READ_BYTES,
 };
@@ -22,6 +23,18 @@ use crate::trust::Trust;
 
 /// The protocol of programs: frames on a stream.
 const ALPN: &[u8] = b"sticker-desk/1";
+
+/// The protocol of browsers.
+const ALPN_WEB: &[u8] = b"h3";
+
+/// How frames are spoken on a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Speech {
+    /// On its streams.
+    Frames,
+    /// On those of a session of WebTransport.
+    Session,
+}
 
 /// Bytes of the first id that a connection is known by.
 const FIRST_ID_BYTES: usize = 16;
@@ -46,30 +59,37 @@ impl QuicPlace {
     ///
     /// # Errors
     /// There is no way to the server, or it is another one.
-    pub(super) async fn open(&self) -> Result<QuicLine, LineEnd> {
+    pub(super) async fn open(&self, key: &str, speech: Speech) -> Result<QuicLine, LineEnd> {
         let newer = async {
             loop {
                 sleep(QUIC_NEWER_TIME).await;
-                if let Ok(Ok(line)) = timeout(QUIC_NEWER_TIME, self.attempt()).await {
+                if let Ok(Ok(line)) = timeout(QUIC_NEWER_TIME, self.attempt(key, speech)).await {
                     return line;
                 }
             }
         };
         tokio::select! {
-            opened = self.attempt() => opened,
+            opened = self.attempt(key, speech) => opened,
             line = newer => Ok(line),
         }
     }
 
-    async fn attempt(&self) -> Result<QuicLine, LineEnd> {
+    async fn attempt(&self, key: &str, speech: Speech) -> Result<QuicLine, LineEnd> {
         let host = match self.authority.rsplit_once(':') {
             Some((host, _)) => host.trim_start_matches('[').trim_end_matches(']'),
             None => return Err(lost("the address of QUIC has no port")),
         };
-        let config = self.config()?;
+        let config = self.config(speech)?;
         let mut failure = lost("the name of the server has no address");
         for address in tokio::net::lookup_host(&self.authority).await.map_err(lost)? {
-            match connect(address, host, config.clone()).await {
+            let opened = async {
+                let mut line = connect(address, host, config.clone()).await?;
+                if speech == Speech::Session {
+                    line.begin_session(&self.authority, key).await?;
+                }
+                Ok(line)
+            };
+            match opened.await {
                 Ok(line) => return Ok(line),
                 Err(error) => failure = error,
             }
@@ -77,15 +97,22 @@ impl QuicPlace {
         Err(failure)
     }
 
-    fn config(&self) -> Result<ClientConfig, LineEnd> {
-        let tls = self.trust.config(ALPN);
+    fn config(&self, speech: Speech) -> Result<ClientConfig, LineEnd> {
+        let protocol = match speech {
+            Speech::Frames => ALPN,
+            Speech::Session => ALPN_WEB,
+        };
+        let tls = self.trust.config(protocol);
         let crypto = QuicClientConfig::try_from(tls).map_err(lost)?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         let shard = self.shard_hint;
         // The first byte leads the first packet to the desk's shard.
         config.initial_dst_cid_provider(Arc::new(move || {
             let mut id: [u8; FIRST_ID_BYTES] = random::bytes();
-            id[0] = shard;
+            // A browser cannot do that.
+            if speech == Speech::Frames {
+                id[0] = shard;
+            }
             ConnectionId::new(&id)
         }));
         let mut acknowledgements = AckFrequencyConfig::default();
@@ -115,10 +142,12 @@ async fn connect(
     let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(lost)?;
     let connecting = endpoint.connect_with(config, address, host);
     let connection = connecting.map_err(|error: ConnectError| lost(error))?.await.map_err(ended)?;
+    // In a session this is the stream of its request, until the session's first one follows.
     let (send, receive) = connection.open_bi().await.map_err(ended)?;
     Ok(QuicLine {
         endpoint,
         connection,
+        session: None,
         send,
         receive,
         out: Vec::new(),
@@ -132,6 +161,8 @@ async fn connect(
 pub(crate) struct QuicLine {
     endpoint: Endpoint,
     connection: Connection,
+    /// `None`: the streams are the connection's own.
+    session: Option<Session>,
     send: SendStream,
     receive: RecvStream,
     /// What is to be written; `written` bytes of it already are.
@@ -142,30 +173,51 @@ pub(crate) struct QuicLine {
     snapshot: Option<(RecvStream, Inbox)>,
 }
 
+impl QuicLine {
+    /// Asks for a session, and goes on with its first stream.
+    async fn begin_session(&mut self, authority: &str, key: &str) -> Result<(), LineEnd> {
+        let (send, receive) = self.connection.open_bi().await.map_err(ended)?;
+        let request = (
+            std::mem::replace(&mut self.send, send),
+            std::mem::replace(&mut self.receive, receive),
+        );
+        let session = Session::ask(&self.connection, request, authority, key).await?;
+        self.send.write_all(&session.stream_head()).await.map_err(lost)?;
+        self.session = Some(session);
+        Ok(())
+    }
+}
+
 /// The beginning of a frame whose rest is still to come. Each stream has one: a frame must
 /// not come amid another.
 #[derive(Default)]
-struct Inbox(Vec<u8>);
+struct Inbox {
+    /// Bytes before the first frame.
+    head: usize,
+    begun: Vec<u8>,
+}
 
 impl Inbox {
     /// What came, up to the end of its last whole frame.
     fn take(&mut self, bytes: &Bytes) -> Vec<u8> {
-        self.0.extend_from_slice(bytes);
+        let head = self.head.min(bytes.len());
+        self.head -= head;
+        self.begun.extend_from_slice(&bytes[head..]);
         let mut whole = 0;
-        while let Some(size) = self.0[whole..].first_chunk() {
+        while let Some(size) = self.begun[whole..].first_chunk() {
             let frame = (u32::from_le_bytes(*size) as usize).saturating_add(size.len());
             if frame > desk_protocol::limits::SERVER_FRAME_BYTES_MAX {
                 // The core sees that it is none.
-                whole = self.0.len();
+                whole = self.begun.len();
                 break;
             }
-            if self.0.len() - whole < frame {
+            if self.begun.len() - whole < frame {
                 break;
             }
             whole += frame;
         }
-        let rest = self.0.split_off(whole);
-        std::mem::replace(&mut self.0, rest)
+        let rest = self.begun.split_off(whole);
+        std::mem::replace(&mut self.begun, rest)
     }
 }
 
@@ -180,7 +232,7 @@ async fn next_of(snapshot: &mut Option<(RecvStream, Inbox)>) -> Option<Vec<u8>> 
 
 impl Line for QuicLine {
     fn carrier(&self) -> Carrier {
-        Carrier::Quic
+        if self.session.is_some() { Carrier::WebTransport } else { Carrier::Quic }
     }
 
     fn has_datagrams(&self) -> bool {
@@ -192,7 +244,11 @@ impl Line for QuicLine {
     }
 
     fn send_datagram(&mut self, frame: Vec<u8>) {
-        if self.connection.send_datagram(frame.clone().into()).is_err() {
+        let datagram = match &self.session {
+            Some(session) => session.datagram(&frame),
+            None => frame.clone(),
+        };
+        if self.connection.send_datagram(datagram.into()).is_err() {
             self.queue(&frame);
         }
     }
@@ -233,11 +289,18 @@ impl Line for QuicLine {
                 },
                 // One at a time, in the order in which the server began them.
                 begun = self.connection.accept_uni(), if self.snapshot.is_none() => {
-                    self.snapshot = Some((begun.map_err(ended)?, Inbox::default()));
+                    let head = self.session.as_ref().map_or(0, Session::snapshot_head);
+                    let inbox = Inbox { head, begun: Vec::new() };
+                    self.snapshot = Some((begun.map_err(ended)?, inbox));
                 }
                 datagram = self.connection.read_datagram() => {
                     let datagram = datagram.map_err(ended)?;
-                    return Ok(Came::Datagram(datagram.to_vec()));
+                    let frame = self.session.as_ref().map_or(Some(&*datagram), |session| {
+                        session.frame(&datagram)
+                    });
+                    if let Some(frame) = frame {
+                        return Ok(Came::Datagram(frame.to_vec()));
+                    }
                 }
             }
         }
@@ -257,18 +320,6 @@ impl Line for QuicLine {
     }
 }
 
-/// What the end of a connection means.
-fn ended(error: ConnectionError) -> LineEnd {
-    match &error {
-        ConnectionError::ApplicationClosed(close) => {
-            let number = u16::try_from(close.error_code.into_inner());
-            let trouble = number.map_or(Trouble::Lost, Trouble::of_websocket);
-            LineEnd { trouble, detail: String::from_utf8_lossy(&close.reason).into_owned() }
-        }
-        _ => lost(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +328,16 @@ mod tests {
 
     /// Where the destination id of a first packet begins.
     const ID_AT: usize = 6;
+
+    #[test]
+    fn a_stream_of_a_session_begins_behind_its_head() {
+        let mut inbox = Inbox { head: 3, begun: Vec::new() };
+        let frame = [2, 0, 0, 0, 7, 7];
+        let bytes = [&[0x40, 0x54, 0][..], &frame, &frame[..5]].concat();
+        let came: Vec<_> = bytes.chunks(2).map(|part| inbox.take(&part.to_vec().into())).collect();
+        assert_eq!(came.concat(), frame);
+        assert_eq!(inbox.take(&frame[5..].to_vec().into()), frame);
+    }
 
     #[tokio::test]
     async fn a_silent_server_is_asked_by_a_new_attempt() {
@@ -292,7 +353,7 @@ mod tests {
         };
         tokio::select! {
             () = asked => {}
-            opened = place.open() => panic!("{:?}", opened.err()),
+            opened = place.open("", Speech::Frames) => panic!("{:?}", opened.err()),
         }
     }
 }

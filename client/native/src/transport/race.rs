@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::poll::{PollLine, PollTransport};
-use super::quic::{QuicLine, QuicPlace};
+use super::quic::{QuicLine, QuicPlace, Speech};
 use super::websocket::{WebSocketLine, WebSocketTransport};
 use super::{Came, Carrier, Line, LineEnd, Transport, lost};
 use crate::address::Server;
@@ -30,6 +30,8 @@ pub enum Carriers {
     Auto,
     /// QUIC alone.
     Quic,
+    /// WebTransport alone. It takes part in no race: QUIC does the same with less.
+    WebTransport,
     /// WebSocket alone.
     WebSocket,
     /// HTTP requests alone.
@@ -65,7 +67,7 @@ impl Memory {
     /// Judges a line that ended by whether anything came over it.
     fn judge(&mut self) {
         match self.unproven.take() {
-            Some(Carrier::Quic) => self.quic_avoided = for_a_while(),
+            Some(Carrier::Quic | Carrier::WebTransport) => self.quic_avoided = for_a_while(),
             Some(Carrier::WebSocket) => self.websocket_avoided = for_a_while(),
             Some(Carrier::Poll) | None => {}
         }
@@ -75,7 +77,7 @@ impl Memory {
     fn note(&mut self, won: Option<Carrier>) {
         self.unproven = won;
         match won {
-            Some(Carrier::Quic) => {}
+            Some(Carrier::Quic | Carrier::WebTransport) => {}
             Some(Carrier::WebSocket) => {
                 self.quic_avoided = for_a_while();
                 self.websocket_doubted = None;
@@ -157,7 +159,7 @@ impl Race {
     }
 
     /// Opens a line over QUIC, asking the server first where it is served.
-    async fn quic(&self, session_key: &str) -> Result<QuicLine, LineEnd> {
+    async fn quic(&self, session_key: &str, speech: Speech) -> Result<QuicLine, LineEnd> {
         let known = self.memory().place.clone();
         let place = match known {
             Place::Unknown => {
@@ -169,7 +171,7 @@ impl Race {
             known => known,
         };
         let Place::At(place) = place else { return Err(lost("the server does not serve QUIC")) };
-        let opened = place.open().await;
+        let opened = place.open(session_key, speech).await;
         if opened.is_err() {
             // The server may have another certificate or another address by now.
             self.memory().place = Place::Unknown;
@@ -211,7 +213,7 @@ impl Race {
         if is_ahead(self.memory().quic_avoided) {
             return Err(lost("QUIC did not get through lately"));
         }
-        self.quic(session_key).await.map(RaceLine::Quic)
+        self.quic(session_key, Speech::Frames).await.map(RaceLine::Quic)
     }
 
     async fn websocket_unless_avoided(&self, session_key: &str) -> Result<RaceLine, LineEnd> {
@@ -252,7 +254,10 @@ impl Transport for Race {
     async fn connect(&self, session_key: String) -> Result<RaceLine, LineEnd> {
         match self.carriers {
             Carriers::Auto => self.auto(&session_key).await,
-            Carriers::Quic => self.quic(&session_key).await.map(RaceLine::Quic),
+            Carriers::Quic => self.quic(&session_key, Speech::Frames).await.map(RaceLine::Quic),
+            Carriers::WebTransport => {
+                self.quic(&session_key, Speech::Session).await.map(RaceLine::Quic)
+            }
             Carriers::WebSocket => self.websocket.open(&session_key).await.map(RaceLine::WebSocket),
             Carriers::Poll => {
                 let never = Box::pin(std::future::pending());
@@ -291,7 +296,7 @@ async fn first_of<L>(
 
 /// An open line of any transport.
 pub(crate) enum RaceLine {
-    /// Over QUIC.
+    /// Over QUIC, or WebTransport.
     Quic(QuicLine),
     /// Over WebSocket.
     WebSocket(WebSocketLine),
@@ -302,7 +307,7 @@ pub(crate) enum RaceLine {
 impl Line for RaceLine {
     fn carrier(&self) -> Carrier {
         match self {
-            Self::Quic(_) => Carrier::Quic,
+            Self::Quic(line) => line.carrier(),
             Self::WebSocket(_) => Carrier::WebSocket,
             Self::Poll(..) => Carrier::Poll,
         }
