@@ -57,6 +57,11 @@ pub const BEAT_TIME: Duration = Duration::from_millis(250);
 /// alarm on a machine with a load of ten; a false one costs a move.
 pub const DEAD_TIME: Duration = Duration::from_secs(1);
 
+/// A node that has not heard most of the others for so long asks the streams before it shows
+/// anything. Safety: with the pause to its next look it is earlier than the others, who take
+/// its units after [`DEAD_TIME`], less one heartbeat that was on its way.
+pub const UNHEARD_TIME: Duration = Duration::from_millis(500);
+
 /// How long a node listens before it takes anything: longer than others need to be
 /// heard.
 pub const SETTLE_TIME: Duration = Duration::from_millis(1_250);

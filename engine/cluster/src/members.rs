@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::beat::Beat;
 use crate::layout::Layout;
-use crate::limits::{BEAT_TIME, CLOCKS_APART_MAX, DEAD_TIME, NODES_MAX, SETTLE_TIME};
+use crate::limits::{BEAT_TIME, CLOCKS_APART_MAX, DEAD_TIME, NODES_MAX, SETTLE_TIME, UNHEARD_TIME};
 use crate::unit_id::{Epoch, UNITS, UnitId};
 use crate::view::{NodeView, View};
 
@@ -116,6 +116,16 @@ impl Members {
     /// Whether this node hears its own heartbeats: only then it judges others.
     pub(crate) fn hears_itself(&self, now: Time) -> bool {
         self.heard_myself_at.is_some_and(|at| now.since(at) < DEAD_TIME)
+    }
+
+    /// Whether this node hears fewer than half of the nodes that were there and did not
+    /// leave, itself included: it may be the one that is cut off.
+    pub(crate) fn is_minority(&self, now: Time) -> bool {
+        let known = self.others.values().filter(|other| !other.beat.is_leaving);
+        let (known, living) = known.fold((1, 1), |(known, living), other| {
+            (known + 1, living + usize::from(now.since(other.heard_at) < UNHEARD_TIME))
+        });
+        2 * living <= known
     }
 
     /// The heartbeat, if it is time for one.

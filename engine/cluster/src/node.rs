@@ -10,7 +10,9 @@ use crate::chance::Chance;
 use crate::event::Event;
 use crate::io::{Deadline, Input, Output};
 use crate::layout::Layout;
-use crate::limits::{GIVEN_TIME, LATE_TIME, LIGHTEN_PAUSE, MOVE_AFTER, MOVES_MAX, PUT_BACK_TIME};
+use crate::limits::{
+    GIVEN_TIME, LATE_TIME, LIGHTEN_PAUSE, MOVE_AFTER, MOVES_MAX, PUT_BACK_TIME, UNHEARD_TIME,
+};
 use crate::members::{Finding, Members, Myself};
 use crate::queue::{Queue, QueueInput, QueueOutput, QueueView};
 use crate::unit::Unit;
@@ -90,6 +92,8 @@ pub struct Node {
     falls: BTreeMap<UnitId, Time>,
     /// Whether everything is suspect because nobody is heard.
     is_deaf: bool,
+    /// When everything is suspect again while most others are not heard.
+    suspect_at: Time,
     /// When the next call was due.
     due_at: Option<Time>,
     put_back_at: Time,
@@ -122,6 +126,7 @@ impl Node {
             given: BTreeMap::new(),
             falls: BTreeMap::new(),
             is_deaf: false,
+            suspect_at: now,
             due_at: None,
             put_back_at: now + PUT_BACK_TIME,
         }
@@ -270,6 +275,11 @@ impl Node {
             self.suspect(now);
         }
         self.is_deaf = is_deaf;
+        // The others may have taken this node's units, and go on taking them.
+        if self.members.is_minority(now) && self.suspect_at <= now {
+            self.suspect_at = now + UNHEARD_TIME;
+            self.suspect(now);
+        }
         for unit in self.members.to_take(now) {
             let is_idle = self.unit(unit).owned().is_none() && !self.unit(unit).is_taking();
             let is_given = self.given.get(&unit).is_some_and(|until| now < *until);

@@ -8,7 +8,7 @@ mod town;
 
 use std::time::Duration;
 
-use desk_cluster::limits::{LIGHTEN_PAUSE, LOAD_GAP_MIN};
+use desk_cluster::limits::{BEAT_TIME, DEAD_TIME, LIGHTEN_PAUSE, LOAD_GAP_MIN};
 use desk_cluster::model::{Faults, Model};
 use desk_cluster::{
     Event, Input, Layout, Load, Myself, Node, NodeInput, NodeOutput, Output, UNITS, UnitId,
@@ -28,7 +28,11 @@ struct Land {
     /// By unit: people on its desks.
     people: Vec<u32>,
     full: [bool; NODES],
+    /// A node that hears nobody but itself, and that nobody hears.
+    cut: Option<usize>,
     lost: u64,
+    /// By node: how often a unit was suspect, and trusted again.
+    doubts: [(u64, u64); NODES],
     dice: Dice,
 }
 
@@ -51,8 +55,18 @@ impl Land {
         let faults = Faults { delay_max: Duration::from_millis(5), ..Faults::NONE };
         let model = Model::new(2, faults, seed);
         let people = vec![0; usize::from(UNITS)];
-        let (posted, full, dice) = (Vec::new(), [false; NODES], Dice(seed));
-        let mut land = Self { now, nodes, model, posted, people, full, lost: 0, dice };
+        let mut land = Self {
+            now,
+            nodes,
+            model,
+            posted: Vec::new(),
+            people,
+            full: [false; NODES],
+            cut: None,
+            lost: 0,
+            doubts: [(0, 0); NODES],
+            dice: Dice(seed),
+        };
         land.pass(Duration::from_secs(10));
         land
     }
@@ -106,9 +120,12 @@ impl Land {
         self.carry_out(node);
     }
 
-    fn post(&mut self, input: &NodeInput) {
+    fn post(&mut self, from: usize, input: &NodeInput) {
         let at = self.now + Duration::from_micros(self.dice.below(3_000));
-        (0..NODES).for_each(|node| self.posted.push((at, node, input.clone())));
+        let cut = self.cut;
+        let hears = |node: usize| node == from || cut.is_none_or(|cut| cut != node && cut != from);
+        let hearing = (0..NODES).filter(|node| hears(*node));
+        self.posted.extend(hearing.map(|node| (at, node, input.clone())));
     }
 
     fn carry_out(&mut self, node: usize) {
@@ -118,12 +135,14 @@ impl Land {
                 NodeOutput::Unit(unit, output) => {
                     self.model.ask(self.now, node as u64, unit, output);
                 }
-                NodeOutput::Beat(bytes) => self.post(&NodeInput::Heard(bytes)),
-                NodeOutput::Invite(bytes) => self.post(&NodeInput::Invited(bytes)),
+                NodeOutput::Beat(bytes) => self.post(node, &NodeInput::Heard(bytes)),
+                NodeOutput::Invite(bytes) => self.post(node, &NodeInput::Invited(bytes)),
                 NodeOutput::Tell(Event::Records { unit, epoch, .. }) => {
                     self.handle(node, NodeInput::Unit(unit, Input::Absorbed { epoch }));
                 }
                 NodeOutput::Tell(Event::Deposed { .. }) => self.lost += 1,
+                NodeOutput::Tell(Event::Suspect { .. }) => self.doubts[node].0 += 1,
+                NodeOutput::Tell(Event::Trusted { .. }) => self.doubts[node].1 += 1,
                 NodeOutput::Tell(Event::Failed(why)) => panic!("{why}"),
                 NodeOutput::Tell(_) | NodeOutput::Queue(_) | NodeOutput::PutBack => {}
             }
@@ -217,4 +236,24 @@ fn a_full_node_leaves_desks_to_others() {
     land.pass(LIGHTEN_PAUSE * 6);
     let sessions = land.sessions();
     assert!(sessions[0] <= 4, "{sessions:?}");
+}
+
+#[test]
+fn who_is_cut_off_asks_before_it_shows() {
+    let mut land = Land::new(3);
+    let before = land.doubts;
+    land.pass(Duration::from_secs(5));
+    assert_eq!(land.doubts, before, "whoever hears the others has no doubts");
+    // It still has its streams, and hears itself.
+    land.cut = Some(0);
+    let owned = land.nodes[0].owned().len() as u64;
+    // Before anybody could take them.
+    land.pass(DEAD_TIME - BEAT_TIME);
+    let doubts = land.doubts[0].0 - before[0].0;
+    assert!(doubts >= owned, "{doubts} doubts of {owned} units");
+    assert_eq!(land.doubts[1..], before[1..], "the others are most");
+    // As long as it is cut off, it asks again and again.
+    let (doubts, _) = land.doubts[0];
+    land.pass(Duration::from_secs(3));
+    assert!(land.doubts[0].0 > doubts && land.doubts[0].1 > 0, "{:?}", land.doubts);
 }
