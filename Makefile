@@ -28,13 +28,17 @@ cluster: build ## Three nodes over three nats-servers on this machine, data in .
 	@exec tools/cluster $(TARGET)/release/sticker-desk
 
 .PHONY: cluster-test
-cluster-test: ## All tests of several machines: deaths and stops of real ones (outside CI)
+cluster-test: ## All tests of several machines: deaths, stops and cuts of real ones, two browsers (outside CI)
 	@tools/need nats
 	@cargo build --quiet -p sticker-desk
 	@CLUSTER_SEEDS=3000 cargo test --quiet -p desk-cluster
 	@cargo test --quiet -p desk-nats -- --include-ignored --test-threads 1
 	@CLUSTER_KILLS=20 STICKER_DESK_BIN=$(TARGET)/debug/sticker-desk cargo test --quiet \
 		-p desk-e2e --test cluster -- --nocapture --test-threads 1
+	@tools/need node chromium
+	@$(MAKE) --no-print-directory tests/browser/node_modules/.package-lock.json
+	@cd tests/browser && STICKER_DESK_BIN=$(TARGET)/debug/sticker-desk \
+		npx playwright test specs/cluster.spec.ts
 
 .PHONY: test
 test: ## Everything CI checks

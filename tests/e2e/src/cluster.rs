@@ -4,11 +4,13 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::desk::Joined;
 use crate::http::{self, Reply};
+use crate::islands::Islands;
 use crate::server::{Server, Setup};
 use crate::wait::eventually;
 
@@ -21,6 +23,7 @@ pub struct Cluster {
     nats: Vec<Nats>,
     /// The servers, in the order of their names a, b and c.
     pub nodes: Vec<Server>,
+    islands: Option<Islands>,
     _folder: TempDir,
 }
 
@@ -28,6 +31,7 @@ pub struct Cluster {
 struct Nats {
     config: PathBuf,
     client: SocketAddr,
+    namespace: Option<String>,
     child: Option<Child>,
 }
 
@@ -45,8 +49,13 @@ fn nats_server() -> PathBuf {
 }
 
 impl Nats {
-    fn all(folder: &Path) -> Vec<Self> {
-        let addresses: Vec<_> = (0..MACHINES).map(|_| (free_address(), free_address())).collect();
+    fn all(folder: &Path, islands: Option<&Islands>) -> Vec<Self> {
+        let address = |number: usize, port: u16| match islands {
+            Some(islands) => SocketAddr::new(islands.inner(number), port),
+            None => free_address(),
+        };
+        let addresses: Vec<_> =
+            (0..MACHINES).map(|number| (address(number, 4222), address(number, 6222))).collect();
         let routes = addresses.iter().map(|(_, route)| format!("\"nats-route://{route}\""));
         let routes = routes.collect::<Vec<_>>().join(", ");
         let one = |(number, (client, route)): (usize, &(SocketAddr, SocketAddr))| {
@@ -64,7 +73,8 @@ impl Nats {
                 store.display()
             );
             std::fs::write(&config, text).unwrap();
-            let mut nats = Self { config, client: *client, child: None };
+            let namespace = islands.map(|islands| islands.namespace(number));
+            let mut nats = Self { config, client: *client, namespace, child: None };
             nats.up();
             nats
         };
@@ -72,11 +82,20 @@ impl Nats {
     }
 
     fn up(&mut self) {
-        let mut command = Command::new(nats_server());
+        let mut command = match &self.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(nats_server());
+                command
+            }
+            None => Command::new(nats_server()),
+        };
         command.arg("--config").arg(&self.config).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child = Some(child.expect("nats-server: run tools/need nats"));
-        eventually("a nats-server", || TcpStream::connect(self.client).ok());
+        if self.namespace.is_none() {
+            eventually("a nats-server", || TcpStream::connect(self.client).ok());
+        }
     }
 
     fn kill9(&mut self) {
@@ -102,17 +121,40 @@ impl Cluster {
 
     /// Starts all, the servers with these flags, and waits until every unit is served.
     pub fn start_with(setup: &Setup) -> Self {
+        Self::start_on(setup, None)
+    }
+
+    /// Starts each machine in a network namespace of its own. `None`, and a line that says
+    /// why, where none can be made.
+    pub fn start_on_islands(name: &str) -> Option<Self> {
+        match Islands::make(name, MACHINES) {
+            Ok(islands) => Some(Self::start_on(&Setup::default(), Some(islands))),
+            Err(why) => {
+                eprintln!("SKIPPED, no network namespace can be made here: {why}");
+                None
+            }
+        }
+    }
+
+    fn start_on(setup: &Setup, islands: Option<Islands>) -> Self {
         let folder = TempDir::new().unwrap();
-        let nats = Nats::all(folder.path());
+        let nats = Nats::all(folder.path(), islands.as_ref());
         let servers: Vec<_> =
             nats.iter().map(|nats| format!("nats://desk:desk@{}", nats.client)).collect();
         let servers = servers.join(",");
-        let node = |name: &str| {
+        let node = |(number, name): (usize, &&str)| {
             let setup = setup.clone().flag("--cluster", &servers).flag("--node", name);
+            let setup = match &islands {
+                Some(islands) => {
+                    let address = SocketAddr::new(islands.outer(number), 8080);
+                    setup.inside(&islands.namespace(number), address)
+                }
+                None => setup,
+            };
             setup.advertised().start()
         };
-        let nodes = ["a", "b", "c"].map(node).into();
-        let cluster = Self { nats, nodes, _folder: folder };
+        let nodes = ["a", "b", "c"].iter().enumerate().map(node).collect();
+        let cluster = Self { nats, nodes, islands, _folder: folder };
         cluster.wait_for_units();
         cluster
     }
@@ -133,9 +175,24 @@ impl Cluster {
         self.nodes[machine].kill9();
     }
 
+    /// Cuts a machine off the others, or joins it again. People reach it all the time.
+    ///
+    /// # Panics
+    /// If the machines are not on islands.
+    pub fn cut(&self, machine: usize, is_cut: bool) {
+        self.islands.as_ref().expect("islands").cut(machine, is_cut);
+    }
+
     /// `kill -9` of a machine's nats-server alone.
     pub fn kill_nats(&mut self, machine: usize) {
         self.nats[machine].kill9();
+    }
+
+    /// Stops the process of a nats-server, as a machine that stands still, or lets it go on.
+    pub fn pause_nats(&self, machine: usize, is_paused: bool) {
+        let child = self.nats[machine].child.as_ref().expect("it runs");
+        let signal = if is_paused { Signal::STOP } else { Signal::CONT };
+        kill_process(Pid::from_child(child), signal).unwrap();
     }
 
     /// Ends all servers at once, takes their data folders away, and starts them again.

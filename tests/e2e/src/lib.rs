@@ -13,6 +13,7 @@
 pub mod cluster;
 pub mod desk;
 pub mod http;
+pub mod islands;
 pub mod ledger;
 pub mod programs;
 mod proxy;

@@ -20,6 +20,7 @@ pub struct Setup {
     flags: Vec<String>,
     limits: Vec<String>,
     advertised: bool,
+    inside: Option<(String, SocketAddr)>,
     descriptors: Option<usize>,
 }
 
@@ -42,6 +43,13 @@ impl Setup {
     #[must_use]
     pub fn advertised(mut self) -> Self {
         self.advertised = true;
+        self
+    }
+
+    /// In a network namespace, at this address and, for QUIC, at the next port.
+    #[must_use]
+    pub fn inside(mut self, namespace: &str, address: SocketAddr) -> Self {
+        self.inside = Some((namespace.to_owned(), address));
         self
     }
 
@@ -131,7 +139,10 @@ impl Server {
     }
 
     fn start(setup: Setup, folder: TempDir, volume: Option<Volume>) -> Self {
-        let (address, quic) = (free_address(), free_address());
+        let (address, quic) = match &setup.inside {
+            Some((_, address)) => (*address, SocketAddr::new(address.ip(), address.port() + 1)),
+            None => (free_address(), free_address()),
+        };
         let mut server = Self { setup, volume, folder, address, quic, running: None };
         server.up();
         server
@@ -193,7 +204,14 @@ impl Server {
                 command.args(["-c", &limited]).arg(binary());
                 command
             }
-            (None, None) => Command::new(binary()),
+            (None, None) => match &self.setup.inside {
+                Some((namespace, _)) => {
+                    let mut command = Command::new("ip");
+                    command.args(["netns", "exec", namespace]).arg(binary());
+                    command
+                }
+                None => Command::new(binary()),
+            },
         };
         command.arg("serve").arg("--config").arg(config);
         // By a relative path, as people give it.

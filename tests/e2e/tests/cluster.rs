@@ -280,6 +280,71 @@ fn a_machine_that_was_stopped_shows_nothing_old() {
 }
 
 #[test]
+fn a_nats_server_that_stands_still_harms_nothing() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let cluster = Cluster::start();
+    let desk = create(&cluster.nodes[0], "Retro");
+    let owner = cluster.owner(&desk.id);
+    let link = format!("{}/d/{}", cluster.nodes[owner].url(), desk.id);
+    let person = runtime.block_on(opened(&link, Carriers::WebSocket));
+    let mut all = Vec::new();
+    let mut write = |text: String| {
+        person.add(note(&text)).unwrap();
+        runtime.block_on(soon(person.saved())).unwrap();
+        all.push(text);
+    };
+    // Each leads a part of the streams. One that wakes up takes the lead from others.
+    for stopped in 0..MACHINES {
+        cluster.pause_nats(stopped, true);
+        (0..5).for_each(|number| write(format!("{stopped} stands still {number}")));
+        cluster.pause_nats(stopped, false);
+        (0..5).for_each(|number| write(format!("{stopped} wakes up {number}")));
+    }
+    all.sort();
+    assert_eq!(cluster.texts((owner + 1) % MACHINES, &desk.id), all);
+}
+
+#[test]
+fn a_machine_that_is_cut_off_shows_nothing_old() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let Some(cluster) = Cluster::start_on_islands("desk") else { return };
+    let desk = create(&cluster.nodes[0], "Retro");
+    let owner = cluster.owner(&desk.id);
+    let other = (owner + 1) % MACHINES;
+    let link = |node: usize| format!("{}/d/{}", cluster.nodes[node].url(), desk.id);
+    let ann = runtime.block_on(opened(&link(owner), Carriers::WebSocket));
+    let bob = runtime.block_on(opened(&link(other), Carriers::WebSocket));
+    ann.add(note("before")).unwrap();
+    runtime.block_on(soon(ann.saved())).unwrap();
+    runtime.block_on(soon(bob.clone().until(|desk| desk.pile().count() == 1))).unwrap();
+
+    // It has its nats-server and its people, and nobody else. Nobody writes there, so no
+    // answer that fails to come tells it so.
+    cluster.cut(owner, true);
+    // The others take the desk, and somebody writes there as soon as that is done.
+    let ops = json!([{ "create": { "x": 0, "y": 0, "text": "of Eve" } }]);
+    eventually("a change at another machine", || {
+        let nodes = (0..MACHINES).filter(|node| *node != owner);
+        let mut asked = nodes.map(|node| desk.sync(&cluster.nodes[node], 1, 0, ops.clone()));
+        asked.any(|reply| reply.status == 221).then_some(())
+    });
+    // From now on nobody is shown the desk without that.
+    let target = format!("/api/desk/{}/export?format=json", desk.id);
+    for _ in 0..200 {
+        let reply = http::get(&cluster.nodes[owner], &target, &[]);
+        assert!(reply.status != 200 || reply.text().contains("of Eve"), "{}", reply.text());
+    }
+    ann.add(note("of Ann")).unwrap();
+    cluster.cut(owner, false);
+    for person in [&ann, &bob] {
+        runtime.block_on(soon(person.saved())).unwrap();
+        let mut person = person.clone();
+        runtime.block_on(soon(person.until(|desk| desk.pile().count() == 3))).unwrap();
+    }
+    assert_eq!(cluster.texts(other, &desk.id), ["before", "of Ann", "of Eve"]);
+}
+
+#[test]
 fn without_two_of_three_nothing_is_shown() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut cluster = Cluster::start();
