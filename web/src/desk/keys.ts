@@ -17,6 +17,8 @@ const WORKS_HERE = ["Enter", "F2", "Delete", "Backspace", "]", "[", "l"];
 export interface KeyActions {
   help(): void;
   find(): void;
+  /** Gives a note a vote, or takes one back; `false`: there is no voting. */
+  vote(id: string, by: 1 | -1): boolean;
   /** Gives up a drag; `false` if there is none. */
   abort(): boolean;
 }
@@ -153,6 +155,8 @@ export class BoardKeys {
       return true;
     }
     const here = isNote(event);
+    const voted = here ?? this.view.only;
+    if (letterOf(event) === "v" && voted !== null) return this.page.vote(voted, event.shiftKey ? -1 : 1);
     if (this.view.selected.size === 0 && here !== undefined && WORKS_HERE.includes(event.key.length === 1 ? letterOf(event) : event.key)) {
       this.view.select(here);
     }

@@ -8,3 +8,4 @@ export { default as ProfileDialog } from "./ProfileDialog.svelte";
 export { default as ReadDialog } from "./ReadDialog.svelte";
 export { default as ShareDialog } from "./ShareDialog.svelte";
 export { default as UnsavedDialog } from "./UnsavedDialog.svelte";
+export { default as WorkshopPanel } from "../workshop/WorkshopPanel.svelte";

@@ -11,15 +11,26 @@ export function steadyNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
+/** What a line's delay may add to an exact time, in milliseconds. */
+const TOLERATED_MS = 50;
+
 /** By how much the server's clock is ahead of the steady one, once it is known. */
 let ahead: number | undefined = $state();
+/** What said so told more than seconds. */
+let isExact = false;
 
-/** The server's clock shows `at`, in milliseconds since the Unix epoch. */
-export function learnServerTime(at: number): void {
+/**
+ * The server's clock shows `at`, in milliseconds since the Unix epoch. `exact`: the line told
+ * it, by the millisecond; HTTP tells seconds.
+ */
+export function learnServerTime(at: number, exact = false): void {
   if (!Number.isFinite(at)) return;
   const found = at - steadyNow();
   // A second is what HTTP tells; less would only wake whoever shows the time.
-  if (ahead === undefined || Math.abs(found - ahead) > 1000) ahead = found;
+  const tolerated = exact ? (isExact ? TOLERATED_MS : 0) : 1000;
+  if (ahead !== undefined && Math.abs(found - ahead) <= tolerated) return;
+  ahead = found;
+  isExact = exact;
 }
 
 /** The server's time, in milliseconds since the Unix epoch; `undefined`: nobody told it yet. */

@@ -4,6 +4,8 @@ const KEY = "sticker-desk.habits";
 class Habits {
   #letters = $state(read().letters !== false);
   #map = $state(read().map === true);
+  #sound = $state(read().sound === true);
+  #stay = $state(read().stay === true);
 
   /** Single letters and signs are keys of the board. */
   get letters(): boolean {
@@ -12,6 +14,26 @@ class Habits {
 
   set letters(are: boolean) {
     this.#letters = are;
+    this.#keep();
+  }
+
+  /** A sound tells that the shared timer has ended. */
+  get sound(): boolean {
+    return this.#sound;
+  }
+
+  set sound(is: boolean) {
+    this.#sound = is;
+    this.#keep();
+  }
+
+  /** The board stays where it is when somebody calls everyone. */
+  get stay(): boolean {
+    return this.#stay;
+  }
+
+  set stay(is: boolean) {
+    this.#stay = is;
     this.#keep();
   }
 
@@ -27,7 +49,8 @@ class Habits {
 
   #keep(): void {
     try {
-      localStorage.setItem(KEY, JSON.stringify({ letters: this.#letters, map: this.#map }));
+      const kept = { letters: this.#letters, map: this.#map, sound: this.#sound, stay: this.#stay };
+      localStorage.setItem(KEY, JSON.stringify(kept));
     } catch {
       // The browser keeps nothing for this page: the habits last as long as the tab.
     }
@@ -37,6 +60,8 @@ class Habits {
 interface Kept {
   letters?: unknown;
   map?: unknown;
+  sound?: unknown;
+  stay?: unknown;
 }
 
 function read(): Kept {

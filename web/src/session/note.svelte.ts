@@ -14,6 +14,12 @@ export interface NoteRecord {
   deleted: boolean;
   /** Hands keep off it. */
   locked: boolean;
+  /** When the server accepted its creation, in milliseconds of its clock. */
+  createdAt: number;
+  /** Authors and their counters; absent: none. */
+  counters?: [author: number, count: number][];
+  /** Its text is not shown: somebody else's, written for himself. */
+  veiled?: true;
 }
 
 /** So long a note is new, in milliseconds: those that come into sight later do not move. */
@@ -27,6 +33,8 @@ export interface Size {
 /** One note on the board: its record, and what people are doing with it now. */
 export class Note {
   readonly id: string;
+  /** As the core told it. */
+  #told: NoteRecord;
   #record: NoteRecord = $state.raw() as NoteRecord;
   #held: Point | null = $state.raw(null);
   #stretched: Size | null = $state.raw(null);
@@ -40,9 +48,11 @@ export class Note {
     record: NoteRecord,
     private readonly born: number | undefined,
     private readonly moved: () => void,
+    private readonly isVeiled: (record: NoteRecord) => boolean,
   ) {
     this.id = record.id;
-    this.#record = record;
+    this.#told = record;
+    this.#record = this.#seen(record);
   }
 
   /** It has only just come. */
@@ -56,7 +66,8 @@ export class Note {
 
   set record(next: NoteRecord) {
     const last = this.#record;
-    this.#record = next;
+    this.#told = next;
+    this.#record = this.#seen(next);
     const same =
       last.x === next.x &&
       last.y === next.y &&
@@ -65,6 +76,18 @@ export class Note {
       last.z === next.z &&
       last.color === next.color;
     if (!same) this.moved();
+  }
+
+  /** Others' notes are shown, or are shown no more. */
+  veil(): void {
+    const is = this.isVeiled(this.#told);
+    if (is === (this.#record.veiled === true)) return;
+    this.#record = this.#seen(this.#told);
+    this.moved();
+  }
+
+  #seen(record: NoteRecord): NoteRecord {
+    return this.isVeiled(record) ? { ...record, text: "", veiled: true } : record;
   }
 
   /** Where this person's hand holds it, until the drop. */

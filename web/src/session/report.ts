@@ -67,6 +67,7 @@ export interface Report {
   notes?: (NoteRecord & Deletion)[];
   gone?: string[];
   title?: string;
+  registers?: [key: number, bytes: number[]][];
   people?: PersonRecord[];
   unsaved: UnsavedRecord[];
   fieldBehind?: true;

@@ -33,6 +33,7 @@ import { Siblings } from "./siblings.svelte";
 import { Storage, type StoredClient } from "./storage";
 import { claimClient } from "./tab";
 import { describeUnsaved, type UnsavedChange } from "./unsaved";
+import type { Registers } from "../workshop/registers";
 import type { Deletion, PersonRecord, Status, Trouble, Report } from "./report";
 
 export { TextEditor };
@@ -72,6 +73,10 @@ export class Session {
   lost: string[] = $state.raw([]);
 
   title = $state("");
+  /** The registers of the desk. */
+  registers: Registers = $state.raw(new Map());
+  /** This client's number on the desk, once it is known. */
+  author: number | undefined = $state();
   role = $state("viewer");
   expiresAt: number | undefined = $state();
   canUndo = $state(false);
@@ -100,6 +105,7 @@ export class Session {
   #editor: TextEditor | undefined;
   /** Notes in others' hands. */
   readonly #led = new Set<string>();
+  #isVeiled: (record: NoteRecord) => boolean = () => false;
   #pointer: { pending: boolean; to: Point | null } = { pending: false, to: null };
 
   /** What this person's hand does with notes. */
@@ -266,6 +272,10 @@ export class Session {
     }
     const known = this.title;
     if (report.title !== undefined) this.title = report.title;
+    if (report.registers !== undefined) {
+      this.registers = new Map(report.registers.map(([key, bytes]) => [key, Uint8Array.from(bytes)]));
+    }
+    this.author = this.#driver?.core.author ?? this.author;
     if (report.people !== undefined) this.#meet(report.people);
     this.role = report.role ?? this.role;
     if (report.expiresAt !== null) this.expiresAt = report.expiresAt * 1000;
@@ -308,7 +318,7 @@ export class Session {
       return;
     }
     const born = this.phase === "open" ? performance.now() : undefined;
-    this.notes.set(record.id, new Note(record, born, () => this.#moved()));
+    this.notes.set(record.id, new Note(record, born, () => this.#moved(), (shown) => this.#isVeiled(shown)));
     this.#moved();
   }
 
@@ -318,6 +328,12 @@ export class Session {
 
   #moved(): void {
     this.layout += 1;
+  }
+
+  /** Which notes do not show their text from now on. */
+  veil(isVeiled: (record: NoteRecord) => boolean): void {
+    this.#isVeiled = isVeiled;
+    for (const note of this.notes.values()) note.veil();
   }
 
   #keepOnly(records: readonly NoteRecord[]): void {
@@ -372,7 +388,7 @@ export class Session {
 
   /** The server's time; what it says is over needs no place in this browser. */
   #learnTime(at: number): void {
-    learnServerTime(at);
+    learnServerTime(at, true);
     if (this.#swept) return;
     this.#swept = true;
     void this.#storage?.sweep(at).catch(() => undefined);

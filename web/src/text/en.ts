@@ -331,6 +331,7 @@ export const en = {
         ["+, −, 0, 1", "Zoom in and out, 100%, show all"],
         ["Ctrl+F", "Find in notes"],
         ["M", "A map of the whole desk"],
+        ["V, Shift+V", "While there is a vote: vote for the note, take a vote back"],
         ["Space", "And a drag: pan the desk"],
         ["?", "This list"],
       ]],
@@ -348,6 +349,10 @@ export const en = {
   },
 
   time: {
+    clock(milliseconds: number): string {
+      const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+      return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    },
     left(milliseconds: number): string {
       const minutes = Math.floor(milliseconds / 60_000);
       if (milliseconds <= 0) return "no time";
@@ -382,6 +387,58 @@ export const en = {
     desk_too_large: "This desk is full. Delete what is not needed any more.",
     too_much_at_once: "This is too much at once. Do it in parts.",
     fault: "This could not be done.",
+  },
+
+  workshop: {
+    title: "Workshop",
+    close: "Close the workshop’s tools",
+    now: "Under way",
+    timer: "Timer",
+    minutes: (minutes: number) => `${minutes} min`,
+    startFor: (minutes: number) => `Start: ${minutes} min`,
+    ownMinutes: "Minutes",
+    start: "Start",
+    pause: "Pause",
+    resume: "Go on",
+    more: "+1 min",
+    stop: "Stop",
+    sound: "A soft sound at the end, on this device",
+    running: "The timer is running.",
+    paused: "The timer is paused.",
+    lastMinute: "One minute is left.",
+    over: "Time is up.",
+    voting: "Voting",
+    each: "Votes a person",
+    openRound: "Start voting",
+    reveal: "Reveal the votes",
+    endRound: "End voting",
+    left: (left: number, all: number) => `${left} of ${count(all, { one: "vote", other: "votes" })} left`,
+    votingOpen: (all: number) => `Voting has begun: ${count(all, { one: "vote", other: "votes" })} for each.`,
+    revealed: "The votes are revealed.",
+    noVotes: "Nobody has voted.",
+    noneLeft: "You have given all your votes. Take one back to give it elsewhere.",
+    give: (note: string) => `Vote for: ${note}`,
+    giveShort: "Vote",
+    takeBack: (note: string) => `Take a vote back from: ${note}`,
+    takeBackShort: "Take a vote back (Shift V)",
+    mine: (votes: number) => `Your votes here: ${votes}`,
+    votes: (votes: number) => count(votes, { one: "vote", other: "votes" }),
+    votesHint: "Until they are revealed, only the page hides the votes of others. Whoever reads the desk with a program sees them.",
+    apart: "Private writing",
+    apartHint: "Private writing: new notes of others are hidden until they are revealed.",
+    writeApart: "Start private writing",
+    showAll: "Reveal all notes",
+    apartNote: "New notes of others are blank until somebody reveals them. Only the page hides them: a program or an export shows them.",
+    hidden: "Hidden until revealed",
+    cannotWrite: "This note is hidden until it is revealed.",
+    call: "Bring everyone",
+    bring: "Bring everyone to my view",
+    stay: "Ask me before I am brought elsewhere",
+    brought: (who: string) => `${who} brought everyone here.`,
+    asks: (who: string) => `${who} asks everyone to look elsewhere.`,
+    goBack: "Go back",
+    goThere: "Go there",
+    stayHere: "Stay here",
   },
 
   language: {

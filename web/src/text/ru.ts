@@ -430,6 +430,7 @@ export const messages: Messages = {
         ["+, −, 0, 1", "Крупнее и мельче, 100 %, показать всё"],
         ["Ctrl+F", "Найти в заметках"],
         ["M", "Карта всей доски"],
+        ["V, Shift+V", "При голосовании: отдать заметке голос, забрать голос"],
         ["Space", "И перетаскивание: двигать доску"],
         ["?", "Этот список"],
       ]],
@@ -447,6 +448,10 @@ export const messages: Messages = {
   },
 
   time: {
+    clock(milliseconds) {
+      const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+      return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    },
     left(milliseconds) {
       const minutes = Math.floor(milliseconds / 60_000);
       if (milliseconds <= 0) return "0 с";
@@ -480,6 +485,58 @@ export const messages: Messages = {
     desk_too_large: "Доска заполнена. Удалите то, что больше не нужно.",
     too_much_at_once: "Это слишком много за один раз. Сделайте это по частям.",
     fault: "Это сделать не удалось.",
+  },
+
+  workshop: {
+    title: "Встреча",
+    close: "Закрыть инструменты встречи",
+    now: "Сейчас идёт",
+    timer: "Таймер",
+    minutes: (minutes) => `${minutes} мин`,
+    startFor: (minutes) => `Запустить: ${minutes} мин`,
+    ownMinutes: "Минуты",
+    start: "Запустить",
+    pause: "Пауза",
+    resume: "Продолжить",
+    more: "+1 мин",
+    stop: "Остановить",
+    sound: "Тихий звук в конце, на этом устройстве",
+    running: "Таймер идёт.",
+    paused: "Таймер на паузе.",
+    lastMinute: "Осталась одна минута.",
+    over: "Время вышло.",
+    voting: "Голосование",
+    each: "Голосов у каждого",
+    openRound: "Начать голосование",
+    reveal: "Показать голоса",
+    endRound: "Закончить голосование",
+    left: (left, all) => `Осталось голосов: ${left} из ${all}`,
+    votingOpen: (all) => `Голосование началось, у каждого ${count(all, { one: "голос", few: "голоса", many: "голосов", other: "голоса" })}.`,
+    revealed: "Голоса показаны.",
+    noVotes: "Никто не голосовал.",
+    noneLeft: "Вы отдали все голоса. Заберите один, чтобы отдать его другой заметке.",
+    give: (note) => `Голос за: ${note}`,
+    giveShort: "Отдать голос",
+    takeBack: (note) => `Забрать голос у: ${note}`,
+    takeBackShort: "Забрать голос (Shift V)",
+    mine: (votes) => `Ваших голосов здесь: ${votes}`,
+    votes: (votes) => count(votes, { one: "голос", few: "голоса", many: "голосов", other: "голоса" }),
+    votesHint: "До показа чужие голоса скрывает только страница. Тот, кто читает доску программой, их видит.",
+    apart: "Каждый пишет сам",
+    apartHint: "Каждый пишет сам: новые заметки других скрыты, пока их не покажут.",
+    writeApart: "Скрыть новые заметки",
+    showAll: "Показать все заметки",
+    apartNote: "Новые заметки других пусты, пока их не покажут. Скрывает их только страница: в программе и в файле они видны.",
+    hidden: "Скрыто до показа",
+    cannotWrite: "Эта заметка скрыта, пока её не покажут.",
+    call: "Позвать всех",
+    bring: "Позвать всех к моему месту",
+    stay: "Спрашивать, прежде чем переносить меня",
+    brought: (who) => `Вас позвали сюда: ${who}.`,
+    asks: (who) => `Вас зовут в другое место: ${who}.`,
+    goBack: "Вернуться",
+    goThere: "Перейти",
+    stayHere: "Остаться здесь",
   },
 
   language: {
