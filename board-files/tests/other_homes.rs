@@ -90,7 +90,7 @@ const VERSION_ONE: &str = r#"{"name": "plan", "document": {"version": 15.5, "pag
             "point": [5, 5], "size": [200, 200], "text": "Later", "style": {"color": "black"}}}},
     "p1": {"id": "p1", "childIndex": 1, "shapes": {
         "a": {"id": "a", "type": "sticky", "parentId": "g", "childIndex": 2,
-            "point": [100.5, 20], "size": [220, 240], "rotation": 0.5, "text": "Hire a van",
+            "point": [100.75, 20], "size": [220, 240], "rotation": 0.5, "text": "Hire a van",
             "style": {"color": "green", "isFilled": false}},
         "b": {"id": "b", "type": "ellipse", "parentId": "g", "childIndex": 1,
             "point": [0, 0], "radius": [80, 40], "label": "Load it",
@@ -133,11 +133,11 @@ fn tldraw_from_before_its_version_2() {
         )
         .is_ok()
     );
-    let no_point = VERSION_ONE.replace("[100.5, 20]", "[100.5]");
+    let no_point = VERSION_ONE.replace("[100.75, 20]", "[100.75]");
     check(
         &no_point,
         None,
-        expect!["a tldraw file: shapes[0].point: expected two numbers, found none"],
+        expect!["a tldraw file: shapes[1].y: expected a number, found an array"],
     );
 }
 

@@ -1,7 +1,5 @@
 //! Which column of a table means what, by the names that others give it.
 
-use std::collections::BTreeSet;
-
 use csv::StringRecord;
 
 use crate::error::{ReadError, shown};
@@ -276,16 +274,17 @@ impl Columns {
     /// Whether a line with these columns can only be the names of columns: one of them
     /// is of texts, and there is another.
     pub(super) fn is_header(&self) -> bool {
-        let known: BTreeSet<usize> = self.places.iter().copied().flatten().collect();
-        known.len() >= 2 && self.has_text()
+        let mut known = self.places.iter().flatten();
+        let first = known.next();
+        self.has_text() && known.any(|place| Some(place) != first)
     }
 
-    /// Which columns notes are made of.
-    pub(super) fn used(&self) -> BTreeSet<usize> {
+    /// Whether notes are made of a column.
+    pub(super) fn uses(&self, at: usize) -> bool {
         let below = |field: &Field| matches!(field, Field::Title | Field::Description);
         let has_text = self.place(Field::Text).is_some();
         let fields = NAMES.iter().map(|(field, _)| *field);
-        fields.filter(|f| !has_text || !below(f)).filter_map(|f| self.place(f)).collect()
+        fields.filter(|f| !has_text || !below(f)).any(|f| self.place(f) == Some(at))
     }
 
     pub(super) fn is_mural(&self) -> bool {

@@ -4,8 +4,6 @@
 mod columns;
 mod write;
 
-use std::collections::BTreeSet;
-
 use csv::{ReaderBuilder, StringRecord};
 
 pub use columns::Column;
@@ -69,7 +67,7 @@ pub(crate) fn read(
         draught.report.remark(Remark::FirstColumn, 1);
         columns = Columns::first();
     }
-    let mut reading = Reading { used: columns.used(), columns, line_of_body, draught };
+    let mut reading = Reading { columns, line_of_body, draught };
     if !is_known {
         reading.row(&header)?;
     }
@@ -168,8 +166,6 @@ fn unclosed_quote(body: &str, delimiter: u8) -> Option<usize> {
 
 struct Reading<'a> {
     columns: Columns,
-    /// Columns that notes are made of.
-    used: BTreeSet<usize>,
     line_of_body: usize,
     draught: &'a mut Draught,
 }
@@ -223,7 +219,7 @@ impl Reading<'_> {
         }
         draft.color = columns.cell(row, Field::Color).and_then(|cell| self.draught.color(cell));
         if !columns.is_ours() {
-            let others = row.iter().enumerate().filter(|(at, _)| !self.used.contains(at));
+            let others = row.iter().enumerate().filter(|(at, _)| !columns.uses(*at));
             let others = others.filter(|(_, cell)| !cell.trim().is_empty()).count();
             self.draught.report.leave_out(LeftOut::Cell, others);
         }

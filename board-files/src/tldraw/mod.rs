@@ -87,7 +87,7 @@ pub(crate) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
             (Some(records), _) => (records.0, "records"),
             (None, Some(store)) => (store.0, "store"),
             // Before version 2 a file was a document of pages.
-            (None, None) => return version_one::read(text, draught),
+            (None, None) => (version_one::records(text, draught)?, "shapes"),
         }
     };
     read_records(&records, list, draught)

@@ -1,16 +1,15 @@
 //! Files of tldraw from before its version 2: a document of pages, with shapes by their
-//! ids. Points are the page's own, also in groups, and a shape is turned about its centre.
-
-use std::collections::BTreeMap;
+//! ids. They become the records of today.
+//!
+//! Points are the page's own, also in groups, and a shape is turned about its centre, so
+//! that its place is the one of the box that is not turned.
 
 use super::clipboard::unexpected;
-use super::{KIND, theme};
-use crate::draft::{Draft, Draught};
+use super::{KIND, Props, Record};
+use crate::draft::Draught;
 use crate::error::ReadError;
-use crate::limits::ELEMENTS_MAX;
 use crate::loose::{Entries, List, Loose, Maybe, parse, record};
-use crate::report::{LeftOut, Remark};
-use crate::spot::Spot;
+use crate::report::Remark;
 
 record! {
     struct File {
@@ -26,6 +25,7 @@ record! {
 
 record! {
     struct Page {
+        id: Loose = "id",
         child_index: Loose = "childIndex",
         shapes: Maybe<Entries<Maybe<Shape>>> = "shapes",
     }
@@ -54,10 +54,9 @@ record! {
     }
 }
 
-/// The old names of colours, and what tldraw makes of them since.
-const COLORS: [(&str, &str); 12] = [
+/// The names of colours that have another since.
+const COLORS: [(&str, &str); 8] = [
     ("white", "black"),
-    ("black", "black"),
     ("lightGray", "grey"),
     ("gray", "grey"),
     ("green", "light-green"),
@@ -65,110 +64,90 @@ const COLORS: [(&str, &str); 12] = [
     ("blue", "light-blue"),
     ("indigo", "blue"),
     ("violet", "light-violet"),
-    ("red", "red"),
-    ("orange", "orange"),
-    ("yellow", "yellow"),
 ];
 
-/// Reads a document.
-pub(super) fn read(text: &str, draught: &mut Draught) -> Result<(), ReadError> {
+/// The shapes of a document, and behind them its pages.
+pub(super) fn records(text: &str, draught: &mut Draught) -> Result<Vec<Maybe<Record>>, ReadError> {
     let file: File = parse(KIND, text)?;
     let Some(pages) = file.document.0.and_then(|document| document.pages.0) else {
         let expected = "records, a store, or a document of pages";
         return Err(unexpected("the file", expected, "none of them".to_owned()));
     };
-    let mut pages: Vec<Page> = pages.0.into_iter().filter_map(|page| page.0).collect();
-    pages.sort_by(|a, b| order(&a.child_index).total_cmp(&order(&b.child_index)));
-    let mut index = 0;
-    for (number, page) in pages.iter().enumerate() {
-        let shapes = page.shapes.0.as_ref().map_or(&[][..], |shapes| &shapes.0);
-        let shapes: Vec<&Shape> = shapes.iter().filter_map(|shape| shape.0.as_ref()).collect();
-        let mut placed: Vec<((f64, f64), Spot, &Shape)> = Vec::with_capacity(shapes.len());
-        let groups: BTreeMap<&str, f64> = shapes
-            .iter()
-            .filter(|shape| shape.r#type.text() == Some("group"))
-            .filter_map(|group| Some((group.id.text()?, order(&group.child_index))))
-            .collect();
-        for shape in shapes {
-            let own = order(&shape.child_index);
-            // A shape of a group lies where the group does.
-            let group = shape.parent_id.text().and_then(|parent| groups.get(parent));
-            let height = group.map_or((own, f64::NEG_INFINITY), |group| (*group, own));
-            placed.push((height, Spot::element(KIND, "shapes", index), shape));
-            index += 1;
-        }
-        if index > ELEMENTS_MAX {
-            return Err(ReadError::TooMany { kind: KIND, what: "elements", limit: ELEMENTS_MAX });
-        }
-        placed.sort_by(|((a, b), ..), ((c, d), ..)| a.total_cmp(c).then(b.total_cmp(d)));
-        for (_, spot, shape) in placed {
-            one(spot, shape, number, draught)?;
-        }
+    let mut records = Vec::new();
+    let mut page_records = Vec::new();
+    for page in pages.0.into_iter().filter_map(|page| page.0) {
+        let shapes = page.shapes.0.unwrap_or_default();
+        records
+            .extend(shapes.0.into_iter().map(|shape| Maybe(shape.0.map(|s| of_today(s, draught)))));
+        page_records.push(Maybe(Some(Record {
+            type_name: Loose::Text("page".to_owned()),
+            id: page.id,
+            index: index(&page.child_index),
+            ..Record::default()
+        })));
     }
-    Ok(())
+    records.append(&mut page_records);
+    Ok(records)
 }
 
-fn order(index: &Loose) -> f64 {
-    index.number().unwrap_or(0.0)
-}
-
-fn one(spot: Spot, shape: &Shape, page: usize, draught: &mut Draught) -> Result<(), ReadError> {
-    let kind = shape.r#type.text().unwrap_or_default();
-    let (field, words) = match kind {
-        "sticky" | "text" => ("text", &shape.text),
-        "rectangle" | "ellipse" | "triangle" => ("label", &shape.label),
-        other => {
-            let left = match other {
-                "arrow" => LeftOut::Arrow,
-                "line" => LeftOut::Line,
-                "draw" => LeftOut::Drawing,
-                "image" => LeftOut::Image,
-                "video" => LeftOut::Video,
-                "group" => return Ok(()),
-                _ => LeftOut::Other,
-            };
-            draught.report.leave_out(left, 1);
-            return Ok(());
-        }
+fn of_today(shape: Shape, draught: &mut Draught) -> Record {
+    let is = |name| shape.r#type.text() == Some(name);
+    let (is_note, is_ellipse) = (is("sticky"), is("ellipse"));
+    let is_box = is_ellipse || is("rectangle") || is("triangle");
+    let factor = if is_ellipse { 2.0 } else { 1.0 };
+    let mut sides = if is_ellipse { shape.radius } else { shape.size }.0.into_iter();
+    let mut side = || match sides.next().unwrap_or_default() {
+        Loose::Number(side) => Loose::Number(factor * side),
+        other => other,
     };
-    let words = words.text().unwrap_or_default();
-    if words.is_empty() && kind != "sticky" {
-        let left = if field == "text" { LeftOut::Empty } else { LeftOut::Shape };
-        draught.report.leave_out(left, 1);
-        return Ok(());
+    let mut props = Props { w: side(), h: side(), ..Props::default() };
+    if let (true, Some(width), Some(height)) = (is_note, props.w.number(), props.h.number()) {
+        // Notes are squares that grow today.
+        let scale = width.max(1.0) / super::NOTE_SIDE;
+        props.scale = Loose::Number(scale);
+        props.grow_y = Loose::Number(height / scale - super::NOTE_SIDE);
     }
-    let mut draft = Draft::new(spot, words.to_owned());
-    draft.page = page;
-    draft.corner = Some(two(spot, "point", &shape.point)?);
-    let style = shape.style.0.as_ref();
-    let old = style.and_then(|style| style.color.text()).unwrap_or("black");
-    let name = COLORS.iter().find(|(name, _)| *name == old).map_or("", |(_, name)| name);
-    match kind {
-        "sticky" => draft.color = theme::note(name),
-        "text" => {}
-        _ => {
-            let filled = style.is_some_and(|style| style.is_filled.is_true());
-            draft.color = theme::geo(name, if filled { "solid" } else { "none" });
-        }
+    props.text = if is_box { shape.label } else { shape.text };
+    let style = shape.style.0.unwrap_or_default();
+    if let Some(old) = style.color.text() {
+        let new = COLORS.iter().find(|(name, _)| *name == old).map_or(old, |(_, new)| new);
+        props.color = Loose::Text(new.to_owned());
     }
-    if kind == "ellipse" {
-        let (width, height) = two(spot, "radius", &shape.radius)?;
-        draft.size = Some((2.0 * width, 2.0 * height));
-    } else if kind != "text" {
-        draft.size = Some(two(spot, "size", &shape.size)?);
+    if style.is_filled.is_true() {
+        props.fill = Loose::Text("solid".to_owned());
     }
-    if draft.color.is_none() && kind != "text" {
-        draught.report.remark(Remark::Colors, 1);
+    let is_turned = shape.rotation.number().is_some_and(|angle| angle != 0.0);
+    if is_note || is_box || is("text") {
+        draught.report.remark(Remark::Unturned, usize::from(is_turned));
     }
-    let turned = shape.rotation.number().is_some_and(|angle| angle != 0.0);
-    draught.report.remark(Remark::Unturned, usize::from(turned));
-    draught.push(draft)
+    let is_group = is("group");
+    let r#type = match () {
+        () if is_note => Loose::Text("note".to_owned()),
+        () if is_box => Loose::Text("geo".to_owned()),
+        () => shape.r#type,
+    };
+    // A group's own point is of no use, since its shapes have the page's.
+    let mut point = shape.point.0.into_iter();
+    let mut coordinate = || match point.next() {
+        _ if is_group => Loose::Number(0.0),
+        // Where there is none, the error names a list that is too short.
+        found => found.unwrap_or(Loose::Array),
+    };
+    Record {
+        id: shape.id,
+        r#type,
+        parent_id: shape.parent_id,
+        index: index(&shape.child_index),
+        x: coordinate(),
+        y: coordinate(),
+        props: Maybe(Some(props)),
+        ..Record::default()
+    }
 }
 
-/// A pair of numbers.
-fn two(spot: Spot, field: &str, list: &List<Loose>) -> Result<(f64, f64), ReadError> {
-    match list.0.as_slice() {
-        [x, y, ..] => spot.pair([field, field], [x, y]),
-        _ => Err(spot.unexpected(field, "two numbers", "none".to_owned())),
-    }
+/// A number as an index, which is compared by its bytes.
+fn index(number: &Loose) -> Loose {
+    let bits = number.number().unwrap_or(0.0).to_bits();
+    let ordered = if bits >> 63 == 0 { bits | 1 << 63 } else { !bits };
+    Loose::Text(format!("{ordered:016x}"))
 }
