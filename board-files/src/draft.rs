@@ -105,7 +105,7 @@ impl Draught {
             self.report.remark(Remark::Controls, usize::from(text.cleaned));
             let chars = text.text.chars().count();
             if chars > options.text_chars {
-                let (place, limit) = (draft.spot.to_string(), options.text_chars);
+                let (place, limit) = (draft.spot.place(""), options.text_chars);
                 return Err(ReadError::LongText { kind, place, chars, limit });
             }
             let size = size(draft)?;
@@ -235,7 +235,7 @@ fn shift(
         let draft = &drafts[at];
         return Err(ReadError::TooFar {
             kind: draft.spot.kind,
-            place: draft.spot.to_string(),
+            place: draft.spot.place(""),
             axis,
             found: high.to_string(),
             limit: 2 * max,

@@ -3,6 +3,7 @@
 
 use crate::kind::Kind;
 use crate::limits::SHOWN_CHARS_MAX;
+use crate::place::Place;
 
 /// Why a file cannot be read. Nothing of it was taken over.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -53,7 +54,7 @@ pub enum ReadError {
         /// What is read.
         kind: Kind,
         /// The line, or the element and its field.
-        place: String,
+        place: Place,
         /// What should be there.
         expected: String,
         /// What is there, shortened.
@@ -85,7 +86,7 @@ pub enum ReadError {
         /// What is read.
         kind: Kind,
         /// Which one.
-        place: String,
+        place: Place,
         /// Its characters.
         chars: usize,
         /// The limit.
@@ -99,7 +100,7 @@ pub enum ReadError {
         /// What is read.
         kind: Kind,
         /// Which one.
-        place: String,
+        place: Place,
         /// `x` or `y`.
         axis: &'static str,
         /// The coordinate.

@@ -48,6 +48,7 @@ mod lz_string;
 mod markdown;
 mod markup;
 mod picture;
+mod place;
 mod recognition;
 mod report;
 mod spot;
@@ -60,7 +61,9 @@ pub use clipboard::{OWN_FLAVOUR, read_clipboard};
 pub use error::ReadError;
 pub use format::{Format, json_value, write};
 pub use kind::Kind;
+pub use place::Place;
 pub use report::{LeftOut, Remark, Report};
+
 pub use table::Column;
 
 use desk_protocol::limits::TEXT_CHARS_MAX;

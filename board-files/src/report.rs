@@ -74,6 +74,16 @@ macro_rules! left_out {
         }
 
         impl LeftOut {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its word, which stays as it is: programs and pages go by it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
             /// So many of it, in words.
             pub fn counted(self, count: usize) -> String {
                 let (one, many) = match self {
@@ -134,9 +144,29 @@ left_out! {
     Other = "element of another kind", "elements of other kinds";
 }
 
-/// A way in which what came in is not what the file says.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Remark {
+macro_rules! remarks {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// A way in which what came in is not what the file says.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Remark {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Remark {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its word, which stays as it is: programs and pages go by it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+        }
+    };
+}
+
+remarks! {
     /// The text was read as Windows-1252, by default.
     Windows1252,
     /// No column is known by name.

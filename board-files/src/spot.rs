@@ -1,10 +1,9 @@
-//! Where in a file something stands, for errors.
-
-use std::fmt;
+//! Where in a file something stands that is read.
 
 use crate::error::ReadError;
 use crate::kind::Kind;
 use crate::loose::Loose;
+use crate::place::Place;
 
 /// A place in a file: an element of a list, or a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,15 +12,6 @@ pub(crate) struct Spot {
     /// The list; empty for lines, which are counted from 1.
     pub(crate) list: &'static str,
     pub(crate) index: usize,
-}
-
-impl fmt::Display for Spot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.list {
-            "" => write!(f, "line {}", self.index),
-            list => write!(f, "{list}[{}]", self.index),
-        }
-    }
 }
 
 impl Spot {
@@ -35,12 +25,17 @@ impl Spot {
 
     /// An error at a field of the element.
     pub(crate) fn unexpected(&self, field: &str, expected: &str, found: String) -> ReadError {
-        let place = match (self.list, field) {
-            (_, "") => self.to_string(),
-            ("", field) => format!("{self}, {field}"),
-            (_, field) => format!("{self}.{field}"),
-        };
-        ReadError::Unexpected { kind: self.kind, place, expected: expected.to_owned(), found }
+        let (place, expected) = (self.place(field), expected.to_owned());
+        ReadError::Unexpected { kind: self.kind, place, expected, found }
+    }
+
+    /// The place of a field of it.
+    pub(crate) fn place(&self, field: &str) -> Place {
+        let (index, field) = (self.index, field.to_owned());
+        match self.list {
+            "" => Place::Line { line: index, field },
+            list => Place::Element { list, index, field },
+        }
     }
 
     /// A number that must be there.

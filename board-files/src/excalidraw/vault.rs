@@ -20,6 +20,7 @@ use super::KIND;
 use crate::error::ReadError;
 use crate::limits::INFLATED_UNITS_MAX;
 use crate::lz_string::{LzError, decompress_base64};
+use crate::place::Place;
 
 /// Whether a text is such a file.
 pub(crate) fn is_vault_drawing(text: &str) -> bool {
@@ -60,7 +61,7 @@ fn block<'a>(text: &'a str, fence: &str) -> Option<&'a str> {
 }
 
 fn unexpected(expected: &str, found: &str) -> ReadError {
-    let place = "the part named Drawing".to_owned();
+    let place = Place::Part("the part named Drawing");
     let (expected, found) = (expected.to_owned(), found.to_owned());
     ReadError::Unexpected { kind: KIND, place, expected, found }
 }

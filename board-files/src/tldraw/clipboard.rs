@@ -10,6 +10,7 @@ use crate::limits::INFLATED_UNITS_MAX;
 use crate::loose::{List, Loose, Maybe, parse, record};
 use crate::lz_string::{LzError, decompress_base64};
 use crate::markup::{Token, Tokens};
+use crate::place::Place;
 
 record! {
     struct Envelope {
@@ -81,7 +82,7 @@ fn unpack(json: &str) -> Result<Option<String>, ReadError> {
     }
 }
 
-fn inflate(place: &str, packed: &str) -> Result<String, ReadError> {
+fn inflate(place: &'static str, packed: &str) -> Result<String, ReadError> {
     decompress_base64(packed.trim(), INFLATED_UNITS_MAX).map_err(|error| match error {
         LzError::Malformed => {
             unexpected(place, "text compressed by lz-string", "other or cut bytes".to_owned())
@@ -94,8 +95,8 @@ fn inflate(place: &str, packed: &str) -> Result<String, ReadError> {
     })
 }
 
-pub(super) fn unexpected(place: &str, expected: &str, found: String) -> ReadError {
-    let (place, expected) = (place.to_owned(), expected.to_owned());
+pub(super) fn unexpected(place: &'static str, expected: &str, found: String) -> ReadError {
+    let (place, expected) = (Place::Part(place), expected.to_owned());
     ReadError::Unexpected { kind: KIND, place, expected, found }
 }
 

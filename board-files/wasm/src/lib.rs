@@ -8,6 +8,7 @@
 mod refusal;
 
 use desk_files::{Imported, Kind, OWN_FLAVOUR, Options, ReadError};
+use serde_json::json;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::refusal::refusal;
@@ -60,15 +61,42 @@ impl Reading {
         self.imported.report.kind.name().to_owned()
     }
 
-    /// What was left out or changed, a clause a line; empty if nothing was.
+    /// What was left out or changed, as JSON: `{text, leftOut, remarks}`. The text is
+    /// English, a clause a line; the lists are of `[word, count]`, so that each language of
+    /// the page has words of its own for them.
     #[wasm_bindgen(getter)]
     pub fn told(&self) -> String {
-        self.imported.report.to_string()
+        let report = &self.imported.report;
+        let left_out: Vec<_> = report.left_out().map(|(what, n)| (what.name(), n)).collect();
+        let remarks: Vec<_> = report.remarks().map(|(what, n)| (what.name(), n)).collect();
+        json!({"text": report.to_string(), "leftOut": left_out, "remarks": remarks}).to_string()
     }
 
     /// Whether some of its notes are deleted.
     #[wasm_bindgen(getter)]
     pub fn deleted(&self) -> bool {
         self.imported.board.notes.iter().any(|note| note.deleted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use desk_files::{LeftOut, Remark};
+
+    /// The page's languages have words for what the readers tell, and for nothing else.
+    #[test]
+    fn the_page_knows_each_word_of_a_report() {
+        let messages = include_str!("../../../web/src/text/messages.ts");
+        let listed = |name: &str| -> Vec<&str> {
+            let list = messages.split_once(&format!("export type {name} =\n")).map_or("", |l| l.1);
+            let list = list.split_once(';').map_or("", |(list, _)| list);
+            list.lines()
+                .map(|line| line.trim().trim_start_matches("| ").trim_matches('"'))
+                .collect()
+        };
+        let left_out: Vec<_> = LeftOut::ALL.iter().map(|what| what.name()).collect();
+        assert_eq!(listed("LeftOut"), left_out);
+        let remarks: Vec<_> = Remark::ALL.iter().map(|what| what.name()).collect();
+        assert_eq!(listed("Remark"), remarks);
     }
 }

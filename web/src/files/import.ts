@@ -3,7 +3,7 @@ import { bounds, type Point, type Rect } from "../board/camera.svelte";
 import { OWN_TYPE } from "../board/clip";
 import { Problem } from "../session/api";
 import type { NewNote, Session } from "../session/session.svelte";
-import type { ReadDetails, ReadFault } from "../text/messages";
+import type { ReadDetails, ReadFault, Told } from "../text/messages";
 import { percent, text } from "../text/text.svelte";
 import { toasts } from "../ui/toasts.svelte";
 import type { Reading } from "../wasm-files/desk_files";
@@ -104,7 +104,7 @@ export class Importer {
     }
     const { json, kind, told, deleted } = reading;
     reading.free();
-    const board = { json, kind, told: told === "" ? [] : told.split("\n"), deleted, notes: notesIn(json) };
+    const board = { json, kind, told: clauses(JSON.parse(told) as Told), deleted, notes: notesIn(json) };
     if (!this.session.canEdit) return;
     const chars = board.notes.reduce((sum, note) => sum + (note.text?.length ?? 0), 0);
     if (!deleted && board.notes.length <= BATCH_NOTES_MAX && chars <= BATCH_CHARS_MAX) {
@@ -175,11 +175,20 @@ function notesIn(json: string): NewNote[] {
   return (JSON.parse(json) as { stickers: NewNote[] }).stickers;
 }
 
+/** What became of a file beside its notes, in clauses. */
+function clauses({ text: english, leftOut, remarks }: Told): string[] {
+  const words = text.report;
+  if (words === null) return english === "" ? [] : english.split("\n");
+  const things = leftOut.map(([what, count]) => words.leftOut[what](count)).join(", ");
+  const rest = remarks.map(([what, count]) => words.remarks[what](count));
+  return things === "" ? rest : [words.notTakenOver(things), ...rest];
+}
+
 /** Why a file was not read. */
 function refusal(error: unknown, name: string | undefined): string {
   const record = recordOf(error);
   if (record === undefined) return text.files.noReaders;
-  const nothing = { place: "", line: 0, column: 0, byte: 0, found: 0, limit: 0 };
+  const nothing = { place: {}, name: "", line: 0, column: 0, byte: 0, found: 0, limit: 0 };
   const why = text.unreadable?.[record.reason]?.({ ...nothing, ...record }) ?? record.detail;
   return name === undefined ? text.files.notPasted(why) : text.files.refused(name, why);
 }

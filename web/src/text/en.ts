@@ -10,6 +10,7 @@ export const en = {
   troubles: null,
   /** So are the readers' own words for why a file is no board. */
   unreadable: null,
+  report: null,
 
   product: "Sticker Desk",
 

@@ -1,4 +1,4 @@
-import type { Messages } from "./messages";
+import type { Messages, Place } from "./messages";
 import { plurals } from "./plural";
 
 const count = plurals("ru");
@@ -8,6 +8,17 @@ const changes = (number: number): string =>
   count(number, { one: "изменение", few: "изменения", many: "изменений", other: "изменения" });
 const wait = (number: number): string => (new Intl.PluralRules("ru").select(number) === "one" ? "ждёт" : "ждут");
 
+const notesOf = (number: number): string =>
+  count(number, { one: "заметки", few: "заметок", many: "заметок", other: "заметки" });
+
+/** A place in a file. Names of lists and fields are the file's own. */
+function where({ line, list, index, field, part }: Place): string {
+  const of = field ? `, ${field}` : "";
+  if (line !== undefined) return `строка ${line.toLocaleString("ru")}${of}`;
+  if (list !== undefined) return `${((index ?? 0) + 1).toLocaleString("ru")}-й элемент списка ${list}${of}`;
+  return part === "the file" ? "весь файл" : `часть «${(part ?? "").replace("the part named ", "")}»`;
+}
+
 export const messages: Messages = {
   unreadable: {
     unknown: () =>
@@ -16,13 +27,88 @@ export const messages: Messages = {
       `файл больше ${(limit / 2 ** 20).toLocaleString("ru", { maximumFractionDigits: 0 })} МиБ; уберите из него картинки и старое`,
     not_text: ({ byte }) => `это не текст в UTF-8 и не в UTF-16 с меткой (байт ${byte.toLocaleString("ru")})`,
     json: ({ line, column }) => `файл повреждён или обрезан: строка ${line}, знак ${column}`,
-    unexpected: ({ place }) => `неожиданное содержимое в месте «${place}»`,
-    no_column: ({ place }) => `нет столбца «${place}»`,
+    unexpected: ({ place }) => `неожиданное содержимое: ${where(place)}`,
+    no_column: ({ name }) => `нет столбца «${name}»`,
     too_many: ({ limit }) => `в файле больше ${limit.toLocaleString("ru")} частей; разделите его`,
     long_text: ({ place, found, limit }) =>
-      `слишком длинный текст в месте «${place}»: знаков в нём ${found.toLocaleString("ru")}, а в заметке не больше ${limit.toLocaleString("ru")}`,
-    too_far: ({ place }) => `заметка «${place}» лежит слишком далеко от других; придвиньте её`,
+      `слишком длинный текст (${where(place)}): знаков в нём ${found.toLocaleString("ru")}, а в заметке не больше ${limit.toLocaleString("ru")}`,
+    too_far: ({ place }) => `заметка лежит слишком далеко от других (${where(place)}); придвиньте её`,
     empty: () => "в файле нет ни одной заметки",
+  },
+
+  report: {
+    notTakenOver: (things) => `не перенесено: ${things}`,
+    leftOut: {
+      Arrow: (n) => count(n, { one: "стрелка", few: "стрелки", many: "стрелок", other: "стрелки" }),
+      ArrowLabel: (n) =>
+        count(n, { one: "подпись стрелки", few: "подписи стрелок", many: "подписей стрелок", other: "подписи стрелок" }),
+      Line: (n) => count(n, { one: "линия", few: "линии", many: "линий", other: "линии" }),
+      Edge: (n) => count(n, { one: "связь", few: "связи", many: "связей", other: "связи" }),
+      Drawing: (n) => count(n, { one: "рисунок", few: "рисунка", many: "рисунков", other: "рисунка" }),
+      Shape: (n) =>
+        count(n, { one: "фигура без текста", few: "фигуры без текста", many: "фигур без текста", other: "фигуры без текста" }),
+      Image: (n) => count(n, { one: "картинка", few: "картинки", many: "картинок", other: "картинки" }),
+      Video: (n) => `${n} видео`,
+      Frame: (n) => count(n, { one: "рамка", few: "рамки", many: "рамок", other: "рамки" }),
+      Group: (n) => count(n, { one: "группа", few: "группы", many: "групп", other: "группы" }),
+      Embed: (n) =>
+        count(n, {
+          one: "встроенная страница",
+          few: "встроенные страницы",
+          many: "встроенных страниц",
+          other: "встроенной страницы",
+        }),
+      Bookmark: (n) => count(n, { one: "закладка", few: "закладки", many: "закладок", other: "закладки" }),
+      File: (n) => count(n, { one: "файл", few: "файла", many: "файлов", other: "файла" }),
+      Deleted: (n) =>
+        count(n, { one: "удалённая заметка", few: "удалённые заметки", many: "удалённых заметок", other: "удалённой заметки" }),
+      Empty: (n) =>
+        count(n, { one: "пустая заметка", few: "пустые заметки", many: "пустых заметок", other: "пустой заметки" }),
+      ArchivedCard: (n) =>
+        count(n, {
+          one: "карточка из архива",
+          few: "карточки из архива",
+          many: "карточек из архива",
+          other: "карточки из архива",
+        }),
+      InArchivedList: (n) =>
+        count(n, {
+          one: "карточка списка из архива",
+          few: "карточки списков из архива",
+          many: "карточек списков из архива",
+          other: "карточки списков из архива",
+        }),
+      Template: (n) =>
+        count(n, { one: "шаблон карточки", few: "шаблона карточек", many: "шаблонов карточек", other: "шаблона карточек" }),
+      EmptyList: (n) =>
+        count(n, { one: "пустой список", few: "пустых списка", many: "пустых списков", other: "пустого списка" }),
+      Attachment: (n) => count(n, { one: "вложение", few: "вложения", many: "вложений", other: "вложения" }),
+      Comment: (n) =>
+        count(n, { one: "комментарий", few: "комментария", many: "комментариев", other: "комментария" }),
+      Cell: (n) =>
+        count(n, {
+          one: "ячейка других столбцов",
+          few: "ячейки других столбцов",
+          many: "ячеек других столбцов",
+          other: "ячейки других столбцов",
+        }),
+      Other: (n) =>
+        count(n, { one: "элемент другого вида", few: "элемента других видов", many: "элементов других видов", other: "элемента других видов" }),
+    },
+    remarks: {
+      Windows1252: () => "это не UTF-8, текст прочитан как Windows-1252; если буквы неверны, сохраните файл в UTF-8",
+      FirstColumn: () => "знакомых столбцов нет, поэтому заметками стал первый",
+      Moved: () => "доска сдвинута целиком, чтобы поместиться",
+      Pages: (n) => `страницы лежат рядом, всего ${n}`,
+      Resized: (n) => `у ${notesOf(n)} размер изменён до возможного`,
+      Unturned: (n) => `${notes(n)} без поворота`,
+      Controls: (n) => `${notes(n)} без управляющих знаков`,
+      Colors: (n) => `${notes(n)} обычного цвета, их цвет неизвестен`,
+      HalfPlaced: (n) => `у ${notesOf(n)} была одна координата, место новое`,
+      Repeated: (n) => `${notes(n)} с тем же текстом, что у другой`,
+      SameId: (n) => `${notes(n)} с тем же номером, что у другой`,
+      Ticks: (n) => `${notes(n)} без флажка`,
+    },
   },
 
   troubles: {
