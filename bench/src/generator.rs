@@ -290,9 +290,8 @@ impl<P: Participant> Generator<P> {
         }
         let (participant, ledger) = (&mut member.participant, &mut self.rooms[member.room]);
         let clock = &self.clock;
-        member
-            .socket
-            .read(&mut self.scratch, |message| participant.receive(clock.now(), message, ledger))
+        let take = |message: &[u8]| participant.receive(clock.now(), message, ledger);
+        member.socket.read(&mut self.scratch, P::OPCODE, take)
     }
 
     /// Everyone who has nothing under way makes the next batch.
@@ -322,7 +321,7 @@ impl<P: Participant> Generator<P> {
             let ledger = &mut self.rooms[member.room];
             if std::mem::take(&mut member.touched) || member.participant.wants_to_send(ledger) {
                 while let Some(message) = member.participant.transmit(now, ledger) {
-                    member.socket.send(&message);
+                    member.socket.send(P::OPCODE, &message);
                 }
                 member.socket.flush()?;
             }

@@ -1,6 +1,7 @@
 //! Who sits at a connection of the generator.
 
 use anyhow::Result;
+use desk_gateway_http::websocket::Opcode;
 use desk_protocol::Time;
 
 use crate::ledger::Ledger;
@@ -10,6 +11,9 @@ use crate::random::Random;
 /// The protocol allows one batch in flight, so that is all that any of them
 /// sends; what is asked of it meanwhile goes together into the next.
 pub trait Participant {
+    /// What carries its messages.
+    const OPCODE: Opcode = Opcode::Binary;
+
     /// Takes a message, and enters into the room's ledger what it tells.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use desk_gateway_http::websocket::Opcode;
 use desk_protocol::Time;
 use mio::{Events, Poll, Token};
 
@@ -128,7 +129,7 @@ fn hear<'a>(
         guest.socket.register(poll.registry(), Token(number))?;
         let mut ledger = Ledger::new(1, u64::MAX);
         while let Some(message) = guest.client.transmit(clock.now(), &mut ledger) {
-            guest.socket.send(&message);
+            guest.socket.send(Opcode::Binary, &message);
         }
         guest.socket.flush()?;
     }
@@ -142,7 +143,7 @@ fn hear<'a>(
         for event in events.iter().filter(|event| event.is_readable()) {
             let number = event.token().0;
             let Guest { socket, messages, bytes, heard_at, .. } = &mut guests[number];
-            socket.read(&mut scratch, |message| {
+            socket.read(&mut scratch, Opcode::Binary, |message| {
                 *bytes += message.len();
                 *heard_at = clock.now();
                 messages.push_back(message.to_vec());
