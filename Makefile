@@ -13,6 +13,10 @@ FUZZ ?=
 KILLS ?= 100
 # make bench: a part's name, for that part alone.
 ONLY ?=
+# What ONLY=compare needs, and what it prints and draws.
+COMPARE = $(if $(filter compare,$(ONLY)),compare-servers)
+COMPARED = $(if $(COMPARE),node bench/compare/table.mjs $(TARGET)/bench/report.json && \
+	node bench/compare/table.mjs --svg $(TARGET)/bench/report.json >$(TARGET)/bench/compare.svg,:)
 
 .PHONY: help
 help: ## Lists the commands
@@ -46,14 +50,16 @@ test: ## Everything CI checks
 	@tools/test
 
 .PHONY: bench
-bench: build $(if $(filter store,$(or $(ONLY),store)),compare-store) ## The benchmark report, in target/bench (ONLY=store: one part)
+bench: build $(if $(filter store,$(or $(ONLY),store)),compare-store) $(COMPARE) ## The benchmark report, in target/bench (ONLY=store: one part)
 	@before=$(if $(filter ws,$(or $(ONLY),ws)),$$(tools/before || true)); \
 		cargo run --quiet --release -p desk-bench -- $(if $(ONLY),--only $(ONLY)) \
 		$${before:+--before $$before}
+	@$(COMPARED)
 
 .PHONY: bench-quick
-bench-quick: build $(if $(filter store,$(ONLY)),compare-store) ## A coarse benchmark in under 5 minutes
+bench-quick: build $(if $(filter store,$(ONLY)),compare-store) $(COMPARE) ## A coarse benchmark in under 5 minutes
 	@cargo run --quiet --release -p desk-bench -- --quick $(if $(ONLY),--only $(ONLY))
+	@$(COMPARED)
 
 .PHONY: instructions
 instructions: ## Instructions of the core for one operation, counted by valgrind
@@ -66,6 +72,10 @@ compare-store: ## The store comparison's program, with the other stores (see its
 		[ -z "$$ROCKSDB" ] || export ROCKSDB_LIB_DIR=$${ROCKSDB%/*}; \
 		CARGO_TARGET_DIR=$(TARGET) cargo build --release --features others \
 		--manifest-path bench/compare-store/Cargo.toml
+
+.PHONY: compare-servers
+compare-servers: bench/compare/node_modules/.package-lock.json ## The servers of others that ONLY=compare measures
+	@tools/need nats
 
 .PHONY: build
 build: web ## Server and page, release

@@ -32,9 +32,9 @@ pub fn page(report: &Report) -> String {
          content=\"width=device-width\"><title>Sticker Desk: benchmark report</title>\
          <style>{STYLE}</style><h1>Sticker Desk: benchmark report</h1><p>{} · {} cores · {} MiB \
          · Linux {} · load {} · commit {}</p><p><small>Medians of all rounds; lines show the \
-         least and the most. Dots are others (point at them for names): servers, none of \
-         which stores anything before it acknowledges, and in the rows of the store other \
-         stores, which do. The upright mark is the target. Axes are \
+         least and the most. Dots are others (point at them for names): servers, which \
+         store nothing before they acknowledge unless their name says so, and in the rows of the \
+         store other stores, which do. The upright mark is the target. Axes are \
          logarithmic.</small></p>",
         escaped(&machine.cpu),
         machine.cores,

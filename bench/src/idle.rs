@@ -13,11 +13,11 @@ use crate::socket::Socket;
 use crate::subject::{DeskServer, Places, Relay, start_relay};
 
 /// Connections between two looks at the memory.
-const STEP: usize = IDLE_CONNECTIONS / 5;
+pub const STEP: usize = IDLE_CONNECTIONS / 5;
 
 /// Connections of a desk, or of a relay's room: few desks, so that it is the
 /// connections that are measured.
-const PER_ROOM: usize = 100;
+pub const PER_ROOM: usize = 100;
 
 /// KiB for each idle connection.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -99,7 +99,11 @@ pub fn relay(places: &Places, cores: Cores, seed: u64) -> Result<IdleCost> {
     cost(&points)
 }
 
-fn cost(points: &[(usize, Memory)]) -> Result<IdleCost> {
+/// The slope behind the first steps.
+///
+/// # Errors
+/// There are too few points.
+pub fn cost(points: &[(usize, Memory)]) -> Result<IdleCost> {
     // The first connections bring pools and scratch memory with them.
     let settled = points.get(1..).context("there are several points")?;
     ensure!(settled.len() >= 3, "too few points for a slope");

@@ -14,6 +14,7 @@
 pub mod alarm;
 pub mod brief;
 pub mod clock;
+pub mod compare;
 pub mod desk_client;
 pub mod files;
 pub mod generator;

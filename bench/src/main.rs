@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use desk_bench::brief::{self, Brief};
 use desk_bench::clock::Clock;
+use desk_bench::compare::Compare;
 use desk_bench::generator::Load;
 use desk_bench::line::{self, Line};
 use desk_bench::phases::Lengths;
@@ -18,7 +19,7 @@ use desk_bench::report::{Goal, Machine, Report, Row, commit};
 use desk_bench::shape::Shape;
 use desk_bench::subject::{Places, check_convergence, join_desks};
 use desk_bench::ws::Ws;
-use desk_bench::{files, html, idle, in_process, limits, peers, relay, store, storm};
+use desk_bench::{files, html, idle, in_process, limits, relay, store, storm};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Measures Sticker Desk and writes target/bench/report.json and report.html.
@@ -90,6 +91,8 @@ enum Part {
     Files,
     /// QUIC beside WebSocket: CPU, memory, and a kill; only if it is asked for
     Quic,
+    /// Other servers that people edit together by, in the same rounds; only if it is asked for
+    Compare,
     /// Thousands of people at an operation a second each; only if it is asked for
     Brief,
     /// A crowd that joins one large desk at once
@@ -191,15 +194,14 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     if arguments.only == Some(Part::Quic) {
         return quic_rows(places, cores, arguments.quick);
     }
+    if arguments.only == Some(Part::Compare) {
+        return compare_rows(places, cores, arguments.quick);
+    }
     if arguments.only == Some(Part::Brief) {
         return brief_rows(places, cores, arguments.quick);
     }
     let wanted = |part| arguments.only.is_none_or(|only| only == part);
-    let lengths = if arguments.quick {
-        Lengths { warm: Duration::from_millis(300), measured: Duration::from_millis(700) }
-    } else {
-        Lengths { warm: Duration::from_millis(500), measured: Duration::from_millis(2_500) }
-    };
+    let lengths = lengths(arguments.quick);
     let (mut ws, mut idle_desk, mut idle_relay) = (Ws::default(), Vec::new(), Vec::new());
     let (mut inside, mut boards, mut storms) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=limits::ROUNDS {
@@ -250,6 +252,11 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+fn lengths(quick: bool) -> Lengths {
+    let [warm, measured] = if quick { [300, 700] } else { [500, 2_500] };
+    Lengths { warm: Duration::from_millis(warm), measured: Duration::from_millis(measured) }
+}
+
 /// Clients for programs, which take more CPU than the generator's: it stands alone.
 fn quic_rows(places: &Places, cores: Cores, quick: bool) -> Result<Vec<Row>> {
     let mut both = Quic::default();
@@ -257,6 +264,20 @@ fn quic_rows(places: &Places, cores: Cores, quick: bool) -> Result<Vec<Row>> {
         both.round(places, cores, quick, |what| eprintln!("round {round}: {what}"))?;
     }
     Ok(both.rows())
+}
+
+/// Servers of others, which are installed for it alone.
+fn compare_rows(places: &Places, cores: Cores, quick: bool) -> Result<Vec<Row>> {
+    // Servers in JavaScript are compiled while they run: they are warm before they are measured.
+    let [warm, measured] = if quick { [1_000, 700] } else { [2_000, 3_000] };
+    let (warm, measured) = (Duration::from_millis(warm), Duration::from_millis(measured));
+    let lengths = Lengths { warm, measured };
+    let mut compare = Compare::default();
+    for round in 1..=if quick { 1 } else { limits::ROUNDS } {
+        let progress = |what: &str| eprintln!("round {round}: {what}");
+        compare.round(places, cores, lengths, round as u64, progress)?;
+    }
+    Ok(compare.rows())
 }
 
 /// Minutes of joining: it stands alone.
@@ -293,7 +314,6 @@ fn idle_rows(desk: &[idle::IdleCost], relay: &[idle::IdleCost]) -> Vec<Row> {
         let samples: Vec<_> = desk.iter().map(figure).collect();
         let mut here: Vec<_> = relay.iter().map(figure).collect();
         here.sort_by(f64::total_cmp);
-        let peers = peers::PEERS.iter().map(|peer| (peer.name.to_owned(), peer.idle_kib));
         Row::new(
             format!("idle.ws.{name}_kib"),
             what,
@@ -301,7 +321,6 @@ fn idle_rows(desk: &[idle::IdleCost], relay: &[idle::IdleCost]) -> Vec<Row> {
             Goal::at_most(8.0).limit(24.0),
             &samples,
         )
-        .peers(peers)
         .peers([("bare relay, here".to_owned(), here[here.len() / 2])])
     });
     rows.into()

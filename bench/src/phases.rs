@@ -52,6 +52,18 @@ fn phase<P: Participant>(
     Ok(measured)
 }
 
+/// A server at its limit, one operation a batch.
+///
+/// # Errors
+/// Something was lost, or nothing came through.
+pub fn single<P: Participant>(
+    generator: &mut Generator<P>,
+    process: &Subject,
+    lengths: Lengths,
+) -> Result<Measured> {
+    phase(generator, process, lengths, Load::Saturating { operations: 1 })
+}
+
 fn saturate<P: Participant>(
     generator: &mut Generator<P>,
     process: &Subject,

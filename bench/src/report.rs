@@ -53,6 +53,9 @@ pub struct Row {
     pub limit: Option<f64>,
     /// What others have.
     pub peers: BTreeMap<String, f64>,
+    /// The least and the most of what others have, where all rounds measured them.
+    #[serde(default)]
+    pub peer_spreads: BTreeMap<String, [f64; 2]>,
     /// Whether the value reaches the target.
     pub met: bool,
     /// What measures it again.
@@ -140,6 +143,7 @@ impl Row {
             target: rounded(goal.target),
             limit: goal.limit.map(rounded),
             peers: BTreeMap::new(),
+            peer_spreads: BTreeMap::new(),
             met,
             better: goal.better,
             rounds: samples.len(),
@@ -151,6 +155,18 @@ impl Row {
     /// With what others have.
     pub fn peers(mut self, peers: impl IntoIterator<Item = (String, f64)>) -> Self {
         self.peers.extend(peers.into_iter().map(|(name, value)| (name, rounded(value))));
+        self
+    }
+
+    /// With what others have: medians, and the least and the most of all rounds.
+    pub fn spread_peers(
+        mut self,
+        peers: impl IntoIterator<Item = (String, (f64, [f64; 2]))>,
+    ) -> Self {
+        for (name, (value, spread)) in peers {
+            self.peers.insert(name.clone(), rounded(value));
+            self.peer_spreads.insert(name, spread.map(rounded));
+        }
         self
     }
 
