@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use desk_client_native::{Carriers, Desk, Edit, NewSticker, Options, Server};
+use desk_client_native::{Carriers, Desk, Edit, NewSticker, Options, Server, Trust};
 use desk_protocol::StickerId;
 use desk_protocol::sticker::Point;
 use tokio::task::JoinSet;
@@ -48,11 +48,14 @@ const CARRIERS: [Carriers; 2] = [Carriers::Quic, Carriers::WebSocket];
 /// One figure of both transports, round by round.
 type Pairs = Vec<[f64; 2]>;
 
+/// The same of both and of WebSocket with TLS, which encrypts as QUIC does.
+type Loads = Vec<[f64; 3]>;
+
 /// What the rounds found.
 #[derive(Debug, Default)]
 pub struct Quic {
-    one: Pairs,
-    ten: Pairs,
+    one: Loads,
+    ten: Loads,
     greeting: Pairs,
     idle_kib: Pairs,
     held_kib: Vec<f64>,
@@ -70,18 +73,14 @@ impl Quic {
         progress: impl Fn(&str),
     ) -> Result<()> {
         let batches = if quick { BATCHES / 4 } else { BATCHES };
-        let (mut one, mut ten) = ([0.0; 2], [0.0; 2]);
+        let (mut one, mut ten) = ([0.0; 3], [0.0; 3]);
         let (mut greeting, mut idle, mut back) = ([0.0; 2], [0.0; 2], [0.0; 2]);
         for (which, carriers) in CARRIERS.into_iter().enumerate() {
             progress(&format!("{carriers:?}: operations"));
             let server = DeskServer::start(places, cores)?;
             let address = server.process.address.clone();
-            let costs = block_on(async {
-                let clients = editors(&address, carriers).await?;
-                let one = load(&server, &clients, 1, batches).await?;
-                anyhow::Ok([one, load(&server, &clients, IN_FLIGHT, batches).await?])
-            })?;
-            [one[which], ten[which]] = costs;
+            let url = format!("http://{address}");
+            [one[which], ten[which]] = block_on(loads(&server, &url, carriers, batches))?;
             self.misrouted.push(metric(&address, "sticker_desk_quic_misrouted_total")?);
             server.end()?;
             progress(&format!("{carriers:?}: idle connections"));
@@ -94,6 +93,11 @@ impl Quic {
             let server = DeskServer::start(places, cores)?;
             back[which] = block_on(killed(server, places, cores, carriers))?;
         }
+        progress("WebSocket with TLS: operations");
+        let server = DeskServer::start_with_tls(places, cores)?;
+        let url = format!("https://{}", server.process.address);
+        [one[2], ten[2]] = block_on(loads(&server, &url, Carriers::WebSocket, batches))?;
+        server.end()?;
         self.one.push(one);
         self.ten.push(ten);
         self.greeting.push(greeting);
@@ -111,8 +115,8 @@ impl Quic {
 
     /// The rows of all rounds.
     pub fn rows(&self) -> Vec<Row> {
-        let ratio = |pairs: &Pairs| -> Vec<f64> {
-            pairs.iter().map(|[quic, websocket]| quic / websocket).collect()
+        let ratio = |loads: &Loads, to: usize| -> Vec<f64> {
+            loads.iter().map(|load| load[0] / load[to]).collect()
         };
         let middle = |pairs: &Pairs, which: usize| {
             let mut values: Vec<f64> = pairs.iter().map(|pair| pair[which]).collect();
@@ -128,23 +132,34 @@ impl Quic {
         let of_quic = |pairs: &Pairs| -> Vec<f64> { pairs.iter().map(|[quic, _]| *quic).collect() };
         let load = format!("{DESKS} desks × {EDITORS} clients");
         let mut rows = Vec::new();
-        for (id, words, goal, pairs) in [
+        for (id, words, goal, loads) in [
             ("one", "one operation a batch", 2.0, &self.one),
             ("ten", "ten operations a batch", 1.0, &self.ten),
         ] {
-            rows.push(
-                Row::new(
-                    format!("quic.cpu.{id}.ratio"),
-                    format!(
-                        "Server CPU for an operation over QUIC, relative to WebSocket's of the \
-                         same round: {load}, {words}"
-                    ),
+            let plain: Pairs = loads.iter().map(|[quic, plain, _]| [*quic, *plain]).collect();
+            let tls: Pairs = loads.iter().map(|[quic, _, tls]| [*quic, *tls]).collect();
+            for (name, to, pairs) in [("ratio", 1, &plain), ("ratio_to_tls", 2, &tls)] {
+                let with = if to == 2 { " with TLS" } else { "" };
+                let what = format!(
+                    "Server CPU for an operation over QUIC, relative to that over WebSocket{with} \
+                     of the same round: {load}, {words}"
+                );
+                let samples = ratio(loads, to);
+                let row = Row::new(
+                    format!("quic.cpu.{id}.{name}"),
+                    what,
                     "×",
                     Goal::at_most(goal),
-                    &ratio(pairs),
-                )
-                .peers(both(pairs, "µs")),
-            );
+                    &samples,
+                );
+                let other = format!("WebSocket{with}, µs");
+                rows.push(
+                    row.peers([
+                        ("QUIC, µs".to_owned(), middle(pairs, 0)),
+                        (other, middle(pairs, 1)),
+                    ]),
+                );
+            }
         }
         rows.push(
             Row::new(
@@ -207,11 +222,13 @@ fn block_on<R>(what: impl Future<Output = Result<R>>) -> Result<R> {
 }
 
 fn options(carriers: Carriers) -> Options {
-    Options { carriers, undo_steps: 0, ..Options::default() }
+    // The server was started here.
+    Options { carriers, trust: Trust::Anybody, undo_steps: 0, ..Options::default() }
 }
 
-async fn made(address: &str, carriers: Carriers) -> Result<Desk> {
-    let server: Server = format!("http://{address}").parse()?;
+/// A desk at a server, `http://ADDRESS` or `https://ADDRESS`.
+async fn made(url: &str, carriers: Carriers) -> Result<Desk> {
+    let server: Server = url.parse()?;
     let desk = Desk::create_with(server, "", options(carriers)).await?;
     timeout(PATIENCE, desk.live()).await??;
     Ok(desk)
@@ -226,10 +243,22 @@ async fn joined(desk: &Desk, carriers: Carriers) -> Result<Desk> {
 /// A client under load, and the note that it moves.
 type Editor = (Desk, Vec<StickerId>);
 
-async fn editors(address: &str, carriers: Carriers) -> Result<Vec<Editor>> {
+/// Server CPU for one operation in batches of one and of [`IN_FLIGHT`], in microseconds.
+async fn loads(
+    server: &DeskServer,
+    url: &str,
+    carriers: Carriers,
+    batches: usize,
+) -> Result<[f64; 2]> {
+    let clients = editors(url, carriers).await?;
+    let one = load(server, &clients, 1, batches).await?;
+    Ok([one, load(server, &clients, IN_FLIGHT, batches).await?])
+}
+
+async fn editors(url: &str, carriers: Carriers) -> Result<Vec<Editor>> {
     let mut all = Vec::new();
     for _ in 0..DESKS {
-        let first = made(address, carriers).await?;
+        let first = made(url, carriers).await?;
         let mut desks = vec![first.clone()];
         while desks.len() < EDITORS {
             desks.push(joined(&first, carriers).await?);
@@ -278,8 +307,7 @@ async fn idle_connections(
     carriers: Carriers,
     count: usize,
 ) -> Result<(IdleCost, f64)> {
-    let address = &server.process.address;
-    let first = made(address, carriers).await?;
+    let first = made(&format!("http://{}", server.process.address), carriers).await?;
     let mut all = Vec::new();
     let mut points = Vec::new();
     let before = server.process.cpu_ns()?;
@@ -302,7 +330,8 @@ async fn killed(
     cores: Cores,
     carriers: Carriers,
 ) -> Result<f64> {
-    let clients = survivors(&server.process.address, carriers).await?;
+    let url = format!("http://{}", server.process.address);
+    let clients = survivors(&url, carriers).await?;
     let server = server.restart_in_place(places, cores)?;
     let began = Clock::start();
     for client in &clients {
@@ -317,10 +346,10 @@ async fn killed(
 }
 
 /// Clients on desks of their own, live.
-async fn survivors(address: &str, carriers: Carriers) -> Result<Vec<Desk>> {
+async fn survivors(url: &str, carriers: Carriers) -> Result<Vec<Desk>> {
     let mut all = Vec::new();
     while all.len() < SURVIVORS {
-        all.push(made(address, carriers).await?);
+        all.push(made(url, carriers).await?);
     }
     Ok(all)
 }

@@ -29,10 +29,12 @@ batches-per-second = 1000000
 batch-burst = 1000000
 ";
 
-/// The same for what the build of before does not have: the rates of an address, and how many
-/// connections of QUIC there may be.
+/// How many connections of QUIC there may be. Of a server with TLS they are too many for the
+/// memory of a small machine.
+const QUIC_SETTINGS: &str = "quic-connections = 25000\n";
+
+/// The same for what the build of before does not have: the rates of an address.
 const NEWER_SETTINGS: &str = "\
-quic-connections = 25000
 desks-per-minute = 1000000
 desk-burst = 1000000
 joins-per-minute = 1000000
@@ -60,9 +62,13 @@ impl Places {
         self.before.clone().map(|server| Self { server, ..self.clone() })
     }
 
-    fn settings(&self) -> String {
+    fn settings(&self, tls: bool) -> String {
         let is_before = self.before.as_ref() == Some(&self.server);
-        [SETTINGS, if is_before { "" } else { NEWER_SETTINGS }].concat()
+        match (is_before, tls) {
+            (true, _) => SETTINGS.to_owned(),
+            (false, true) => [SETTINGS, NEWER_SETTINGS].concat(),
+            (false, false) => [SETTINGS, QUIC_SETTINGS, NEWER_SETTINGS].concat(),
+        }
     }
 
     /// The program that compares stores, which is built beside this one.
@@ -84,12 +90,23 @@ pub struct DeskServer {
 impl DeskServer {
     /// Starts the server with one shard on an empty data folder.
     pub fn start(places: &Places, cores: Cores) -> Result<Self> {
+        let folder = Self::empty(places)?;
+        Self::start_again(places, cores, folder)
+    }
+
+    fn empty(places: &Places) -> Result<PathBuf> {
         let folder = places.data.clone();
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        Self::start_again(places, cores, folder)
+        Ok(folder)
+    }
+
+    /// The same with TLS, by a certificate of its own making.
+    pub fn start_with_tls(places: &Places, cores: Cores) -> Result<Self> {
+        let folder = Self::empty(places)?;
+        Self::start_at(places, cores, folder, &free_address()?, free_address()?, true)
     }
 
     /// Kills it and starts it on what it left.
@@ -104,11 +121,11 @@ impl DeskServer {
         let Self { process, folder, quic } = self;
         let listen = process.address.clone();
         process.kill()?;
-        Self::start_at(places, cores, folder, &listen, quic)
+        Self::start_at(places, cores, folder, &listen, quic, false)
     }
 
     fn start_again(places: &Places, cores: Cores, folder: PathBuf) -> Result<Self> {
-        Self::start_at(places, cores, folder, &free_address()?, free_address()?)
+        Self::start_at(places, cores, folder, &free_address()?, free_address()?, false)
     }
 
     fn start_at(
@@ -117,13 +134,17 @@ impl DeskServer {
         folder: PathBuf,
         listen: &str,
         quic: String,
+        tls: bool,
     ) -> Result<Self> {
         let settings = folder.join("bench.toml");
-        fs::write(&settings, places.settings())?;
+        fs::write(&settings, places.settings(tls))?;
         let mut command = Command::new(&places.server);
         command.args(["serve", "--shards", "1", "--listen", listen, "--config"]);
         command.arg(&settings).arg("--data").arg(folder.join("data"));
         command.args(["--quic", &quic]).env("RUST_LOG", "warn");
+        if tls {
+            command.arg("--tls-self-signed");
+        }
         let process = Subject::start(command, cores)
             .with_context(|| format!("{}: build it with `make build`", places.server.display()))?;
         Ok(Self { process, folder, quic })

@@ -25,6 +25,9 @@ pub enum Trust {
     Certificate([u8; 32]),
     /// By any of the certificates with these SHA-256: `init` gives them for QUIC.
     Certificates(Vec<[u8; 32]>),
+    /// By any certificate: whoever trusts so has started the server.
+    #[cfg(feature = "rig")]
+    Anybody,
 }
 
 impl Trust {
@@ -35,31 +38,18 @@ impl Trust {
             Self::System => system(&crypto),
             Self::Certificate(sha256) => pinned(Some(vec![*sha256]), &crypto),
             Self::Certificates(sha256) => pinned(Some(sha256.clone()), &crypto),
+            #[cfg(feature = "rig")]
+            Self::Anybody => pinned(None, &crypto),
         };
-        config_of(verifier, crypto, protocol)
+        let mut config = ClientConfig::builder_with_provider(crypto)
+            .with_safe_default_protocol_versions()
+            .expect("ring offers the default protocol versions")
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        config
     }
-}
-
-/// The TLS configuration of who trusts any certificate.
-#[cfg(feature = "rig")]
-pub(crate) fn config_of_anybody(protocol: &[u8]) -> ClientConfig {
-    let crypto = Arc::new(provider::default_provider());
-    config_of(pinned(None, &crypto), crypto, protocol)
-}
-
-fn config_of(
-    verifier: Arc<dyn ServerCertVerifier>,
-    crypto: Arc<CryptoProvider>,
-    protocol: &[u8],
-) -> ClientConfig {
-    let mut config = ClientConfig::builder_with_provider(crypto)
-        .with_safe_default_protocol_versions()
-        .expect("ring offers the default protocol versions")
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![protocol.to_vec()];
-    config
 }
 
 fn pinned(
