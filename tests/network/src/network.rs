@@ -1,6 +1,7 @@
 //! Two places and the line between them.
 
 use std::fs::File;
+use std::time::Duration;
 
 use crate::fates::{Fates, Quality};
 use crate::place::Place;
@@ -57,6 +58,12 @@ impl Network {
     /// Nothing passes, or all passes again.
     pub fn cut(&self, cut: bool) {
         self.router.cut(cut);
+    }
+
+    /// How much later than the line's delay a packet has left at the most, since this was
+    /// asked last: the machine was too busy for the router then.
+    pub fn take_lag(&self) -> Duration {
+        self.router.take_lag()
     }
 
     /// The near place gets another address and loses the first, as a phone that changes

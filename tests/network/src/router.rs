@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::setpriority_process;
 
 use crate::fates::{Fates, Quality, Way};
 
@@ -17,6 +18,9 @@ const PACKET_BYTES: usize = 2_048;
 
 /// How long the router sleeps at most before it looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The router's niceness: others on the machine make it late, and none waits for it long.
+const PRIORITY: i32 = -10;
 
 /// A running router. It stops when it is dropped.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Router {
 #[derive(Debug)]
 struct Shared {
     fates: Fates,
+    /// See [`Router::take_lag`].
+    lag: Duration,
     stopped: bool,
 }
 
@@ -37,7 +43,7 @@ type Underway = Reverse<(Duration, u64, usize, Vec<u8>)>;
 impl Router {
     /// Joins two devices; `devices[0]` is the near one.
     pub(crate) fn start(devices: [File; 2], fates: Fates) -> Self {
-        let shared = Arc::new(Mutex::new(Shared { fates, stopped: false }));
+        let shared = Arc::new(Mutex::new(Shared { fates, lag: Duration::ZERO, stopped: false }));
         let other = Arc::clone(&shared);
         let thread = std::thread::spawn(move || route(&devices, &other));
         Self { shared, thread: Some(thread) }
@@ -51,8 +57,14 @@ impl Router {
         self.with(|shared| shared.fates.cut(cut));
     }
 
-    fn with(&self, act: impl FnOnce(&mut Shared)) {
-        act(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+    /// How much later than its fate says a packet has left at the most, since this was
+    /// asked last.
+    pub(crate) fn take_lag(&self) -> Duration {
+        self.with(|shared| std::mem::take(&mut shared.lag))
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Shared) -> R) -> R {
+        act(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -68,13 +80,17 @@ impl Drop for Router {
 #[expect(clippy::disallowed_methods, reason = "this shell owns its clock")]
 fn route(devices: &[File; 2], shared: &Mutex<Shared>) {
     let start = Instant::now();
+    // Where it is not allowed, it is as late as anybody.
+    let _ = setpriority_process(None, PRIORITY);
     let mut underway: BinaryHeap<Underway> = BinaryHeap::new();
     let mut packet = vec![0; PACKET_BYTES];
     let mut count = 0;
     loop {
         let now = start.elapsed();
+        let mut lag = Duration::ZERO;
         while underway.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-            if let Some(Reverse((_, _, to, bytes))) = underway.pop() {
+            if let Some(Reverse((at, _, to, bytes))) = underway.pop() {
+                lag = lag.max(now - at);
                 // A full device loses it, as a router with a full queue would.
                 let _ = (&devices[to]).write(&bytes);
             }
@@ -84,6 +100,7 @@ fn route(devices: &[File; 2], shared: &Mutex<Shared>) {
             if shared.stopped {
                 return;
             }
+            shared.lag = shared.lag.max(lag);
             for (from, way) in [Way::There, Way::Back].into_iter().enumerate() {
                 while let Ok(length @ 1..) = (&devices[from]).read(&mut packet) {
                     let fate = shared.fates.next(now, way);
