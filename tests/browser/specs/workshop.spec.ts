@@ -212,7 +212,7 @@ test("a viewer sees the timer and the votes, and changes neither", async ({ pers
 });
 
 test.describe("on a phone, in Russian", () => {
-  test("the tools fit the screen and take taps", async ({ browser, server }) => {
+  test("the tools fit the screen and take taps", async ({ browser, server, person }) => {
     const context = await browser.newContext({
       baseURL: server.url,
       locale: "ru-RU",
@@ -229,7 +229,14 @@ test.describe("on a phone, in Russian", () => {
     await expect(page.getByRole("timer")).toBeVisible();
     await expectAccessible(page);
     await panel.getByRole("button", { name: "Закрыть инструменты встречи" }).tap();
-    // No bar lies over another.
+    // With all at once no bar lies over another.
+    const ann = await Desk.open(await person(), page.url());
+    const hers = await tools(ann);
+    await hers.press("Start voting");
+    await hers.press("Start private writing");
+    await hers.press("Bring everyone to my view");
+    await expect(page.getByText("Вас позвали сюда")).toBeVisible();
+    await expect(page.getByText("Осталось голосов: 3 из 3")).toBeVisible();
     const bars = await page.locator(".bar:visible").evaluateAll((all) =>
       all.map((bar) => bar.getBoundingClientRect()).map(({ left, top, right, bottom }) => ({ left, top, right, bottom })),
     );
