@@ -60,6 +60,14 @@ fn pixels_show_colours_edges_and_writing() {
 }
 
 #[test]
+fn letters_of_no_face_are_boxes() {
+    let drawn = |text: &str| pixels(&board(vec![note(0, 0, 200, 0xff_ff_ff, text)]));
+    assert!(drawn("\u{7a2e}") != drawn(""), "a letter is never left out");
+    // What only joins or varies others has no box of its own.
+    assert!(drawn("a\u{200d}b\u{fe0f}") == drawn("ab"));
+}
+
+#[test]
 fn pictures_are_bounded_however_large_the_board_is() {
     let far =
         board(vec![note(-1_000_000, -1_000_000, 200, 0, "a"), note(999_000, 999_000, 200, 0, "b")]);

@@ -48,6 +48,13 @@ impl Face {
         self.letter(c).glyph
     }
 
+    /// Whether there is nothing to see of a character: it joins others, or varies them, and
+    /// the face does not have it.
+    pub(super) fn is_unseen(&self, c: char) -> bool {
+        let letter = self.letter(c);
+        letter.glyph.0 == 0 && letter.advance == 0.0
+    }
+
     /// How far a character moves the pen, in ems.
     pub(super) fn advance(&self, c: char) -> f64 {
         self.letter(c).advance

@@ -153,7 +153,7 @@ fn drawn(
             let (x, y) = view.at(place.0, place.1);
             content.set_text_matrix([1.0, 0.0, 0.0, 1.0, x, y]);
             let mut glyphs = Vec::with_capacity(2 * line.len());
-            for c in line.chars() {
+            for c in line.chars().filter(|c| !face.is_unseen(*c)) {
                 let glyph = face.glyph(c).0;
                 used.entry(glyph).or_insert(c);
                 glyphs.extend_from_slice(&glyph.to_be_bytes());

@@ -140,7 +140,7 @@ impl Pen {
             let y = top + i64::from(baseline(row));
             let (x, y) = canvas.at(left + i64::from(PADDING), y);
             let mut pen = x as f64;
-            for c in line.chars() {
+            for c in line.chars().filter(|c| !self.face.is_unseen(*c)) {
                 let glyph = self.face.glyph(c).0;
                 let letter = self
                     .letters

@@ -15,7 +15,10 @@ use super::{Done, Failure, print, print_bytes};
 pub(crate) const EXPORT_EXAMPLES: &str = "\
 Examples:
   $ sticker-desk export http://127.0.0.1:8080/d/38F1… --format excalidraw -o plan.excalidraw
-  $ sticker-desk export http://127.0.0.1:8080/d/38F1… --format json -o backup.json --deleted";
+  $ sticker-desk export http://127.0.0.1:8080/d/38F1… --format json -o backup.json --deleted
+
+Letters that the page's font lacks, as Chinese ones, are boxes in png and pdf. All other
+formats keep them.";
 
 pub(crate) const IMPORT_EXAMPLES: &str = "\
 Examples:
