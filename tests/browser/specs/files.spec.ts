@@ -261,3 +261,20 @@ test("a viewer takes the desk along and brings nothing in", async ({ person }) =
   await bob.button("Import and export").click();
   await expect(bob.button("Choose a file…")).toHaveCount(0);
 });
+
+test.describe("in Russian", () => {
+  test.use({ locale: "ru-RU" });
+
+  test("what is left out of a file, and where one is wrong, is told in Russian", async ({ person }) => {
+    const page = await person();
+    await page.goto("/");
+    await page.getByRole("button", { name: "Новая доска" }).click();
+    await page.waitForURL(/\/d\/[0-9A-Z]{26}$/);
+    const ann = new Desk(page);
+    await ann.expectSaved();
+    await bring(ann, "drop", { file: { name: "trip.canvas", content: CANVAS } });
+    await expect(page.getByText("не перенесено: 1 группа", { exact: false })).toBeVisible();
+    await bring(ann, "drop", { file: { name: "places.csv", content: "text,x,y\nBook,left,1\n" } });
+    await expect(page.getByText("неожиданное содержимое: строка 2, x", { exact: false })).toBeVisible();
+  });
+});
