@@ -14,6 +14,7 @@
 pub mod alarm;
 pub mod brief;
 pub mod clock;
+pub mod cluster;
 pub mod compare;
 pub mod desk_client;
 pub mod files;
@@ -28,6 +29,7 @@ pub mod latency;
 pub mod ledger;
 pub mod limits;
 pub mod line;
+pub mod machines;
 pub mod participant;
 pub mod peers;
 pub mod phases;

@@ -19,7 +19,7 @@ use desk_bench::report::{Goal, Machine, Report, Row, commit};
 use desk_bench::shape::Shape;
 use desk_bench::subject::{Places, check_convergence, join_desks};
 use desk_bench::ws::Ws;
-use desk_bench::{files, html, idle, in_process, limits, relay, store, storm};
+use desk_bench::{cluster, files, html, idle, in_process, limits, relay, store, storm};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Measures Sticker Desk and writes target/bench/report.json and report.html.
@@ -95,6 +95,8 @@ enum Part {
     Compare,
     /// Thousands of people at an operation a second each; only if it is asked for
     Brief,
+    /// Several machines: deaths, a drain, and what they cost; only if it is asked for
+    Cluster,
     /// A crowd that joins one large desk at once
     Storm,
     /// Operations over a bad line, by each transport; only if it is asked for
@@ -188,6 +190,9 @@ fn measure(arguments: &Arguments, places: &Places) -> Result<Vec<Row>> {
     }
     if arguments.only == Some(Part::Line) {
         return line_rows(places, arguments.quick);
+    }
+    if arguments.only == Some(Part::Cluster) {
+        return cluster::rows(places, arguments.quick, |what| eprintln!("{what}"));
     }
     let cores = Cores::choose()?;
     Cores::pin(cores.generator)?;

@@ -5,7 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The cores of this machine that the load and the server are given.
@@ -33,6 +34,13 @@ impl Cores {
         set.set(core);
         sched_setaffinity(None, &set).context("cannot pin to a core")
     }
+
+    /// Lets the calling thread, and what it starts from now on, run on every core again.
+    pub fn unpin() -> Result<()> {
+        let mut set = CpuSet::new();
+        (0..CpuSet::MAX_CPU).for_each(|core| set.set(core));
+        sched_setaffinity(None, &set).context("cannot leave a core")
+    }
 }
 
 /// A server under test; killed when dropped.
@@ -50,8 +58,17 @@ impl Subject {
         Cores::pin(cores.server)?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         Cores::pin(cores.generator)?;
-        let mut subject =
-            Self { child: child.context("cannot start the server")?, address: String::new() };
+        Self::ready(child.context("cannot start the server")?)
+    }
+
+    /// The same on whichever core has time.
+    pub fn start_anywhere(mut command: Command) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        Self::ready(child.context("cannot start the server")?)
+    }
+
+    fn ready(child: Child) -> Result<Self> {
+        let mut subject = Self { child, address: String::new() };
         let output = subject.child.stdout.take().context("its output is piped")?;
         for line in BufReader::new(output).lines() {
             if let Some(address) = address_in(&line?) {
@@ -65,13 +82,12 @@ impl Subject {
     /// Processor time used so far by all its threads, the kernel's work for
     /// them included, in nanoseconds.
     pub fn cpu_ns(&self) -> Result<u64> {
-        cpu_ns_of(&format!("/proc/{}/task", self.child.id()))
+        cpu_ns(self.child.id())
     }
 
     /// What its memory is.
     pub fn memory(&self) -> Result<Memory> {
-        let path = format!("/proc/{}/smaps_rollup", self.child.id());
-        Memory::parse(&fs::read_to_string(&path).with_context(|| path.clone())?)
+        Memory::of(self.child.id())
     }
 
     /// The most memory that was resident since [`Subject::forget_peak`], in KiB.
@@ -87,6 +103,15 @@ impl Subject {
     pub fn forget_peak(&self) -> Result<()> {
         let path = format!("/proc/{}/clear_refs", self.child.id());
         fs::write(&path, "5").with_context(|| path.clone())
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub fn stop(mut self) -> Result<()> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the server did not stop well: {status}");
+        Ok(())
     }
 
     /// Ends it without notice, as a power failure of this process alone.
@@ -118,9 +143,10 @@ pub fn own_cpu_ns() -> Result<u64> {
     schedstat(Path::new("/proc/thread-self/schedstat"))
 }
 
-fn cpu_ns_of(tasks: &str) -> Result<u64> {
+/// Processor time used so far by all threads of a process, in nanoseconds.
+pub fn cpu_ns(process: u32) -> Result<u64> {
     let mut total = 0;
-    for task in fs::read_dir(tasks).context("the server has ended")? {
+    for task in fs::read_dir(format!("/proc/{process}/task")).context("the server has ended")? {
         // A thread may end between the listing and the reading.
         total += schedstat(&task?.path().join("schedstat")).unwrap_or(0);
     }
@@ -145,6 +171,12 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// What the memory of a process is.
+    pub fn of(process: u32) -> Result<Self> {
+        let path = format!("/proc/{process}/smaps_rollup");
+        Self::parse(&fs::read_to_string(&path).with_context(|| path.clone())?)
+    }
+
     fn parse(smaps: &str) -> Result<Self> {
         let field = |name: &str| {
             let line = smaps.lines().find_map(|line| line.strip_prefix(name));

@@ -62,7 +62,8 @@ impl Places {
         self.before.clone().map(|server| Self { server, ..self.clone() })
     }
 
-    fn settings(&self, tls: bool) -> String {
+    /// What the server is told, where it serves TLS and where it does not.
+    pub fn settings(&self, tls: bool) -> String {
         let is_before = self.before.as_ref() == Some(&self.server);
         match (is_before, tls) {
             (true, _) => SETTINGS.to_owned(),
@@ -168,7 +169,7 @@ fn remove(folder: &Path) -> Result<()> {
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> Result<String> {
+pub fn free_address() -> Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
@@ -207,11 +208,19 @@ pub fn start_relay(places: &Places, cores: Cores, relay: Relay) -> Result<Subjec
 
 /// All clients of a shape, on desks that each have stickers of everybody.
 pub fn join_desks(address: &str, shape: Shape, seed: u64) -> Result<Generator<DeskClient>> {
+    join_desks_at(&[address], shape, seed)
+}
+
+/// The same on desks of several machines, in turns.
+pub fn join_desks_at(addresses: &[&str], shape: Shape, seed: u64) -> Result<Generator<DeskClient>> {
     let mut random = Random::new(seed);
     let clock = Clock::start();
     let mut generator = Generator::new(clock, random.bits())?;
-    let mut reception = Reception::open(address)?;
-    for _ in 0..shape.rooms {
+    let receptions = addresses.iter().map(|address| Reception::open(address));
+    let mut receptions = receptions.collect::<Result<Vec<_>>>()?;
+    for room in 0..shape.rooms {
+        let at = room % receptions.len();
+        let (reception, address) = (&mut receptions[at], addresses[at]);
         let room = generator.add_room(shape.clients);
         let (desk, mut key) = reception.create("a desk under load")?;
         for client in 0..shape.clients {
