@@ -66,6 +66,21 @@ fn times() {
     connection.accept_body(START);
     assert_eq!(due(&connection), after(6));
 
+    // A long body has that time for each part of it, and not for what it may be.
+    let mut connection = with(|limits| {
+        limits.body_us = 6;
+        limits.body_bytes = 10;
+    });
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
+    assert_eq!(refusal_of_head(&mut connection, head), 0);
+    connection.accept_body_within(START, 1000);
+    assert_eq!(due(&connection), after(6));
+    for (bytes, at, wanted) in [("123456789", 3, 6), ("0", 4, 10), ("1", 9, 10)] {
+        connection.handle_bytes(after(at), bytes.as_bytes());
+        assert!(connection.poll_event(after(at)).expect("no error").is_none());
+        assert_eq!(due(&connection), after(wanted));
+    }
+
     for (field, micros) in [("", 7), ("Connection: close\r\n", 8)] {
         let mut connection = with(|limits| {
             limits.keep_alive_us = 7;

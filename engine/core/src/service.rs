@@ -124,6 +124,10 @@ pub enum Request {
         /// A number that the sender gives this import, so that it counts once if it
         /// comes again; `None`: it counts each time.
         resend: Option<u64>,
+        /// The revision of the content beside which the notes were laid. If other notes
+        /// have come there since, all are moved beside those (IMPORT-7). `None`: they
+        /// may lie over others.
+        laid_at: Option<Revision>,
         /// Creations, from the bottom of the pile to its top.
         operations: Vec<Operation>,
     },
@@ -296,6 +300,12 @@ pub enum ServiceError {
         /// What would do.
         needed: &'static str,
     },
+    /// 403
+    #[error(
+        "the session key is of another desk than the path names, or the owner has replaced that \
+         link: use the link by which the key was given"
+    )]
+    OtherDesk,
     /// 404
     #[error("there is no such desk: check the link, or ask for a new one")]
     NoDesk,
@@ -385,7 +395,9 @@ impl ServiceError {
             Self::KeyVoid => CloseCode::KeyVoid,
             Self::Finished => CloseCode::Finished,
             Self::KeyOfReplacedLink | Self::LinkReplaced => CloseCode::LinkReplaced,
-            Self::NotAllowed { .. } | Self::NoMoreEditors => CloseCode::NotAllowed,
+            Self::NotAllowed { .. } | Self::OtherDesk | Self::NoMoreEditors => {
+                CloseCode::NotAllowed
+            }
             Self::NoDesk => CloseCode::Deleted,
             Self::Expired => CloseCode::Expired,
             Self::DeskFull => CloseCode::DeskFull,

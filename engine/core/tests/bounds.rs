@@ -183,6 +183,7 @@ fn who_only_looks_takes_no_place_of_those_who_change_a_desk() {
         desk: desk.link,
         user: String::new(),
         resend: None,
+        laid_at: None,
         operations: vec![create(10, "imported")],
     };
     assert!(matches!(world.failure(import), ServiceError::NoMoreEditors));
@@ -201,7 +202,14 @@ fn imports_take_no_place() {
         let (key, desk) = (desk.key, desk.link);
         let operations = vec![create(id, "imported")];
         let user = String::new();
-        let reply = world.ask(Request::Import { key, desk, user, resend: None, operations });
+        let reply = world.ask(Request::Import {
+            key,
+            desk,
+            user,
+            resend: None,
+            laid_at: None,
+            operations,
+        });
         assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
     }
 }

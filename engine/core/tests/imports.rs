@@ -27,7 +27,17 @@ fn notes(count: usize) -> Vec<Operation> {
 }
 
 fn import(key: SessionKey, desk: LinkId, operations: Vec<Operation>) -> Request {
-    Request::Import { key, desk, user: "ann".to_owned(), resend: None, operations }
+    laid(key, desk, None, operations)
+}
+
+/// Notes that were laid beside what stood on the desk at a revision.
+fn laid(
+    key: SessionKey,
+    desk: LinkId,
+    laid_at: Option<Revision>,
+    operations: Vec<Operation>,
+) -> Request {
+    Request::Import { key, desk, user: "ann".to_owned(), resend: None, laid_at, operations }
 }
 
 fn texts(desk: &Desk) -> Vec<String> {
@@ -125,6 +135,7 @@ fn import_5_one_with_a_number_counts_once() {
         desk: desk.link,
         user: String::new(),
         resend: Some(number),
+        laid_at: None,
         operations: notes(250),
     };
     let created = |reply| match reply {
@@ -160,4 +171,27 @@ fn import_6_what_does_not_fit_is_named_and_adds_nothing() {
         assert!(why.starts_with(says), "{why}");
     }
     assert_eq!(world.content(desk.link).revision(), Revision(0));
+}
+
+#[test]
+fn import_7_notes_give_way_to_what_came_meanwhile() {
+    let mut world = World::new();
+    let desk = world.create();
+    world.ask(import(desk.key, desk.link, notes(1)));
+    let laid = |at| laid(desk.key, desk.link, at, notes(1));
+    let mut places = |at| {
+        world.ask(laid(at));
+        let content = world.content(desk.link);
+        let newest = content.pile().last().expect("a note").clone();
+        (newest.position.value, newest.size.value.width)
+    };
+    // What stood there when they were laid is no reason to move; what came since is one.
+    let (first, width) = places(Some(Revision(1)));
+    let (second, _) = places(Some(Revision(1)));
+    assert_eq!(second.y, first.y);
+    assert!(i64::from(second.x) >= i64::from(first.x) + i64::from(width), "{first:?} {second:?}");
+    let (third, _) = places(Some(Revision(3)));
+    assert_eq!(third, first);
+    let (fourth, _) = places(None);
+    assert_eq!(fourth, first);
 }

@@ -71,6 +71,8 @@ enum State {
     Body {
         decoder: BodyDecoder,
         content: Vec<u8>,
+        /// With so many bytes of it, the time for more begins anew.
+        stage: usize,
     },
     /// The body was handed out.
     Answering,
@@ -217,7 +219,8 @@ impl Connection {
         self.accept_body_within(now, self.limits.body_bytes);
     }
 
-    /// The same for a body that may have so many bytes. The time for it is in proportion.
+    /// The same for a body that may have so many bytes. Of a longer one than others may be,
+    /// each part as long as those has their time.
     ///
     /// # Panics
     /// If no head is in hand.
@@ -225,10 +228,9 @@ impl Connection {
         assert!(matches!(self.state, State::Deciding), "a body is accepted once, after its head");
         match self.decoder(bytes_max) {
             Ok(decoder) => {
-                self.state = State::Body { decoder, content: Vec::new() };
-                let times = bytes_max.div_ceil(self.limits.body_bytes.max(1)).max(1) as u64;
-                let time = self.limits.body_us.saturating_mul(times);
-                self.deadline = Some((after(now, time), Deadline::Body));
+                let stage = self.limits.body_bytes.max(1);
+                self.state = State::Body { decoder, content: Vec::new(), stage };
+                self.deadline = Some((after(now, self.limits.body_us), Deadline::Body));
                 if self.request.expects_continue && self.input.is_empty() {
                     self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
                 }
@@ -366,10 +368,15 @@ impl Connection {
         loop {
             match &mut self.state {
                 State::Head => return Ok(self.take_head()?.map(|head| self.begin(head))),
-                State::Body { decoder, content } => {
+                State::Body { decoder, content, stage } => {
                     let used = decoder.decode(&self.input, content)?;
                     self.input.drain(..used);
                     if !decoder.is_done() {
+                        if content.len() >= *stage {
+                            *stage = content.len() + self.limits.body_bytes.max(1);
+                            let due = after(now, self.limits.body_us);
+                            self.deadline = Some((due, Deadline::Body));
+                        }
                         return Ok(None);
                     }
                     let content = std::mem::take(content);

@@ -289,15 +289,15 @@ impl Import {
 /// # Errors
 /// 400 if the field is no 1 to 64 visible ASCII characters.
 pub fn import_number(head: &RequestHead) -> Result<Option<u64>, Problem> {
-    let Some(text) = head.field(IMPORT_NUMBER_FIELD) else { return Ok(None) };
-    if !(1..=64).contains(&text.len()) || !text.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+    let Some(text) = head.values(IMPORT_NUMBER_FIELD).next() else { return Ok(None) };
+    if !(1..=64).contains(&text.len()) || !text.iter().all(|byte| (0x21..0x7f).contains(byte)) {
         return Err(Problem::new(
             Status::BAD_REQUEST,
             "Idempotency-Key may have 1 to 64 visible ASCII characters; send one of your choice, \
              the same one each time that you send this import.",
         ));
     }
-    let hash = Sha1::digest(text.as_bytes());
+    let hash = Sha1::digest(text);
     Ok(Some(u64::from_le_bytes(hash[..8].try_into().expect("a hash has 20 bytes"))))
 }
 

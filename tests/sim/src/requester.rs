@@ -105,7 +105,8 @@ impl World {
         let body = if this.import_notes > 0 {
             let unnamed = Operation::Create(Create { id: StickerId(0), ..create });
             let operations = vec![unnamed; this.import_notes as usize];
-            Request::Import { key, desk: key.link, user, resend: Some(seq), operations }
+            let (desk, resend) = (key.link, Some(seq));
+            Request::Import { key, desk, user, resend, laid_at: None, operations }
         } else {
             let operations = vec![Operation::Create(create)];
             let submit = Submit { client_seq: ClientSeq(seq), base, made_at: base, operations };

@@ -131,7 +131,7 @@ export class Line {
     for (const timer of this.#timers) clearTimeout(timer);
     for (const [other, runner] of this.#runners) {
       if (other === name) continue;
-      if (other === "webtransport") avoid(other, "another transport was faster");
+      if (other === "webtransport") avoid(other, "it had not opened when another transport had");
       if (other === "websocket") doubt(other, "it did not open in time");
       runner.close();
       this.#runners.delete(other);

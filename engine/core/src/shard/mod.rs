@@ -11,6 +11,7 @@ mod desks;
 mod entropy;
 mod env;
 mod frames;
+mod free_place;
 mod io;
 mod requests;
 mod stats;

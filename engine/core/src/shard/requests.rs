@@ -10,6 +10,7 @@ use desk_protocol::{
 
 use super::Shard;
 use super::desks::polled;
+use super::free_place::lay_beside;
 use crate::admission::Source;
 use crate::collaboration::{Connection, Poll};
 use crate::collisions::{Arrival, Notes, Ordered};
@@ -36,6 +37,7 @@ struct Wanted {
 struct Sent {
     user: String,
     resend: Option<u64>,
+    laid_at: Option<Revision>,
     operations: Vec<Operation>,
 }
 
@@ -77,9 +79,9 @@ impl Shard {
                 let allowed = self.allow(desk, &key, path, Role::Owner, "manage the desk");
                 allowed.map(|()| Reply::Allowed)
             }
-            Request::Import { key, desk: path, user, resend, operations } => {
+            Request::Import { key, desk: path, user, resend, laid_at, operations } => {
                 let allowed = self.allow(desk, &key, path, Role::Editor, "import");
-                let notes = Sent { user, resend, operations };
+                let notes = Sent { user, resend, laid_at, operations };
                 allowed.and_then(|()| self.add_notes(now, desk, key.client, notes))
             }
             Request::Export { link, deleted } => self.export(desk, link, deleted),
@@ -269,7 +271,7 @@ impl Shard {
         let hot = self.hot(desk);
         hot.authorize(&keyring, key)?;
         if hot.record.links.role(path).is_none() {
-            return Err(ServiceError::LinkReplaced);
+            return Err(ServiceError::OtherDesk);
         }
         hot.authorize_as(&keyring, key, least, action)
     }
@@ -496,7 +498,7 @@ impl Shard {
 
     /// IMPORT-1: adds notes in the name of who imports, beside that client's batches.
     fn add_notes(&mut self, now: Time, desk: LinkId, client: ClientId, sent: Sent) -> Served {
-        let Sent { user, resend, mut operations } = sent;
+        let Sent { user, resend, laid_at, mut operations } = sent;
         // Numbers of batches are far below these.
         let number = resend.unwrap_or_else(|| self.env.entropy.number());
         let number = ClientSeq(number | 1 << 63);
@@ -511,6 +513,9 @@ impl Shard {
             let revision = hot.record.desk.revision();
             let created = ids.into_iter().filter(known).collect();
             return Ok(Reply::Synced { status: CollisionStatus::Clean, revision, created });
+        }
+        if let Some(since) = laid_at {
+            lay_beside(&hot.record.desk, since, &mut operations);
         }
         self.may_write(Some(desk))?;
         self.may_grow(now, desk)?;

@@ -510,12 +510,12 @@ async fn add_notes(http: &mut Http, head: &RequestHead, wanted: &Import) -> Answ
         other => return Ok(Err(unexpected(other))),
     }
     let Some(body) = http.file().await? else { return Ok(Ok(None)) };
-    // Where there is room is looked up first; a note that comes between stays
-    // visible, as the import only adds.
+    // Where there is room is looked up first; the owner sees what has come there since.
     let content = match http.ask(Request::Export { link: desk, deleted: None }).await? {
         Reply::Content(content) => content,
         other => return Ok(Err(unexpected(other))),
     };
+    let laid_at = Some(content.desk.revision());
     let (wanted, shared) = (wanted.clone(), Arc::clone(&http.shell.shared));
     let read = move || {
         let limits = &shared.config.limits.shard.order.desk;
@@ -526,7 +526,7 @@ async fn add_notes(http: &mut Http, head: &RequestHead, wanted: &Import) -> Answ
         Ok((creations.map_err(|error| error.problem())?, report))
     };
     let (operations, report) = attempt!(attempt!(http.beside(Kind::File, read).await?));
-    match http.ask(Request::Import { key, desk, user, resend, operations }).await? {
+    match http.ask(Request::Import { key, desk, user, resend, laid_at, operations }).await? {
         Reply::Synced { status, revision, created } => {
             Ok(Ok(Some(import_answer(status, revision, &created, import::told(&report)))))
         }
