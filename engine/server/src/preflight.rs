@@ -1,5 +1,7 @@
 //! Checks before the server starts, each with its remedy.
 
+use std::fmt::Display;
+use std::panic::{self, UnwindSafe};
 use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -164,6 +166,24 @@ fn has_store(folder: &Path) -> bool {
     folder.join("manifest").exists()
 }
 
+/// Makes the first executor of this process. Its library panics where io_uring is forbidden
+/// altogether, as container engines do by default, and speaks of an old kernel.
+///
+/// # Errors
+/// io_uring cannot be used.
+pub(crate) fn first_executor<T, E: Display>(
+    make: impl FnOnce() -> Result<T, E> + UnwindSafe,
+) -> Result<T, Unfit> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let made = panic::catch_unwind(make);
+    panic::set_hook(hook);
+    match made {
+        Ok(made) => made.map_err(|error| no_executor(&error.to_string())),
+        Err(_) => Err(no_executor("it is forbidden, or not there")),
+    }
+}
+
 /// Says why no executor could be made, and what helps.
 pub(crate) fn no_executor(error: &str) -> Unfit {
     let kernel = rustix::system::uname();
@@ -182,4 +202,18 @@ pub(crate) fn warn_of_buffering(folder: &Path) {
          --data on ext4 or xfs",
         folder.display()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_without_io_uring_is_told_the_remedy() {
+        let forbidden = first_executor(|| -> Result<(), String> { panic!("a riddle") });
+        let told = forbidden.expect_err("none can be made").to_string();
+        assert!(told.contains("io_uring cannot be used"), "{told}");
+        assert!(told.contains("seccomp"), "{told}");
+        assert_eq!(first_executor(|| Ok::<_, String>(7)).expect("it is made"), 7);
+    }
 }

@@ -96,9 +96,7 @@ pub(crate) fn open_store(config: &Config, means: Means) -> Result<Opened, OpenEr
             segments_bytes >> 20
         );
     }
-    let executor = builder(Pinning::Unbound, "recovery")
-        .make()
-        .map_err(|error| preflight::no_executor(&error.to_string()))?;
+    let executor = preflight::first_executor(|| builder(Pinning::Unbound, "recovery").make())?;
     let folder = config.data.clone();
     let recovered = executor.run(async move {
         let disk = Folder::open(&folder).await.map_err(|error| error.to_string())?;
