@@ -202,14 +202,8 @@ fn imports_take_no_place() {
         let (key, desk) = (desk.key, desk.link);
         let operations = vec![create(id, "imported")];
         let user = String::new();
-        let reply = world.ask(Request::Import {
-            key,
-            desk,
-            user,
-            resend: None,
-            laid_at: None,
-            operations,
-        });
+        let reply =
+            world.ask(Request::Import { key, desk, user, resend: None, laid_at: None, operations });
         assert!(matches!(reply, Reply::Synced { .. }), "{reply:?}");
     }
 }

@@ -23,9 +23,9 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
         ServiceError::KeyVoid | ServiceError::Finished | ServiceError::KeyOfReplacedLink => {
             coded(Status::UNAUTHORIZED).with("WWW-Authenticate", SESSION_KEY_FIELD)
         }
-        ServiceError::NotAllowed { .. }
-        | ServiceError::OtherDesk
-        | ServiceError::NoMoreEditors => coded(Status::FORBIDDEN),
+        ServiceError::NotAllowed { .. } | ServiceError::OtherDesk | ServiceError::NoMoreEditors => {
+            coded(Status::FORBIDDEN)
+        }
         ServiceError::LinkReplaced => coded(Status::NOT_FOUND),
         ServiceError::NoDesk => route::no_such_desk(),
         ServiceError::Expired => coded(Status::GONE),
