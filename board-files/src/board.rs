@@ -1,6 +1,6 @@
 //! A board as every format is read into and written from.
 
-use desk_protocol::{Author, Color, Point, Revision, Size, StickerId, Time};
+use desk_protocol::{Author, Color, Point, Revision, Size, StickerId, StickerKind, Time};
 
 /// Notes with their places, and a title.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -11,6 +11,16 @@ pub struct Board {
     pub notes: Vec<Note>,
     /// What only a desk of ours knows of itself; only our JSON has it.
     pub desk: Option<DeskFacts>,
+}
+
+impl Board {
+    /// The notes as they are drawn, the lowest first: areas lie under all others.
+    pub(crate) fn drawn(&self) -> impl Iterator<Item = &Note> {
+        let of = |areas: bool| {
+            self.notes.iter().filter(move |note| (note.kind == StickerKind::AREA) == areas)
+        };
+        of(true).chain(of(false))
+    }
 }
 
 /// One sticky note.
@@ -30,6 +40,8 @@ pub struct Note {
     pub deleted: bool,
     /// Locked in place.
     pub locked: bool,
+    /// What it is.
+    pub kind: StickerKind,
     /// Where the note comes from, when it comes from a desk of ours.
     pub origin: Option<Origin>,
 }

@@ -1,7 +1,7 @@
 //! The JSON of a desk of ours. A field that is not ours is an error, so that no
 //! part of a newer backup is dropped without a word.
 
-use desk_protocol::Color;
+use desk_protocol::{Color, StickerKind};
 use serde_json::{Value, json};
 
 use crate::board::{Board, Note};
@@ -38,6 +38,7 @@ record! {
         _created_at: Ignored = "created_at",
         deleted: Loose = "deleted",
         locked: Loose = "locked",
+        kind: Loose = "kind",
     }
 }
 
@@ -77,6 +78,12 @@ fn draft(spot: Spot, sticker: Sticker) -> Result<Draft, ReadError> {
     draft.z = z as i64;
     draft.deleted = truth(spot, "deleted", &sticker.deleted)?;
     draft.locked = truth(spot, "locked", &sticker.locked)?;
+    let kind = spot.number_or("kind", &sticker.kind, 0.0)?;
+    if kind.fract() != 0.0 || !(0.0..=255.0).contains(&kind) {
+        let expected = "a whole number from 0 to 255";
+        return Err(spot.unexpected("kind", expected, sticker.kind.shown()));
+    }
+    draft.kind = StickerKind(kind as u8);
     Ok(draft)
 }
 
@@ -122,6 +129,9 @@ fn sticker(note: &Note) -> Value {
     }
     if note.locked {
         value["locked"] = Value::Bool(true);
+    }
+    if note.kind != StickerKind::NOTE {
+        value["kind"] = note.kind.0.into();
     }
     value
 }

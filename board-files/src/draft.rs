@@ -2,7 +2,7 @@
 //! that are the same for every format.
 
 use desk_protocol::limits::{COORDINATE_MAX, SIDE_MAX, SIDE_MIN};
-use desk_protocol::{Color, Point, Size};
+use desk_protocol::{Color, Point, Size, StickerKind};
 
 use crate::board::{Board, Note};
 use crate::color::{self, Paint};
@@ -28,6 +28,7 @@ pub(crate) struct Draft {
     pub(crate) z: i64,
     pub(crate) deleted: bool,
     pub(crate) locked: bool,
+    pub(crate) kind: StickerKind,
     pub(crate) page: usize,
 }
 
@@ -42,6 +43,7 @@ impl Draft {
             z: 0,
             deleted: false,
             locked: false,
+            kind: StickerKind::NOTE,
             page: 0,
         }
     }
@@ -123,6 +125,7 @@ impl Draught {
                 z,
                 deleted: draft.deleted,
                 locked: draft.locked,
+                kind: draft.kind,
                 origin: None,
             });
         }

@@ -99,7 +99,7 @@ fn wrong_values_are_placed() {
         a desk's JSON: stickers[1].text: expected a string, found 5
         a desk's JSON: stickers[0].y: expected a number, found nothing
         a desk's JSON: stickers[0].color: expected a colour as #rrggbb, found "red"
-        a desk's JSON: line 1, column 35: unknown field `shape`, expected one of `id`, `x`, `y`, `width`, `height`, `color`, `z`, `text`, `author`, `created_at`, `deleted`, `locked`
+        a desk's JSON: line 1, column 35: unknown field `shape`, expected one of `id`, `x`, `y`, `width`, `height`, `color`, `z`, `text`, `author`, `created_at`, `deleted`, `locked`, `kind`
         a desk's JSON: stickers[0].z: expected a whole number, found 1.5
         a desk's JSON: line 1, column 14: invalid type: integer `7`, expected an array
         a JSON Canvas: nodes[0].x: expected a number, found "left"

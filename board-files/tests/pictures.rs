@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use desk_files::{Board, Format, Note, write};
-use desk_protocol::{Color, Point, Size};
+use desk_protocol::{Color, Point, Size, StickerKind};
 
 fn note(x: i32, y: i32, side: u32, color: u32, text: &str) -> Note {
     Note {
@@ -109,4 +109,18 @@ fn inflated(file: &[u8]) -> String {
         }
     }
     out
+}
+
+/// AREA-2: an area is drawn as a tint, under a note that lies lower in the pile.
+#[test]
+fn area_2_pictures_have_areas_under_the_notes() {
+    let area = Note { kind: StickerKind::AREA, ..note(0, 0, 400, 0xff_00_00, "Ideas") };
+    let board = board(vec![note(100, 100, 200, 0x00_00_ff, ""), area]);
+    let (width, _, pixels) = pixels(&board);
+    let at = |x: usize, y: usize| pixels[2 * (y + 40) * width + 2 * (x + 40)];
+    assert_eq!(at(200, 200), [0, 0, 0xff]);
+    assert_eq!(at(50, 350), [0xff, 0xaa, 0xaa]);
+    let svg = String::from_utf8(write(&board, Format::Svg)).unwrap();
+    let (first, second) = (svg.find("#ffaaaa").unwrap(), svg.find("#0000ff").unwrap());
+    assert!(first < second, "{svg}");
 }

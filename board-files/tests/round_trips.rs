@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use desk_files::{Board, Format, Note, Options, read, write};
-use desk_protocol::{Color, Point, Size};
+use desk_protocol::{Color, Point, Size, StickerKind};
 use proptest::prelude::*;
 
 fn note((x, y): (i32, i32), (width, height): (u32, u32), color: u32, text: &str) -> Note {
@@ -112,6 +112,20 @@ proptest! {
         prop_assert!(tags.clone().all(|tag| known.contains(&tag)), "{:?}", tags.collect::<Vec<_>>());
         prop_assert!(!picture.contains("&amp;lt"));
     }
+}
+
+/// AREA-1 and LOCK-1: what a note is and whether hands keep off it stays in our JSON.
+#[test]
+fn our_json_holds_kinds_and_locks() {
+    let plain = note((0, 0), (200, 200), 0, "a");
+    let area = Note { kind: StickerKind::AREA, locked: true, ..plain.clone() };
+    let later = Note { kind: StickerKind(200), ..plain.clone() };
+    let board = board("", vec![area, plain, later]);
+    assert_eq!(back(&board, Format::Json), board);
+    // A lock is known to drawings, too.
+    let drawing = back(&board, Format::Excalidraw);
+    let locked: Vec<bool> = drawing.notes.iter().map(|note| note.locked).collect();
+    assert_eq!(locked, [true, false, false]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use desk_files::{Board, DeskFacts, Note, Origin, json_value};
-use desk_protocol::{Author, Point, Revision, StickerId, Time};
+use desk_protocol::{Author, Point, Revision, StickerId, StickerKind, Time};
 use serde_json::Value;
 
 fn names(object: &Value) -> BTreeSet<&str> {
@@ -20,6 +20,7 @@ fn the_schema_names_what_is_written() {
         origin: Some(origin),
         deleted: true,
         locked: true,
+        kind: StickerKind::AREA,
         ..Note::default()
     };
     let desk = DeskFacts { revision: Revision(1), created_at: Time(0), expires_at: Time(0) };

@@ -44,6 +44,7 @@ fn note(sticker: &Sticker) -> Note {
         z: sticker.z.value,
         deleted: sticker.deleted.value,
         locked: sticker.locked.value,
+        kind: sticker.kind,
         origin: Some(Origin {
             id: sticker.id,
             author: sticker.author,

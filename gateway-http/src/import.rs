@@ -98,6 +98,7 @@ pub fn creations(
     for (index, note) in board.notes.into_iter().enumerate() {
         let operation = Operation::Create(Create {
             id: new_id(),
+            kind: note.kind,
             position: note.place.expect("place_beside gave every note a place"),
             size: note.size,
             color: note.color,

@@ -10,7 +10,9 @@ use desk_gateway_http::{Problem, Time};
 use desk_protocol::frame::Role;
 use desk_protocol::operation::{CollisionStatus, Commit, Create, Operation, Write};
 use desk_protocol::text::{Delta, Part};
-use desk_protocol::{Author, ClientSeq, Color, Desk, LinkId, Point, Revision, Size, StickerId};
+use desk_protocol::{
+    Author, ClientSeq, Color, Desk, LinkId, Point, Revision, Size, StickerId, StickerKind,
+};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -67,8 +69,8 @@ fn every_operation() {
             {"set_register": {"key": 200, "value": [1, 255]}}
         ]"##],
         expect![[r#"
-            Create(Create { id: 0000000000035, position: Point { x: 1, y: -2 }, size: Size { width: 200, height: 200 }, color: Color(16769126), text: "", deleted: false, locked: false, z: None })
-            Create(Create { id: 0000000000001, position: Point { x: 0, y: 0 }, size: Size { width: 20, height: 30 }, color: Color(11259375), text: "hi", deleted: false, locked: false, z: None })
+            Create(Create { id: 0000000000035, kind: StickerKind(0), position: Point { x: 1, y: -2 }, size: Size { width: 200, height: 200 }, color: Color(16769126), text: "", deleted: false, locked: false, z: None })
+            Create(Create { id: 0000000000001, kind: StickerKind(0), position: Point { x: 0, y: 0 }, size: Size { width: 20, height: 30 }, color: Color(11259375), text: "hi", deleted: false, locked: false, z: None })
             Set { id: 0000000000001, write: Position(Point { x: 5, y: 6 }), yielding: false }
             Set { id: 0000000000001, write: Size(Size { width: 100, height: 101 }), yielding: false }
             Set { id: 0000000000001, write: Color(Color(65280)), yielding: false }
@@ -135,7 +137,7 @@ fn errors_name_the_place() {
             ops[0].resize.width: expected a whole number from 20 to 4000, found -1
             ops[0].recolor.color: expected a colour as #rrggbb, found "red": a colour is #rrggbb, and begins with #
             ops[0].create.text: expected a string, found 7
-            ops[0].create.z: that name is not known here, expected id, x, y, width, height, color, text
+            ops[0].create.z: that name is not known here, expected id, x, y, width, height, color, text, kind
             ops[0].create.id: expected an id that is not 0; without an id the server chooses one, found "0000000000000"
             ops[0].edit_text.delta: expected an array, found an object
             ops[0].edit_text.delta[0]: expected one of retain, insert, delete, found an object
@@ -217,7 +219,12 @@ fn results_and_commits() {
         accepted_at_ms: 0,
         operations: vec![
             Operation::Create(create.clone()),
-            Operation::Create(Create { deleted: true, locked: true, ..create }),
+            Operation::Create(Create {
+                deleted: true,
+                locked: true,
+                kind: StickerKind::AREA,
+                ..create
+            }),
             set(Write::Position(Point { x: -1, y: 0 })),
             set(Write::Size(Size { width: 20, height: 21 })),
             set(Write::Color(Color(0xff))),
@@ -245,7 +252,7 @@ fn results_and_commits() {
         .collect();
     expect![[r##"
         {"create":{"color":"#0000ab","height":200,"id":"0000000000001","text":"t","width":200,"x":1,"y":2,"z":9}}
-        {"create":{"color":"#0000ab","deleted":true,"height":200,"id":"0000000000001","locked":true,"text":"t","width":200,"x":1,"y":2,"z":9}}
+        {"create":{"color":"#0000ab","deleted":true,"height":200,"id":"0000000000001","kind":1,"locked":true,"text":"t","width":200,"x":1,"y":2,"z":9}}
         {"move":{"id":"0000000000001","x":-1,"y":0}}
         {"resize":{"height":21,"id":"0000000000001","width":20}}
         {"recolor":{"color":"#0000ff","id":"0000000000001"}}

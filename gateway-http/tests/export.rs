@@ -37,7 +37,7 @@ fn sticker(id: u64, x: i32, z: i64, text: &str) -> Sticker {
         text: own(text.to_owned()),
         author: Author(2),
         created_at_ms: CREATED * 1_000 + 999,
-        kind: 0,
+        kind: Default::default(),
         locked: own(false),
         counters: BTreeMap::new(),
     }

@@ -35,6 +35,6 @@ pub use frame::{ClientFrame, ServerFrame};
 pub use id::{Author, ClientId, ClientSeq, LinkId, Revision, StickerId};
 pub use operation::{Batch, CollisionStatus, Commit, Create, Operation, Register, Write};
 pub use stamp::Stamp;
-pub use sticker::{Color, Point, Size, Sticker, sticker_cost};
+pub use sticker::{Color, Point, Size, Sticker, StickerKind, sticker_cost};
 pub use text::Delta;
 pub use time::Time;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::id::{Author, ClientSeq, Revision, StickerId};
 use crate::stamp::Stamp;
-use crate::sticker::{Color, Point, Size, Sticker};
+use crate::sticker::{Color, Point, Size, Sticker, StickerKind};
 use crate::text::{Delta, Part};
 
 /// A value written to one register of a sticker.
@@ -99,6 +99,8 @@ impl Sticker {
 pub struct Create {
     /// Chosen by the client; an id once used is never accepted again.
     pub id: StickerId,
+    /// What it is, for ever.
+    pub kind: StickerKind,
     /// Top left corner.
     pub position: Point,
     /// Its sides.

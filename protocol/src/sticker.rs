@@ -85,6 +85,18 @@ impl FromStr for Color {
     }
 }
 
+/// What a sticker is. It is given at the creation and never changes. Merging does not ask
+/// for it, and any number is kept as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct StickerKind(pub u8);
+
+impl StickerKind {
+    /// A note. Kinds that are not known are shown as notes, too.
+    pub const NOTE: Self = Self(0);
+    /// A titled rectangle that lies under all notes, and carries those in it (AREA-1).
+    pub const AREA: Self = Self(1);
+}
+
 /// A value that is overwritten as a whole, with its last writer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stamped<T> {
@@ -128,8 +140,8 @@ pub struct Sticker {
     pub author: Author,
     /// When the server accepted its creation, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
-    /// Reserved: what the sticker is (0: a note).
-    pub kind: u8,
+    /// What the sticker is.
+    pub kind: StickerKind,
     /// Whether hands keep off it. Merging does not ask for it (LOCK-1).
     pub locked: Stamped<bool>,
     /// A counter for each author, for votes; none is 0.

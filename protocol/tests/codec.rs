@@ -52,10 +52,12 @@ fn write() -> impl Strategy<Value = Write> {
 }
 
 fn create() -> impl Strategy<Value = Create> {
-    let registers = (id(), point(), size(), any::<u32>());
+    let kind = any::<u8>().prop_map(StickerKind);
+    let registers = ((id(), kind), point(), size(), any::<u32>());
     (registers, text(), any::<[bool; 2]>(), any::<Option<i64>>()).prop_map(
-        |((id, position, size, color), text, [deleted, locked], z)| Create {
+        |(((id, kind), position, size, color), text, [deleted, locked], z)| Create {
             id,
+            kind,
             position,
             size,
             color: Color(color),
@@ -289,7 +291,7 @@ fn sticker() -> impl Strategy<Value = Sticker> {
         [stamp(), stamp(), stamp(), stamp(), stamp(), stamp(), stamp()]
     ];
     let counters = prop::collection::btree_map(any::<u32>().prop_map(Author), 1..u32::MAX, 0..3);
-    let reserved = (any::<u8>(), counters);
+    let reserved = (any::<u8>().prop_map(StickerKind), counters);
     (create(), any::<i64>(), any::<u32>(), any::<u64>(), stamps, reserved).prop_map(
         |(create, z, author, created_at_ms, stamps, (kind, counters))| Sticker {
             id: create.id,

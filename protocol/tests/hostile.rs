@@ -8,7 +8,7 @@ use desk_protocol::resolver::{ApplyError, apply, compose, invert, overlay, trans
 use desk_protocol::text::{Delta, DeltaError, Part};
 use desk_protocol::{
     Author, Batch, ClientSeq, Color, Commit, Create, Desk, Operation, Point, Revision, Size,
-    StickerId, Write,
+    StickerId, StickerKind, Write,
 };
 use generator::Random;
 use server::*;
@@ -37,6 +37,7 @@ fn hostile_operation(random: &mut Random) -> Operation {
             size: Size { width: edge(random) as u32, height: 0 },
             color: Color(u32::MAX),
             text: generator::text(random, 4),
+            kind: StickerKind(random.below(256) as u8),
             deleted: random.chance(2),
             locked: random.chance(2),
             z,

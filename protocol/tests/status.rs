@@ -4,7 +4,7 @@ mod server;
 
 use desk_protocol::CollisionStatus::{self, Clean, Hidden, Merged, Overrode, Purged};
 use desk_protocol::limits::BinLimits;
-use desk_protocol::{Color, Operation, Point, StickerId, Write};
+use desk_protocol::{Color, Create, Operation, Point, StickerId, StickerKind, Write};
 use server::*;
 
 /// Two stickers at revision 1, by author 9; 2 is deleted at revision 2.
@@ -184,4 +184,22 @@ fn lock_1_a_lock_is_a_register_like_any_other() {
     server.now(1, vec![lock(false, true)]);
     assert!(!locked(&server).value);
     assert_eq!(locked(&server).stamp.revision, server.desk.revision());
+}
+
+#[test]
+fn area_1_a_kind_is_kept_and_changes_no_merging() {
+    let mut server = desk();
+    let made = |id, kind| match create(id, "heading") {
+        Operation::Create(create) => {
+            Operation::Create(Create { kind: StickerKind(kind), ..create })
+        }
+        other => other,
+    };
+    server.now(1, vec![made(7, 1), made(8, 200)]);
+    assert_eq!(server.status(1, 3, vec![move_to(7, 5), insert(8, 0, "x")]), Clean);
+    let kind = |id| server.desk.sticker(StickerId(id)).unwrap().kind;
+    assert_eq!(
+        [kind(1), kind(7), kind(8)],
+        [StickerKind::NOTE, StickerKind::AREA, StickerKind(200)]
+    );
 }

@@ -90,7 +90,7 @@ pub(crate) fn write(board: &Board) -> String {
         kind: "excalidraw",
         version: 2,
         source: "https://excalidraw.com",
-        elements: board.notes.iter().zip(1..).flat_map(elements).collect(),
+        elements: board.drawn().zip(1..).flat_map(elements).collect(),
         app_state: json!({ "viewBackgroundColor": "#ffffff" }),
         files: json!({}),
     };
@@ -106,6 +106,7 @@ fn elements((note, number): (&Note, u32)) -> impl Iterator<Item = Element<'_>> {
     let label_height = lines.len() as f64 * f64::from(FONT) * LINE_HEIGHT;
     let (box_id, label_id) = (format!("note-{number}"), format!("text-{number}"));
     let mut shape = element("rectangle", &box_id, number);
+    shape.locked = note.locked;
     (shape.x, shape.y) = (place.x.into(), place.y.into());
     (shape.width, shape.height) = (note.size.width, note.size.height.into());
     shape.background_color = note.color.to_string();

@@ -20,7 +20,7 @@ pub(crate) fn write(board: &Board) -> String {
             "text": note.text,
         })
     };
-    let nodes: Vec<Value> = board.notes.iter().zip(1..).map(node).collect();
+    let nodes: Vec<Value> = board.drawn().zip(1..).map(node).collect();
     let canvas = json!({ "nodes": nodes, "edges": [] });
     let mut bytes = Vec::new();
     let tabs = serde_json::ser::PrettyFormatter::with_indent(b"\t");

@@ -11,6 +11,7 @@ pub(crate) use svg::write as svg;
 
 use std::borrow::Cow;
 
+use desk_protocol::{Color, StickerKind};
 use face::Face;
 
 use crate::board::{Board, Note};
@@ -27,6 +28,9 @@ const LINE: u32 = 20;
 
 /// Space between a note's edge and its text, in board units.
 const PADDING: u32 = 12;
+
+/// How much weaker the colour of an area is than that of a note.
+const AREA_TINT: u8 = 3;
 
 /// The part of a board that a picture shows, in board units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,7 +91,17 @@ const fn baseline(row: usize) -> u32 {
     PADDING + FONT + LINE * row as u32
 }
 
+/// The colour of a note as it is drawn. An area is a tint, so that notes stand out on it.
+fn paper(note: &Note) -> Color {
+    if note.kind != StickerKind::AREA {
+        return note.color;
+    }
+    let [_, colors @ ..] = note.color.0.to_be_bytes();
+    let [red, green, blue] = colors.map(|part| 255 - (255 - part) / AREA_TINT);
+    Color(u32::from_be_bytes([0, red, green, blue]))
+}
+
 /// The colour of the writing on a note.
 fn ink(note: &Note) -> u32 {
-    if is_dark(note.color.0) { 0xff_ff_ff } else { 0x22_22_22 }
+    if is_dark(paper(note).0) { 0xff_ff_ff } else { 0x22_22_22 }
 }

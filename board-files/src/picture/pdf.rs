@@ -11,7 +11,7 @@ use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Content, Filter, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use super::face::{FILE, Face};
-use super::{FONT, Frame, PADDING, baseline, edges, ink, lines};
+use super::{FONT, Frame, PADDING, baseline, edges, ink, lines, paper};
 use crate::board::{Board, Note};
 use crate::limits::PAGES_MAX;
 
@@ -45,8 +45,8 @@ const SYSTEM: SystemInfo<'static> =
 pub(crate) fn write(board: &Board) -> Vec<u8> {
     let face = Face::embedded();
     let (scale, pages) = pages(board);
-    let texts: Vec<_> = board.notes.iter().map(|note| lines(&face, note)).collect();
-    let notes: Vec<_> = board.notes.iter().zip(&texts).collect();
+    let texts: Vec<_> = board.drawn().map(|note| lines(&face, note)).collect();
+    let notes: Vec<_> = board.drawn().zip(&texts).collect();
     let mut used = BTreeMap::new();
     let mut pdf = Pdf::new();
     pdf.catalog(CATALOG).pages(PAGES);
@@ -111,7 +111,7 @@ fn pages(board: &Board) -> (f64, Vec<(i64, i64)>) {
     }
     let (width, height) = screenful(SCALE);
     let mut cells = BTreeSet::new();
-    for note in &board.notes {
+    for note in board.drawn() {
         let (left, top, right, bottom) = edges(note);
         for row in (top - frame.top) / height..=(bottom - 1 - frame.top) / height {
             for column in (left - frame.left) / width..=(right - 1 - frame.left) / width {
@@ -142,7 +142,7 @@ fn drawn(
     for (note, lines) in notes.iter().filter(|(note, _)| view.shows(note)) {
         let (left, top, right, bottom) = edges(note);
         let ((x, y), (end, upper)) = (view.at(left, bottom), view.at(right, top));
-        set_fill(&mut content, note.color.0);
+        set_fill(&mut content, paper(note).0);
         content.set_stroke_gray(0.75);
         content.rect(x, y, end - x, upper - y).fill_nonzero_and_stroke();
         set_fill(&mut content, ink(note));

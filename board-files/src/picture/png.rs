@@ -9,7 +9,7 @@ use ab_glyph::{Font as _, PxScale};
 use png::{BitDepth, ColorType, Compression, Encoder};
 
 use super::face::Face;
-use super::{FONT, Frame, PADDING, baseline, edges, ink, lines};
+use super::{FONT, Frame, PADDING, baseline, edges, ink, lines, paper};
 use crate::board::{Board, Note};
 use crate::limits::{PICTURE_PIXELS_MAX, PICTURE_SIDE_PIXELS_MAX};
 
@@ -24,7 +24,7 @@ pub(crate) fn write(board: &Board) -> Vec<u8> {
     let scale = scale(frame);
     let mut canvas = Canvas::new(frame, scale);
     let mut pen = Pen::new(scale);
-    for note in &board.notes {
+    for note in board.drawn() {
         canvas.note(note);
         if pen.px >= LETTER_PIXELS_MIN && !note.deleted {
             pen.write(note, &mut canvas);
@@ -68,7 +68,7 @@ impl Canvas {
         let ((left, top), (right, bottom)) = (self.at(left, top), self.at(right, bottom));
         let (right, bottom) = (right.max(left + 1), bottom.max(top + 1));
         let share = if note.deleted { 76 } else { 255 };
-        self.fill(left, top, right, bottom, note.color.0, share);
+        self.fill(left, top, right, bottom, paper(note).0, share);
         // The edge, so that a white note shows on white paper.
         let edge = share / 4;
         self.fill(left, top, right, top + 1, 0, edge);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::face::Face;
-use super::{FONT, Frame, PADDING, baseline, ink, lines};
+use super::{FONT, Frame, PADDING, baseline, ink, lines, paper};
 use crate::board::{Board, Note};
 
 pub(crate) fn write(board: &Board) -> String {
@@ -16,7 +16,7 @@ pub(crate) fn write(board: &Board) -> String {
     );
     escape(&board.title, &mut svg);
     svg.push_str("</title>\n");
-    for note in &board.notes {
+    for note in board.drawn() {
         draw(&face, note, &mut svg).expect("writing to memory does not fail");
     }
     svg.push_str("</svg>\n");
@@ -33,7 +33,11 @@ fn draw(face: &Face, note: &Note, svg: &mut String) -> std::fmt::Result {
         "<svg x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{opacity}>\
          <rect width=\"100%\" height=\"100%\" rx=\"4\" fill=\"{}\" stroke=\"#000000\" \
          stroke-opacity=\"0.25\"/>",
-        place.x, place.y, size.width, size.height, note.color,
+        place.x,
+        place.y,
+        size.width,
+        size.height,
+        paper(note),
     )?;
     let ink = ink(note);
     for (row, line) in lines(face, note).iter().enumerate().filter(|(_, line)| !line.is_empty()) {

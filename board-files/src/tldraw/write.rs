@@ -24,7 +24,7 @@ pub(crate) fn write(board: &Board) -> String {
         json!({ "typeName": "page", "id": "page:page", "name": page_name(board), "index": "a1",
             "meta": {} }),
     ];
-    records.extend(board.notes.iter().zip(1..).map(|(note, number)| shape(note, number)));
+    records.extend(board.drawn().zip(1..).map(|(note, number)| shape(note, number)));
     let file = json!({
         "tldrawFileFormatVersion": 1,
         "schema": schema(),

@@ -7,7 +7,8 @@ use desk_protocol::limits::DeskLimits;
 use desk_protocol::resolver::{Invalid, check, overlay};
 use desk_protocol::text::{DeltaError, diff};
 use desk_protocol::{
-    Author, Batch, Color, Create, Delta, Desk, Operation, Point, Size, StickerId, Time, Write,
+    Author, Batch, Color, Create, Delta, Desk, Operation, Point, Size, StickerId, StickerKind,
+    Time, Write,
 };
 
 use crate::batch::{fits, rebuilt};
@@ -26,6 +27,8 @@ pub struct NewSticker {
     pub color: Color,
     /// Its text.
     pub text: String,
+    /// What it is.
+    pub kind: StickerKind,
 }
 
 /// One change that a person makes.
@@ -258,8 +261,9 @@ impl Edit {
                 if scratch.sticker(id).is_some() {
                     return Err(EditError::Exists(id));
                 }
-                let NewSticker { position, size, color, text } = note;
-                Operation::Create(Create { id, position, size, color, text, ..Create::default() })
+                let NewSticker { position, size, color, text, kind } = note;
+                let create = Create { id, kind, position, size, color, text, ..Create::default() };
+                Operation::Create(create)
             }
             Edit::Move { id, to } => known(id).map(|_| set(id, Write::Position(to)))?,
             Edit::Resize { id, to } => known(id).map(|_| set(id, Write::Size(to)))?,

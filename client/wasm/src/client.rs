@@ -6,7 +6,7 @@ use desk_client_core::{
     Client, Config, Edit, EditError, Event, Line, NewSticker, Records, Token, Trouble,
 };
 use desk_protocol::frame::Presence;
-use desk_protocol::{Color, Point, Revision, Size, StickerId, Time};
+use desk_protocol::{Color, Point, Revision, Size, StickerId, StickerKind, Time};
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::record::{
@@ -267,12 +267,14 @@ impl DeskClient {
         height: u32,
         color: &str,
         text: &str,
+        kind: u8,
     ) -> Result<String, JsError> {
         let note = NewSticker {
             position: Point { x, y },
             size: Size { width, height },
             color: color.parse::<Color>()?,
             text: text.to_owned(),
+            kind: StickerKind(kind),
         };
         if let Some(gathered) = &mut self.gathered {
             gathered.push(Edit::Create { id: None, note });

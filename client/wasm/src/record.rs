@@ -20,6 +20,8 @@ pub(crate) struct NoteRecord {
     author: u32,
     deleted: bool,
     locked: bool,
+    /// What it is: 0 a note, 1 an area.
+    kind: u8,
     /// The revision of its deletion or restoring: the order of the bin.
     deletion: u64,
     /// Who deleted or restored it last.
@@ -45,6 +47,7 @@ impl From<&Sticker> for NoteRecord {
             author: sticker.author.0,
             deleted: sticker.deleted.value,
             locked: sticker.locked.value,
+            kind: sticker.kind.0,
             deletion: sticker.deleted.stamp.revision.0,
             remover: sticker.deleted.stamp.author.0,
             created_at: sticker.created_at_ms,

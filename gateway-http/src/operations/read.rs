@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use desk_protocol::operation::{Create, Operation, Write};
 use desk_protocol::text::{Delta, Part};
-use desk_protocol::{ClientSeq, Color, Point, Revision, Size, StickerId};
+use desk_protocol::{ClientSeq, Color, Point, Revision, Size, StickerId, StickerKind};
 
 use crate::json::{self, JsonError, Node, Object};
 
@@ -175,15 +175,18 @@ fn read_create(
     node: &Node<'_>,
     new_id: &mut dyn FnMut() -> StickerId,
 ) -> Result<Create, JsonError> {
-    let fields = node.object(&["id", "x", "y", "width", "height", "color", "text"])?;
+    let fields = node.object(&["id", "x", "y", "width", "height", "color", "text", "kind"])?;
     let given = fields.optional("id").map(|node| own_id(&node)).transpose()?;
     let text = fields.optional("text").map(|node| node.string()).transpose()?;
+    let kind =
+        fields.optional("kind").map(|node| node.integer::<u8>(" from 0 to 255")).transpose()?;
     Ok(Create {
         id: given.unwrap_or_else(new_id),
         position: point(&fields)?,
         size: size(&fields)?,
         color: fields.optional("color").map(|node| color(&node)).transpose()?.unwrap_or_default(),
         text: text.unwrap_or_default().to_owned(),
+        kind: kind.map_or(StickerKind::NOTE, StickerKind),
         ..Create::default()
     })
 }

@@ -2,7 +2,7 @@
 
 use desk_protocol::operation::{CollisionStatus, Commit, Create, Operation, Write};
 use desk_protocol::text::{Delta, Part};
-use desk_protocol::{Revision, StickerId};
+use desk_protocol::{Revision, StickerId, StickerKind};
 use serde_json::{Value, json};
 
 use crate::export::ExportedDesk;
@@ -122,6 +122,9 @@ fn creation(create: &Create) -> Value {
     // Born hidden: the batch that created it deleted it, too.
     if create.deleted {
         body["deleted"] = Value::Bool(true);
+    }
+    if create.kind != StickerKind::NOTE {
+        body["kind"] = create.kind.0.into();
     }
     if create.locked {
         body["locked"] = Value::Bool(true);

@@ -6,7 +6,7 @@ use super::DecodeError;
 use crate::generated::wire;
 use crate::id::StickerId;
 use crate::operation::{Create, Operation, Write};
-use crate::sticker::{Color, Point, Size};
+use crate::sticker::{Color, Point, Size, StickerKind};
 use crate::text::{Delta, Part};
 
 pub(super) type WireOperations<'b> = WIPOffset<Vector<'b, ForwardsUOffset<wire::Operation<'b>>>>;
@@ -69,6 +69,7 @@ fn encode<'b>(
             let (position, size) = (point(create.position), size(create.size));
             let args = wire::OperationArgs {
                 kind: wire::OperationKind::Create,
+                sticker_kind: create.kind.0,
                 position: Some(&position),
                 size: Some(&size),
                 color: Some(create.color.0),
@@ -199,6 +200,7 @@ fn decode(operation: wire::Operation<'_>) -> Result<Operation, DecodeError> {
     Ok(match operation.kind() {
         Kind::Create => Operation::Create(Create {
             id,
+            kind: StickerKind(operation.sticker_kind()),
             position: position_of(operation, "create")?,
             size: size_of(operation, "create")?,
             color: color_of(operation, "create")?,

@@ -12,7 +12,7 @@ use crate::generated::wire;
 use crate::id::{Author, Revision, StickerId};
 use crate::limits::DESK_REGISTER_BYTES_MAX;
 use crate::stamp::Stamp;
-use crate::sticker::{Color, Point, Size, Stamped, Sticker};
+use crate::sticker::{Color, Point, Size, Stamped, Sticker, StickerKind};
 
 pub(super) fn encode(desk: &Desk) -> Vec<u8> {
     let bytes = desk.live_bytes() + desk.deleted_bytes();
@@ -117,7 +117,7 @@ fn encode_sticker<'b>(
         z_stamp: z_stamp.as_ref(),
         deleted_stamp: deleted_stamp.as_ref(),
         text_stamp: text_stamp.as_ref(),
-        kind: sticker.kind,
+        kind: sticker.kind.0,
         locked: sticker.locked.value,
         counters,
         locked_stamp: locked_stamp.as_ref(),
@@ -141,7 +141,7 @@ fn decode_sticker(found: wire::Sticker<'_>) -> Result<Sticker, DecodeError> {
         text: Stamped::new(found.text().unwrap_or_default().to_owned(), own(found.text_stamp())),
         author: Author(found.author()),
         created_at_ms: found.created_at_ms(),
-        kind: found.kind(),
+        kind: StickerKind(found.kind()),
         locked: Stamped::new(found.locked(), own(found.locked_stamp())),
         counters: found.counters().into_iter().flatten().filter_map(counter_from).collect(),
     })

@@ -1757,6 +1757,7 @@ impl<'a> Operation<'a> {
   pub const VT_KEY: ::flatbuffers::VOffsetT = 26;
   pub const VT_VALUE: ::flatbuffers::VOffsetT = 28;
   pub const VT_LOCKED: ::flatbuffers::VOffsetT = 30;
+  pub const VT_STICKER_KIND: ::flatbuffers::VOffsetT = 32;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1777,6 +1778,7 @@ impl<'a> Operation<'a> {
     if let Some(x) = args.color { builder.add_color(x); }
     if let Some(x) = args.size { builder.add_size(x); }
     if let Some(x) = args.position { builder.add_position(x); }
+    builder.add_sticker_kind(args.sticker_kind);
     builder.add_locked(args.locked);
     builder.add_key(args.key);
     builder.add_deleted(args.deleted);
@@ -1884,6 +1886,13 @@ impl<'a> Operation<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<bool>(Operation::VT_LOCKED, Some(false)).unwrap()}
   }
+  #[inline]
+  pub fn sticker_kind(&self) -> u8 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u8>(Operation::VT_STICKER_KIND, Some(0)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Operation<'_> {
@@ -1906,6 +1915,7 @@ impl ::flatbuffers::Verifiable for Operation<'_> {
      .visit_field::<u8>("key", Self::VT_KEY, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("value", Self::VT_VALUE, false)?
      .visit_field::<bool>("locked", Self::VT_LOCKED, false)?
+     .visit_field::<u8>("sticker_kind", Self::VT_STICKER_KIND, false)?
      .finish();
     Ok(())
   }
@@ -1925,6 +1935,7 @@ pub struct OperationArgs<'a> {
     pub key: u8,
     pub value: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
     pub locked: bool,
+    pub sticker_kind: u8,
 }
 impl<'a> Default for OperationArgs<'a> {
   #[inline]
@@ -1944,6 +1955,7 @@ impl<'a> Default for OperationArgs<'a> {
       key: 0,
       value: None,
       locked: false,
+      sticker_kind: 0,
     }
   }
 }
@@ -2010,6 +2022,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> OperationBuilder<'a, 'b, A> {
     self.fbb_.push_slot::<bool>(Operation::VT_LOCKED, locked, false);
   }
   #[inline]
+  pub fn add_sticker_kind(&mut self, sticker_kind: u8) {
+    self.fbb_.push_slot::<u8>(Operation::VT_STICKER_KIND, sticker_kind, 0);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> OperationBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     OperationBuilder {
@@ -2041,6 +2057,7 @@ impl ::core::fmt::Debug for Operation<'_> {
       ds.field("key", &self.key());
       ds.field("value", &self.value());
       ds.field("locked", &self.locked());
+      ds.field("sticker_kind", &self.sticker_kind());
       ds.finish()
   }
 }

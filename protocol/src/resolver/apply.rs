@@ -214,7 +214,7 @@ fn new_sticker(create: &Create, at: Revision, by: Author, now_ms: u64) -> Sticke
         text: Stamped::new(create.text.clone(), stamp),
         author: by,
         created_at_ms: now_ms,
-        kind: 0,
+        kind: create.kind,
         locked: Stamped::new(create.locked, stamp),
         counters: Default::default(),
     }

@@ -116,6 +116,7 @@ mod tests {
     fn create(id: u64, deleted: bool) -> Operation {
         Operation::Create(Create {
             id: StickerId(id),
+            kind: Default::default(),
             position: Default::default(),
             size: Default::default(),
             color: Default::default(),

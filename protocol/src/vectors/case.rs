@@ -8,6 +8,7 @@ use crate::id::{Author, ClientSeq, Revision};
 use crate::limits::{DeskLimits, OrderLimits};
 use crate::operation::Batch;
 use crate::resolver::{self, Refusal, Submission, TextHistories, overlay, transform};
+use crate::sticker::StickerKind;
 use crate::text::{Anchor, Delta, Order, Run};
 
 pub(super) fn find(case: &Value) -> Result<Value, String> {
@@ -185,6 +186,9 @@ fn content(desk: &Desk) -> Value {
             "text": sticker.text.value,
             "deleted": sticker.deleted.value,
         });
+        if sticker.kind != StickerKind::NOTE {
+            content["kind"] = json!(sticker.kind.0);
+        }
         // Only where there are some: most cases are about other things.
         if !sticker.counters.is_empty() {
             let counters = sticker.counters.iter();

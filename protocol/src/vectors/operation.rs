@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::id::StickerId;
 use crate::operation::{Create, Operation, Write};
-use crate::sticker::{Color, Point, Size};
+use crate::sticker::{Color, Point, Size, StickerKind};
 use crate::text::{Delta, Part};
 
 pub(super) fn number<T: TryFrom<i64>>(of: &Value, field: &str) -> Result<T, String> {
@@ -77,6 +77,7 @@ fn read(value: &Value) -> Result<Operation, String> {
         "create" => {
             return Ok(Operation::Create(Create {
                 id,
+                kind: sticker_kind(of)?,
                 position: point(of)?,
                 size: size(of)?,
                 color: color(of)?,
@@ -102,6 +103,14 @@ fn read(value: &Value) -> Result<Operation, String> {
         _ => return Err(unreadable()),
     };
     Ok(Operation::Set { id, write, yielding: of["yielding"] == true })
+}
+
+fn sticker_kind(of: &Value) -> Result<StickerKind, String> {
+    if of["kind"].is_null() {
+        return Ok(StickerKind::NOTE);
+    }
+    let found: i64 = number(of, "kind")?;
+    u8::try_from(found).map(StickerKind).map_err(|_| format!("kind is out of range in {of}"))
 }
 
 fn point(of: &Value) -> Result<Point, String> {
@@ -135,6 +144,9 @@ fn write(operation: &Operation) -> Value {
             put("color", json!(create.color.to_string()));
             put("text", json!(create.text));
             put("deleted", json!(create.deleted));
+            if create.kind != StickerKind::NOTE {
+                put("kind", json!(create.kind.0));
+            }
             if create.locked {
                 put("locked", json!(true));
             }

@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use desk_protocol::text::{Delta, Part};
-use desk_protocol::{Color, Create, Desk, Operation, Point, Size, Sticker, StickerId, Write};
+use desk_protocol::{
+    Color, Create, Desk, Operation, Point, Size, Sticker, StickerId, StickerKind, Write,
+};
 
 /// SplitMix64: one seed replays one run.
 pub struct Random(u64);
@@ -71,6 +73,7 @@ pub fn point(random: &mut Random) -> Point {
 pub fn create(random: &mut Random, id: StickerId) -> Create {
     Create {
         id,
+        kind: StickerKind(random.below(3) as u8),
         position: point(random),
         size: Size { width: 20 + random.below(9) as u32, height: 40 },
         color: Color(random.below(1 << 24) as u32),

@@ -8,7 +8,7 @@ use desk_client_core::{
 use desk_engine_core::{ConnectionId, Input, Reply, Request, ServiceError, SessionKey};
 use desk_protocol::frame::CloseCode;
 use desk_protocol::text::Part;
-use desk_protocol::{Delta, Point, StickerId, Time};
+use desk_protocol::{Delta, Point, StickerId, StickerKind, Time};
 
 use crate::check::{Sighting, Typed};
 use crate::requester::Asker;
@@ -354,7 +354,8 @@ impl World {
         let to = Point { x: self.chance.below(500) as i32, y: self.chance.below(500) as i32 };
         let edits = match self.chance.below(12) {
             0 | 1 if notes.len() < 20 => {
-                vec![Edit::Create { id: None, note: NewSticker::default() }]
+                let kind = StickerKind(self.chance.below(3) as u8);
+                vec![Edit::Create { id: None, note: NewSticker { kind, ..NewSticker::default() } }]
             }
             2 => vec![Edit::Raise { id }],
             3 => vec![Edit::Lower { id }, Edit::Move { id, to }],

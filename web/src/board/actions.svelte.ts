@@ -1,4 +1,4 @@
-import type { Note } from "../session/note.svelte";
+import { AREA, type Note } from "../session/note.svelte";
 import type { NewNote, Session } from "../session/session.svelte";
 import { text } from "../text/text.svelte";
 import { clipOf, Importer } from "../files/import";
@@ -9,18 +9,23 @@ import {
   distribute,
   type Edge,
   freePlace,
+  GAP,
   type Piece,
   type Side,
   tidy,
 } from "./arrange";
 import { bounds, type Point, type Rect } from "./camera.svelte";
+import { carried } from "./carry";
 import { type Cutting, write } from "./clip";
+import { AREA_HEIGHT, AREA_WIDTH, template, type TemplateName } from "./templates";
 import type { BoardView } from "./view.svelte";
 
 /** The side of a new note, in board units: the protocol's default. */
 const SIDE = 200;
 /** Notes that are duplicated far from each other would be looked for: they are put beside. */
 const SHIFT = 24;
+/** How high the heading of an area is, in board units. */
+const HEADING = 72;
 /** That a note is locked is not told again for so long, in milliseconds. */
 const TOLD_MS = 6000;
 
@@ -72,6 +77,13 @@ export class Actions {
     return note !== undefined && this.#free([note]).length > 0;
   }
 
+  /** A second click: writes in a note or in an area's heading, makes a note within an area. */
+  open(id: string, at: Point): void {
+    const note = this.session.notes.get(id);
+    if (note?.isArea === true && at.y > note.rect.y + HEADING) this.createAt(at);
+    else this.write(id);
+  }
+
   /** Opens a note for writing. */
   write(id: string): void {
     if (this.isFree(id)) this.view.edit(id, this.session.notes.get(id)?.rect);
@@ -83,10 +95,20 @@ export class Actions {
     this.session.lock(this.view.selected, notes.some((note) => !note.record.locked));
   }
 
-  /** The hand takes those of the selected notes that it may. */
+  /** The hand takes those of the selected notes that it may, and what their areas carry. */
   take(lead: string, copies: boolean): void {
-    const ids = (copies ? this.notes : this.#free(this.notes)).map((note) => note.id);
-    this.session.hand.take(lead || (ids[0] ?? ""), ids, copies);
+    const notes = copies ? this.notes : this.#carried(this.#free(this.notes));
+    this.session.hand.take(lead, notes.map((note) => note.id), copies);
+  }
+
+  /** The hand takes the corner of those of the selected notes that it may. */
+  grip(): void {
+    this.session.hand.take("", this.#free(this.notes).map((note) => note.id), false);
+  }
+
+  /** Notes, and those that go with the areas among them. */
+  #carried(notes: readonly Note[]): Note[] {
+    return carried(notes, [...this.session.notes.values()].filter((note) => !note.record.locked));
   }
 
   // ---- new notes
@@ -108,8 +130,13 @@ export class Actions {
     const note = this.session.notes.get(id);
     // An empty note is the next one already.
     if (note === undefined || (this.#fresh?.id === id && note.record.text.trim() === "")) return;
-    const wanted = beside(note.rect, side);
     this.view.editing = null;
+    if (note.isArea) {
+      const within = { x: note.rect.x + GAP, y: note.rect.y + HEADING, width: SIDE, height: SIDE };
+      this.#open({ ...within, ...freePlace(within, this.#taken()) });
+      return;
+    }
+    const wanted = beside(note.rect, side);
     this.#open({ ...wanted, ...freePlace(wanted, this.#taken()) }, note.record.color);
   }
 
@@ -158,7 +185,23 @@ export class Actions {
   }
 
   #taken(): Rect[] {
-    return [...this.session.notes.values()].map((note) => note.rect);
+    return [...this.session.notes.values()].filter((note) => !note.isArea).map((note) => note.rect);
+  }
+
+  // ---- areas
+
+  /** A new area where the eye is, its heading open for writing. */
+  addArea(): void {
+    const middle = this.view.camera.center();
+    const [width, height] = [AREA_WIDTH, AREA_HEIGHT];
+    const place = { x: Math.round(middle.x - width / 2), y: Math.round(middle.y - height / 2), width, height };
+    const made = this.session.create({ ...place, color: this.view.paper, kind: AREA });
+    if (made !== undefined) this.view.edit(made, place);
+  }
+
+  /** The areas of a template around the middle of what is seen, as one step. */
+  addTemplate(name: TemplateName): void {
+    this.#put(template(name, text.templates[name].areas, this.view.camera.center()));
   }
 
   // ---- the selected notes
@@ -190,9 +233,9 @@ export class Actions {
   /** Copies of the selected notes at these places, in their order. */
   copyTo(places: readonly Rect[]): void {
     const notes = this.notes;
-    const copies = notes.flatMap(({ record: { color, text: words } }, at) => {
+    const copies = notes.flatMap(({ record: { color, text: words, kind } }, at) => {
       const rect = places[at];
-      return rect === undefined ? [] : [{ ...rounded(rect), color, text: words }];
+      return rect === undefined ? [] : [{ ...rounded(rect), color, text: words, kind }];
     });
     this.#put(copies);
   }
@@ -209,7 +252,7 @@ export class Actions {
   }
 
   move(by: Point): void {
-    const notes = this.#free(this.notes);
+    const notes = this.#carried(this.#free(this.notes));
     const moved = notes.map(({ id, rect }) => ({ ...rect, id, x: rect.x + by.x, y: rect.y + by.y }));
     this.session.place(new Map(moved.map((rect) => [rect.id, rect])));
     const all = bounds(moved);
@@ -219,7 +262,7 @@ export class Actions {
   /** As if their common corner were pulled so far. */
   stretch(by: Point): void {
     const { hand } = this.session;
-    this.take("", false);
+    this.grip();
     hand.stretch(by);
     hand.release();
     const all = bounds(this.notes.map((note) => note.rect));
@@ -240,15 +283,29 @@ export class Actions {
   }
 
   align(edge: Edge): void {
-    this.session.place(align(this.#pieces(), edge));
+    this.#place(align(this.#pieces(), edge));
   }
 
   distribute(way: "across" | "down"): void {
-    this.session.place(distribute(this.#pieces(), way));
+    this.#place(distribute(this.#pieces(), way));
   }
 
   tidy(): void {
-    this.session.place(tidy(this.#pieces()));
+    this.#place(tidy(this.#pieces()));
+  }
+
+  /** Puts notes where they are wanted; areas take along what lies in them. */
+  #place(places: ReadonlyMap<string, Point>): void {
+    const all = new Map(places);
+    for (const [id, to] of places) {
+      const area = this.session.notes.get(id);
+      if (area === undefined || !area.isArea) continue;
+      const [dx, dy] = [to.x - area.rect.x, to.y - area.rect.y];
+      for (const { id: other, rect } of this.#carried([area])) {
+        if (!all.has(other)) all.set(other, { x: rect.x + dx, y: rect.y + dy });
+      }
+    }
+    this.session.place(all);
   }
 
   #pieces(): Piece[] {
@@ -262,6 +319,7 @@ export class Actions {
       ...rect,
       color: record.color,
       text: record.text,
+      ...(record.kind === 0 ? {} : { kind: record.kind }),
     }));
     if (notes.length > 0) this.importer.copied = write(data, notes);
     return notes.length > 0;

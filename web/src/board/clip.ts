@@ -5,6 +5,7 @@ import type { Rect } from "./camera.svelte";
 export interface Cutting extends Rect {
   color: string;
   text: string;
+  kind?: number;
 }
 
 /** What other programs cannot read: places, sizes and colours, as a desk's JSON. */

@@ -26,7 +26,10 @@ export interface GestureActions {
   at(point: Point): string | null;
   /** Whether the hand may take the note. */
   isFree(id: string): boolean;
-  /** The hand takes the selected notes; `lead` is under the pointer. */
+  isArea(id: string): boolean;
+  /** The hand takes the corner of the selected notes. */
+  grip(): void;
+  /** The hand takes the selected notes, and what lies in the areas among them; `lead` is under the pointer. */
   take(lead: string, copies: boolean): void;
   /** They are this far from where they were taken. */
   move(by: Point): void;
@@ -38,7 +41,8 @@ export interface GestureActions {
   /** A rectangle is drawn over the board, around what is to be selected; `null`: no more. */
   surround(rect: Rect | null, adds: boolean): void;
   create(at: Point): void;
-  edit(id: string): void;
+  /** A note is opened by a second click here, in board units. */
+  edit(id: string, at: Point): void;
   pointAt(at: Point | null): void;
 }
 
@@ -105,7 +109,7 @@ export class Gestures {
     }
     if (handle !== null && this.actions.editable) {
       event.preventDefault();
-      this.actions.take(this.view.only ?? "", false);
+      this.actions.grip();
       this.#mode = { kind: "resize", grip };
       return;
     }
@@ -209,7 +213,9 @@ export class Gestures {
   /** What a press becomes when the pointer moves on. */
   #begin(press: Press, alt: boolean): Mode {
     const { note, grip, adds } = press;
-    if (note === null) return adds ? { kind: "surround", grip, adds } : { kind: "pan" };
+    // A rectangle may be drawn around notes that lie in an area.
+    const ground = note === null || (adds && this.actions.isArea(note));
+    if (ground) return adds ? { kind: "surround", grip, adds } : { kind: "pan" };
     if (!this.actions.editable) return { kind: "pan" };
     if (!this.view.selected.has(note)) {
       if (adds) this.view.toggle(note);
@@ -288,8 +294,9 @@ export class Gestures {
   }
 
   #open(note: string | null, at: Point): void {
-    if (note !== null) this.actions.edit(note);
-    else this.actions.create(this.view.camera.toBoard(at));
+    const place = this.view.camera.toBoard(at);
+    if (note !== null) this.actions.edit(note, place);
+    else this.actions.create(place);
   }
 
   #giveUp(): void {

@@ -34,7 +34,7 @@ export class Mounted {
   readonly pile = $derived.by(() => {
     this.session.layout;
     const pile = untrack(() => [...this.session.notes.values()]);
-    return pile.sort((a, b) => untrack(() => a.record.z - b.record.z || (a.id < b.id ? -1 : 1)));
+    return pile.sort((a, b) => untrack(() => layer(a) - layer(b) || a.record.z - b.record.z || (a.id < b.id ? -1 : 1)));
   });
 
   /** Notes that shall be elements. */
@@ -136,6 +136,11 @@ export class Mounted {
       this.#approach(this.#wanted, false);
     });
   }
+}
+
+/** Areas lie under all notes. */
+function layer(note: Note): number {
+  return note.isArea ? 0 : 1;
 }
 
 /** Notes that are elements wherever they are: keys act on them. */

@@ -20,7 +20,12 @@ export interface NoteRecord {
   counters?: [author: number, count: number][];
   /** Its text is not shown: somebody else's, written for himself. */
   veiled?: true;
+  /** What it is; what is not known is shown as a note. */
+  kind: number;
 }
+
+/** The kind of an area: a titled rectangle under all notes. */
+export const AREA = 1;
 
 /** So long a note is new, in milliseconds: those that come into sight later do not move. */
 const FRESH_MS = 300;
@@ -58,6 +63,10 @@ export class Note {
   /** It has only just come. */
   get fresh(): boolean {
     return this.born !== undefined && performance.now() - this.born < FRESH_MS;
+  }
+
+  get isArea(): boolean {
+    return this.#record.kind === AREA;
   }
 
   get record(): NoteRecord {

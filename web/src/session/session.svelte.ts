@@ -42,6 +42,7 @@ export { TextEditor };
 export interface NewNote extends Rect {
   color: string;
   text?: string;
+  kind?: number;
 }
 
 export type LinkRole = keyof Links;
@@ -547,7 +548,7 @@ export class Session {
 
   create(at: NewNote): string | undefined {
     return this.change((core, now) =>
-      core.create(now, at.x, at.y, at.width, at.height, at.color, at.text ?? ""),
+      core.create(now, at.x, at.y, at.width, at.height, at.color, at.text ?? "", at.kind ?? 0),
     );
   }
 
@@ -568,8 +569,8 @@ export class Session {
   /** Notes that come as they are, as one step. */
   add(notes: readonly NewNote[]): string[] {
     const made = this.together((core, now) => {
-      for (const { x, y, width, height, color, text } of notes) {
-        core.create(now, x, y, width, height, color, text ?? "");
+      for (const { x, y, width, height, color, text, kind } of notes) {
+        core.create(now, x, y, width, height, color, text ?? "", kind ?? 0);
       }
     });
     return made ?? [];

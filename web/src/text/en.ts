@@ -128,6 +128,22 @@ export const en = {
       notes === 1 ? "This note is locked. Unlock it to change it (L)." : `${notes} notes are locked. Unlock them to change them (L).`,
   },
 
+  area: {
+    role: "area",
+    lockedRole: "locked area",
+    empty: "Area without a heading",
+    menu: "Areas and templates",
+    add: "Area",
+  },
+
+  /** Sets of areas, with their headings in reading order. */
+  templates: {
+    retrospective: { name: "Retrospective", areas: ["Went well", "Could be better", "We will try"] },
+    kanban: { name: "Kanban", areas: ["To do", "In progress", "Done"] },
+    square: { name: "2 × 2", areas: ["Quick wins", "Big projects", "Fill-ins", "Not now"] },
+    brainstorm: { name: "Brainstorm", areas: ["Our question", "Ideas", "Worth a try"] },
+  },
+
   files: {
     title: "Import and export",
     open: "Import and export",

@@ -14,7 +14,7 @@ use desk_protocol::limits::{
 use desk_protocol::sticker::Stamped;
 use desk_protocol::{
     Author, ClientId, ClientSeq, CollisionStatus, Color, Desk, LinkId, Point, Revision, Size,
-    Stamp, Sticker, StickerId,
+    Stamp, Sticker, StickerId, StickerKind,
 };
 use proptest::prelude::*;
 
@@ -53,7 +53,7 @@ prop_compose! {
             text: Stamped::new(text, stamps[5]),
             author: Author(author),
             created_at_ms,
-            kind,
+            kind: StickerKind(kind),
             locked: Stamped::new(locked, stamps[6]),
             counters,
         }
@@ -195,7 +195,7 @@ fn fixture() -> StoredRecord {
         text: Stamped::new("Grüße 👋".to_owned(), stamp(8, 2, 7)),
         author: Author(2),
         created_at_ms: 1_700_000_000_123,
-        kind: 1,
+        kind: StickerKind(1),
         locked: Stamped::new(true, stamp(4, 2, 3)),
         counters: BTreeMap::from([(Author(11), 3), (Author(12), 1)]),
     };

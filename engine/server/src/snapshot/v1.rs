@@ -8,7 +8,7 @@ use desk_protocol::frame::{BatchResult, Outcome};
 use desk_protocol::sticker::Stamped;
 use desk_protocol::{
     Author, ClientId, ClientSeq, CollisionStatus, Color, Desk, LinkId, Point, Revision, Size,
-    Stamp, Sticker, StickerId,
+    Stamp, Sticker, StickerId, StickerKind,
 };
 use rkyv::rancor::Error;
 use rkyv::{Archive, Serialize};
@@ -107,7 +107,7 @@ pub(super) struct StickerV1 {
     pub(super) text_stamp: StampV1,
     pub(super) author: u32,
     pub(super) created_at_ms: u64,
-    /// Reserved: what the sticker is.
+    /// What the sticker is.
     pub(super) kind: u8,
     /// Reserved for whether it is locked in place; nothing set it.
     pub(super) locked: bool,
@@ -226,7 +226,7 @@ pub(super) fn read_sticker(sticker: &ArchivedStickerV1) -> Sticker {
         text: sticker.text_stamp.of(sticker.text.as_str().to_owned()),
         author: Author(sticker.author.to_native()),
         created_at_ms: sticker.created_at_ms.to_native(),
-        kind: sticker.kind,
+        kind: StickerKind(sticker.kind),
         // Nobody locked a sticker before version 3. A replica takes this stamp, too.
         locked: sticker.size.of(sticker.locked),
         counters: counters.map(read_counter).collect(),

@@ -158,7 +158,7 @@ fn mirror_sticker(sticker: &Sticker) -> StickerV3 {
         text_stamp: sticker.text.stamp.into(),
         author: sticker.author.0,
         created_at_ms: sticker.created_at_ms,
-        kind: sticker.kind,
+        kind: sticker.kind.0,
         locked: sticker.locked.value,
         counters: sticker
             .counters
