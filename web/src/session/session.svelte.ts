@@ -104,6 +104,8 @@ export class Session {
   #swept = false;
   #reopen: ReturnType<typeof setTimeout> | undefined;
   #editor: TextEditor | undefined;
+  /** Names of all whom this page has met. */
+  readonly #names = new Map<number, string>();
   /** Notes in others' hands. */
   readonly #led = new Set<string>();
   #isVeiled: (record: NoteRecord) => boolean = () => false;
@@ -257,6 +259,19 @@ export class Session {
     return this.people.find((person) => person.author === author);
   }
 
+  /** Whether this person wrote a note's text last, be it in another tab. */
+  isMine(note: Note): boolean {
+    const { writer } = note.record;
+    return writer === this.#driver?.core.author || this.siblings.authors.has(writer);
+  }
+
+  /** Who wrote a note's text last, if this page has met them. */
+  writer(note: Note): string | undefined {
+    const { writer } = note.record;
+    const here = this.people.find((person) => person.author === writer);
+    return here?.name ?? this.#names.get(writer);
+  }
+
   /** Whether a note was deleted and can be put back. */
   isDeleted(id: string): boolean {
     return this.#deleted.has(id);
@@ -349,6 +364,7 @@ export class Session {
       const person = known.get(record.author) ?? new Person(record.author);
       person.name = record.name === "" ? text.people.guest(record.author) : record.name;
       person.color = record.color;
+      this.#names.set(record.author, person.name);
       const { cursor } = record;
       if (cursor?.x !== person.cursor?.x || cursor?.y !== person.cursor?.y) person.cursor = cursor;
       person.editing = record.editing;

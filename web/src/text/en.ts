@@ -121,6 +121,8 @@ export const en = {
         : `${who} deleted the note that you were writing in.`,
     putBack: "Put it back",
     copyRest: "Copy the rest",
+    writtenBy: (who: string | undefined) => `by ${who ?? "someone"}`,
+    writtenByYou: "by you",
     lockedRole: "locked note",
     lock: "Lock",
     unlock: "Unlock",

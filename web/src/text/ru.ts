@@ -300,6 +300,8 @@ export const messages: Messages = {
       who === undefined ? "Заметку, в которой вы писали, удалили." : `${who}: удаление заметки, в которой вы писали.`,
     putBack: "Вернуть её",
     copyRest: "Скопировать остальное",
+    writtenBy: (who) => `автор: ${who ?? "кто-то"}`,
+    writtenByYou: "автор: вы",
     lockedRole: "закреплённая заметка",
     lock: "Закрепить",
     unlock: "Открепить",
