@@ -107,7 +107,7 @@ test.describe("in Russian, with a finger", () => {
     await page.getByRole("button", { name: "Области и шаблоны" }).tap();
     await page.getByRole("button", { name: "Ретроспектива" }).tap();
     await expect(page.getByRole("group", { name: "Что было хорошо" })).toBeVisible();
-    await expect(page.locator('[aria-roledescription="область"]').first()).toBeVisible();
+    await expect(page.locator('[aria-roledescription="область"]')).toHaveCount(3);
   });
 });
 

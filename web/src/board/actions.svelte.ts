@@ -201,7 +201,14 @@ export class Actions {
 
   /** The areas of a template around the middle of what is seen, as one step. */
   addTemplate(name: TemplateName): void {
-    this.#put(template(name, text.templates[name].areas, this.view.camera.center()));
+    const { camera } = this.view;
+    const areas = template(name, text.templates[name].areas, camera.center());
+    this.#put(areas);
+    const all = bounds(areas);
+    // What does not fit the window is shown as a whole, be it from afar.
+    if (all !== undefined && (all.width * camera.scale > camera.width || all.height * camera.scale > camera.height)) {
+      camera.fit([all]);
+    }
   }
 
   // ---- the selected notes
