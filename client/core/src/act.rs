@@ -1,12 +1,12 @@
 //! What the person does: actions, undoing and redoing them, dragging.
 
-use desk_protocol::frame::{CloseCode, Drag, Presence, Role};
+use desk_protocol::frame::{CloseCode, Presence, Role};
 use desk_protocol::resolver::overlay;
-use desk_protocol::{Batch, Delta, Operation, Point, StickerId, Time};
+use desk_protocol::{Batch, Delta, Operation, Point, Size, StickerId, Time};
 
 use crate::batch::{Scope, composed, yielding};
 use crate::client::Client;
-use crate::drag::Dragging;
+use crate::drag::{Dragging, Held};
 use crate::edit::{self, Edit, EditError, NewSticker};
 use crate::event::{Action, Event, Line};
 use crate::history::{Content, Group, History, Ready, Step, Typing};
@@ -334,10 +334,26 @@ impl Client {
     /// # Errors
     /// [`EditError`] if it cannot be moved.
     pub fn drag_to(&mut self, now: Time, id: StickerId, to: Point) -> Result<(), EditError> {
+        self.hold(now, id, Held::At(to))
+    }
+
+    /// The pointer pulls a sticker to this size: every [`DRAG_MOVE_EVERY`] it is resized
+    /// durably, so that others see it grow.
+    ///
+    /// # Errors
+    /// [`EditError`] if it cannot be resized.
+    pub fn stretch_to(&mut self, now: Time, id: StickerId, to: Size) -> Result<(), EditError> {
+        self.hold(now, id, Held::As(to))
+    }
+
+    fn hold(&mut self, now: Time, id: StickerId, to: Held) -> Result<(), EditError> {
         self.tell_time(now);
         self.may_edit()?;
         let sticker = self.view.sticker(id).ok_or(EditError::NoSticker(id))?;
-        let placed = sticker.position.value;
+        let placed = match to {
+            Held::At(_) => Held::At(sticker.position.value),
+            Held::As(_) => Held::As(sticker.size.value),
+        };
         match &mut self.drag {
             Some(drag) if drag.sticker == id => drag.to = to,
             _ => {
@@ -363,12 +379,38 @@ impl Client {
         now: Time,
         moves: &[(StickerId, Point)],
     ) -> Result<Action, EditError> {
+        let moves = moves.iter().map(|(id, to)| Edit::Move { id: *id, to: *to });
+        self.end_drag_with(now, moves.collect())
+    }
+
+    /// Ends the pulling: the stickers get these places and sizes. This and the changes of
+    /// the pulling are one undo step.
+    ///
+    /// # Errors
+    /// [`EditError`]; the pulling has ended all the same.
+    pub fn release_at(
+        &mut self,
+        now: Time,
+        rects: &[(StickerId, Point, Size)],
+    ) -> Result<Action, EditError> {
+        let edits = rects.iter().flat_map(|(id, at, size)| {
+            [Edit::Move { id: *id, to: *at }, Edit::Resize { id: *id, to: *size }]
+        });
+        self.end_drag_with(now, edits.collect())
+    }
+
+    fn end_drag_with(&mut self, now: Time, edits: Vec<Edit>) -> Result<Action, EditError> {
         let group = self.end_drag();
-        let moved = |(id, to): &&(StickerId, Point)| {
-            self.view.sticker(*id).is_none_or(|sticker| sticker.position.value != *to)
+        let changes = |edit: &Edit| match edit {
+            Edit::Move { id, to } => {
+                self.view.sticker(*id).is_none_or(|sticker| sticker.position.value != *to)
+            }
+            Edit::Resize { id, to } => {
+                self.view.sticker(*id).is_none_or(|sticker| sticker.size.value != *to)
+            }
+            _ => true,
         };
-        let edits: Vec<Edit> =
-            moves.iter().filter(moved).map(|(id, to)| Edit::Move { id: *id, to: *to }).collect();
+        let edits: Vec<Edit> = edits.into_iter().filter(changes).collect();
         if edits.is_empty() {
             return self.may_edit().map(|()| self.actions);
         }
@@ -401,8 +443,8 @@ impl Client {
         }
         drag.placed = drag.to;
         drag.next_move = now + DRAG_MOVE_EVERY;
-        let (id, to, group) = (drag.sticker, drag.to, drag.group);
-        if self.perform(now, vec![Edit::Move { id, to }], Some(group)).is_err() {
+        let (edit, group) = (drag.edit(), drag.group);
+        if self.perform(now, vec![edit], Some(group)).is_err() {
             self.end_drag();
         }
     }
@@ -414,7 +456,7 @@ impl Client {
     }
 
     fn show_own(&mut self, presence: Presence) {
-        let drag = self.drag.as_ref().map(|drag| Drag { sticker: drag.sticker, to: drag.to });
+        let drag = self.drag.as_ref().and_then(Dragging::shown);
         self.own.set(Presence { drag, ..presence });
     }
 }

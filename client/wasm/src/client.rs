@@ -430,6 +430,44 @@ impl DeskClient {
         Ok(())
     }
 
+    /// The hand pulls a sticker to this size.
+    ///
+    /// # Errors
+    /// Throws if the id cannot be read, or the core refuses the change.
+    pub fn stretch(
+        &mut self,
+        now_ms: f64,
+        id: &str,
+        width: u32,
+        height: u32,
+    ) -> Result<(), JsError> {
+        let now = self.time(now_ms);
+        Ok(self.client.stretch_to(now, id.parse()?, Size { width, height })?)
+    }
+
+    /// The hand lets go of stickers that it pulled. `rects`: an x, a y, a width and a
+    /// height for each.
+    ///
+    /// # Errors
+    /// Throws if an id cannot be read, or the core refuses the change.
+    #[wasm_bindgen(js_name = "releaseAll")]
+    pub fn release_all(
+        &mut self,
+        now_ms: f64,
+        ids: Vec<String>,
+        rects: &[i32],
+    ) -> Result<(), JsError> {
+        let now = self.time(now_ms);
+        let rect = |(id, rect): (&String, &[i32])| -> Result<_, JsError> {
+            let size = Size { width: rect[2].max(0) as u32, height: rect[3].max(0) as u32 };
+            Ok((id.parse()?, Point { x: rect[0], y: rect[1] }, size))
+        };
+        let rects: Vec<_> =
+            ids.iter().zip(rects.chunks_exact(4)).map(rect).collect::<Result<_, JsError>>()?;
+        self.client.release_at(now, &rects)?;
+        Ok(())
+    }
+
     /// The sticker goes back to where the hand took it.
     #[wasm_bindgen(js_name = cancelDrag)]
     pub fn cancel_drag(&mut self, now_ms: f64) {

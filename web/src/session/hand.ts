@@ -104,17 +104,29 @@ export class Hand {
         y: Math.round(around.y + (rect.y - around.y) * fy),
       };
     }
+    // One note is seen to grow by the others; of several they see the end.
+    const [only] = origins.keys();
+    if (!one || only === undefined || this.#frame) return;
+    this.#frame = true;
+    requestAnimationFrame(() => {
+      this.#frame = false;
+      const size = this.#grip === undefined ? undefined : this.notes.get(only)?.stretched;
+      if (size != null) this.desk.change((core, now) => core.stretch(now, only, size.width, size.height));
+    });
   }
 
   /** Ends the stretching. */
   release(): void {
     const notes = [...(this.#grip?.origins.keys() ?? [])].flatMap((id) => this.notes.get(id) ?? []);
     this.#grip = undefined;
-    this.desk.together((core, now) => {
-      for (const { id, stretched, held } of notes) {
-        if (held !== null) core.move(now, id, held.x, held.y);
-        if (stretched !== null) core.resize(now, id, stretched.width, stretched.height);
-      }
+    this.desk.change((core, now) => {
+      if (notes.length === 0) return core.cancelDrag(now);
+      const rects = notes.flatMap(({ record, held, stretched }) => {
+        const { x, y } = held ?? record;
+        const { width, height } = stretched ?? record;
+        return [x, y, width, height];
+      });
+      core.releaseAll(now, notes.map((note) => note.id), new Int32Array(rects));
     });
     for (const note of notes) note.stretched = note.held = null;
   }

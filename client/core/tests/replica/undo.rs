@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use desk_client_core::{Edit, NewSticker};
-use desk_protocol::{Point, StickerId};
+use desk_protocol::{Point, Size, StickerId};
 
 use crate::net::{self, Net};
 
@@ -450,6 +450,41 @@ fn a_drag_is_one_step_of_few_moves() {
     let now = net.now;
     net.client(0).cancel_drag(now);
     assert_x(&mut net, id, 101);
+}
+
+#[test]
+fn a_stretch_is_seen_meanwhile_and_is_one_step() {
+    let (mut net, id) = pair("");
+    let before = net.server.log.len();
+    let square = |side| Size { width: side, height: side };
+    for side in 201..=300 {
+        net.pass_time(Duration::from_millis(10));
+        let now = net.now;
+        net.client(0).stretch_to(now, id, square(side)).unwrap();
+        net.pump(0);
+        while net.deliver_up(0) || net.deliver_down(0) {}
+    }
+    let changes = net.server.log.len() - before;
+    assert!((3..=4).contains(&changes), "{changes} durable changes in a second");
+    let now = net.now;
+    net.client(0).release_at(now, &[(id, at(7), square(301))]).unwrap();
+    net.settle();
+    let sticker = net.sticker(1, id);
+    assert_eq!((sticker.position.value, sticker.size.value), (at(7), square(301)));
+    assert!(undo(&mut net));
+    net.settle();
+    let sticker = net.sticker(1, id);
+    assert_eq!((sticker.position.value, sticker.size.value), (at(0), square(200)));
+
+    let now = net.now;
+    net.client(0).stretch_to(now, id, square(900)).unwrap();
+    net.pass_time(Duration::from_millis(250));
+    net.settle();
+    assert_eq!(net.sticker(1, id).size.value, square(900));
+    let now = net.now;
+    net.client(0).cancel_drag(now);
+    net.settle();
+    assert_eq!(net.sticker(1, id).size.value, square(200));
 }
 
 #[test]
