@@ -17,6 +17,7 @@ import {
 import { bounds, type Point, type Rect } from "./camera.svelte";
 import { carried } from "./carry";
 import { type Cutting, write } from "./clip";
+import { snap } from "./snap";
 import { AREA_HEIGHT, AREA_WIDTH, template, type TemplateName } from "./templates";
 import type { BoardView } from "./view.svelte";
 
@@ -24,6 +25,8 @@ import type { BoardView } from "./view.svelte";
 const SIDE = 200;
 /** Notes that are duplicated far from each other would be looked for: they are put beside. */
 const SHIFT = 24;
+/** A dragged note holds to what is nearer than this, in pixels. */
+const SNAP_REACH = 8;
 /** How high the heading of an area is, in board units. */
 const HEADING = 72;
 /** That a note is locked is not told again for so long, in milliseconds. */
@@ -99,6 +102,23 @@ export class Actions {
   take(lead: string, copies: boolean): void {
     const notes = copies ? this.notes : this.#carried(this.#free(this.notes));
     this.session.hand.take(lead, notes.map((note) => note.id), copies);
+  }
+
+  /** The hand is this far from where it took notes; they may hold to others in sight. */
+  drag(by: Point, snaps: boolean): void {
+    const { hand, notes } = this.session;
+    const { camera, selected } = this.view;
+    const from = snaps ? hand.taken(selected) : undefined;
+    if (from === undefined) {
+      this.view.guides = [];
+      hand.move(by);
+      return;
+    }
+    const rest = [...notes.values()].filter((note) => !hand.holds(note.id) && camera.shows(note.rect));
+    const rect = { ...from, x: from.x + by.x, y: from.y + by.y };
+    const held = snap(rect, rest.map((note) => note.rect), SNAP_REACH / camera.scale);
+    this.view.guides = held.guides;
+    hand.move({ x: by.x + held.by.x, y: by.y + held.by.y });
   }
 
   /** The hand takes the corner of those of the selected notes that it may. */

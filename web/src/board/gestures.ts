@@ -1,3 +1,4 @@
+import { habits } from "../session/habits.svelte";
 import type { Point, Rect } from "./camera.svelte";
 import type { BoardView } from "./view.svelte";
 
@@ -32,7 +33,7 @@ export interface GestureActions {
   /** The hand takes the selected notes, and what lies in the areas among them; `lead` is under the pointer. */
   take(lead: string, copies: boolean): void;
   /** They are this far from where they were taken. */
-  move(by: Point): void;
+  move(by: Point, snaps: boolean): void;
   drop(): void;
   stretch(by: Point): void;
   release(): void;
@@ -75,6 +76,8 @@ export class Gestures {
   #wheel = { time: -Infinity, zooms: false };
   /** Where a drag is, and the frame in which the board moves along with it. */
   #edge: { at: Point; frame: number | undefined } = { at: { x: 0, y: 0 }, frame: undefined };
+  /** Ctrl or Cmd is down: a drag holds to other notes, or does not where it would. */
+  #command = false;
   /** The space bar is down: a drag pans wherever it begins. */
   pans = false;
 
@@ -131,6 +134,7 @@ export class Gestures {
     }
     if (before === undefined) return;
     this.#pointers.set(event.pointerId, at);
+    this.#command = event.ctrlKey || event.metaKey;
     const mode = this.#mode;
     if (mode.kind === "press" && Math.hypot(at.x - mode.at.x, at.y - mode.at.y) > mode.slop) {
       this.#mode = this.#begin(mode, event.altKey);
@@ -256,7 +260,7 @@ export class Gestures {
     const mode = this.#mode;
     if (!isDrag(mode)) return;
     const by = { x: at.x - mode.grip.x, y: at.y - mode.grip.y };
-    if (mode.kind === "drag") this.actions.move(by);
+    if (mode.kind === "drag") this.actions.move(by, habits.snap !== this.#command);
     else if (mode.kind === "resize") this.actions.stretch(by);
     else {
       const rect = {

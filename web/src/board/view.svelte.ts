@@ -1,5 +1,6 @@
 import { Camera, type Rect } from "./camera.svelte";
 import { PAPERS } from "./palette";
+import type { Guide } from "./snap";
 
 const NOBODY: ReadonlySet<string> = new Set();
 
@@ -14,6 +15,8 @@ export class BoardView {
   active: string | null = $state(null);
   /** The note being typed into. */
   editing: string | null = $state(null);
+  /** Lines that a drag holds to. */
+  guides: readonly Guide[] = $state.raw([]);
   /** Gives the keys to the board, when what had them is gone. */
   home: () => void = () => undefined;
   /** Gives the keys to a note, wherever it lies. */

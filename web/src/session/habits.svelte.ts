@@ -6,6 +6,7 @@ class Habits {
   #map = $state(read().map === true);
   #sound = $state(read().sound === true);
   #stay = $state(read().stay === true);
+  #snap = $state(read().snap === true);
 
   /** Single letters and signs are keys of the board. */
   get letters(): boolean {
@@ -47,9 +48,20 @@ class Habits {
     this.#keep();
   }
 
+  /** What is dragged holds to other notes, without a key being held. */
+  get snap(): boolean {
+    return this.#snap;
+  }
+
+  set snap(does: boolean) {
+    this.#snap = does;
+    this.#keep();
+  }
+
   #keep(): void {
     try {
-      const kept = { letters: this.#letters, map: this.#map, sound: this.#sound, stay: this.#stay };
+      const [letters, map, sound, stay, snap] = [this.#letters, this.#map, this.#sound, this.#stay, this.#snap];
+      const kept = { letters, map, sound, stay, snap };
       localStorage.setItem(KEY, JSON.stringify(kept));
     } catch {
       // The browser keeps nothing for this page: the habits last as long as the tab.
@@ -62,6 +74,7 @@ interface Kept {
   map?: unknown;
   sound?: unknown;
   stay?: unknown;
+  snap?: unknown;
 }
 
 function read(): Kept {

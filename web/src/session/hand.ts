@@ -40,6 +40,17 @@ export class Hand {
     this.#grip = { lead, origins, copies };
   }
 
+  /** Whether it holds this note. */
+  holds(id: string): boolean {
+    return this.#grip?.origins.has(id) === true;
+  }
+
+  /** Where these of the notes that it holds were taken, together. */
+  taken(ids: Iterable<string>): Rect | undefined {
+    const origins = this.#grip?.origins;
+    return bounds([...ids].flatMap((id) => origins?.get(id) ?? []));
+  }
+
   /** All of them are this far from where they were taken. */
   move(by: Point): void {
     const grip = this.#grip;

@@ -326,6 +326,7 @@ export const en = {
     title: "Keys and gestures",
     close: "Close",
     letters: "Single letters and signs are keys of the desk",
+    snap: "Notes that are dragged hold to the lines and gaps of others",
     /** Each row: keys, joined by blanks; a choice, by commas. */
     keys: [
       ["Make", [
@@ -344,6 +345,7 @@ export const en = {
         ["], [", "To the front, to the back"],
         ["L", "Lock, so that nobody moves or changes it by mistake; unlock"],
         ["Ctrl+→, Ctrl+↓", "Wider, higher; with ← and ↑ smaller"],
+        ["Ctrl", "Held in a drag: hold to the lines and gaps of other notes"],
         ["Ctrl+Z, Ctrl+Shift+Z", "Undo, redo your own changes"],
       ]],
       ["Look", [
