@@ -41,6 +41,9 @@ pub trait Dialect {
     /// The server did what it must not.
     fn receive(&mut self, message: &[u8], heard: &mut Heard) -> Result<()>;
 
+    /// Some time has passed: says what keeps a silent line open.
+    fn keep_alive(&mut self, _now: Time, _heard: &mut Heard) {}
+
     /// Whether it has joined, and its note is made.
     fn is_settled(&self) -> bool;
 
@@ -168,5 +171,7 @@ impl<D: Dialect> Participant for PeerClient<D> {
         !self.heard.outbox.is_empty() || !self.queued.is_empty() && self.is_over(ledger)
     }
 
-    fn handle_timeout(&mut self, _now: Time) {}
+    fn handle_timeout(&mut self, now: Time) {
+        self.dialect.keep_alive(now, &mut self.heard);
+    }
 }

@@ -2,14 +2,18 @@
 //! The server sends the first at once and then what has gathered every 60th of a second.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use desk_gateway_http::websocket::Opcode;
-use desk_protocol::Point;
+use desk_protocol::{Point, Time};
 
 use super::client::{Dialect, Heard, Seat};
 use super::json::has;
 use super::marker::{UNCOUNTED, marker};
+
+/// Its client pings as often; the server closes a line that was silent for 20 seconds.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// A client of tldraw's server.
 #[derive(Debug)]
@@ -18,13 +22,14 @@ pub struct Tldraw {
     schema: Rc<str>,
     /// Pushes so far.
     clock: u64,
+    pinged: Option<Time>,
     settled: bool,
 }
 
 impl Tldraw {
     /// Someone who has not joined; `schema` is the server's.
     pub fn new(seat: Seat, schema: Rc<str>) -> Self {
-        Self { seat, schema, clock: 0, settled: false }
+        Self { seat, schema, clock: 0, pinged: None, settled: false }
     }
 
     fn push(&mut self, operation: &str) -> Vec<u8> {
@@ -73,6 +78,13 @@ impl Dialect for Tldraw {
             heard.operations(message);
         }
         Ok(())
+    }
+
+    fn keep_alive(&mut self, now: Time, heard: &mut Heard) {
+        if now >= *self.pinged.get_or_insert(now) + PING_EVERY {
+            self.pinged = Some(now);
+            heard.reply(*br#"{"type":"ping"}"#);
+        }
     }
 
     fn is_settled(&self) -> bool {
