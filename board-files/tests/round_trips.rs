@@ -93,14 +93,20 @@ proptest! {
     }
 
     #[test]
-    fn no_cell_of_a_text_is_a_formula(text in "[-'=+@\"\t\r\n, ax]{0,12}") {
+    fn no_cell_of_a_text_is_a_formula(text in "[-'=+@\"\t\r\n;, ax]{0,12}") {
         let table = written(&board("", vec![note((-5, -5), (20, 20), 0, &text)]), Format::Csv);
-        let (_, row) = table.split_once("\r\n").unwrap();
-        // Before the text stand seven plain cells, of which the numbers are numbers.
-        prop_assert!(row.starts_with(",-5,-5,20,20,#000000,1,"), "{}", row);
-        let text = row.splitn(8, ',').last().unwrap();
-        let shown = text.strip_prefix('"').unwrap_or(text);
-        prop_assert!(!shown.starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", row);
+        // Spreadsheets of other languages part cells by semicolons, whatever the file means.
+        for delimiter in [b',', b';', b'\t'] {
+            let mut reader = csv::ReaderBuilder::new();
+            let reader = reader.delimiter(delimiter).flexible(true);
+            for row in reader.from_reader(table.as_bytes()).records() {
+                let row = row.unwrap();
+                let is_formula = |cell: &&str| {
+                    cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err()
+                };
+                prop_assert_eq!(row.iter().find(is_formula), None, "{}", table);
+            }
+        }
     }
 
     #[test]
@@ -112,6 +118,14 @@ proptest! {
         prop_assert!(tags.clone().all(|tag| known.contains(&tag)), "{:?}", tags.collect::<Vec<_>>());
         prop_assert!(!picture.contains("&amp;lt"));
     }
+}
+
+#[test]
+fn a_note_without_a_text_stays_in_tldraw() {
+    let notes = vec![note((0, 0), (320, 120), 0, ""), note((0, 500), (200, 200), 1, "")];
+    let came = back(&board("", notes.clone()), Format::Tldraw).notes;
+    let place = |note: &Note| (note.place, note.size, note.text.clone());
+    assert!(came.iter().map(place).eq(notes.iter().map(place)), "{came:?}");
 }
 
 /// AREA-1 and LOCK-1: what a note is and whether hands keep off it stays in our JSON.

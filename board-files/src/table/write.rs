@@ -1,18 +1,24 @@
 //! A table out (RFC 4180): a header line, a line a note, with a mark in front, by
 //! which spreadsheets know that it is UTF-8.
 
-use csv::{Terminator, WriterBuilder};
+use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use super::needs_neutralising;
 use crate::board::{Board, Note};
 use crate::date::Rfc3339;
 
 /// The columns; the reader knows them by name.
+/// The text comes first: a spreadsheet of a language that parts cells by semicolons looks at
+/// quotes where a line begins, and at no other comma's. So what follows a semicolon in a text
+/// is no cell, and no formula, there either.
 const COLUMNS: [&str; 11] =
-    ["id", "x", "y", "width", "height", "color", "z", "text", "author", "created_at", "deleted"];
+    ["text", "id", "x", "y", "width", "height", "color", "z", "author", "created_at", "deleted"];
 
 pub(crate) fn write(board: &Board) -> String {
-    let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    let mut table = WriterBuilder::new()
+        .terminator(Terminator::CRLF)
+        .quote_style(QuoteStyle::NonNumeric)
+        .from_writer(Vec::new());
     let in_memory = "writing to memory does not fail";
     table.write_record(COLUMNS).expect(in_memory);
     for note in &board.notes {
@@ -27,6 +33,7 @@ fn row(note: &Note) -> [String; 11] {
     let place = note.place.unwrap_or_default();
     let origin = note.origin;
     [
+        neutral(&note.text),
         origin.map_or_else(String::new, |origin| origin.id.to_string()),
         place.x.to_string(),
         place.y.to_string(),
@@ -34,7 +41,6 @@ fn row(note: &Note) -> [String; 11] {
         note.size.height.to_string(),
         note.color.to_string(),
         note.z.to_string(),
-        neutral(&note.text),
         origin.map_or_else(String::new, |origin| origin.author.to_string()),
         origin.map_or_else(String::new, |origin| Rfc3339(origin.created_at).to_string()),
         note.deleted.to_string(),

@@ -55,6 +55,15 @@ record! {
         y: Loose = "y",
         rotation: Loose = "rotation",
         props: Maybe<Props> = "props",
+        meta: Maybe<Meta> = "meta",
+    }
+}
+
+record! {
+    /// What programs note down about a shape; the editor keeps it.
+    struct Meta {
+        /// Our writer's: the box is a note, even without a text.
+        note: Loose = "note",
     }
 }
 
@@ -120,7 +129,11 @@ fn read_records(
         let props = shape.props.0.as_ref();
         match shape.r#type.text().unwrap_or_default() {
             "note" => note(spot, props, placed, draught)?,
-            "geo" => geo(spot, props, placed, draught)?,
+            "geo" => {
+                let meta = shape.meta.0.as_ref();
+                let is_note = meta.is_some_and(|meta| meta.note.is_true());
+                geo(spot, props, is_note, placed, draught)?;
+            }
             "text" => loose_text(spot, props, placed, draught)?,
             other => draught.report.leave_out(
                 match other {
@@ -167,11 +180,12 @@ fn note(
 fn geo(
     spot: Spot,
     props: Option<&Props>,
+    is_note: bool,
     placed: &tree::Placed,
     draught: &mut Draught,
 ) -> Result<(), ReadError> {
     let text = words(props);
-    let Some(props) = props.filter(|_| !text.is_empty()) else {
+    let Some(props) = props.filter(|_| is_note || !text.is_empty()) else {
         draught.report.leave_out(LeftOut::Shape, 1);
         return Ok(());
     };

@@ -75,7 +75,8 @@ fn shape(note: &Note, number: usize) -> Value {
         "isLocked": note.locked,
         "opacity": 1,
         "props": props,
-        "meta": {},
+        // A box without a text is a decoration, unless it says that it is a note.
+        "meta": if is_note { json!({}) } else { json!({ "note": true }) },
     })
 }
 
