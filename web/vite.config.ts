@@ -20,7 +20,7 @@ const ENTRY = join(import.meta.dirname, "src/main.ts");
 const WORKER = "sw.js";
 
 /** What a file may weigh on its way, compressed, in bytes: a heavier one fails the build. */
-const WEIGHT_MAX = [[/desk_files_bg-.*\.wasm$/, 136_000]] as const;
+const WEIGHT_MAX = [[/desk_files_bg-.*\.wasm$/, 140_000]] as const;
 
 interface Modules {
   getModuleInfo(id: string): { importedIds: readonly string[] } | null;
