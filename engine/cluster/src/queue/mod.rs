@@ -7,7 +7,7 @@
 //! carried out twice. Before an owner begins with a request, it asks whether the request
 //! has a verdict. What the owner does is safe by the unit's lanes, and not by the queue.
 //!
-//! [`sender`] is the part of who asks, and [`server`] the part of who owns the unit.
+//! `sender` is the part of who asks, and `server` the part of who owns the unit.
 
 mod sender;
 mod server;
