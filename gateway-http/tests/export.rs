@@ -157,13 +157,13 @@ fn each_format_is_a_file_of_its_own_kind() {
 
 #[test]
 fn tables_are_of_numbers_and_harmless_texts() {
-    expect![[r#"
-        \u{feff}id,x,y,width,height,color,z,text,author,created_at,deleted␍
-        0000000000002,220,10,200,200,#112233,1,"two
-        lines, ""quoted""",2,2026-11-23T18:00:00Z,false␍
-        0000000000001,-40,10,200,200,#ffe066,2,"'=HYPERLINK(""http://evil"")",2,2026-11-23T18:00:00Z,false␍
-        0000000000003,440,10,200,200,#ffe066,3,<img src=x onerror=alert(1)> [a](javascript:b) ]]>,2,2026-11-23T18:00:00Z,false␍
-    "#]]
+    expect![[r##"
+        \u{feff}"text","id","x","y","width","height","color","z","author","created_at","deleted"␍
+        "two
+        lines, ""quoted""",0000000000002,220,10,200,200,"#112233",1,2,"2026-11-23T18:00:00Z","false"␍
+        "'=HYPERLINK(""http://evil"")",0000000000001,-40,10,200,200,"#ffe066",2,2,"2026-11-23T18:00:00Z","false"␍
+        "<img src=x onerror=alert(1)> [a](javascript:b) ]]>",0000000000003,440,10,200,200,"#ffe066",3,2,"2026-11-23T18:00:00Z","false"␍
+    "##]]
     .assert_eq(&exported(&hostile(), Format::Csv, false).replace('\r', "␍").replace('\u{feff}', "\\u{feff}"));
 }
 

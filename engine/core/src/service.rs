@@ -300,7 +300,7 @@ pub enum ServiceError {
         /// What would do.
         needed: &'static str,
     },
-    /// 403
+    /// 404
     #[error(
         "the session key is of another desk than the path names, or the owner has replaced that \
          link: use the link by which the key was given"

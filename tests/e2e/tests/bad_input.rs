@@ -90,7 +90,10 @@ fn who_asks_for_no_desk_or_by_no_key_is_told_so() {
     witness.sees_nothing_of(&server, "an owner of another desk", || {
         for (asked, reply) in ask_everything(&server, &id, &eve.key) {
             match asked {
-                "a link" | "an import" | "a removal" => drop(reply.problem(404)),
+                "a link" | "an import" | "a removal" => {
+                    let said = reply.problem(404);
+                    assert!(said.contains("another desk"), "{asked}: {said}");
+                }
                 _ => assert!(reply.status < 300, "{asked}: {}", reply.status_line),
             }
         }

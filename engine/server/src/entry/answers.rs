@@ -23,9 +23,9 @@ pub(super) fn problem(error: &ServiceError) -> Problem {
         ServiceError::KeyVoid | ServiceError::Finished | ServiceError::KeyOfReplacedLink => {
             coded(Status::UNAUTHORIZED).with("WWW-Authenticate", SESSION_KEY_FIELD)
         }
-        ServiceError::NotAllowed { .. } | ServiceError::OtherDesk | ServiceError::NoMoreEditors => {
-            coded(Status::FORBIDDEN)
-        }
+        ServiceError::NotAllowed { .. } | ServiceError::NoMoreEditors => coded(Status::FORBIDDEN),
+        // The path's desk may be there for other keys: no word of it.
+        ServiceError::OtherDesk => say(Status::NOT_FOUND),
         ServiceError::LinkReplaced => coded(Status::NOT_FOUND),
         ServiceError::NoDesk => route::no_such_desk(),
         ServiceError::Expired => coded(Status::GONE),
@@ -131,7 +131,7 @@ mod tests {
             (ServiceError::Finished, 401),
             (ServiceError::KeyOfReplacedLink, 401),
             (ServiceError::LinkReplaced, 404),
-            (ServiceError::OtherDesk, 403),
+            (ServiceError::OtherDesk, 404),
             (ServiceError::NoDesk, 404),
             (ServiceError::DeskFull, 429),
             (ServiceError::Expired, 410),
