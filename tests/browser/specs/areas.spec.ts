@@ -104,7 +104,7 @@ test.describe("in Russian, with a finger", () => {
     await page.goto("/");
     await page.getByRole("button", { name: "Новая доска" }).tap();
     await page.waitForURL(/\/d\/[0-9A-Z]{26}$/);
-    await page.getByRole("button", { name: "Области и шаблоны" }).tap();
+    await page.getByRole("button", { name: "Встреча" }).tap();
     await page.getByRole("button", { name: "Ретроспектива" }).tap();
     await expect(page.getByRole("group", { name: "Что было хорошо" })).toBeVisible();
     await expect(page.locator('[aria-roledescription="область"]')).toHaveCount(3);

@@ -180,7 +180,7 @@ test("the desk is taken along in every form, with deleted notes if they are want
   await desk.expectSaved();
   for (const [format, begins] of [
     ["json", "{"],
-    ["csv", "id,"],
+    ["csv", '"text",'],
     ["md", "# "],
     ["pdf", "%PDF"],
     ["svg", "<svg"],
