@@ -42,6 +42,14 @@ test("the bytes are those of the specification", () => {
   expect([...writeRound({ number: 258, votes: 3, state: "open" })]).toEqual([2, 1, 0, 0, 3, 1]);
 });
 
+test("a call that leads off the board is none", () => {
+  const call = { author: 7, at: NOW, sight: { x: 0, y: 0, width: 900, height: 600 } };
+  for (const wrong of [{ width: 4_294_967_295 }, { height: 0 }, { x: -2_147_483_648 }]) {
+    const far = { ...call, sight: { ...call.sight, ...wrong } };
+    expect(readCall(holding(KEYS.call, writeCall(far)))).toBeUndefined();
+  }
+});
+
 test("nothing is read of what is not there or of a later form", () => {
   expect(readTimer(new Map())).toBeUndefined();
   expect(readTimer(holding(KEYS.timer, new Uint8Array(4)))).toBeUndefined();

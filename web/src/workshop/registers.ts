@@ -36,6 +36,8 @@ const ROUND_STATES = ["closed", "open", "revealed"] as const;
 const VOTES_IN_COUNTER = 256;
 export const VOTES_MAX = 99;
 const ROUND_MAX = 2 ** 24 - 1;
+/** The board ends here on each side; a sight has no place beyond, and some measure. */
+const COORDINATE_MAX = 1_000_000;
 
 export function readTimer(registers: Registers): Timer | undefined {
   const view = viewOf(registers, KEYS.timer, 9);
@@ -99,6 +101,10 @@ export function readCall(registers: Registers): Call | undefined {
     width: view.getUint32(20, true),
     height: view.getUint32(24, true),
   };
+  const { x, y, width, height } = sight;
+  // Any program may write it: nobody is led off the board.
+  if (Math.min(width, height) < 1 || Math.max(width, height) > 2 * COORDINATE_MAX) return undefined;
+  if (Math.max(Math.abs(x), Math.abs(y)) > 2 * COORDINATE_MAX) return undefined;
   return { author: view.getUint32(0, true), at: Number(view.getBigUint64(4, true)), sight };
 }
 

@@ -6,7 +6,8 @@ import type { Session } from "../session/session.svelte";
 import type { Call } from "./registers";
 import type { Workshop } from "./workshop.svelte";
 
-/** A call that is older is none of this moment: the person came later, in milliseconds. */
+/** A call that is further from now is none of this moment: the person came later, or a program
+ * wrote it, in milliseconds. */
 const FRESH_MS = 20_000;
 
 /** Somebody asks everyone to look at a place: the window goes there unless the person is busy. */
@@ -56,7 +57,7 @@ export class Summons {
     this.#seen = name;
     const now = serverNow();
     const isOwn = call.author === this.session.author || this.session.siblings.authors.has(call.author);
-    if (isOwn || now === undefined || now - call.at > FRESH_MS || call.sight.width === 0 || call.sight.height === 0) return;
+    if (isOwn || now === undefined || Math.abs(now - call.at) > FRESH_MS) return;
     this.dismiss();
     this.call = call;
     // A window that jumps under writing or dragging hands would lose what they do.
